@@ -1,0 +1,105 @@
+//! What a command is: the trait that the derive implements.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// A command of the guest agent: its name, its arguments, and the type of its reply.
+///
+/// Derive it:
+///
+/// ```
+/// use qga_core::QgaCommand;
+///
+/// #[derive(serde::Deserialize)]
+/// #[serde(rename_all = "kebab-case")]
+/// struct HostName {
+///     host_name: String,
+/// }
+///
+/// #[derive(QgaCommand)]
+/// #[qga(name = "guest-get-host-name", response = HostName)]
+/// struct GetHostName;
+///
+/// assert_eq!(GetHostName::NAME, "guest-get-host-name");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a guest agent command",
+    label = "this is not a command",
+    note = "write `#[derive(QgaCommand)] #[qga(name = \"guest-...\")]` above the type"
+)]
+pub trait QgaCommand: Sync {
+    /// The name on the wire, such as `guest-get-host-name`.
+    const NAME: &'static str;
+
+    /// When the agent answers this command.
+    const REPLY: Reply = Reply::Always;
+
+    /// Whether this command may be sent again after its reply was lost.
+    const RETRY: Retry = Retry::Never;
+
+    /// What the agent's reply decodes into.
+    type Response: DeserializeOwned + Send;
+
+    /// The arguments; `None` leaves the key out of the request.
+    fn arguments(&self) -> Option<impl Serialize>;
+
+    /// The longest reply line this command expects, in bytes, where that is more than the
+    /// [limit](crate::Options::reply_limit) of the client.
+    fn reply_limit(&self) -> Option<usize> {
+        None
+    }
+}
+
+impl<C: QgaCommand> QgaCommand for &C {
+    const NAME: &'static str = C::NAME;
+    const REPLY: Reply = C::REPLY;
+    const RETRY: Retry = C::RETRY;
+    type Response = C::Response;
+
+    fn arguments(&self) -> Option<impl Serialize> {
+        C::arguments(self)
+    }
+
+    fn reply_limit(&self) -> Option<usize> {
+        C::reply_limit(self)
+    }
+}
+
+/// When the agent answers a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reply {
+    /// On success and on failure.
+    Always,
+    /// Only on failure: shutdown and suspend. The command's response is [`NoReply`].
+    OnErrorOnly,
+}
+
+/// Whether a command may be sent again when its reply was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Retry {
+    /// Sending it twice could do its work twice.
+    Never,
+    /// Sending it twice is as good as once, after the channel was synchronized again.
+    AfterResync,
+    /// It only asks; it may be sent as often as one likes.
+    Safe,
+}
+
+/// The empty object, which commands that return nothing answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Empty {}
+
+/// How a command that is answered [only on failure](Reply::OnErrorOnly) ended without an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum NoReply {
+    /// The channel closed, as it does when the guest powers off.
+    Closed,
+    /// No error came within the [grace](crate::Options::grace); the channel is still open.
+    Silent,
+    /// The agent did answer, with success. No agent of QEMU does this.
+    Replied,
+}
