@@ -1,0 +1,283 @@
+//! A client that tasks share.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::timeout_at;
+
+use crate::connect::{AnyConnection, connect_error, open};
+use crate::connection::Terms;
+use crate::deadline::after;
+use crate::error::{ErrorKind, Execution, Stage};
+use crate::message::Request;
+use crate::{Address, Connection, Error, Options, Pipeline, QgaCommand};
+
+/// Talks to one guest agent.
+///
+/// Cloning is cheap, and clones share the channel: their commands run one after the other, in
+/// the order in which they came.
+///
+/// ```no_run
+/// # #[derive(qga_core::QgaCommand)]
+/// # #[qga(name = "guest-ping")]
+/// # struct Ping;
+/// # async fn example() -> Result<(), qga_core::Error> {
+/// let client = qga_core::Client::connect("unix:/run/vm1/qga.sock").await?;
+/// client.execute(Ping).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    connection: Arc<Mutex<AnyConnection>>,
+    address: Option<Arc<Address>>,
+    options: Options,
+}
+
+impl Client {
+    /// Connects to an agent and waits until it has answered a sync, for 5 seconds in all.
+    ///
+    /// The address is `unix:/path`, a bare path, or `tcp:host:port`. That the socket accepts
+    /// proves nothing: a machine's socket does so while the guest boots, and while another
+    /// client holds the channel.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be read, the socket cannot be opened, or the agent does not
+    /// answer. [`Error::stage`] tells which.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the connection.
+    pub async fn connect(address: &str) -> Result<Self, Error> {
+        Self::builder().connect(address).await
+    }
+
+    /// A client over a stream that is already open. The first command synchronizes.
+    pub fn new(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Self {
+        Self::builder().build(stream)
+    }
+
+    /// Sets timeouts and limits before connecting.
+    pub fn builder() -> ClientBuilder {
+        ClientBuilder {
+            options: Options::new(),
+            connect_timeout: Duration::from_secs(5),
+        }
+    }
+
+    /// The options of this handle.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        self.options
+    }
+
+    /// A handle on the same channel with other options.
+    ///
+    /// ```no_run
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-fstrim")]
+    /// # struct Fstrim;
+    /// # async fn example(client: qga_core::Client) -> Result<(), qga_core::Error> {
+    /// use std::time::Duration;
+    ///
+    /// let patient = client.options().timeout(Duration::from_secs(600));
+    /// client.with_options(patient).execute(Fstrim).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_options(&self, options: Options) -> Self {
+        Self {
+            options,
+            ..self.clone()
+        }
+    }
+
+    /// Runs a command and returns what the agent answers.
+    ///
+    /// # Errors
+    ///
+    /// When the agent answers with an error ([`Error::agent_error`]), and when it does not
+    /// answer as it should. [`Error::execution`] tells whether the command may have run.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future may be dropped at any time; the next command on the channel synchronizes
+    /// first. The dropped command may have run.
+    pub async fn execute<C: QgaCommand>(&self, command: C) -> Result<C::Response, Error> {
+        let terms = Terms::new(&command, &self.options);
+        let request = Request::new(&command).map_err(Error::encode);
+        self.exchange(request, terms)
+            .await
+            .map_err(|error| error.with_command(C::NAME))
+    }
+
+    /// Runs a command by its name. Arguments that are null are left out.
+    ///
+    /// ```no_run
+    /// # async fn example(client: qga_core::Client) -> Result<(), qga_core::Error> {
+    /// use serde_json::{Value, json};
+    ///
+    /// client.execute_raw("guest-ping", Value::Null).await?;
+    /// let opened = client
+    ///     .execute_raw("guest-file-open", json!({"path": "/etc/hostname"}))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A command that is answered only on failure, such as `guest-shutdown`, ends in a timeout
+    /// or a closed channel here; derive it with `no_response` instead.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`execute`](Self::execute).
+    pub async fn execute_raw(&self, name: &str, arguments: Value) -> Result<Value, Error> {
+        let terms = Terms::raw(&self.options);
+        let request = Request::raw(name, &arguments).map_err(Error::encode);
+        self.exchange(request, terms)
+            .await
+            .map_err(|error| error.with_command(name.to_owned()))
+    }
+
+    /// Runs commands of one type with the next request already written while the agent works on
+    /// the one before, which saves a way there and back for each.
+    ///
+    /// See [`Pipeline`].
+    pub fn pipeline<I>(&self, commands: I) -> Pipeline<I::IntoIter>
+    where
+        I: IntoIterator<Item: QgaCommand>,
+    {
+        Pipeline::new(self.clone(), commands.into_iter())
+    }
+
+    async fn exchange<R: serde::de::DeserializeOwned>(
+        &self,
+        request: Result<Request, Error>,
+        terms: Terms,
+    ) -> Result<R, Error> {
+        let result = match (request, self.connection.try_lock()) {
+            (Err(error), _) => Err(error),
+            (Ok(request), Ok(mut connection)) => connection.exchange(request, terms).await,
+            (Ok(request), Err(_)) => match self.lock(&terms).await {
+                Ok(mut connection) => connection.exchange(request, terms).await,
+                Err(error) => Err(error),
+            },
+        };
+        result.map_err(|error| self.locate(error))
+    }
+
+    /// Waits for the channel.
+    pub(crate) async fn lock(
+        &self,
+        terms: &Terms,
+    ) -> Result<OwnedMutexGuard<AnyConnection>, Error> {
+        let connection = self.connection.clone();
+        timeout_at(terms.wait.deadline, connection.lock_owned())
+            .await
+            .map_err(|_| {
+                let kind = ErrorKind::Timeout(terms.timeout);
+                Error::new(Stage::Queue, Execution::NotRun, kind)
+            })
+    }
+
+    pub(crate) fn locate(&self, error: Error) -> Error {
+        error.with_address(self.address.as_deref())
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("address", &self.address)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes a [`Client`] with timeouts and limits of its own.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), qga_core::Error> {
+/// use qga_core::{Client, Options};
+/// use std::time::Duration;
+///
+/// let client = Client::builder()
+///     .connect_timeout(Duration::from_secs(60))
+///     .options(Options::new().timeout(Duration::from_secs(10)))
+///     .connect("unix:/run/vm1/qga.sock")
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ClientBuilder {
+    options: Options,
+    connect_timeout: Duration,
+}
+
+impl ClientBuilder {
+    /// What holds for every command of the client.
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// How long connecting may take, the agent's answer to the sync included. 5 seconds unless
+    /// set.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Connects; see [`Client::connect`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::connect`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Client::connect`].
+    pub async fn connect(self, address: &str) -> Result<Client, Error> {
+        let address: Address = address
+            .parse()
+            .map_err(|error| connect_error(ErrorKind::Address(error)))?;
+        let opened = self.open(&address).await;
+        match opened {
+            Ok(connection) => Ok(self.client(connection, Some(address))),
+            Err(error) => Err(error.with_address(Some(&address))),
+        }
+    }
+
+    /// A client over a stream that is already open; see [`Client::new`].
+    pub fn build(self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Client {
+        self.client(Connection::new(Box::pin(stream)), None)
+    }
+
+    async fn open(&self, address: &Address) -> Result<AnyConnection, Error> {
+        let timeout = self.connect_timeout;
+        let deadline = after(timeout);
+        let mut connection = open(address, deadline, timeout).await?;
+        connection.sync_until(deadline, timeout).await?;
+        Ok(connection)
+    }
+
+    fn client(self, connection: AnyConnection, address: Option<Address>) -> Client {
+        Client {
+            connection: Arc::new(Mutex::new(connection)),
+            address: address.map(Arc::new),
+            options: self.options,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Opening the stream that an address names.
+
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::error::{Error, ErrorKind, Execution, Stage};
+use crate::{Address, Connection};
+
+/// A stream of bytes of any kind.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
+
+pub(crate) type AnyConnection = Connection<Pin<Box<dyn Stream>>>;
+
+/// Opens a connection; `timeout` is what the error tells, `deadline` is what counts.
+pub(crate) async fn open(
+    address: &Address,
+    deadline: Instant,
+    timeout: Duration,
+) -> Result<AnyConnection, Error> {
+    let stream = match timeout_at(deadline, open_stream(address)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) if is_no_socket(address) => {
+            drop(error);
+            return Err(connect_error(ErrorKind::NotASocket));
+        }
+        Ok(Err(error)) => return Err(connect_error(ErrorKind::Open(error))),
+        Err(_) => return Err(connect_error(ErrorKind::Timeout(timeout))),
+    };
+    Ok(Connection::new(stream))
+}
+
+pub(crate) fn connect_error(kind: ErrorKind) -> Error {
+    Error::new(Stage::Connect, Execution::NotRun, kind)
+}
+
+async fn open_stream(address: &Address) -> io::Result<Pin<Box<dyn Stream>>> {
+    match address {
+        #[cfg(unix)]
+        Address::Unix(path) => Ok(Box::pin(open_unix(path).await?)),
+        #[cfg(not(unix))]
+        Address::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        Address::Tcp(host_and_port) => {
+            let stream = TcpStream::connect(host_and_port).await?;
+            stream.set_nodelay(true)?;
+            Ok(Box::pin(stream))
+        }
+    }
+}
+
+/// Linux does not queue a connect to a socket whose backlog is full; the caller's deadline does.
+#[cfg(unix)]
+async fn open_unix(path: &std::path::Path) -> io::Result<tokio::net::UnixStream> {
+    loop {
+        match tokio::net::UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                sleep(Duration::from_millis(20)).await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// Whether the path names something that is there and is no socket. Linux refuses the connection
+/// either way.
+#[cfg(unix)]
+fn is_no_socket(address: &Address) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    match address {
+        Address::Unix(path) => {
+            std::fs::metadata(path).is_ok_and(|found| !found.file_type().is_socket())
+        }
+        Address::Tcp(_) => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_no_socket(_: &Address) -> bool {
+    false
+}

@@ -1,0 +1,340 @@
+//! One exchange at a time over a stream of bytes.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use crate::deadline::after;
+use crate::error::{AgentError, Error, ErrorKind, Execution, Malformed, Stage};
+use crate::lines::{self, Lines, Wait};
+use crate::matching::{Match, attribute};
+use crate::message::Request;
+use crate::sync::{self, Handshake, Ids, Step};
+use crate::{Options, QgaCommand, Reply};
+
+/// How much of a malformed line an error keeps, in bytes.
+const LINE_EXCERPT: usize = 4096;
+
+/// A channel to an agent, for one task.
+///
+/// It starts unsynchronized, and becomes so again whenever an exchange does not come to its end:
+/// after a failure of the channel, and when a future is dropped. The next command synchronizes
+/// first. [`Client`](crate::Client) shares a connection among tasks.
+#[derive(Debug)]
+pub struct Connection<T> {
+    lines: Lines<T>,
+    state: State,
+    next_id: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// The next line may be anything.
+    Dirty,
+    /// The next line answers the next request.
+    Synced(Ids),
+    Closed,
+}
+
+/// The conditions under which a command runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) timeout: Duration,
+    pub(crate) wait: Wait,
+}
+
+/// Why a request has no answer.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Line(lines::Fault),
+    Malformed(Malformed, String),
+    Unattributed(AgentError),
+}
+
+impl Terms {
+    pub(crate) fn new<C: QgaCommand>(command: &C, options: &Options) -> Self {
+        let mut terms = Self::raw(options);
+        if let Some(limit) = command.reply_limit() {
+            terms.wait.limit = terms.wait.limit.max(limit);
+        }
+        if C::REPLY == Reply::OnErrorOnly {
+            terms.wait.grace = Some(options.grace);
+        }
+        terms
+    }
+
+    pub(crate) fn raw(options: &Options) -> Self {
+        Self {
+            timeout: options.timeout,
+            wait: Wait {
+                deadline: after(options.timeout),
+                limit: options.reply_limit,
+                grace: None,
+            },
+        }
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
+    /// A connection over a stream. Nothing is sent yet.
+    pub fn new(stream: T) -> Self {
+        Self {
+            lines: Lines::new(stream),
+            state: State::Dirty,
+            next_id: sync::random(),
+        }
+    }
+
+    /// Waits until the agent has answered a sync, whatever the channel holds from earlier.
+    ///
+    /// # Errors
+    ///
+    /// When the agent does not answer in time or refuses, and when the channel closes.
+    ///
+    /// # Cancel safety
+    ///
+    /// After the future is dropped, the next call synchronizes.
+    pub async fn sync(&mut self, options: &Options) -> Result<(), Error> {
+        self.handshake(&Terms::raw(options)).await.map(drop)
+    }
+
+    pub(crate) async fn sync_until(
+        &mut self,
+        deadline: Instant,
+        timeout: Duration,
+    ) -> Result<(), Error> {
+        let wait = Wait {
+            deadline,
+            limit: sync::LINE_LIMIT,
+            grace: None,
+        };
+        self.handshake(&Terms { timeout, wait }).await.map(drop)
+    }
+
+    /// Runs a command, after a sync where one is due.
+    ///
+    /// # Errors
+    ///
+    /// When the agent answers with an error, and when it does not answer as it should; see
+    /// [`Error`].
+    ///
+    /// # Cancel safety
+    ///
+    /// After the future is dropped, the next call synchronizes. The dropped command may have run.
+    pub async fn execute<C: QgaCommand>(
+        &mut self,
+        command: C,
+        options: &Options,
+    ) -> Result<C::Response, Error> {
+        let terms = Terms::new(&command, options);
+        let request = Request::new(&command).map_err(Error::encode);
+        let result = match request {
+            Ok(request) => self.exchange(request, terms).await,
+            Err(error) => Err(error),
+        };
+        result.map_err(|error| error.with_command(C::NAME))
+    }
+
+    /// Sends a request and waits for its reply, or for the silence that it hopes for.
+    pub(crate) async fn exchange<R: DeserializeOwned>(
+        &mut self,
+        request: Request,
+        mut terms: Terms,
+    ) -> Result<R, Error> {
+        let silence_is_success = terms.wait.grace.is_some();
+        let read = if silence_is_success {
+            |_: &str| decode("\"replied\"")
+        } else {
+            decode
+        };
+        let ids = self.begin(&terms).await?;
+        let id = self.send(request, ids);
+        match self.receive(ids, &(id..id + 1), &mut terms.wait, read).await {
+            Ok((_, result)) => {
+                self.finish(ids);
+                result
+            }
+            Err(fault) => {
+                let silence = fault.as_silence().filter(|_| self.lines.is_flushed());
+                let execution = if self.lines.is_untouched() {
+                    Execution::NotRun
+                } else {
+                    Execution::MaybeRun
+                };
+                let error = self.failure(fault, &terms, execution);
+                match silence {
+                    Some(silence) if silence_is_success => decode(silence),
+                    _ => Err(error),
+                }
+            }
+        }
+    }
+
+    /// Makes sure that the next line answers the next request.
+    pub(crate) async fn begin(&mut self, terms: &Terms) -> Result<Ids, Error> {
+        match self.state {
+            State::Synced(ids) => Ok(ids),
+            State::Dirty => self.handshake(terms).await,
+            State::Closed => Err(self.failure(Fault::CLOSED, terms, Execution::NotRun)),
+        }
+    }
+
+    /// Says that every request has been answered.
+    pub(crate) fn finish(&mut self, ids: Ids) {
+        self.state = State::Synced(ids);
+    }
+
+    /// Puts a request behind those that are still to be written; the ids count up. Until
+    /// [`finish`](Self::finish) the connection counts as unsynchronized, so that a dropped
+    /// future leaves it so.
+    pub(crate) fn send(&mut self, request: Request, ids: Ids) -> u64 {
+        self.state = State::Dirty;
+        let id = self.next_id;
+        self.next_id += 1;
+        let on_the_wire = (ids == Ids::Echoed).then_some(id);
+        self.lines.push(request.into_line(on_the_wire));
+        id
+    }
+
+    /// Writes what is left to write and reads until one of the requests in flight is answered.
+    ///
+    /// # Cancel safety
+    ///
+    /// May be called again after the future was dropped.
+    pub(crate) async fn receive<R>(
+        &mut self,
+        ids: Ids,
+        in_flight: &Range<u64>,
+        wait: &mut Wait,
+        read: impl Fn(&str) -> Result<R, Error>,
+    ) -> Result<(u64, Result<R, Error>), Fault> {
+        loop {
+            self.lines.next(wait).await.map_err(Fault::Line)?;
+            let frame = self.lines.frame();
+            match attribute(frame, ids, in_flight) {
+                Match::Answer(id, Ok(value)) => return Ok((id, read(value.get()))),
+                Match::Answer(id, Err(error)) => return Ok((id, Err(Error::agent(error)))),
+                Match::Stale if Instant::now() < wait.deadline => {}
+                Match::Stale => return Err(lines::Fault::Timeout.into()),
+                Match::Unattributed(error) => return Err(Fault::Unattributed(error)),
+                Match::Malformed(reason) => {
+                    let start = frame.bytes.get(..LINE_EXCERPT).unwrap_or(frame.bytes);
+                    let line = String::from_utf8_lossy(start).into_owned();
+                    return Err(Fault::Malformed(reason, line));
+                }
+            }
+        }
+    }
+
+    /// Turns a fault into an error of the command that is being sent or awaited.
+    pub(crate) fn failure(&mut self, fault: Fault, terms: &Terms, execution: Execution) -> Error {
+        let stage = match fault {
+            Fault::Malformed(..) => Stage::Decode,
+            _ if self.lines.is_flushed() => Stage::Receive,
+            _ => Stage::Send,
+        };
+        if fault.is_closed() {
+            self.state = State::Closed;
+        }
+        Error::new(stage, execution, fault.into_kind(terms.timeout))
+    }
+
+    async fn handshake(&mut self, terms: &Terms) -> Result<Ids, Error> {
+        if matches!(self.state, State::Closed) {
+            return Err(self.sync_failure(Fault::CLOSED, terms));
+        }
+        self.state = State::Dirty;
+        self.lines.clear();
+        let mut handshake = Handshake::new();
+        self.lines.push(handshake.request());
+        // A serial port loses what is sent before the guest opens it, so ask again from time to time.
+        let mut patience = Duration::from_secs(1);
+        let mut wait = Wait {
+            deadline: terms.wait.deadline.min(after(patience)),
+            limit: sync::LINE_LIMIT,
+            grace: None,
+        };
+        loop {
+            let step = match self.lines.next(&mut wait).await {
+                Ok(()) => handshake.receive(self.lines.frame()),
+                Err(lines::Fault::TooLong(_) | lines::Fault::Timeout) => Step::Wait,
+                Err(closed) => return Err(self.sync_failure(closed.into(), terms)),
+            };
+            match step {
+                Step::Synced(ids) => {
+                    self.state = State::Synced(ids);
+                    return Ok(ids);
+                }
+                Step::Refused(error) => return Err(Error::sync(ErrorKind::SyncRefused(error))),
+                Step::Resend => self.lines.push(handshake.request()),
+                Step::Wait if Instant::now() < wait.deadline => {}
+                Step::Wait if wait.deadline >= terms.wait.deadline => {
+                    return Err(self.sync_failure(lines::Fault::Timeout.into(), terms));
+                }
+                Step::Wait => {
+                    patience *= 2;
+                    wait.deadline = terms.wait.deadline.min(after(patience));
+                    if self.lines.is_flushed() {
+                        handshake.renew();
+                        self.lines.push(handshake.request());
+                    }
+                }
+            }
+        }
+    }
+
+    fn sync_failure(&mut self, fault: Fault, terms: &Terms) -> Error {
+        if fault.is_closed() {
+            self.state = State::Closed;
+        }
+        Error::sync(fault.into_kind(terms.timeout))
+    }
+}
+
+impl Fault {
+    const CLOSED: Self = Self::Line(lines::Fault::Closed(None));
+
+    fn is_closed(&self) -> bool {
+        matches!(self, Self::Line(lines::Fault::Closed(_)))
+    }
+
+    /// What this is to a command that is answered only on failure.
+    fn as_silence(&self) -> Option<&'static str> {
+        match self {
+            Self::Line(lines::Fault::Timeout) => Some("\"silent\""),
+            Self::Line(lines::Fault::Closed(_)) => Some("\"closed\""),
+            _ => None,
+        }
+    }
+
+    fn into_kind(self, timeout: Duration) -> ErrorKind {
+        match self {
+            Self::Line(lines::Fault::Timeout) => ErrorKind::Timeout(timeout),
+            Self::Line(lines::Fault::Closed(error)) => ErrorKind::Closed(error),
+            Self::Line(lines::Fault::TooLong(limit)) => ErrorKind::ReplyTooLong(limit),
+            Self::Malformed(reason, line) => ErrorKind::Malformed { reason, line },
+            Self::Unattributed(error) => ErrorKind::Unattributed(error),
+        }
+    }
+}
+
+impl From<lines::Fault> for Fault {
+    fn from(fault: lines::Fault) -> Self {
+        Self::Line(fault)
+    }
+}
+
+/// Reads what the agent returned.
+pub(crate) fn decode<R: DeserializeOwned>(json: &str) -> Result<R, Error> {
+    serde_json::from_str(json).map_err(|source| {
+        let json = json.to_owned();
+        Error::new(
+            Stage::Decode,
+            Execution::Run,
+            ErrorKind::Decode { source, json },
+        )
+    })
+}

@@ -1,0 +1,289 @@
+//! What can go wrong, where, and whether the guest may have acted.
+
+use std::borrow::Cow;
+use std::time::Duration;
+use std::{fmt, io};
+
+use serde::Deserialize;
+
+use crate::{Address, AddressError};
+
+mod display;
+
+/// A command or a connection that failed.
+///
+/// It tells what was being done ([`stage`](Self::stage), [`command`](Self::command),
+/// [`address`](Self::address)), what went wrong ([`kind`](Self::kind)), and whether the command
+/// may have run in the guest ([`execution`](Self::execution)). The message covers this level
+/// only; [`source`](std::error::Error::source) has what lies below.
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    stage: Stage,
+    execution: Execution,
+    command: Option<Cow<'static, str>>,
+    address: Option<Address>,
+}
+
+/// What was being done when an [`Error`] came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stage {
+    /// Opening the socket.
+    Connect,
+    /// Waiting until other commands on the same channel are done.
+    Queue,
+    /// Finding the beginning of the agent's next reply, before the first command and after
+    /// every disturbance.
+    Sync,
+    /// Encoding or writing the request.
+    Send,
+    /// Waiting for the reply.
+    Receive,
+    /// Reading the reply.
+    Decode,
+}
+
+/// Whether a command that failed did something in the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Execution {
+    /// It did not: it was not sent, or the agent refused it.
+    NotRun,
+    /// It is not known: it was sent, and its answer did not come or cannot be read.
+    MaybeRun,
+    /// It did: the agent has answered it.
+    Run,
+}
+
+/// What went wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The address cannot be read.
+    Address(AddressError),
+    /// The socket cannot be opened.
+    Open(io::Error),
+    /// The path is there, but it is no socket.
+    NotASocket,
+    /// The time given was not enough.
+    Timeout(Duration),
+    /// The other side closed the channel.
+    Closed(Option<io::Error>),
+    /// The agent answered with an error.
+    Agent(AgentError),
+    /// The agent's administrator has disabled both sync commands.
+    SyncRefused(AgentError),
+    /// The agent could not read what arrived. The error carries no id, so it may speak of
+    /// something other than this command.
+    Unattributed(AgentError),
+    /// A line was longer than this many bytes.
+    ReplyTooLong(usize),
+    /// A line is no reply.
+    Malformed {
+        /// In which way.
+        reason: Malformed,
+        /// How the line begins.
+        line: String,
+    },
+    /// The agent answered a later command of the same pipeline, so this answer will not come.
+    ReplyLost,
+    /// An earlier command of the same pipeline failed, and the channel with it.
+    Abandoned,
+    /// The arguments do not serialize.
+    Encode(serde_json::Error),
+    /// The reply does not fit the command's response type.
+    Decode {
+        /// Where and why.
+        source: serde_json::Error,
+        /// The JSON that the agent returned.
+        json: String,
+    },
+}
+
+/// In which way a line is no reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Malformed {
+    /// It is not UTF-8.
+    NotUtf8,
+    /// It is not JSON.
+    NotJson,
+    /// It nests deeper than [`DEPTH_LIMIT`](crate::message::DEPTH_LIMIT).
+    TooDeep,
+    /// It is JSON, but no object.
+    NotAnObject,
+    /// It has neither `return` nor `error`.
+    NoReturnOrError,
+    /// It has both `return` and `error`.
+    ReturnAndError,
+    /// It has a member twice.
+    DuplicateMember,
+    /// Its `error` lacks `class` or `desc`.
+    BadError,
+}
+
+/// The error that an agent answered.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
+pub struct AgentError {
+    /// `GenericError` or `CommandNotFound`; other classes have not been seen.
+    pub class: String,
+    /// The agent's words. They differ from version to version.
+    pub desc: String,
+}
+
+impl AgentError {
+    /// Whether the agent does not know the command, has it disabled, or is frozen. One class
+    /// stands for all three.
+    #[must_use]
+    pub fn is_command_not_found(&self) -> bool {
+        self.class == "CommandNotFound"
+    }
+}
+
+impl Error {
+    pub(crate) fn new(stage: Stage, execution: Execution, kind: ErrorKind) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            stage,
+            execution,
+            command: None,
+            address: None,
+        }))
+    }
+
+    pub(crate) fn sync(kind: ErrorKind) -> Self {
+        Self::new(Stage::Sync, Execution::NotRun, kind)
+    }
+
+    pub(crate) fn encode(source: serde_json::Error) -> Self {
+        Self::new(Stage::Send, Execution::NotRun, ErrorKind::Encode(source))
+    }
+
+    pub(crate) fn agent(error: AgentError) -> Self {
+        let execution = if error.is_command_not_found() {
+            Execution::NotRun
+        } else {
+            Execution::Run
+        };
+        Self::new(Stage::Receive, execution, ErrorKind::Agent(error))
+    }
+
+    pub(crate) fn with_command(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.0.command.get_or_insert(name.into());
+        self
+    }
+
+    pub(crate) fn with_address(mut self, address: Option<&Address>) -> Self {
+        self.0.address = address.cloned();
+        self
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// What was being done.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        self.0.stage
+    }
+
+    /// Whether the command may have run in the guest.
+    #[must_use]
+    pub fn execution(&self) -> Execution {
+        self.0.execution
+    }
+
+    /// The command's name, if it came to a command.
+    #[must_use]
+    pub fn command(&self) -> Option<&str> {
+        self.0.command.as_deref()
+    }
+
+    /// The agent's address, if the client was made from one.
+    #[must_use]
+    pub fn address(&self) -> Option<&Address> {
+        self.0.address.as_ref()
+    }
+
+    /// The error that the agent answered to the command, if it did.
+    #[must_use]
+    pub fn agent_error(&self) -> Option<&AgentError> {
+        match self.kind() {
+            ErrorKind::Agent(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether the time given was not enough.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Timeout(_))
+    }
+
+    /// Whether the other side closed the channel.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Closed(_))
+    }
+
+    /// Whether the agent refused the command: it does not know it, has it disabled, or is
+    /// frozen. [`is_disabled`](Self::is_disabled) and [`is_frozen`](Self::is_frozen) tell more.
+    #[must_use]
+    pub fn is_command_not_found(&self) -> bool {
+        self.agent_error()
+            .is_some_and(AgentError::is_command_not_found)
+    }
+
+    /// Whether the agent knows the command but has it disabled, by its words. Agents from 8.1
+    /// on say the same while they are frozen.
+    #[must_use]
+    pub fn is_disabled(&self) -> bool {
+        self.refused_with("has been disabled") && !self.is_frozen()
+    }
+
+    /// Whether the agent refused because its filesystems are frozen, by its words. Only agents
+    /// before 8.1 say so; ask later ones for `guest-fsfreeze-status`.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        self.refused_with("frozen state")
+    }
+
+    /// Whether the agent's reply was there but could not be used: malformed, too long, or of
+    /// another shape than the response type.
+    #[must_use]
+    pub fn is_bad_reply(&self) -> bool {
+        matches!(
+            self.kind(),
+            ErrorKind::Malformed { .. } | ErrorKind::ReplyTooLong(_) | ErrorKind::Decode { .. }
+        )
+    }
+
+    fn refused_with(&self, words: &str) -> bool {
+        self.agent_error()
+            .is_some_and(|error| error.is_command_not_found() && error.desc.contains(words))
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self.kind() {
+            ErrorKind::Address(error) => Some(error),
+            ErrorKind::Open(error) | ErrorKind::Closed(Some(error)) => Some(error),
+            ErrorKind::Encode(source) | ErrorKind::Decode { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

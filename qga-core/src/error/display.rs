@@ -1,0 +1,164 @@
+//! Errors in words. What a guest wrote is cut and its control characters are escaped.
+
+use std::fmt::{self, Display, Formatter, Write};
+use std::io;
+
+use super::{AgentError, Error, ErrorKind, Execution, Malformed, Stage};
+
+/// How much of a guest's text an error shows, in characters.
+const EXCERPT: usize = 200;
+
+impl Display for Error {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match (self.command(), self.stage()) {
+            (Some(command), _) => write!(f, "{}", Excerpt(command))?,
+            (None, Stage::Connect) => f.write_str("connect")?,
+            (None, _) => f.write_str("sync")?,
+        }
+        if let Some(address) = self.address() {
+            write!(f, " at {address}")?;
+        }
+        write!(f, ": ")?;
+        self.write_kind(f)?;
+        match self.execution() {
+            Execution::MaybeRun => f.write_str(" (the command may have run)"),
+            Execution::NotRun | Execution::Run => Ok(()),
+        }
+    }
+}
+
+impl Error {
+    fn write_kind(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.kind() {
+            ErrorKind::Address(_) => f.write_str("the address cannot be read"),
+            ErrorKind::Open(error) => write_open(f, error),
+            ErrorKind::NotASocket => f.write_str("the path is no socket"),
+            ErrorKind::Timeout(limit) => self.write_timeout(f, *limit),
+            ErrorKind::Closed(_) => self.write_closed(f),
+            ErrorKind::Agent(error) => write!(f, "{error}"),
+            ErrorKind::SyncRefused(error) => {
+                write!(f, "the agent has both sync commands disabled: {error}")
+            }
+            ErrorKind::Unattributed(error) => {
+                write!(f, "the agent could not read a request: {error}")
+            }
+            ErrorKind::ReplyTooLong(limit) => write!(f, "the reply is longer than {limit} bytes"),
+            ErrorKind::Malformed { reason, line } => {
+                write!(f, "the reply {reason}: {}", Excerpt(line))
+            }
+            ErrorKind::ReplyLost => {
+                f.write_str("the reply was lost; the agent has answered a later command")
+            }
+            ErrorKind::Abandoned => f.write_str("an earlier command of the pipeline failed"),
+            ErrorKind::Encode(_) => f.write_str("the arguments do not serialize"),
+            ErrorKind::Decode { json, .. } => {
+                write!(f, "the reply has another shape: {}", Excerpt(json))
+            }
+        }
+    }
+
+    fn write_timeout(&self, f: &mut Formatter<'_>, limit: std::time::Duration) -> fmt::Result {
+        match self.stage() {
+            Stage::Connect => write!(f, "no connection within {limit:?}"),
+            Stage::Queue => write!(f, "other commands held the channel for {limit:?}"),
+            Stage::Sync => write!(
+                f,
+                "the channel is open, but the agent did not answer the sync within {limit:?}; \
+                 is it running in the guest, busy with an earlier command, or is another client \
+                 on this channel?"
+            ),
+            Stage::Send => write!(f, "the agent did not take the request within {limit:?}"),
+            Stage::Receive | Stage::Decode => write!(f, "no reply within {limit:?}"),
+        }
+    }
+
+    fn write_closed(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("the other side closed the channel")?;
+        match self.stage() {
+            Stage::Sync => f.write_str("; has the machine stopped, or its agent?"),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn write_open(f: &mut Formatter<'_>, error: &io::Error) -> fmt::Result {
+    f.write_str(match error.kind() {
+        io::ErrorKind::NotFound => {
+            "there is no such socket; is the machine running, and has it a guest agent channel?"
+        }
+        io::ErrorKind::PermissionDenied => "this user may not open the socket",
+        io::ErrorKind::ConnectionRefused => {
+            "nobody listens there; was the socket left behind by a machine that has stopped?"
+        }
+        _ => "the socket cannot be opened",
+    })
+}
+
+impl Display for AgentError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", Excerpt(&self.desc), Excerpt(&self.class))
+    }
+}
+
+impl std::error::Error for AgentError {}
+
+impl Display for Malformed {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotUtf8 => "is not UTF-8",
+            Self::NotJson => "is not JSON",
+            Self::TooDeep => "nests too deep",
+            Self::NotAnObject => "is no JSON object",
+            Self::NoReturnOrError => "has neither `return` nor `error`",
+            Self::ReturnAndError => "has both `return` and `error`",
+            Self::DuplicateMember => "has a member twice",
+            Self::BadError => "has an `error` without class and description",
+        })
+    }
+}
+
+/// A guest's text, made safe for a terminal and a log.
+struct Excerpt<'a>(&'a str);
+
+impl Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0.chars();
+        for character in rest.by_ref().take(EXCERPT) {
+            if is_plain(character) {
+                f.write_char(character)?;
+            } else {
+                write!(f, "{}", character.escape_default())?;
+            }
+        }
+        match rest.as_str().len() {
+            0 => Ok(()),
+            more => write!(f, "... ({more} bytes more)"),
+        }
+    }
+}
+
+/// Neither a control character nor one that changes the direction of text or hides.
+fn is_plain(character: char) -> bool {
+    let hidden = matches!(character,
+        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    );
+    !character.is_control() && !hidden
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_and_direction_characters_of_a_guest_are_escaped() {
+        let shown = Excerpt("a\x1b[31m\n\u{202e}é").to_string();
+        assert_eq!(shown, "a\\u{1b}[31m\\n\\u{202e}é");
+    }
+
+    #[test]
+    fn a_long_text_of_a_guest_is_cut() {
+        let shown = Excerpt(&"x".repeat(1_000_000)).to_string();
+        assert!(shown.len() < 250, "{}", shown.len());
+        assert!(shown.ends_with("(999800 bytes more)"));
+    }
+}

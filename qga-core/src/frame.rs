@@ -1,0 +1,167 @@
+//! Bytes to lines, without I/O.
+//!
+//! The agent ends each reply with a newline. A 0xFF byte, which no reply contains, marks the
+//! reply to `guest-sync-delimited`: whatever came before it on the line is an older, torn reply.
+
+use std::ops::Range;
+
+/// How much a decoder reads at first, in bytes.
+const INITIAL: usize = 8 * 1024;
+
+/// A buffer larger than this, in bytes, is given back once small lines arrive again.
+const KEEP: usize = 256 * 1024;
+
+/// One line from the agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// The line without its newline; where it holds 0xFF, what follows the last one.
+    pub bytes: &'a [u8],
+    /// Whether a 0xFF came before [`bytes`](Self::bytes).
+    pub delimited: bool,
+}
+
+/// What [`Decoder::advance`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// A whole line: [`Decoder::frame`] shows it.
+    Frame,
+    /// The line is longer than the limit. The rest of it will be dropped.
+    TooLong,
+    /// More bytes are needed.
+    Incomplete,
+}
+
+/// Cuts a stream of bytes into lines.
+///
+/// Bytes go in through [`spare`](Self::spare) and [`filled`](Self::filled), lines come out
+/// through [`advance`](Self::advance) and [`frame`](Self::frame). How the bytes were split when
+/// they arrived makes no difference. The memory in use stays below the limit plus one read.
+///
+/// ```
+/// use qga_core::frame::{Decoder, Progress};
+///
+/// let mut decoder = Decoder::new();
+/// let bytes = b"{\"return\": {}}\n";
+/// decoder.spare()[..bytes.len()].copy_from_slice(bytes);
+/// decoder.filled(bytes.len());
+///
+/// assert_eq!(decoder.advance(1024), Progress::Frame);
+/// assert_eq!(decoder.frame().bytes, b"{\"return\": {}}");
+/// assert_eq!(decoder.advance(1024), Progress::Incomplete);
+/// ```
+#[derive(Debug, Default)]
+pub struct Decoder {
+    /// All of it is initialized; `start..end` is in use.
+    buffer: Vec<u8>,
+    start: usize,
+    /// `start..scanned` holds neither a newline nor 0xFF.
+    scanned: usize,
+    end: usize,
+    /// Whether a 0xFF came before `start` on this line.
+    delimited: bool,
+    /// Whether the rest of this line is to be dropped.
+    discarding: bool,
+    limit: usize,
+    frame: Range<usize>,
+    frame_delimited: bool,
+    last_length: usize,
+}
+
+impl Decoder {
+    /// A decoder that has seen nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Room for the next bytes; never empty. Ends the life of the current frame.
+    pub fn spare(&mut self) -> &mut [u8] {
+        if self.start == self.end {
+            self.rewind();
+        }
+        if self.end == self.buffer.len() {
+            if self.start > 0 {
+                self.move_to_front();
+            } else {
+                self.grow();
+            }
+        }
+        self.frame = 0..0;
+        self.buffer.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// Takes the first `count` bytes of [`spare`](Self::spare) as received.
+    pub fn filled(&mut self, count: usize) {
+        self.end = self.buffer.len().min(self.end + count);
+    }
+
+    /// Looks for the next line, of at most `limit` bytes.
+    pub fn advance(&mut self, limit: usize) -> Progress {
+        self.limit = limit;
+        self.frame = 0..0;
+        loop {
+            let unseen = self.buffer.get(self.scanned..self.end).unwrap_or_default();
+            let found = memchr::memchr2(b'\n', 0xFF, unseen);
+            let at = self.scanned + found.unwrap_or(unseen.len());
+            let sentinel = self.buffer.get(at) == Some(&0xFF);
+            self.scanned = at;
+            if self.discarding {
+                self.start = at;
+            } else if at - self.start > limit {
+                self.start = at;
+                self.discarding = true;
+                return Progress::TooLong;
+            }
+            if found.is_none() {
+                return Progress::Incomplete;
+            }
+            let line = self.start..at;
+            self.start = at + 1;
+            self.scanned = at + 1;
+            let dropped = std::mem::take(&mut self.discarding);
+            let delimited = std::mem::replace(&mut self.delimited, sentinel);
+            if sentinel || dropped || line.is_empty() {
+                continue;
+            }
+            self.last_length = line.len();
+            self.frame = line;
+            self.frame_delimited = delimited;
+            return Progress::Frame;
+        }
+    }
+
+    /// The line that [`advance`](Self::advance) found last; empty when it found none.
+    #[must_use]
+    pub fn frame(&self) -> Frame<'_> {
+        Frame {
+            bytes: self.buffer.get(self.frame.clone()).unwrap_or_default(),
+            delimited: self.frame_delimited,
+        }
+    }
+
+    fn rewind(&mut self) {
+        if self.buffer.len() > KEEP && self.last_length < KEEP / 2 {
+            self.buffer = Vec::new();
+        }
+        (self.start, self.scanned, self.end) = (0, 0, 0);
+    }
+
+    fn move_to_front(&mut self) {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.scanned -= self.start;
+        self.start = 0;
+    }
+
+    /// Doubles the buffer, but not beyond the byte that proves a line too long.
+    fn grow(&mut self) {
+        let wanted = (self.buffer.len() * 2).min(self.limit.saturating_add(1));
+        let size = wanted.max(self.end + INITIAL);
+        self.buffer.reserve_exact(size - self.buffer.len());
+        self.buffer.resize(size, 0);
+    }
+}
+
+#[cfg(test)]
+#[path = "frame/tests.rs"]
+mod tests;

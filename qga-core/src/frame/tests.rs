@@ -1,0 +1,137 @@
+use super::*;
+
+const LIMIT: usize = 64;
+
+#[derive(Debug, PartialEq)]
+enum Out {
+    Line(Vec<u8>),
+    Delimited(Vec<u8>),
+    TooLong,
+}
+
+fn decode(pieces: &[&[u8]]) -> Vec<Out> {
+    let mut decoder = Decoder::new();
+    let mut seen = Vec::new();
+    for piece in pieces {
+        feed(&mut decoder, piece, &mut seen);
+    }
+    seen
+}
+
+fn feed(decoder: &mut Decoder, mut piece: &[u8], seen: &mut Vec<Out>) {
+    loop {
+        match decoder.advance(LIMIT) {
+            Progress::Frame => seen.push(out(decoder.frame())),
+            Progress::TooLong => seen.push(Out::TooLong),
+            Progress::Incomplete if piece.is_empty() => return,
+            Progress::Incomplete => {
+                let spare = decoder.spare();
+                let count = spare.len().min(piece.len());
+                spare[..count].copy_from_slice(&piece[..count]);
+                decoder.filled(count);
+                piece = &piece[count..];
+            }
+        }
+    }
+}
+
+fn out(frame: Frame<'_>) -> Out {
+    if frame.delimited {
+        delimited(frame.bytes)
+    } else {
+        line(frame.bytes)
+    }
+}
+
+fn line(bytes: &[u8]) -> Out {
+    Out::Line(bytes.to_vec())
+}
+
+fn delimited(bytes: &[u8]) -> Out {
+    Out::Delimited(bytes.to_vec())
+}
+
+#[test]
+fn lines_in_one_read_come_out_one_by_one() {
+    assert_eq!(decode(&[b"a\nbb\n\nccc"]), [line(b"a"), line(b"bb")]);
+}
+
+#[test]
+fn a_sentinel_drops_what_came_before_it_on_its_line() {
+    assert_eq!(
+        decode(&[b"torn\xFFold\xFFnew\nnext\n"]),
+        [delimited(b"new"), line(b"next")]
+    );
+}
+
+#[test]
+fn a_line_as_long_as_the_limit_passes_and_one_byte_more_does_not() {
+    let fits = [&[b'x'; LIMIT][..], b"\n"].concat();
+    let long = [&[b'x'; LIMIT + 1][..], b"\n"].concat();
+    assert_eq!(decode(&[&fits]), [line(&[b'x'; LIMIT])]);
+    assert_eq!(decode(&[&long, b"next\n"]), [Out::TooLong, line(b"next")]);
+}
+
+#[test]
+fn a_line_is_too_long_before_its_newline_arrives() {
+    assert_eq!(decode(&[&[b'x'; LIMIT + 1]]), [Out::TooLong]);
+}
+
+#[test]
+fn a_sentinel_ends_a_line_that_is_too_long() {
+    let long = vec![b'x'; 3 * LIMIT];
+    assert_eq!(decode(&[&long, b"\xFFnew\n"]), [Out::TooLong, delimited(b"new")]);
+}
+
+#[test]
+fn how_the_bytes_are_split_makes_no_difference() {
+    let mut stream = b"a\n\n\xFF\xFFbb\nccc\xFF{\"return\": 1}\n".to_vec();
+    stream.extend([b'x'; LIMIT + 9]);
+    stream.extend(b"\xFFd\ne\n");
+    stream.extend([b'y'; 5 * LIMIT]);
+    stream.extend(b"\nf\n");
+    let whole = decode(&[&stream]);
+    assert_eq!(whole.len(), 8);
+    for size in 1..stream.len() {
+        let pieces: Vec<&[u8]> = stream.chunks(size).collect();
+        assert_eq!(decode(&pieces), whole, "in pieces of {size}");
+    }
+    for at in 0..stream.len() {
+        let (head, tail) = stream.split_at(at);
+        assert_eq!(decode(&[head, tail]), whole, "split at {at}");
+    }
+}
+
+#[test]
+fn an_endless_line_takes_no_more_memory_than_the_limit_and_one_read() {
+    let mut decoder = Decoder::new();
+    let mut too_long = 0;
+    for _ in 0..10_000 {
+        let count = decoder.spare().len();
+        decoder.filled(count);
+        too_long += usize::from(decoder.advance(100_000) == Progress::TooLong);
+        assert!(decoder.buffer.capacity() <= 100_000 + INITIAL);
+    }
+    assert_eq!(too_long, 1);
+}
+
+#[test]
+fn a_large_buffer_is_kept_for_large_lines_and_given_back_after_a_small_one() {
+    let mut decoder = Decoder::new();
+    let large = [vec![b'x'; 2 * KEEP], b"\n".to_vec()].concat();
+    let mut read = |bytes: &[u8]| {
+        let mut rest = bytes;
+        while decoder.advance(usize::MAX) == Progress::Incomplete {
+            let spare = decoder.spare();
+            let count = spare.len().min(rest.len());
+            spare[..count].copy_from_slice(&rest[..count]);
+            decoder.filled(count);
+            rest = &rest[count..];
+        }
+        decoder.advance(usize::MAX);
+        decoder.spare().len()
+    };
+    assert!(read(&large) > KEEP);
+    assert!(read(&large) > KEEP);
+    assert!(read(b"small\n") <= INITIAL);
+}

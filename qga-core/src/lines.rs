@@ -1,0 +1,155 @@
+//! Lines in and out of a stream, with a deadline.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+use crate::deadline::{Alarm, after};
+use crate::frame::{Decoder, Frame, Progress};
+
+/// A stream, what is left to write to it, and the line read last.
+#[derive(Debug)]
+pub(crate) struct Lines<T> {
+    stream: T,
+    decoder: Decoder,
+    outgoing: Outgoing,
+    alarm: Alarm,
+}
+
+#[derive(Debug, Default)]
+struct Outgoing {
+    bytes: Vec<u8>,
+    written: usize,
+    unflushed: bool,
+}
+
+/// Until when, and how much.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    pub(crate) deadline: Instant,
+    /// Bytes of a line.
+    pub(crate) limit: usize,
+    /// How long to listen once everything is written, where that is shorter.
+    pub(crate) grace: Option<Duration>,
+}
+
+/// Why no line came.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Timeout,
+    Closed(Option<io::Error>),
+    TooLong(usize),
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Lines<T> {
+    pub(crate) fn new(stream: T) -> Self {
+        Self {
+            stream,
+            decoder: Decoder::new(),
+            outgoing: Outgoing::default(),
+            alarm: Alarm::default(),
+        }
+    }
+
+    /// Puts a line behind those that are still to be written.
+    pub(crate) fn push(&mut self, line: Vec<u8>) {
+        let outgoing = &mut self.outgoing;
+        if outgoing.bytes.is_empty() {
+            outgoing.bytes = line;
+        } else {
+            outgoing.bytes.extend_from_slice(&line);
+        }
+        outgoing.unflushed = true;
+    }
+
+    /// Forgets what is still to be written.
+    pub(crate) fn clear(&mut self) {
+        self.outgoing = Outgoing::default();
+    }
+
+    /// Whether everything is written.
+    pub(crate) fn is_flushed(&self) -> bool {
+        !self.outgoing.unflushed
+    }
+
+    /// Whether nothing of what was pushed is written.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.outgoing.written == 0 && !self.outgoing.bytes.is_empty()
+    }
+
+    /// The line that [`next`](Self::next) has read.
+    pub(crate) fn frame(&self) -> Frame<'_> {
+        self.decoder.frame()
+    }
+
+    /// Writes what is to be written and reads the next line, both at once: an agent that is
+    /// busy answering takes no requests.
+    ///
+    /// # Cancel safety
+    ///
+    /// What was read and what is still to be written is kept.
+    pub(crate) async fn next(&mut self, wait: &mut Wait) -> Result<(), Fault> {
+        poll_fn(|cx| self.poll_next(wait, cx)).await
+    }
+
+    fn poll_next(&mut self, wait: &mut Wait, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        let mut progress = self.decoder.advance(wait.limit);
+        loop {
+            match progress {
+                Progress::Frame => return Poll::Ready(Ok(())),
+                Progress::TooLong => return Poll::Ready(Err(Fault::TooLong(wait.limit))),
+                Progress::Incomplete => {}
+            }
+            if self.outgoing.unflushed
+                && let Poll::Ready(written) = self.poll_write(cx)
+            {
+                written.map_err(|error| Fault::Closed(Some(error)))?;
+                if let Some(grace) = wait.grace.take() {
+                    wait.deadline = wait.deadline.min(after(grace));
+                }
+            }
+            match self.poll_read(cx) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(Fault::Closed(None))),
+                Poll::Ready(Ok(_)) => progress = self.decoder.advance(wait.limit),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(Fault::Closed(Some(error)))),
+                Poll::Pending => {
+                    ready!(self.alarm.poll(wait.deadline, cx));
+                    return Poll::Ready(Err(Fault::Timeout));
+                }
+            }
+            // A peer that never stops sending never lets the alarm ring.
+            if progress == Progress::Incomplete && Instant::now() >= wait.deadline {
+                return Poll::Ready(Err(Fault::Timeout));
+            }
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outgoing = &mut self.outgoing;
+        let mut stream = Pin::new(&mut self.stream);
+        while let Some(rest) = outgoing.bytes.get(outgoing.written..)
+            && !rest.is_empty()
+        {
+            match ready!(stream.as_mut().poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => outgoing.written += count,
+            }
+        }
+        ready!(stream.poll_flush(cx))?;
+        *outgoing = Outgoing::default();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(self.decoder.spare());
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        let count = buffer.filled().len();
+        self.decoder.filled(count);
+        Poll::Ready(Ok(count))
+    }
+}

@@ -1,0 +1,181 @@
+//! A request and a reply as JSON, without I/O.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use crate::QgaCommand;
+use crate::error::{AgentError, Malformed};
+
+/// How deep a reply may nest. The agent's own replies stay below ten.
+pub const DEPTH_LIMIT: usize = 100;
+
+/// A request, encoded but for its id.
+#[derive(Debug)]
+pub struct Request {
+    json: Vec<u8>,
+}
+
+impl Request {
+    /// Encodes a command.
+    ///
+    /// # Errors
+    ///
+    /// When the arguments do not serialize.
+    pub fn new<C: QgaCommand>(command: &C) -> serde_json::Result<Self> {
+        Self::open(C::NAME, command.arguments().as_ref())
+    }
+
+    /// Encodes a command whose type is not known when the program is compiled. Arguments that
+    /// serialize as null are left out.
+    ///
+    /// # Errors
+    ///
+    /// When the arguments do not serialize.
+    pub fn raw(name: &str, arguments: &serde_json::Value) -> serde_json::Result<Self> {
+        Self::open(name, Some(arguments).filter(|arguments| !arguments.is_null()))
+    }
+
+    fn open(name: &str, arguments: Option<&impl Serialize>) -> serde_json::Result<Self> {
+        let mut json = Vec::with_capacity(128);
+        json.extend_from_slice(b"{\"execute\":");
+        serde_json::to_writer(&mut json, name)?;
+        if let Some(arguments) = arguments {
+            json.extend_from_slice(b",\"arguments\":");
+            serde_json::to_writer(&mut json, arguments)?;
+        }
+        Ok(Self { json })
+    }
+
+    /// The line to send, with the id that the reply will carry.
+    #[must_use]
+    pub fn into_line(mut self, id: Option<u64>) -> Vec<u8> {
+        if let Some(id) = id {
+            self.json.extend_from_slice(b",\"id\":");
+            self.json.extend_from_slice(id.to_string().as_bytes());
+        }
+        self.json.extend_from_slice(b"}\n");
+        self.json
+    }
+}
+
+/// The id that a reply carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Id {
+    /// None: the agent does not echo ids, or could not read the request.
+    Absent,
+    /// One that a [`Request`] may have had.
+    Number(u64),
+    /// One that no [`Request`] has.
+    Foreign,
+}
+
+/// A reply whose payload is not decoded yet.
+#[derive(Debug)]
+pub struct Reply<'a> {
+    /// Whose reply it is.
+    pub id: Id,
+    /// What the agent returned, or its error.
+    pub result: Result<&'a RawValue, AgentError>,
+}
+
+/// Members of a reply. An explicit null is a value, not an absence.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, rename = "return", default, deserialize_with = "present")]
+    returned: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    error: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+}
+
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(value).map(Some)
+}
+
+impl<'a> Reply<'a> {
+    /// Reads a line from the agent.
+    ///
+    /// # Errors
+    ///
+    /// When the line is no reply; the value says in which way.
+    pub fn parse(line: &'a [u8]) -> Result<Self, Malformed> {
+        let text = std::str::from_utf8(line).map_err(|_| Malformed::NotUtf8)?;
+        if nests_deeper_than(DEPTH_LIMIT, line) {
+            return Err(Malformed::TooDeep);
+        }
+        let envelope: Envelope<'_> = if text.trim_ascii_start().starts_with('{') {
+            serde_json::from_str(text).map_err(|error| match error.classify() {
+                serde_json::error::Category::Data => Malformed::DuplicateMember,
+                _ => Malformed::NotJson,
+            })?
+        } else {
+            return Err(no_object(text));
+        };
+        let result = match (envelope.returned, envelope.error) {
+            (Some(value), None) => Ok(value),
+            (None, Some(error)) => {
+                Err(serde_json::from_str(error.get()).map_err(|_| Malformed::BadError)?)
+            }
+            (None, None) => return Err(Malformed::NoReturnOrError),
+            (Some(_), Some(_)) => return Err(Malformed::ReturnAndError),
+        };
+        let id = envelope.id.map_or(Id::Absent, |id| {
+            id.get().parse().map_or(Id::Foreign, Id::Number)
+        });
+        Ok(Self { id, result })
+    }
+
+    /// Finds a whole reply glued to the end of a torn one, as an agent leaves it that was killed
+    /// while it wrote: `{"return": "QUJD{"return": {}, "id": 7}`.
+    #[must_use]
+    pub fn parse_tail(line: &'a [u8]) -> Option<Self> {
+        let starts: [&[u8]; 3] = [b"{\"return\"", b"{\"error\"", b"{\"id\""];
+        starts.into_iter().find_map(|start| {
+            let at = memchr::memmem::rfind(line, start).filter(|at| *at > 0)?;
+            Self::parse(line.get(at..)?).ok()
+        })
+    }
+}
+
+fn no_object(text: &str) -> Malformed {
+    match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        Ok(_) => Malformed::NotAnObject,
+        Err(_) => Malformed::NotJson,
+    }
+}
+
+/// Whether brackets nest deeper than `limit`, in text that may not be JSON.
+fn nests_deeper_than(limit: usize, text: &[u8]) -> bool {
+    if text.len() <= limit || memchr::memchr2_iter(b'{', b'[', text).count() <= limit {
+        return false;
+    }
+    let mut depth = 0_usize;
+    let mut rest = text.iter();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => skip_string(&mut rest),
+            _ => {}
+        }
+        if depth > limit {
+            return true;
+        }
+    }
+    false
+}
+
+fn skip_string(rest: &mut std::slice::Iter<'_, u8>) {
+    while let Some(at) = memchr::memchr2(b'"', b'\\', rest.as_slice()) {
+        if rest.nth(at) == Some(&b'"') {
+            return;
+        }
+        rest.next();
+    }
+    *rest = [].iter();
+}
+
+#[cfg(test)]
+#[path = "message/tests.rs"]
+mod tests;

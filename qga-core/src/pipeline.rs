@@ -1,0 +1,231 @@
+//! Several commands in flight.
+
+use std::collections::VecDeque;
+use std::iter::{Fuse, Peekable};
+use std::ops::Range;
+
+use tokio::sync::OwnedMutexGuard;
+
+use crate::connect::AnyConnection;
+use crate::connection::{Terms, decode};
+use crate::error::{ErrorKind, Execution, Stage};
+use crate::message::Request;
+use crate::sync::Ids;
+use crate::{Client, Error, QgaCommand, Reply};
+
+/// Runs commands of one type with requests written ahead; made by [`Client::pipeline`].
+///
+/// [`next`](Self::next) returns one result for each command taken from the iterator, in their
+/// order. The iterator is asked for a command only when there is room for it in flight, so it
+/// may be endless. From the first call of `next` until the last result, or until the pipeline is
+/// dropped, it has the channel to itself.
+///
+/// ```no_run
+/// # #[derive(qga_core::QgaCommand)]
+/// # #[qga(name = "guest-file-read", response = serde_json::Value)]
+/// # struct FileRead { handle: i64, count: i64 }
+/// # async fn example(client: qga_core::Client) -> Result<(), qga_core::Error> {
+/// let reads = (0..100).map(|_| FileRead { handle: 1000, count: 65_536 });
+/// let mut chunks = client.pipeline(reads);
+/// while let Some(chunk) = chunks.next().await {
+///     println!("{}", chunk?);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Commands may run before the results of earlier ones are known, so the iterator should give
+/// only what may run whatever came before.
+///
+/// A task that holds a pipeline and runs another command through the same client waits for
+/// itself: drop the pipeline first.
+pub struct Pipeline<I: Iterator<Item: QgaCommand>> {
+    client: Client,
+    commands: Peekable<Fuse<I>>,
+    capacity: usize,
+    channel: Option<(OwnedMutexGuard<AnyConnection>, Ids)>,
+    slots: VecDeque<Slot<<I::Item as QgaCommand>::Response>>,
+    failed: bool,
+}
+
+enum Slot<R> {
+    InFlight { id: u64, reply_limit: usize },
+    Done(Result<R, Error>),
+}
+
+impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
+    pub(crate) fn new(client: Client, commands: I) -> Self {
+        const { assert!(matches!(I::Item::REPLY, Reply::Always), "no replies to wait for") }
+        Self {
+            client,
+            commands: commands.fuse().peekable(),
+            capacity: 2,
+            channel: None,
+            slots: VecDeque::new(),
+            failed: false,
+        }
+    }
+
+    /// How many commands may be unanswered at once; 2 unless set, which gives nearly all the
+    /// gain. An agent that does not echo ids gets one at a time, since its replies could not be
+    /// told apart if one were lost.
+    #[must_use]
+    pub fn in_flight(mut self, commands: usize) -> Self {
+        self.capacity = commands.max(1);
+        self
+    }
+
+    /// The result of the next command; `None` after the last.
+    ///
+    /// The client's timeout counts from each call. After a failure of the channel no further
+    /// command is taken from the iterator, and those in flight end in
+    /// [`Abandoned`](ErrorKind::Abandoned).
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::execute`], for this command only.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing: call `next` again. Dropping the pipeline is as safe as
+    /// dropping the future of one command; commands in flight may have run.
+    pub async fn next(
+        &mut self,
+    ) -> Option<Result<<I::Item as QgaCommand>::Response, Error>> {
+        let mut terms = Terms::raw(&self.client.options());
+        if let Err(error) = self.acquire(&terms).await {
+            self.failed = true;
+            self.commands.next()?;
+            return Some(Err(self.locate(error)));
+        }
+        loop {
+            self.fill();
+            match self.slots.front() {
+                Some(Slot::InFlight { .. }) => self.receive(&mut terms).await,
+                Some(Slot::Done(_)) => break,
+                None => {
+                    self.channel = None;
+                    return None;
+                }
+            }
+        }
+        match self.slots.pop_front() {
+            Some(Slot::Done(result)) => Some(result.map_err(|error| self.locate(error))),
+            _ => None,
+        }
+    }
+
+    /// Takes the channel, if there is anything to send through it.
+    async fn acquire(&mut self, terms: &Terms) -> Result<(), Error> {
+        if self.channel.is_none() && !self.failed && self.commands.peek().is_some() {
+            let mut connection = self.client.lock(terms).await?;
+            let ids = connection.begin(terms).await?;
+            self.channel = Some((connection, ids));
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self) {
+        let Some((connection, ids)) = &mut self.channel else {
+            return;
+        };
+        let capacity = match ids {
+            Ids::Echoed => self.capacity,
+            Ids::Unknown => 1,
+        };
+        while !self.failed && self.slots.len() < capacity {
+            let Some(command) = self.commands.next() else {
+                return;
+            };
+            self.slots.push_back(match Request::new(&command) {
+                Ok(request) => Slot::InFlight {
+                    id: connection.send(request, *ids),
+                    reply_limit: command.reply_limit().unwrap_or_default(),
+                },
+                Err(error) => Slot::Done(Err(Error::encode(error))),
+            });
+        }
+    }
+
+    async fn receive(&mut self, terms: &mut Terms) {
+        let (Some((connection, ids)), Some(in_flight)) = (&mut self.channel, in_flight(&self.slots))
+        else {
+            return;
+        };
+        terms.wait.limit = self.slots.iter().fold(terms.wait.limit, Slot::reply_limit);
+        let wait = &mut terms.wait;
+        match connection.receive(*ids, &in_flight, wait, decode).await {
+            Ok((id, result)) => {
+                settle(&mut self.slots, id, result);
+                if id + 1 == in_flight.end {
+                    connection.finish(*ids);
+                }
+            }
+            Err(fault) => {
+                self.failed = true;
+                let error = connection.failure(fault, terms, Execution::MaybeRun);
+                abandon(&mut self.slots, error);
+            }
+        }
+    }
+
+    fn locate(&self, error: Error) -> Error {
+        self.client.locate(error).with_command(I::Item::NAME)
+    }
+}
+
+impl<R> Slot<R> {
+    fn reply_limit(limit: usize, slot: &Self) -> usize {
+        match slot {
+            Self::InFlight { reply_limit, .. } => limit.max(*reply_limit),
+            Self::Done(_) => limit,
+        }
+    }
+
+    fn id(&self) -> Option<u64> {
+        match self {
+            Self::InFlight { id, .. } => Some(*id),
+            Self::Done(_) => None,
+        }
+    }
+}
+
+/// The ids of the unanswered, which count up.
+fn in_flight<R>(slots: &VecDeque<Slot<R>>) -> Option<Range<u64>> {
+    let mut ids = slots.iter().filter_map(Slot::id);
+    let first = ids.next()?;
+    Some(first..ids.last().unwrap_or(first) + 1)
+}
+
+/// Stores a result. The agent answers in order, so what it has passed over stays unanswered.
+fn settle<R>(slots: &mut VecDeque<Slot<R>>, answered: u64, result: Result<R, Error>) {
+    let mut result = Some(result);
+    for slot in slots {
+        match slot.id() {
+            Some(id) if id < answered => {
+                *slot = Slot::Done(Err(maybe_run(ErrorKind::ReplyLost)));
+            }
+            Some(id) if id == answered => {
+                if let Some(result) = result.take() {
+                    *slot = Slot::Done(result);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Ends the first unanswered with `error`, and the others too.
+fn abandon<R>(slots: &mut VecDeque<Slot<R>>, error: Error) {
+    let mut error = Some(error);
+    for slot in slots.iter_mut().filter(|slot| slot.id().is_some()) {
+        let error = error.take();
+        *slot = Slot::Done(Err(
+            error.unwrap_or_else(|| maybe_run(ErrorKind::Abandoned))
+        ));
+    }
+}
+
+fn maybe_run(kind: ErrorKind) -> Error {
+    Error::new(Stage::Receive, Execution::MaybeRun, kind)
+}

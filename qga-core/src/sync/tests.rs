@@ -1,0 +1,100 @@
+use super::*;
+
+fn frame(text: &str) -> Frame<'_> {
+    Frame {
+        bytes: text.as_bytes(),
+        delimited: true,
+    }
+}
+
+fn refusal(command: &str, id: &str) -> String {
+    format!(
+        r#"{{{id}"error": {{"class": "CommandNotFound", "desc": "Command {command} has been disabled"}}}}"#
+    )
+}
+
+#[test]
+fn a_request_resets_the_parser_and_carries_the_token_twice() {
+    let handshake = Handshake::new();
+    let token = handshake.token;
+    let json = format!(
+        "{{\"execute\":\"guest-sync-delimited\",\"arguments\":{{\"id\":{token}}},\"id\":{token}}}\n"
+    );
+    assert_eq!(handshake.request(), [b"\xFF", json.as_bytes()].concat());
+}
+
+#[test]
+fn tokens_differ_and_are_exact_in_a_double() {
+    let tokens: std::collections::HashSet<u64> = (0..100).map(|_| random()).collect();
+    assert_eq!(tokens.len(), 100);
+    assert!(tokens.iter().all(|token| (1..1 << 53).contains(token)));
+}
+
+#[test]
+fn only_the_latest_token_ends_the_handshake() {
+    let mut handshake = Handshake::new();
+    let old = format!(r#"{{"return": {}}}"#, handshake.token);
+    handshake.renew();
+    assert_eq!(handshake.receive(frame(&old)), Step::Wait);
+    let new = format!(r#"{{"return": {}}}"#, handshake.token);
+    assert_eq!(handshake.receive(frame(&new)), Step::Synced(Ids::Unknown));
+}
+
+#[test]
+fn an_agent_that_echoes_ids_is_known_by_the_sync() {
+    let mut handshake = Handshake::new();
+    let token = handshake.token;
+    let reply = format!(r#"{{"return": {token}, "id": {token}}}"#);
+    assert_eq!(handshake.receive(frame(&reply)), Step::Synced(Ids::Echoed));
+}
+
+#[test]
+fn old_replies_and_errors_are_passed_over() {
+    let mut handshake = Handshake::new();
+    for old in [
+        r#"{"return": {}}"#,
+        r#"{"return": 111}"#,
+        r#"{"error": {"class": "GenericError", "desc": "JSON parse error, stray '\uFFFD'"}}"#,
+        "torn",
+        "",
+    ] {
+        assert_eq!(handshake.receive(frame(old)), Step::Wait, "{old}");
+    }
+    let foreign = refusal("guest-sync-delimited", r#""id": 1, "#);
+    assert_eq!(handshake.receive(frame(&foreign)), Step::Wait);
+    let other_command = refusal("guest-exec", "");
+    assert_eq!(handshake.receive(frame(&other_command)), Step::Wait);
+}
+
+#[test]
+fn without_the_delimited_sync_the_plain_one_is_tried() {
+    let mut handshake = Handshake::new();
+    let refused = refusal("guest-sync-delimited", "");
+    assert_eq!(handshake.receive(frame(&refused)), Step::Resend);
+    assert!(
+        handshake
+            .request()
+            .starts_with(b"\xFF{\"execute\":\"guest-sync\",")
+    );
+    assert_eq!(handshake.receive(frame(&refused)), Step::Wait);
+    let refused = refusal("guest-sync", "");
+    assert!(matches!(
+        handshake.receive(frame(&refused)),
+        Step::Refused(_)
+    ));
+}
+
+#[test]
+fn an_agent_that_takes_offence_at_the_id_is_asked_without() {
+    let mut handshake = Handshake::new();
+    let offended =
+        r#"{"error": {"class": "GenericError", "desc": "QMP input member 'id' is unexpected"}}"#;
+    assert_eq!(handshake.receive(frame(offended)), Step::Resend);
+    assert!(!handshake.request().ends_with(b"},\"id\":}\n"));
+    let token = handshake.token;
+    assert!(
+        handshake
+            .request()
+            .ends_with(format!(":{{\"id\":{token}}}}}\n").as_bytes())
+    );
+}
