@@ -1,0 +1,112 @@
+use super::{Command, Context, base64, nothing};
+use crate::arguments::{Arguments, Kind, Parameter, optional, required};
+use crate::json::{Object, Value};
+use crate::reply::Outcome;
+
+const HANDLE: Parameter = required("handle", Kind::Integer);
+const COUNT: Parameter = optional("count", Kind::Integer);
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        name: "guest-file-open",
+        parameters: &[required("path", Kind::Text), optional("mode", Kind::Text)],
+        run: open,
+    },
+    Command {
+        name: "guest-file-close",
+        parameters: &[HANDLE],
+        run: close,
+    },
+    Command {
+        name: "guest-file-read",
+        parameters: &[HANDLE, COUNT],
+        run: read,
+    },
+    Command {
+        name: "guest-file-write",
+        parameters: &[HANDLE, required("buf-b64", Kind::Text), COUNT],
+        run: write,
+    },
+    Command {
+        name: "guest-file-seek",
+        parameters: &[
+            HANDLE,
+            required("offset", Kind::Integer),
+            required("whence", Kind::Whence),
+        ],
+        run: seek,
+    },
+    Command {
+        name: "guest-file-flush",
+        parameters: &[HANDLE],
+        run: flush,
+    },
+];
+
+fn open(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
+    let path = arguments.text("path").unwrap_or_default();
+    let mode = arguments.text("mode").unwrap_or(b"r");
+    context.guest.files.open(path, mode).map(Value::Int)
+}
+
+fn close(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
+    context
+        .guest
+        .files
+        .close(handle(arguments))
+        .map(|()| nothing())
+}
+
+fn read(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
+    let chunk = context
+        .guest
+        .files
+        .read(handle(arguments), arguments.integer("count"))?;
+    Ok(Value::Object(Object::of([
+        ("count", length(chunk.bytes.len())),
+        (
+            "buf-b64",
+            Value::String(base64::encode(&chunk.bytes).into_bytes()),
+        ),
+        ("eof", chunk.eof.into()),
+    ])))
+}
+
+fn write(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
+    let data = || base64::decode(arguments.text("buf-b64").unwrap_or_default());
+    let count = arguments.integer("count");
+    let count = context.guest.files.write(handle(arguments), data, count)?;
+    Ok(Value::Object(Object::of([
+        ("count", length(count)),
+        ("eof", false.into()),
+    ])))
+}
+
+fn seek(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
+    let offset = arguments.integer("offset").unwrap_or_default();
+    let whence = arguments.whence("whence").unwrap_or_default();
+    let position = context
+        .guest
+        .files
+        .seek(handle(arguments), offset, whence)?;
+    Ok(Value::Object(Object::of([
+        ("position", position.into()),
+        ("eof", false.into()),
+    ])))
+}
+
+fn flush(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
+    context
+        .guest
+        .files
+        .flush(handle(arguments))
+        .map(|()| nothing())
+}
+
+fn handle(arguments: Arguments<'_>) -> i64 {
+    arguments.integer("handle").unwrap_or_default()
+}
+
+fn length(bytes: usize) -> Value {
+    Value::Int(i64::try_from(bytes).unwrap_or(i64::MAX))
+}

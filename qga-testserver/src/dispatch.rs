@@ -1,0 +1,139 @@
+use std::sync::Arc;
+
+use crate::arguments;
+use crate::commands::{self, Command, Context};
+use crate::delivery::Delivery;
+use crate::json::{Message, Object, Value, text};
+use crate::reply::{Failure, Outcome, Reply};
+use crate::state::{Settings, State, lock};
+use crate::{Answer, Fault, Request, RequestIds};
+
+/// What the agent does about one message.
+pub(crate) fn answer(state: &State, message: Message) -> Delivery {
+    match message.outcome {
+        Err(fault) => Delivery::new(Some(Failure::generic(fault).into()), &[]),
+        Ok(Value::Object(envelope)) => carry_out(state, envelope, message.raw, message.cost),
+        Ok(_) => {
+            let failure = Failure::generic("QMP input must be a JSON object");
+            Delivery::new(Some(failure.into()), &[])
+        }
+    }
+}
+
+fn carry_out(state: &State, mut envelope: Object, raw: Vec<u8>, cost: usize) -> Delivery {
+    let settings = lock(&state.settings).clone();
+    let called = command_name(&envelope, settings.ids);
+    let arguments = envelope.take("arguments");
+    let id = envelope.take("id");
+    let echoed = || id.clone().filter(|_| settings.ids == RequestIds::Echoed);
+    let name = match called {
+        Ok(name) => name,
+        Err(failure) => {
+            let reply = Reply {
+                id: echoed(),
+                ..failure.into()
+            };
+            return Delivery::new(Some(reply), state.faults.take().as_slice());
+        }
+    };
+    let request = Arc::new(Request {
+        name: text(&name),
+        arguments: arguments
+            .as_ref()
+            .map_or(serde_json::Value::Null, Value::to_json),
+        id: id.as_ref().map(Value::to_json),
+        raw,
+    });
+    state.record(Arc::clone(&request), cost);
+    let call = Call {
+        name,
+        arguments,
+        request: &request,
+    };
+    let (outcome, fault) = call.outcome(state, &settings);
+    let faults: Vec<_> = fault.into_iter().chain(state.faults.take()).collect();
+    Delivery::new(call.reply(outcome, echoed()), &faults)
+}
+
+/// Checks the request's own members, in the order in which the agent's dictionary holds them.
+fn command_name(envelope: &Object, ids: RequestIds) -> Result<Vec<u8>, Failure> {
+    let mut command = None;
+    for (name, value) in envelope.in_wire_order() {
+        let wrong = match (name, value) {
+            (b"execute", Value::String(name)) => {
+                command = Some(name.clone());
+                continue;
+            }
+            (b"arguments", Value::Object(_)) => continue,
+            (b"id", _) if ids != RequestIds::Refused => continue,
+            (b"execute", _) => "must be a string",
+            (b"arguments", _) => "must be an object",
+            _ => "is unexpected",
+        };
+        let text = [b"QMP input member '", name, b"' ", wrong.as_bytes()].concat();
+        return Err(Failure::generic(text));
+    }
+    command.ok_or_else(|| Failure::generic("QMP input lacks member 'execute'"))
+}
+
+/// A request that names a command.
+struct Call<'a> {
+    name: Vec<u8>,
+    arguments: Option<Value>,
+    request: &'a Request,
+}
+
+impl Call<'_> {
+    /// What comes of it, and what goes wrong with the reply.
+    ///
+    /// A disabled command is refused before anything looks at its arguments; a stub answers
+    /// before the agent does.
+    fn outcome(&self, state: &State, settings: &Settings) -> (Outcome, Option<Fault>) {
+        if commands::is_disabled(&self.request.name, settings, &state.stubs) {
+            let because = settings.profile.disabled_because().as_bytes();
+            let text = [b"Command ", &*self.name, b" has been disabled", because].concat();
+            return (Err(Failure::not_found(text)), None);
+        }
+        let verdict = state.stubs.judge(self.request);
+        let outcome = match (verdict.answer, commands::find(&self.name)) {
+            (Some(Answer::Return(value)), _) => Ok(Value::from(&value)),
+            (Some(Answer::Error { class, text }), _) => Err(Failure::new(class, text)),
+            (None, Some(command)) => self.run(command, state, settings),
+            (None, None) => {
+                let text = [b"The command ", &*self.name, b" has not been found"].concat();
+                Err(Failure::not_found(text))
+            }
+        };
+        (outcome, verdict.fault)
+    }
+
+    fn run(&self, command: &Command, state: &State, settings: &Settings) -> Outcome {
+        let none = Object::default();
+        let given = match &self.arguments {
+            Some(Value::Object(arguments)) => arguments,
+            _ => &none,
+        };
+        let arguments = arguments::check(given, command.parameters)?;
+        let guest = &mut lock(&state.guest);
+        (command.run)(
+            &mut Context {
+                guest,
+                settings,
+                stubs: &state.stubs,
+            },
+            arguments,
+        )
+    }
+
+    fn reply(&self, outcome: Outcome, id: Option<Value>) -> Option<Reply> {
+        if outcome.is_ok() && commands::is_silent(&self.request.name) {
+            return None;
+        }
+        let delimited = outcome.is_ok() && self.name == b"guest-sync-delimited";
+        Some(Reply {
+            outcome,
+            id,
+            delimited,
+        })
+    }
+}

@@ -1,0 +1,179 @@
+//! The guest's files, in memory, and the handles that clients have open.
+
+mod handle;
+mod mode;
+mod tree;
+
+use std::collections::BTreeMap;
+
+use handle::Handle;
+use mode::Mode;
+use tree::{Errno, Tree};
+
+use crate::reply::Failure;
+
+/// Files and handles; both belong to the agent, not to a client.
+#[derive(Debug)]
+pub(crate) struct Files {
+    tree: Tree,
+    handles: BTreeMap<i64, Handle>,
+    next: i64,
+}
+
+/// Bytes that were read, and whether the read ran into the end.
+pub(crate) struct Chunk {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) eof: bool,
+}
+
+/// As many as a process may usually have open.
+const HANDLE_LIMIT: usize = 1000;
+/// The most that one read gives.
+const READ_LIMIT: i64 = 48 << 20;
+
+impl Default for Files {
+    fn default() -> Self {
+        Self {
+            tree: Tree::default(),
+            handles: BTreeMap::new(),
+            next: 1000,
+        }
+    }
+}
+
+impl Files {
+    /// Puts a file in for the test.
+    pub(crate) fn put(&mut self, path: &[u8], content: Vec<u8>) {
+        self.tree.put(path, content);
+    }
+
+    /// What a file holds.
+    pub(crate) fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let path = self.tree.resolve(path).ok()?;
+        self.tree.file(&path).map(<[u8]>::to_vec)
+    }
+
+    /// The agent was killed: handles are gone, and their numbers are not used again.
+    pub(crate) fn forget_handles(&mut self) {
+        self.handles.clear();
+    }
+
+    /// A new handle's number.
+    pub(crate) fn open(&mut self, path: &[u8], mode: &[u8]) -> Result<i64, Failure> {
+        let Some(parsed) = Mode::parse(mode) else {
+            return Err(Failure::generic(
+                [b"invalid file open mode '", mode, b"'"].concat(),
+            ));
+        };
+        let handle = self.open_handle(path, parsed).map_err(|errno| {
+            let text: &[&[u8]] = &[
+                b"failed to open file '",
+                path,
+                b"' (mode: '",
+                mode,
+                b"'): ",
+                errno.text(),
+            ];
+            Failure::generic(text.concat())
+        })?;
+        let number = self.next;
+        self.next += 1;
+        self.handles.insert(number, handle);
+        Ok(number)
+    }
+
+    /// Writes out what is left and forgets the handle.
+    pub(crate) fn close(&mut self, number: i64) -> Result<(), Failure> {
+        let mut handle = self
+            .handles
+            .remove(&number)
+            .ok_or_else(|| unknown(number))?;
+        handle
+            .flush(&mut self.tree)
+            .map_err(|errno| failed("close handle", errno))
+    }
+
+    /// Writes out what is left.
+    pub(crate) fn flush(&mut self, number: i64) -> Result<(), Failure> {
+        let (handle, tree) = self.opened(number)?;
+        handle
+            .flush(tree)
+            .map_err(|errno| failed("flush file", errno))
+    }
+
+    /// Reads from where the handle is.
+    pub(crate) fn read(&mut self, number: i64, count: Option<i64>) -> Result<Chunk, Failure> {
+        let (handle, tree) = self.opened(number)?;
+        let count = count.unwrap_or(4096);
+        let wanted = usize::try_from(count).ok().filter(|_| count <= READ_LIMIT);
+        let wanted = wanted.ok_or_else(|| bad_count(count))?;
+        let bytes = handle
+            .read(tree, wanted)
+            .map_err(|errno| failed("read file", errno))?;
+        Ok(Chunk {
+            eof: bytes.len() < wanted,
+            bytes,
+        })
+    }
+
+    /// Writes where the handle is; `data` is checked only once the handle is known.
+    pub(crate) fn write(
+        &mut self,
+        number: i64,
+        data: impl FnOnce() -> Result<Vec<u8>, Failure>,
+        count: Option<i64>,
+    ) -> Result<usize, Failure> {
+        let (handle, tree) = self.opened(number)?;
+        let mut data = data()?;
+        if let Some(count) = count {
+            let taken = usize::try_from(count)
+                .ok()
+                .filter(|taken| *taken <= data.len());
+            data.truncate(taken.ok_or_else(|| bad_count(count))?);
+        }
+        handle
+            .write(tree, &data)
+            .map_err(|errno| failed("write to file", errno))?;
+        Ok(data.len())
+    }
+
+    /// Moves to a position, and says which it is.
+    pub(crate) fn seek(&mut self, number: i64, offset: i64, whence: i64) -> Result<i64, Failure> {
+        let (handle, tree) = self.opened(number)?;
+        if !(0..=2).contains(&whence) {
+            return Err(Failure::generic(format!("invalid whence code {whence}")));
+        }
+        handle
+            .seek(tree, offset, whence)
+            .map_err(|errno| failed("seek file", errno))
+    }
+
+    fn open_handle(&mut self, path: &[u8], mode: Mode) -> Result<Handle, Errno> {
+        if self.handles.len() >= HANDLE_LIMIT {
+            return Err(Errno::TooManyOpen);
+        }
+        self.tree
+            .open(path, mode)
+            .map(|path| Handle::new(path, mode))
+    }
+
+    fn opened(&mut self, number: i64) -> Result<(&mut Handle, &mut Tree), Failure> {
+        let handle = self
+            .handles
+            .get_mut(&number)
+            .ok_or_else(|| unknown(number))?;
+        Ok((handle, &mut self.tree))
+    }
+}
+
+fn unknown(number: i64) -> Failure {
+    Failure::generic(format!("handle '{number}' has not been found"))
+}
+
+fn bad_count(count: i64) -> Failure {
+    Failure::generic(format!("value '{count}' is invalid for argument count"))
+}
+
+fn failed(what: &str, errno: Errno) -> Failure {
+    Failure::generic([b"failed to ", what.as_bytes(), b": ", errno.text()].concat())
+}

@@ -1,0 +1,102 @@
+use super::mode::Mode;
+use super::tree::{Errno, Tree};
+
+/// An open file. Like C's streams it holds written bytes back until something flushes them.
+#[derive(Debug)]
+pub(super) struct Handle {
+    path: Vec<u8>,
+    mode: Mode,
+    /// Where the held bytes go, or where the next read starts.
+    position: i64,
+    held: Vec<u8>,
+}
+
+/// The size of a stream's buffer.
+const BUFFER: usize = 4096;
+
+impl Handle {
+    pub(super) fn new(path: Vec<u8>, mode: Mode) -> Self {
+        Self {
+            path,
+            mode,
+            position: 0,
+            held: Vec::new(),
+        }
+    }
+
+    /// Reads up to `count` bytes.
+    pub(super) fn read(&mut self, tree: &mut Tree, count: usize) -> Result<Vec<u8>, Errno> {
+        self.flush(tree)?;
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        if !self.mode.reads() {
+            return Err(Errno::BadDescriptor);
+        }
+        let content = tree.file(&self.path).ok_or(Errno::IsFolder)?;
+        let start = usize::try_from(self.position)
+            .unwrap_or(usize::MAX)
+            .min(content.len());
+        let rest = content.get(start..).unwrap_or_default();
+        let bytes = rest.get(..count).unwrap_or(rest).to_vec();
+        self.position = advance(self.position, bytes.len());
+        Ok(bytes)
+    }
+
+    /// Takes bytes; whole blocks go out as soon as they do not fit the buffer.
+    pub(super) fn write(&mut self, tree: &mut Tree, bytes: &[u8]) -> Result<(), Errno> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if !self.mode.writes() {
+            return Err(Errno::BadDescriptor);
+        }
+        self.held.extend_from_slice(bytes);
+        if self.held.len() <= BUFFER {
+            return Ok(());
+        }
+        let rest = self
+            .held
+            .split_off(self.held.len() - self.held.len() % BUFFER);
+        self.flush(tree)?;
+        self.held = rest;
+        Ok(())
+    }
+
+    /// Writes out what is held.
+    pub(super) fn flush(&mut self, tree: &mut Tree) -> Result<(), Errno> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        let held = std::mem::take(&mut self.held);
+        if self.mode.appends() {
+            self.position = self.end(tree);
+        }
+        tree.write(&self.path, self.position, &held)?;
+        self.position = advance(self.position, held.len());
+        Ok(())
+    }
+
+    /// Moves from the start, the position or the end, for a whence of 0, 1 or 2.
+    pub(super) fn seek(&mut self, tree: &mut Tree, offset: i64, whence: i64) -> Result<i64, Errno> {
+        self.flush(tree)?;
+        let base = match whence {
+            0 => 0,
+            1 => self.position,
+            _ => self.end(tree),
+        };
+        let position = base.checked_add(offset).filter(|position| *position >= 0);
+        self.position = position.ok_or(Errno::Invalid)?;
+        Ok(self.position)
+    }
+
+    /// A folder ends as far away as can be.
+    fn end(&self, tree: &Tree) -> i64 {
+        tree.file(&self.path)
+            .map_or(i64::MAX, |content| advance(0, content.len()))
+    }
+}
+
+fn advance(position: i64, count: usize) -> i64 {
+    position.saturating_add(i64::try_from(count).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,167 @@
+//! A real `qemu-ga` for a test, where one is installed.
+//!
+//! **It is the real thing, and it runs as you, on this very machine.** Its guest is your machine.
+//! Never send it `guest-shutdown`, `guest-suspend-*`, `guest-set-time`, `guest-fsfreeze-*`,
+//! `guest-fstrim`, `guest-set-vcpus`, `guest-set-memory-blocks` or `guest-set-user-password`, and
+//! let `guest-exec` and `guest-file-*` touch nothing but what the test has made. Block what a test
+//! does not need: `RealAgent::start_with(&["-b", "guest-exec"])`.
+//!
+//! A real agent on a Unix socket ends when a client closes with replies unread. Read all replies,
+//! or shut down the writing half and read to the end, before you close.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::socket;
+
+/// A private `qemu-ga` on a socket of its own; it ends when this is dropped.
+#[derive(Debug)]
+pub struct RealAgent {
+    version: String,
+    path: PathBuf,
+    process: Process,
+    _folder: TempDir,
+}
+
+/// Ends the process, and no other, when dropped.
+#[derive(Debug)]
+struct Process(Child);
+
+/// How long an agent may take until its socket accepts.
+const START_LIMIT: Duration = Duration::from_secs(10);
+/// Between two looks whether it does.
+const START_PAUSE: Duration = Duration::from_millis(5);
+
+impl RealAgent {
+    /// The `qemu-ga` that would be run: from `PATH`, `/usr/sbin`, `/usr/bin` or `/sbin`.
+    #[must_use]
+    pub fn program() -> Option<PathBuf> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let usual = ["/usr/sbin", "/usr/bin", "/sbin"].map(PathBuf::from);
+        std::env::split_paths(&path)
+            .chain(usual)
+            .map(|folder| folder.join("qemu-ga"))
+            .find(|program| program.is_file())
+    }
+
+    /// Starts a private agent and waits until its socket accepts.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` when no `qemu-ga` is installed; another kind when it does not start.
+    pub async fn start() -> io::Result<Self> {
+        Self::start_with::<&str>(&[]).await
+    }
+
+    /// Starts a private agent with more arguments, such as `["-b", "guest-exec"]`.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` when no `qemu-ga` is installed; another kind when it does not start.
+    pub async fn start_with<S: AsRef<OsStr>>(arguments: &[S]) -> io::Result<Self> {
+        let arguments: Vec<_> = arguments
+            .iter()
+            .map(|text| text.as_ref().to_owned())
+            .collect();
+        let program = Self::program()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no qemu-ga is installed"))?;
+        // Waiting for a process is real time, also in a test whose tokio time stands still.
+        tokio::task::spawn_blocking(move || Self::run(&program, &arguments)).await?
+    }
+
+    /// The agent's address: `unix:` and the path of its socket.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("unix:{}", self.path.display())
+    }
+
+    /// The path of the agent's socket.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The agent's version, such as `7.2.22`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The agent's process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+
+    fn run(program: &Path, arguments: &[std::ffi::OsString]) -> io::Result<Self> {
+        let version = version(program)?;
+        let folder = socket::folder()?;
+        let path = folder.path().join("qga.sock");
+        let child = Command::new(program)
+            .args(["-m", "unix-listen", "-p"])
+            .arg(&path)
+            .arg("-t")
+            .arg(folder.path())
+            .arg("-f")
+            .arg(folder.path().join("pid"))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut process = Process(child);
+        process.wait_until_accepting(&path)?;
+        Ok(Self {
+            version,
+            path,
+            process,
+            _folder: folder,
+        })
+    }
+}
+
+impl Process {
+    fn wait_until_accepting(&mut self, path: &Path) -> io::Result<()> {
+        let start = Instant::now();
+        loop {
+            let Err(error) = UnixStream::connect(path) else {
+                return Ok(());
+            };
+            if let Some(status) = self.0.try_wait()? {
+                return Err(io::Error::other(format!("qemu-ga ended at once: {status}")));
+            }
+            if start.elapsed() > START_LIMIT {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, error));
+            }
+            std::thread::sleep(START_PAUSE);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to do.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// The last word of what `qemu-ga --version` prints first.
+fn version(program: &Path) -> io::Result<String> {
+    let output = Command::new(program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let version = text
+        .lines()
+        .next()
+        .and_then(|line| line.split_whitespace().last());
+    Ok(version.unwrap_or("unknown").to_owned())
+}

@@ -1,0 +1,67 @@
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::faults::Faults;
+use crate::guest::Guest;
+use crate::request::{Log, Request};
+use crate::stubs::Stubs;
+use crate::{Profile, RequestIds};
+
+/// What the test's handle and the serving task share.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) stubs: Stubs,
+    pub(crate) faults: Faults,
+    pub(crate) settings: Mutex<Settings>,
+    pub(crate) guest: Mutex<Guest>,
+    log: Mutex<Log>,
+    arrived: watch::Sender<()>,
+}
+
+/// How the agent was started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settings {
+    pub(crate) profile: Profile,
+    pub(crate) ids: RequestIds,
+    pub(crate) disabled: BTreeSet<String>,
+}
+
+impl State {
+    /// Takes down a request that is carried out.
+    pub(crate) fn record(&self, request: Arc<Request>, cost: usize) {
+        lock(&self.log).add(request, cost);
+        self.arrived.send_replace(());
+    }
+
+    pub(crate) fn forget_requests(&self) {
+        *lock(&self.log) = Log::default();
+    }
+
+    /// The requests that pass, oldest first.
+    pub(crate) fn requests(&self, pass: impl Fn(&Request) -> bool) -> Vec<Request> {
+        lock(&self.log)
+            .iter()
+            .filter(|request| pass(request))
+            .map(Request::clone)
+            .collect()
+    }
+
+    /// Resolves once there are so many requests of this name.
+    pub(crate) async fn wait_for(&self, name: &str, count: usize) -> Vec<Request> {
+        let mut arrived = self.arrived.subscribe();
+        loop {
+            let requests = self.requests(|request| request.name == name);
+            // The sender is ours, so waiting for a change cannot fail.
+            if requests.len() >= count || arrived.changed().await.is_err() {
+                return requests;
+            }
+        }
+    }
+}
+
+/// Locks; a panic elsewhere while the lock was held leaves nothing half done here.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

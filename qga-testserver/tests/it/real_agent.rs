@@ -1,0 +1,64 @@
+use std::io::ErrorKind;
+
+use qga_testserver::real_agent::RealAgent;
+use tokio::net::UnixStream;
+
+use crate::wire::Wire;
+
+/// A private agent; none where none is installed, unless the environment says that it must be.
+async fn real_agent() -> Option<RealAgent> {
+    match RealAgent::start().await {
+        Ok(agent) => Some(agent),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            assert!(std::env::var_os("CI").is_none(), "no qemu-ga for the tests");
+            println!("left out: no qemu-ga is installed");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn a_real_agent_answers_a_ping_and_is_gone_after_the_drop() {
+    let Some(agent) = real_agent().await else {
+        return;
+    };
+    assert!(agent.version().contains('.'), "{}", agent.version());
+    let mut client = Wire::new(UnixStream::connect(agent.path()).await.unwrap());
+    assert_eq!(
+        client.ask("{\"execute\":\"guest-ping\"}").await,
+        "{\"return\": {}}\n"
+    );
+    let (path, pid) = (agent.path().to_owned(), agent.pid());
+    drop(agent);
+    assert!(!path.exists());
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    assert_eq!(client.rest().await, "");
+}
+
+#[tokio::test]
+async fn a_real_agent_takes_more_arguments() {
+    let Ok(agent) = RealAgent::start_with(&["-b", "guest-exec"]).await else {
+        return;
+    };
+    let mut client = Wire::new(UnixStream::connect(agent.path()).await.unwrap());
+    let reply = client.ask("{\"execute\":\"guest-exec\"}").await;
+    assert!(
+        reply.contains("Command guest-exec has been disabled"),
+        "{reply}"
+    );
+}
+
+#[tokio::test]
+async fn an_agent_that_does_not_start_is_an_error() {
+    if RealAgent::program().is_none() {
+        return;
+    }
+    let error = RealAgent::start_with(&["--no-such-option"])
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("qemu-ga ended at once"),
+        "{error}"
+    );
+}
