@@ -152,7 +152,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         };
         let ids = self.begin(&terms).await?;
         let id = self.send(request, ids);
-        match self.receive(ids, &(id..id + 1), &mut terms.wait, read).await {
+        match self
+            .receive(ids, &(id..id + 1), &mut terms.wait, read)
+            .await
+        {
             Ok((_, result)) => {
                 self.finish(ids);
                 result
@@ -178,7 +181,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         match self.state {
             State::Synced(ids) => Ok(ids),
             State::Dirty => self.handshake(terms).await,
-            State::Closed => Err(self.failure(Fault::CLOSED, terms, Execution::NotRun)),
+            State::Closed => Err(Error::new(
+                Stage::Send,
+                Execution::NotRun,
+                ErrorKind::Closed(None),
+            )),
         }
     }
 
@@ -244,7 +251,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
 
     async fn handshake(&mut self, terms: &Terms) -> Result<Ids, Error> {
         if matches!(self.state, State::Closed) {
-            return Err(self.sync_failure(Fault::CLOSED, terms));
+            return Err(Error::sync(ErrorKind::Closed(None)));
         }
         self.state = State::Dirty;
         self.lines.clear();
@@ -295,8 +302,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
 }
 
 impl Fault {
-    const CLOSED: Self = Self::Line(lines::Fault::Closed(None));
-
     fn is_closed(&self) -> bool {
         matches!(self, Self::Line(lines::Fault::Closed(_)))
     }

@@ -1,5 +1,8 @@
 //! A client for the QEMU guest agent: derive your own commands, run them safely.
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 mod address;
 mod client;
 mod command;
@@ -13,9 +16,6 @@ mod matching;
 pub mod message;
 mod options;
 mod pipeline;
-#[doc(hidden)]
-#[path = "private.rs"]
-pub mod __private;
 pub mod sync;
 
 pub use address::{Address, AddressError};

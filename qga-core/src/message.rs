@@ -32,7 +32,10 @@ impl Request {
     ///
     /// When the arguments do not serialize.
     pub fn raw(name: &str, arguments: &serde_json::Value) -> serde_json::Result<Self> {
-        Self::open(name, Some(arguments).filter(|arguments| !arguments.is_null()))
+        Self::open(
+            name,
+            Some(arguments).filter(|arguments| !arguments.is_null()),
+        )
     }
 
     fn open(name: &str, arguments: Option<&impl Serialize>) -> serde_json::Result<Self> {

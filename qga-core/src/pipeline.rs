@@ -55,7 +55,12 @@ enum Slot<R> {
 
 impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
     pub(crate) fn new(client: Client, commands: I) -> Self {
-        const { assert!(matches!(I::Item::REPLY, Reply::Always), "no replies to wait for") }
+        const {
+            assert!(
+                matches!(I::Item::REPLY, Reply::Always),
+                "a pipeline needs replies"
+            );
+        }
         Self {
             client,
             commands: commands.fuse().peekable(),
@@ -89,9 +94,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
     ///
     /// Dropping the future loses nothing: call `next` again. Dropping the pipeline is as safe as
     /// dropping the future of one command; commands in flight may have run.
-    pub async fn next(
-        &mut self,
-    ) -> Option<Result<<I::Item as QgaCommand>::Response, Error>> {
+    pub async fn next(&mut self) -> Option<Result<<I::Item as QgaCommand>::Response, Error>> {
         let mut terms = Terms::raw(&self.client.options());
         if let Err(error) = self.acquire(&terms).await {
             self.failed = true;
@@ -148,7 +151,8 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
     }
 
     async fn receive(&mut self, terms: &mut Terms) {
-        let (Some((connection, ids)), Some(in_flight)) = (&mut self.channel, in_flight(&self.slots))
+        let (Some((connection, ids)), Some(in_flight)) =
+            (&mut self.channel, in_flight(&self.slots))
         else {
             return;
         };
@@ -220,9 +224,7 @@ fn abandon<R>(slots: &mut VecDeque<Slot<R>>, error: Error) {
     let mut error = Some(error);
     for slot in slots.iter_mut().filter(|slot| slot.id().is_some()) {
         let error = error.take();
-        *slot = Slot::Done(Err(
-            error.unwrap_or_else(|| maybe_run(ErrorKind::Abandoned))
-        ));
+        *slot = Slot::Done(Err(error.unwrap_or_else(|| maybe_run(ErrorKind::Abandoned))));
     }
 }
 

@@ -80,7 +80,10 @@ fn a_line_is_too_long_before_its_newline_arrives() {
 #[test]
 fn a_sentinel_ends_a_line_that_is_too_long() {
     let long = vec![b'x'; 3 * LIMIT];
-    assert_eq!(decode(&[&long, b"\xFFnew\n"]), [Out::TooLong, delimited(b"new")]);
+    assert_eq!(
+        decode(&[&long, b"\xFFnew\n"]),
+        [Out::TooLong, delimited(b"new")]
+    );
 }
 
 #[test]

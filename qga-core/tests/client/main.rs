@@ -1,0 +1,14 @@
+//! The client against a peer that the test plays byte by byte.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::default_trait_access,
+    clippy::needless_pass_by_value
+)]
+
+mod connect;
+mod exchange;
+mod pipeline;
+mod sharing;
+mod support;

@@ -1,0 +1,242 @@
+//! Several commands in flight.
+
+use std::cell::Cell;
+
+use crate::support::{Echo, Ping, echo, echo_reply, pair, reply, synced_pair};
+use qga_core::{ErrorKind, Execution};
+use serde_json::{Value, json};
+
+async fn collect(
+    mut pipeline: qga_core::Pipeline<impl Iterator<Item = Echo>>,
+) -> Vec<Result<Value, qga_core::Error>> {
+    let mut results = Vec::new();
+    while let Some(result) = pipeline.next().await {
+        results.push(result);
+    }
+    results
+}
+
+fn values(results: Vec<Result<Value, qga_core::Error>>) -> Vec<Value> {
+    results.into_iter().map(Result::unwrap).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_requests_are_written_before_the_first_answer() {
+    let (client, mut peer) = synced_pair().await;
+    let (results, ()) = tokio::join!(collect(client.pipeline((0..3).map(echo))), async {
+        let first = peer.request().await;
+        let second = peer.request().await;
+        assert!(peer.hears_nothing().await);
+        peer.send(echo_reply(&first)).await;
+        let third = peer.request().await;
+        peer.send(echo_reply(&second)).await;
+        peer.send(echo_reply(&third)).await;
+    });
+    assert_eq!(values(results), ["0", "1", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_iterator_is_asked_only_when_there_is_room() {
+    let (client, mut peer) = synced_pair().await;
+    let taken = Cell::new(0);
+    let endless = std::iter::from_fn(|| {
+        taken.set(taken.get() + 1);
+        Some(echo(taken.get()))
+    });
+    let mut pipeline = client.pipeline(endless).in_flight(3);
+    let (first, ()) = tokio::join!(pipeline.next(), async {
+        for _ in 0..3 {
+            peer.answer_echo().await;
+        }
+    });
+    assert_eq!(first.unwrap().unwrap(), "1");
+    assert_eq!(taken.get(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_go_out_while_long_replies_come_in() {
+    let (client, mut peer) = pair(1024);
+    let texts: Vec<String> = (0..4).map(|n| n.to_string().repeat(50_000)).collect();
+    let commands: Vec<Echo> = texts.iter().map(echo).collect();
+    let (results, ()) = tokio::join!(collect(client.pipeline(commands).in_flight(4)), async {
+        peer.sync().await;
+        for _ in 0..4 {
+            peer.answer_echo().await;
+        }
+    });
+    assert_eq!(values(results), texts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_reply_ends_one_command_only() {
+    let (client, mut peer) = synced_pair().await;
+    let (results, ()) = tokio::join!(collect(client.pipeline((0..3).map(echo))), async {
+        peer.answer_echo().await;
+        let id = &peer.request().await["id"];
+        peer.send(format!(
+            "{{\"id\": {id}, \"error\": {{\"class\": \"a\", \"desc\": \"b\"}}}}\n"
+        ))
+        .await;
+        peer.answer_echo().await;
+    });
+    assert_eq!(results[0].as_ref().unwrap(), "0");
+    assert_eq!(
+        results[1].as_ref().unwrap_err().agent_error().unwrap().desc,
+        "b"
+    );
+    assert_eq!(results[2].as_ref().unwrap(), "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_was_passed_over_is_lost_and_the_others_are_not() {
+    let (client, mut peer) = synced_pair().await;
+    let (results, ()) = tokio::join!(collect(client.pipeline((0..3).map(echo))), async {
+        peer.request().await;
+        peer.answer_echo().await;
+        peer.answer_echo().await;
+    });
+    let lost = results[0].as_ref().unwrap_err();
+    assert!(matches!(lost.kind(), ErrorKind::ReplyLost), "{lost:?}");
+    assert_eq!(lost.execution(), Execution::MaybeRun);
+    assert_eq!(lost.command(), Some("test-echo"));
+    assert_eq!(results[1].as_ref().unwrap(), "1");
+    assert_eq!(results[2].as_ref().unwrap(), "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pipeline_that_fails_gives_one_result_for_each_command_it_took() {
+    let (client, mut peer) = synced_pair().await;
+    let (results, ()) = tokio::join!(collect(client.pipeline((0..9).map(echo))), async {
+        peer.answer_echo().await;
+        peer.request().await;
+        peer.request().await;
+        drop(peer);
+    });
+    assert_eq!(results.len(), 3);
+    assert_eq!(results[0].as_ref().unwrap(), "0");
+    assert!(results[1].as_ref().unwrap_err().is_closed());
+    let abandoned = results[2].as_ref().unwrap_err();
+    assert!(matches!(abandoned.kind(), ErrorKind::Abandoned));
+    for failed in &results[1..] {
+        let failed = failed.as_ref().unwrap_err();
+        assert_eq!(failed.execution(), Execution::MaybeRun);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pipeline_on_a_dead_channel_gives_one_error() {
+    let (client, peer) = synced_pair().await;
+    drop(peer);
+    client.execute(Ping).await.unwrap_err();
+    let results = collect(client.pipeline((0..9).map(echo))).await;
+    assert_eq!(results.len(), 1);
+    let error = results[0].as_ref().unwrap_err();
+    assert!(error.is_closed());
+    assert_eq!(error.execution(), Execution::NotRun);
+    assert_eq!(error.command(), Some("test-echo"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pipeline_dropped_half_read_leaves_the_next_reply_with_its_own_command() {
+    let (client, mut peer) = synced_pair().await;
+    let mut pipeline = client.pipeline((0..9).map(echo));
+    let (first, ()) = tokio::join!(pipeline.next(), peer.answer_echo());
+    assert_eq!(first.unwrap().unwrap(), "0");
+    drop(pipeline);
+    let (answer, ()) = tokio::join!(client.execute(echo("next")), async {
+        peer.answer_echo().await;
+        peer.sync().await;
+        peer.answer_echo().await;
+    });
+    assert_eq!(answer.unwrap(), "next");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pipeline_read_to_its_end_leaves_the_channel_in_step() {
+    let (client, mut peer) = synced_pair().await;
+    let (results, ()) = tokio::join!(collect(client.pipeline([echo(1), echo(2)])), async {
+        peer.answer_echo().await;
+        peer.answer_echo().await;
+    });
+    assert_eq!(values(results), ["1", "2"]);
+    let (answer, ()) = tokio::join!(client.execute(echo("next")), peer.answer_echo());
+    assert_eq!(answer.unwrap(), "next");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_call_of_next_loses_no_result() {
+    let (client, mut peer) = synced_pair().await;
+    let mut pipeline = client.pipeline((0..3).map(echo));
+    tokio::select! {
+        biased;
+        _ = pipeline.next() => unreachable!("nobody has answered"),
+        request = peer.request() => peer.send(echo_reply(&request)).await,
+    }
+    let (results, ()) = tokio::join!(collect(pipeline), async {
+        peer.answer_echo().await;
+        peer.answer_echo().await;
+    });
+    assert_eq!(values(results), ["0", "1", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_without_ids_gets_one_request_at_a_time() {
+    let (client, mut peer) = pair(4096);
+    let (results, ()) = tokio::join!(collect(client.pipeline([echo(1), echo(2)])), async {
+        let sync = peer.request().await;
+        peer.send(b"\xFF").await;
+        peer.send(format!("{{\"return\": {}}}\n", sync["arguments"]["id"]))
+            .await;
+        for _ in 0..2 {
+            let request = peer.request().await;
+            assert!(peer.hears_nothing().await);
+            peer.send(format!(
+                "{{\"return\": {}}}\n",
+                request["arguments"]["text"]
+            ))
+            .await;
+        }
+    });
+    assert_eq!(values(results), ["1", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_in_a_pipeline_may_be_as_long_as_its_command_says() {
+    #[derive(qga_core::QgaCommand)]
+    #[qga(name = "test-small", response = Value)]
+    struct Small;
+
+    struct Large;
+
+    impl qga_core::QgaCommand for Large {
+        const NAME: &'static str = Small::NAME;
+        type Response = Value;
+
+        fn arguments(&self) -> Option<impl serde::Serialize> {
+            None::<()>
+        }
+
+        fn reply_limit(&self) -> Option<usize> {
+            Some(20_000)
+        }
+    }
+
+    let (client, mut peer) = synced_pair().await;
+    let strict = client.with_options(client.options().reply_limit(100));
+    let long = json!("x".repeat(10_000));
+    let mut pipeline = strict.pipeline([Large]);
+    let (result, ()) = tokio::join!(pipeline.next(), peer.answer(long.clone()));
+    assert_eq!(result.unwrap().unwrap(), long);
+    drop(pipeline);
+    let (result, ()) = tokio::join!(strict.execute(Large), peer.answer(long.clone()));
+    assert_eq!(result.unwrap(), long);
+    let (result, request) = tokio::join!(strict.execute(Small), async {
+        let request = peer.request().await;
+        peer.send(reply(&request, &long)).await;
+    });
+    let () = request;
+    assert!(matches!(
+        result.unwrap_err().kind(),
+        ErrorKind::ReplyTooLong(100)
+    ));
+}
