@@ -50,6 +50,7 @@ pub trait QgaCommand: Sync {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<C: QgaCommand> QgaCommand for &C {
     const NAME: &'static str = C::NAME;
     const REPLY: Reply = C::REPLY;

@@ -1,0 +1,7 @@
+use qga_core::QgaCommand;
+
+#[derive(QgaCommand)]
+#[qga(name = "")]
+struct Ping;
+
+fn main() {}

@@ -1,0 +1,10 @@
+use qga_core::QgaCommand;
+
+#[derive(QgaCommand)]
+struct WithoutAttribute;
+
+#[derive(QgaCommand)]
+#[qga(retry = Safe)]
+struct WithoutName;
+
+fn main() {}
