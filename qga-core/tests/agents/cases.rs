@@ -1,0 +1,334 @@
+//! What every agent must do with this client. The real one runs as root on this very machine: it
+//! gets harmless commands and files of its own folder only.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use std::{future, io};
+
+use qga_core::{Client, ErrorKind, Execution, Options, QgaCommand, Stage};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::UnixStream;
+
+use crate::host::Host;
+
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    /// What the agent's administrator has disabled.
+    pub(crate) blocked: &'static [&'static str],
+    pub(crate) run: for<'a> fn(&'a Host) -> Pin<Box<dyn Future<Output = ()> + 'a>>,
+}
+
+macro_rules! cases {
+    ($($name:ident $(with $blocked:literal blocked)?),* $(,)?) => {
+        pub(crate) const CASES: &[Case] = &[$(Case {
+            name: stringify!($name),
+            blocked: &[$($blocked)?],
+            run: |host| Box::pin($name(host)),
+        }),*];
+    };
+}
+
+cases![
+    a_client_connects_and_pings,
+    ids_are_echoed_whatever_else_is_sent,
+    an_unknown_command_is_not_found,
+    a_disabled_command_is_told_from_an_unknown_one with "guest-get-osinfo" blocked,
+    without_the_delimited_sync_the_plain_one_is_used with "guest-sync-delimited" blocked,
+    a_missing_argument_is_the_agents_error,
+    none_is_left_out_and_bytes_travel_as_base64,
+    a_request_split_at_every_byte_is_answered,
+    a_large_reply_arrives_whole,
+    a_reply_beyond_the_limit_is_refused_and_the_next_command_works,
+    a_pipeline_gives_replies_in_order,
+    a_pipeline_dropped_half_read_does_no_harm,
+    a_command_dropped_at_any_point_does_no_harm,
+    half_a_request_of_an_earlier_client_is_survived,
+    a_second_client_hears_nothing_until_the_first_has_left,
+];
+
+#[derive(QgaCommand)]
+#[qga(name = "guest-ping", retry = Safe)]
+struct Ping;
+
+#[derive(QgaCommand)]
+#[qga(name = "guest-sync", response = i64)]
+struct Sync {
+    id: i64,
+}
+
+#[derive(QgaCommand)]
+#[qga(name = "guest-file-open", response = i64)]
+struct FileOpen<'a> {
+    path: &'a str,
+    mode: Option<&'a str>,
+}
+
+#[derive(QgaCommand)]
+#[qga(name = "guest-file-write", response = Written)]
+struct FileWrite<'a> {
+    handle: i64,
+    #[qga(base64, rename = "buf-b64")]
+    bytes: &'a [u8],
+    count: Option<u32>,
+}
+
+#[derive(Deserialize)]
+struct Written {
+    count: usize,
+}
+
+#[derive(Clone, QgaCommand)]
+#[qga(name = "guest-file-read", response = Read, reply_limit = self.count * 4 / 3 + 4096)]
+struct FileRead {
+    handle: i64,
+    count: usize,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    count: usize,
+    #[serde(rename = "buf-b64")]
+    base64: String,
+}
+
+#[derive(QgaCommand)]
+#[qga(name = "guest-file-close")]
+struct FileClose {
+    handle: i64,
+}
+
+async fn connect(host: &Host) -> Client {
+    Client::connect(&host.address).await.unwrap()
+}
+
+async fn open_file(host: &Host, client: &Client, size: usize) -> i64 {
+    let path = &host.file(&vec![b'x'; size]);
+    client.execute(FileOpen { path, mode: None }).await.unwrap()
+}
+
+async fn a_client_connects_and_pings(host: &Host) {
+    let client = connect(host).await;
+    client.execute(Ping).await.unwrap();
+    let info = client.execute_raw("guest-info", Value::Null).await.unwrap();
+    assert!(info["version"].is_string(), "{info}");
+}
+
+async fn ids_are_echoed_whatever_else_is_sent(host: &Host) {
+    let client = connect(host).await;
+    for id in [0, 1, -1, i64::MAX, i64::MIN] {
+        assert_eq!(client.execute(Sync { id }).await.unwrap(), id);
+    }
+    let token = json!({"id": 7});
+    let reply = client.execute_raw("guest-sync-delimited", token).await;
+    assert_eq!(reply.unwrap(), 7);
+    client.execute(Ping).await.unwrap();
+}
+
+async fn an_unknown_command_is_not_found(host: &Host) {
+    let client = connect(host).await;
+    let name = "guest-no-such-\"command\"\u{e9}";
+    let error = client.execute_raw(name, Value::Null).await.unwrap_err();
+    assert!(
+        error.is_command_not_found() && !error.is_disabled(),
+        "{error}"
+    );
+    assert_eq!(error.execution(), Execution::NotRun);
+    assert_eq!(error.command(), Some(name));
+}
+
+async fn a_disabled_command_is_told_from_an_unknown_one(host: &Host) {
+    let client = connect(host).await;
+    let answer = client.execute_raw("guest-get-osinfo", Value::Null).await;
+    let error = answer.unwrap_err();
+    assert!(
+        error.is_command_not_found() && error.is_disabled(),
+        "{error}"
+    );
+}
+
+async fn without_the_delimited_sync_the_plain_one_is_used(host: &Host) {
+    let client = connect(host).await;
+    client.execute(Ping).await.unwrap();
+}
+
+async fn a_missing_argument_is_the_agents_error(host: &Host) {
+    let client = connect(host).await;
+    let answer = client.execute_raw("guest-file-open", json!({})).await;
+    let error = answer.unwrap_err();
+    let agents = error.agent_error().unwrap();
+    assert_eq!(agents.class, "GenericError");
+    assert_eq!(agents.desc, "Parameter 'path' is missing");
+    assert_eq!(error.execution(), Execution::Run);
+}
+
+async fn none_is_left_out_and_bytes_travel_as_base64(host: &Host) {
+    let client = connect(host).await;
+    let path = &host.new_path();
+    let bytes: Vec<u8> = (0..=255).collect();
+    let mode = Some("w");
+    let handle = client.execute(FileOpen { path, mode }).await.unwrap();
+    let write = FileWrite {
+        handle,
+        bytes: &bytes,
+        count: None,
+    };
+    assert_eq!(client.execute(write).await.unwrap().count, 256);
+    let write = FileWrite {
+        handle,
+        bytes: &bytes,
+        count: Some(10),
+    };
+    assert_eq!(client.execute(write).await.unwrap().count, 10);
+    client.execute(FileClose { handle }).await.unwrap();
+    assert_eq!(host.content(path), [&bytes[..], &bytes[..10]].concat());
+}
+
+async fn a_request_split_at_every_byte_is_answered(host: &Host) {
+    let stream = UnixStream::connect(host.socket()).await.unwrap();
+    let client = Client::new(ByteByByte(stream));
+    for id in 0..5 {
+        assert_eq!(client.execute(Sync { id }).await.unwrap(), id);
+    }
+}
+
+async fn a_large_reply_arrives_whole(host: &Host) {
+    let client = connect(host).await;
+    let count = 20 << 20;
+    let handle = open_file(host, &client, count).await;
+    let read = client.execute(FileRead { handle, count }).await.unwrap();
+    assert_eq!(read.count, count);
+    assert_eq!(read.base64.len(), count.div_ceil(3) * 4);
+    assert!(read.base64.starts_with("eHh4") && read.base64[..1000].ends_with("eHh4"));
+}
+
+async fn a_reply_beyond_the_limit_is_refused_and_the_next_command_works(host: &Host) {
+    let client = connect(host).await;
+    let handle = open_file(host, &client, 1 << 20).await;
+    let strict = client.with_options(client.options().reply_limit(100_000));
+    let arguments = json!({"handle": handle, "count": 1 << 20});
+    let error = strict
+        .execute_raw("guest-file-read", arguments)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::ReplyTooLong(100_000)),
+        "{error:?}"
+    );
+    strict.execute(Ping).await.unwrap();
+}
+
+async fn a_pipeline_gives_replies_in_order(host: &Host) {
+    let client = connect(host).await;
+    for in_flight in [1, 2, 16] {
+        let syncs = (0..100).map(|id| Sync { id });
+        let mut replies = client.pipeline(syncs).in_flight(in_flight);
+        for id in 0..100 {
+            assert_eq!(replies.next().await.unwrap().unwrap(), id);
+        }
+        assert!(replies.next().await.is_none());
+    }
+}
+
+async fn a_pipeline_dropped_half_read_does_no_harm(host: &Host) {
+    let client = connect(host).await;
+    let handle = open_file(host, &client, 4 << 20).await;
+    let count = 256 << 10;
+    let mut reads = client.pipeline(std::iter::repeat(FileRead { handle, count }));
+    assert_eq!(reads.next().await.unwrap().unwrap().count, count);
+    drop(reads);
+    assert_eq!(client.execute(Sync { id: 7 }).await.unwrap(), 7);
+}
+
+async fn a_command_dropped_at_any_point_does_no_harm(host: &Host) {
+    let client = connect(host).await;
+    let handle = open_file(host, &client, 1 << 20).await;
+    for polls in 1..40 {
+        let read = client.execute(FileRead {
+            handle,
+            count: 1 << 20,
+        });
+        poll_and_drop(read, polls).await;
+        let id = i64::from(polls);
+        assert_eq!(
+            client.execute(Sync { id }).await.unwrap(),
+            id,
+            "after {polls} polls"
+        );
+    }
+}
+
+async fn half_a_request_of_an_earlier_client_is_survived(host: &Host) {
+    let mut earlier = UnixStream::connect(host.socket()).await.unwrap();
+    let half = b"{\"execute\": \"guest-file-open\", \"arguments\": {\"path\": \"/etc";
+    earlier.write_all(half).await.unwrap();
+    earlier.shutdown().await.unwrap();
+    assert_eq!(earlier.read(&mut [0; 10]).await.unwrap(), 0);
+    let client = connect(host).await;
+    client.execute(Ping).await.unwrap();
+}
+
+async fn a_second_client_hears_nothing_until_the_first_has_left(host: &Host) {
+    let first = connect(host).await;
+    let impatient = Client::builder().connect_timeout(Duration::from_millis(200));
+    let error = impatient.connect(&host.address).await.unwrap_err();
+    assert!(error.is_timeout());
+    assert_eq!(error.stage(), Stage::Sync);
+    first.execute(Ping).await.unwrap();
+    drop(first);
+    let patient = Options::new().timeout(Duration::from_secs(20));
+    let second = Client::builder()
+        .connect_timeout(Duration::from_secs(20))
+        .options(patient)
+        .connect(&host.address)
+        .await
+        .unwrap();
+    second.execute(Ping).await.unwrap();
+}
+
+/// Polls a future so many times, whenever it asks for it, then drops it.
+async fn poll_and_drop(future: impl Future, polls: u32) {
+    let mut future = Box::pin(future);
+    let mut left = polls;
+    future::poll_fn(|cx| {
+        left -= 1;
+        match future.as_mut().poll(cx) {
+            Poll::Pending if left > 0 => Poll::Pending,
+            _ => Poll::Ready(()),
+        }
+    })
+    .await;
+}
+
+/// Writes one byte at a time.
+struct ByteByByte(UnixStream);
+
+impl AsyncRead for ByteByByte {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for ByteByByte {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, &bytes[..1])
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}

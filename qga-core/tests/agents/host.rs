@@ -1,0 +1,108 @@
+//! The agents that the cases run against.
+
+use std::path::PathBuf;
+
+use qga_testserver::TestAgent;
+use qga_testserver::real_agent::RealAgent;
+
+use crate::cases::Case;
+
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Fake,
+    Real,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Fake => "fake",
+            Self::Real => "real",
+        }
+    }
+}
+
+/// An agent for one case, and a folder on its machine.
+pub(crate) struct Host {
+    pub(crate) address: String,
+    folder: tempfile::TempDir,
+    agent: Agent,
+}
+
+enum Agent {
+    Fake(TestAgent),
+    Real { _agent: RealAgent },
+}
+
+impl Host {
+    async fn start(kind: Kind, blocked: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (address, agent) = match kind {
+            Kind::Fake => {
+                let agent = TestAgent::start().await;
+                for command in blocked {
+                    agent.disable(command);
+                }
+                (agent.address(), Agent::Fake(agent))
+            }
+            Kind::Real => {
+                let blocked = blocked.iter().flat_map(|command| ["-b", command]);
+                let agent = RealAgent::start_with(&blocked.collect::<Vec<_>>())
+                    .await
+                    .unwrap();
+                (agent.address(), Agent::Real { _agent: agent })
+            }
+        };
+        Self {
+            address,
+            folder,
+            agent,
+        }
+    }
+
+    /// The path of a socket, without `unix:`.
+    pub(crate) fn socket(&self) -> &str {
+        &self.address["unix:".len()..]
+    }
+
+    /// A file in the guest with this content.
+    pub(crate) fn file(&self, content: &[u8]) -> String {
+        let path = self.new_path();
+        match &self.agent {
+            Agent::Fake(agent) => agent.file(&path, content),
+            Agent::Real { .. } => std::fs::write(&path, content).unwrap(),
+        }
+        path
+    }
+
+    /// A path in the guest at which there is no file yet, in a folder that exists.
+    pub(crate) fn new_path(&self) -> String {
+        let path: PathBuf = self.folder.path().join("file");
+        if let Agent::Fake(agent) = &self.agent {
+            agent.file(&self.folder.path().join("other").display().to_string(), "");
+        }
+        path.display().to_string()
+    }
+
+    pub(crate) fn content(&self, path: &str) -> Vec<u8> {
+        match &self.agent {
+            Agent::Fake(agent) => agent.file_content(path).unwrap(),
+            Agent::Real { .. } => std::fs::read(path).unwrap(),
+        }
+    }
+}
+
+pub(crate) fn real_is_installed() -> bool {
+    RealAgent::program().is_some()
+}
+
+pub(crate) fn run(kind: Kind, case: &Case) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let host = Host::start(kind, case.blocked).await;
+        (case.run)(&host).await;
+    });
+}

@@ -1,0 +1,46 @@
+//! One list of cases, run against the fake agent and, where one is installed, a real `qemu-ga`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod cases;
+mod host;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+use cases::{CASES, Case};
+use host::Kind;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let real = host::real_is_installed();
+    if !real && !arguments.list {
+        eprintln!(
+            "no qemu-ga is installed: {} cases are left out; apt-get install qemu-guest-agent",
+            CASES.len()
+        );
+    }
+    let mut trials = trials(Kind::Fake);
+    trials.extend(trials_with_real_agent(real));
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trials_with_real_agent(installed: bool) -> Vec<Trial> {
+    if !installed && std::env::var_os("CI").is_some() {
+        let missing = || Err("CI needs a real agent: apt-get install qemu-guest-agent".into());
+        return vec![Trial::test("real::agent_is_installed", missing)];
+    }
+    let ignored = |trial: Trial| trial.with_ignored_flag(!installed);
+    trials(Kind::Real).into_iter().map(ignored).collect()
+}
+
+fn trials(kind: Kind) -> Vec<Trial> {
+    let trial = |case: &'static Case| {
+        Trial::test(format!("{}::{}", kind.name(), case.name), move || {
+            host::run(kind, case);
+            Ok(())
+        })
+    };
+    CASES.iter().map(trial).collect()
+}
