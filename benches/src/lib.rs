@@ -12,7 +12,10 @@ use tokio::runtime::{Builder, Runtime};
 /// like an agent, and every other request with `returned` and the request's id.
 pub fn peers(returned: &'static str) -> [StdStream; 2] {
     let pairs = [(); 2].map(|()| StdStream::pair().expect("socket pair"));
-    let (ours, theirs) = (pairs.each_ref().map(|p| p.0.try_clone()), pairs.map(|p| p.1));
+    let (ours, theirs) = (
+        pairs.each_ref().map(|p| p.0.try_clone()),
+        pairs.map(|p| p.1),
+    );
     std::thread::spawn(move || {
         Place::CurrentThread.runtime().block_on(async {
             let [a, b] = theirs.map(stream);
@@ -31,13 +34,24 @@ pub fn stream(stream: StdStream) -> UnixStream {
 async fn answer(mut stream: UnixStream, returned: &str) -> Option<()> {
     let mut line = vec![0; 4096];
     loop {
-        let count = stream.read(&mut line).await.ok().filter(|count| *count > 0)?;
+        let count = stream
+            .read(&mut line)
+            .await
+            .ok()
+            .filter(|count| *count > 0)?;
         let text = String::from_utf8_lossy(&line[..count]);
-        let id = text.rsplit_once("\"id\":")?.1.trim_end().trim_end_matches('}');
+        let id = text
+            .rsplit_once("\"id\":")?
+            .1
+            .trim_end()
+            .trim_end_matches('}');
         let sentinel: &[u8] = if line[0] == 0xFF { b"\xFF" } else { b"" };
         let returned = if line[0] == 0xFF { id } else { returned };
         let reply = format!("{{\"return\": {returned}, \"id\": {id}}}\n");
-        stream.write_all(&[sentinel, reply.as_bytes()].concat()).await.ok()?;
+        stream
+            .write_all(&[sentinel, reply.as_bytes()].concat())
+            .await
+            .ok()?;
     }
 }
 
@@ -88,9 +102,7 @@ impl Place {
         future: impl Future<Output = T> + Send + 'static,
     ) -> T {
         match self {
-            Self::MultiThreadSpawned => runtime
-                .block_on(runtime.spawn(future))
-                .expect("task"),
+            Self::MultiThreadSpawned => runtime.block_on(runtime.spawn(future)).expect("task"),
             _ => runtime.block_on(future),
         }
     }
@@ -108,9 +120,18 @@ impl Pairs {
 
     /// The middle half of the ratios ours / bare: lower quartile, median, upper quartile.
     pub fn quartiles(&self) -> [f64; 3] {
-        let mut ratios: Vec<f64> = self.0.iter().map(|(ours, bare)| ours.as_secs_f64() / bare.as_secs_f64()).collect();
+        let mut ratios: Vec<f64> = self
+            .0
+            .iter()
+            .map(|(ours, bare)| ours.as_secs_f64() / bare.as_secs_f64())
+            .collect();
         ratios.sort_by(f64::total_cmp);
-        [1, 2, 3].map(|quarter| ratios.get(ratios.len() * quarter / 4).copied().unwrap_or(f64::NAN))
+        [1, 2, 3].map(|quarter| {
+            ratios
+                .get(ratios.len() * quarter / 4)
+                .copied()
+                .unwrap_or(f64::NAN)
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use crate::connection::Terms;
 use crate::deadline::after;
 use crate::error::{ErrorKind, Execution, Stage};
 use crate::message::Request;
-use crate::{Address, Connection, Error, Options, Pipeline, QgaCommand};
+use crate::{Address, AddressError, Connection, Error, Options, Pipeline, QgaCommand};
 
 /// Talks to one guest agent.
 ///
@@ -41,7 +41,8 @@ pub struct Client {
 impl Client {
     /// Connects to an agent and waits until it has answered a sync, for 5 seconds in all.
     ///
-    /// The address is `unix:/path`, a bare path, or `tcp:host:port`. That the socket accepts
+    /// The address is `unix:/path`, a bare path, `tcp:host:port`, or a
+    /// [`Path`](std::path::Path). That the socket accepts
     /// proves nothing: a machine's socket does so while the guest boots, and while another
     /// client holds the channel.
     ///
@@ -53,7 +54,10 @@ impl Client {
     /// # Cancel safety
     ///
     /// Dropping the future closes the connection.
-    pub async fn connect(address: &str) -> Result<Self, Error> {
+    pub async fn connect<A>(address: A) -> Result<Self, Error>
+    where
+        A: TryInto<Address, Error: Into<AddressError>>,
+    {
         Self::builder().connect(address).await
     }
 
@@ -249,10 +253,13 @@ impl ClientBuilder {
     /// # Cancel safety
     ///
     /// As [`Client::connect`].
-    pub async fn connect(self, address: &str) -> Result<Client, Error> {
-        let address: Address = address
-            .parse()
-            .map_err(|error| connect_error(ErrorKind::Address(error)))?;
+    pub async fn connect<A>(self, address: A) -> Result<Client, Error>
+    where
+        A: TryInto<Address, Error: Into<AddressError>>,
+    {
+        let address = address
+            .try_into()
+            .map_err(|error| connect_error(ErrorKind::Address(error.into())))?;
         let opened = self.open(&address).await;
         match opened {
             Ok(connection) => Ok(self.client(connection, Some(address))),

@@ -33,6 +33,18 @@ async fn an_address_that_cannot_be_read_is_refused_before_anything_is_opened() {
 }
 
 #[tokio::test]
+async fn a_path_is_an_address_even_with_a_colon_in_it() {
+    let (folder, _) = folder();
+    let path = folder.path().join("a:b");
+    let listener = UnixListener::bind(&path).unwrap();
+    let (client, ()) = tokio::join!(Client::connect(path), async {
+        let (stream, _) = listener.accept().await.unwrap();
+        Peer::over(stream).sync().await;
+    });
+    client.unwrap();
+}
+
+#[tokio::test]
 async fn a_path_that_is_not_there_asks_for_the_machine() {
     let (_folder, path) = folder();
     let error = connect_error(&path).await;

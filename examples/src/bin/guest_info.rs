@@ -1,0 +1,29 @@
+//! The prebuilt commands: what a guest is, and where it can be reached.
+
+use qga_commands::agent::Info;
+use qga_commands::net::NetworkGetInterfaces;
+use qga_commands::os::GetOsInfo;
+use qga_core::Client;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let agent = examples::agent().await;
+    let client = Client::connect(agent.address()).await?;
+
+    let info = client.execute(Info).await?;
+    let enabled = info
+        .supported_commands
+        .iter()
+        .filter(|command| command.enabled);
+    println!("agent {} with {} commands", info.version, enabled.count());
+
+    let os = client.execute(GetOsInfo).await?;
+    println!("running {}", os.pretty_name.unwrap_or_default());
+
+    for interface in client.execute(NetworkGetInterfaces).await? {
+        for address in interface.ip_addresses.into_iter().flatten() {
+            println!("{} {}", interface.name, address.ip_address);
+        }
+    }
+    Ok(())
+}

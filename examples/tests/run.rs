@@ -1,0 +1,85 @@
+//! Runs every example, against its own fake agent and against a real one where one is installed.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::Write;
+use std::process::Command;
+
+use qga_testserver::real_agent::RealAgent;
+
+/// Each program and a piece of what it prints with the fake agent.
+const EXAMPLES: [(&str, &str, &str); 3] = [
+    ("host_name", env!("CARGO_BIN_EXE_host_name"), "test-guest"),
+    (
+        "guest_info",
+        env!("CARGO_BIN_EXE_guest_info"),
+        "eth0 192.0.2.10",
+    ),
+    (
+        "custom_command",
+        env!("CARGO_BIN_EXE_custom_command"),
+        "wrote 32 bytes to /tmp/qga-example.txt\nrefused: failed to open file '/no/such/file'",
+    ),
+];
+
+fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn every_example_runs_with_its_own_agent() {
+    for (name, program, expected) in EXAMPLES {
+        let printed = run(program, &[]);
+        assert!(printed.contains(expected), "{name} printed {printed:?}");
+    }
+}
+
+#[test]
+fn every_example_is_in_the_list() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/bin");
+    let mut found = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let file = file.unwrap().file_name().into_string().unwrap();
+        let name = file.trim_end_matches(".rs");
+        assert!(EXAMPLES.iter().any(|example| example.0 == name), "{name}");
+        found += 1;
+    }
+    assert_eq!(found, EXAMPLES.len());
+}
+
+#[tokio::test]
+async fn every_example_runs_with_a_real_agent() {
+    for (name, program, _) in EXAMPLES {
+        let agent = match RealAgent::start().await {
+            Ok(agent) => agent,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                assert!(std::env::var_os("CI").is_none(), "CI needs a real agent");
+                // Not `eprintln!`, which the harness keeps to itself while a test passes.
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "{name} with a real agent is left out: no qemu-ga"
+                );
+                continue;
+            }
+            Err(error) => panic!("{error}"),
+        };
+        let address = agent.address();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file").display().to_string();
+        let printed = tokio::task::spawn_blocking(move || run(program, &[&address, &file]));
+        assert!(!printed.await.unwrap().is_empty(), "{name} printed nothing");
+    }
+}
+
+#[test]
+fn the_first_program_of_the_readme_is_the_example() {
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let readme = std::fs::read_to_string(format!("{folder}/../README.md")).unwrap();
+    let program = std::fs::read_to_string(format!("{folder}/src/bin/host_name.rs")).unwrap();
+    let (_, shown) = readme.split_once("```rust\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let (_, program) = program.split_once("\n\n").unwrap();
+    assert_eq!(shown, program);
+}
