@@ -1,4 +1,56 @@
 //! A client for the QEMU guest agent: derive your own commands, run them safely.
+//!
+//! The guest agent (`qemu-ga`) runs in a virtual machine and carries out commands that its host
+//! sends through a channel: a Unix socket, most often. A command here is a struct:
+//!
+//! ```
+//! use qga_core::{Client, QgaCommand};
+//! use serde::Deserialize;
+//!
+//! #[derive(QgaCommand)]
+//! #[qga(name = "guest-file-open", response = i64)]
+//! struct FileOpen<'a> {
+//!     path: &'a str,
+//!     mode: Option<&'a str>,
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), qga_core::Error> {
+//! # let agent = qga_testserver::TestAgent::start().await;
+//! # agent.file("/etc/hostname", "vm1\n");
+//! # let address = agent.address();
+//! let client = Client::connect(address).await?; // "unix:/run/vm1/qga.sock"
+//! let handle = client
+//!     .execute(FileOpen { path: "/etc/hostname", mode: None })
+//!     .await?;
+//! # assert_eq!(handle, 1000);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The crate `qga-commands` has the agent's own commands ready made, and `qga-testserver` a fake
+//! agent for tests.
+//!
+//! # What you can rely on
+//!
+//! - A reply is never given to the wrong command. The channel may hold replies that somebody else
+//!   left unread, so every connection begins with a [sync], and after a timeout, a dropped future or
+//!   a broken line the next command synchronizes first.
+//! - Every command ends by its deadline, whatever the guest does, and reads no more than its limit:
+//!   see [`Options`].
+//! - Every future may be dropped at any time.
+//! - An [`Error`] tells whether the command may have run in the guest: [`Error::execution`].
+//!
+//! # One client a channel
+//!
+//! An agent serves one client at a time; a second one connects and hears nothing. So clone one
+//! [`Client`] for all the tasks of a program, and expect a timeout in [`Stage::Sync`] where another
+//! program, such as libvirt, holds the channel.
+//!
+//! # Runtime
+//!
+//! The client needs a tokio runtime with I/O and time enabled (`#[tokio::main]` has both). It starts
+//! no task: the caller's own task reads and writes.
 
 #[doc(hidden)]
 #[path = "private.rs"]
