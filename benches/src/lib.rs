@@ -2,15 +2,102 @@
 
 use std::future::Future;
 use std::os::unix::net::UnixStream as StdStream;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use criterion::Criterion;
+use qga_core::{Client, QgaCommand};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 
+/// Commands in a block; the contenders change places after each.
+const BLOCK: u64 = 50;
+
+/// Runs a command through a client and the same bytes over a bare `UnixStream`, in turn, in each
+/// [`Place`]; `returned` is what the peer answers.
+pub fn compare<C>(criterion: &mut Criterion, command: C, returned: &'static str)
+where
+    C: QgaCommand + Copy + Send + 'static,
+{
+    for place in Place::ALL {
+        let runtime = place.runtime();
+        let pairs = Arc::new(Mutex::new(Pairs::default()));
+        let mut contenders = Some(Contenders::new(&runtime, returned));
+        let mut group = criterion.benchmark_group(format!("{}/{place:?}", C::NAME));
+        for (name, pick_ours) in [("bare", false), ("client", true)] {
+            group.bench_function(name, |bencher| {
+                bencher.iter_custom(|iterations| {
+                    let count = iterations.div_ceil(BLOCK);
+                    let run =
+                        contenders
+                            .take()
+                            .expect("contenders")
+                            .run(command, count, pairs.clone());
+                    let (back, ours, bare) = place.run(&runtime, run);
+                    contenders = Some(back);
+                    let total = if pick_ours { ours } else { bare };
+                    total.mul_f64(iterations as f64 / (count * BLOCK) as f64)
+                });
+            });
+        }
+        group.finish();
+        let [low, median, high] = pairs.lock().expect("pairs").quartiles();
+        println!(
+            "{}/{place:?}: client / bare = {median:.3} (middle half {low:.3} to {high:.3})\n",
+            C::NAME
+        );
+    }
+}
+
+struct Contenders {
+    client: Client,
+    bare: UnixStream,
+    buffer: Vec<u8>,
+}
+
+impl Contenders {
+    fn new(runtime: &Runtime, returned: &'static str) -> Self {
+        let _inside = runtime.enter();
+        let [ours, bare] = peers(returned).map(stream);
+        Self {
+            client: Client::new(ours),
+            bare,
+            buffer: vec![0; 64 * 1024],
+        }
+    }
+
+    async fn run<C: QgaCommand + Copy>(
+        mut self,
+        command: C,
+        blocks: u64,
+        pairs: Arc<Mutex<Pairs>>,
+    ) -> (Self, Duration, Duration) {
+        // As long as the client's own.
+        let request = format!("{{\"execute\":\"{}\",\"id\":1234567890123456}}\n", C::NAME);
+        let (mut ours_total, mut bare_total) = (Duration::ZERO, Duration::ZERO);
+        for _ in 0..blocks {
+            let start = Instant::now();
+            for _ in 0..BLOCK {
+                bare(&mut self.bare, request.as_bytes(), &mut self.buffer).await;
+            }
+            let bare_time = start.elapsed();
+            let start = Instant::now();
+            for _ in 0..BLOCK {
+                self.client.execute(command).await.expect("reply");
+            }
+            let ours_time = start.elapsed();
+            pairs.lock().expect("pairs").push(ours_time, bare_time);
+            bare_total += bare_time;
+            ours_total += ours_time;
+        }
+        (self, ours_total, bare_total)
+    }
+}
+
 /// Our ends of two socket pairs. One thread answers both, so that both have it equally near: syncs
 /// like an agent, and every other request with `returned` and the request's id.
-pub fn peers(returned: &'static str) -> [StdStream; 2] {
+fn peers(returned: &'static str) -> [StdStream; 2] {
     let pairs = [(); 2].map(|()| StdStream::pair().expect("socket pair"));
     let (ours, theirs) = (
         pairs.each_ref().map(|p| p.0.try_clone()),
@@ -26,7 +113,7 @@ pub fn peers(returned: &'static str) -> [StdStream; 2] {
 }
 
 /// Hands a standard stream to the current runtime.
-pub fn stream(stream: StdStream) -> UnixStream {
+fn stream(stream: StdStream) -> UnixStream {
     stream.set_nonblocking(true).expect("nonblocking");
     UnixStream::from_std(stream).expect("stream")
 }
@@ -56,7 +143,7 @@ async fn answer(mut stream: UnixStream, returned: &str) -> Option<()> {
 }
 
 /// Sends the same bytes and reads the reply up to its newline, with nothing around them.
-pub async fn bare(stream: &mut UnixStream, request: &[u8], buffer: &mut [u8]) {
+async fn bare(stream: &mut UnixStream, request: &[u8], buffer: &mut [u8]) {
     stream.write_all(request).await.expect("write");
     let mut filled = 0;
     while filled == 0 || buffer[filled - 1] != b'\n' {
@@ -66,7 +153,7 @@ pub async fn bare(stream: &mut UnixStream, request: &[u8], buffer: &mut [u8]) {
 
 /// Where a measured loop runs.
 #[derive(Clone, Copy, Debug)]
-pub enum Place {
+enum Place {
     /// On a current-thread runtime.
     CurrentThread,
     /// In a task on a multi-threaded runtime.
@@ -77,14 +164,14 @@ pub enum Place {
 
 impl Place {
     /// All of them.
-    pub const ALL: [Self; 3] = [
+    const ALL: [Self; 3] = [
         Self::CurrentThread,
         Self::MultiThreadSpawned,
         Self::MultiThreadMain,
     ];
 
     /// A runtime for this place.
-    pub fn runtime(self) -> Runtime {
+    fn runtime(self) -> Runtime {
         match self {
             Self::CurrentThread => Builder::new_current_thread().enable_all().build(),
             _ => Builder::new_multi_thread()
@@ -96,7 +183,7 @@ impl Place {
     }
 
     /// Runs a future there to its end.
-    pub fn run<T: Send + 'static>(
+    fn run<T: Send + 'static>(
         self,
         runtime: &Runtime,
         future: impl Future<Output = T> + Send + 'static,
@@ -110,16 +197,16 @@ impl Place {
 
 /// Times of two contenders that ran in turn, block by block.
 #[derive(Default)]
-pub struct Pairs(Vec<(Duration, Duration)>);
+struct Pairs(Vec<(Duration, Duration)>);
 
 impl Pairs {
     /// Adds a block of each.
-    pub fn push(&mut self, ours: Duration, bare: Duration) {
+    fn push(&mut self, ours: Duration, bare: Duration) {
         self.0.push((ours, bare));
     }
 
     /// The middle half of the ratios ours / bare: lower quartile, median, upper quartile.
-    pub fn quartiles(&self) -> [f64; 3] {
+    fn quartiles(&self) -> [f64; 3] {
         let mut ratios: Vec<f64> = self
             .0
             .iter()
@@ -133,11 +220,4 @@ impl Pairs {
                 .unwrap_or(f64::NAN)
         })
     }
-}
-
-/// How long a future takes.
-pub async fn timed(future: impl Future<Output = ()>) -> Duration {
-    let start = Instant::now();
-    future.await;
-    start.elapsed()
 }

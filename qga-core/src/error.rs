@@ -241,15 +241,15 @@ impl Error {
             .is_some_and(AgentError::is_command_not_found)
     }
 
-    /// Whether the agent knows the command but has it disabled, by its words. Agents from 8.1
-    /// on say the same while they are frozen.
+    /// Whether the agent knows the command but has it disabled, by its words. Newer agents (10.0
+    /// does, 7.2 does not) say the same while they are frozen.
     #[must_use]
     pub fn is_disabled(&self) -> bool {
         self.refused_with("has been disabled") && !self.is_frozen()
     }
 
-    /// Whether the agent refused because its filesystems are frozen, by its words. Only agents
-    /// before 8.1 say so; ask later ones for `guest-fsfreeze-status`.
+    /// Whether the agent refused because its filesystems are frozen, by its words. Only older
+    /// agents (7.2 does, 10.0 does not) say so; ask the others for `guest-fsfreeze-status`.
     #[must_use]
     pub fn is_frozen(&self) -> bool {
         self.refused_with("frozen state")
