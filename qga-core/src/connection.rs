@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::deadline::after;
 use crate::error::{AgentError, Error, ErrorKind, Execution, Malformed, Stage};
 use crate::lines::{self, Lines, Wait};
 use crate::matching::{Match, attribute};
-use crate::message::Request;
+use crate::message::{Request, parse_expected};
 use crate::sync::{self, Handshake, Ids, Step};
 use crate::{Options, QgaCommand, Reply};
 
@@ -144,36 +144,49 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         request: Request,
         mut terms: Terms,
     ) -> Result<R, Error> {
-        let silence_is_success = terms.wait.grace.is_some();
-        let read = if silence_is_success {
-            |_: &str| decode("\"replied\"")
-        } else {
-            decode
-        };
+        let hopes_for_silence = terms.wait.grace.is_some();
         let ids = self.begin(&terms).await?;
         let id = self.send(request, ids);
-        match self
-            .receive(ids, &(id..id + 1), &mut terms.wait, read)
-            .await
-        {
+        let in_flight = id..id + 1;
+        if hopes_for_silence {
+            let received = self.receive(ids, &in_flight, &mut terms.wait).await;
+            return match received {
+                Ok((_, result)) => {
+                    self.finish(ids);
+                    result.and_then(|IgnoredAny| decode("\"replied\""))
+                }
+                Err(fault) => self.silence(fault, &terms),
+            };
+        }
+        match self.receive(ids, &in_flight, &mut terms.wait).await {
             Ok((_, result)) => {
                 self.finish(ids);
                 result
             }
-            Err(fault) => {
-                let silence = fault.as_silence().filter(|_| self.lines.is_flushed());
-                let execution = if self.lines.is_untouched() {
-                    Execution::NotRun
-                } else {
-                    Execution::MaybeRun
-                };
-                let error = self.failure(fault, &terms, execution);
-                match silence {
-                    Some(silence) if silence_is_success => decode(silence),
-                    _ => Err(error),
-                }
-            }
+            Err(fault) => Err(self.lonely_failure(fault, &terms)),
         }
+    }
+
+    /// What a fault means to a command that is answered only on failure.
+    fn silence<R: DeserializeOwned>(&mut self, fault: Fault, terms: &Terms) -> Result<R, Error> {
+        let silence = match fault {
+            Fault::Line(lines::Fault::Timeout) => "\"silent\"",
+            Fault::Line(lines::Fault::Closed(_)) => "\"closed\"",
+            fault => return Err(self.lonely_failure(fault, terms)),
+        };
+        let sent = self.lines.is_flushed();
+        let error = self.lonely_failure(fault, terms);
+        if sent { decode(silence) } else { Err(error) }
+    }
+
+    /// A fault of the only command in flight, which has not run if none of it was written.
+    fn lonely_failure(&mut self, fault: Fault, terms: &Terms) -> Error {
+        let execution = if self.lines.is_untouched() {
+            Execution::NotRun
+        } else {
+            Execution::MaybeRun
+        };
+        self.failure(fault, terms, execution)
     }
 
     /// Makes sure that the next line answers the next request.
@@ -211,18 +224,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     /// # Cancel safety
     ///
     /// May be called again after the future was dropped.
-    pub(crate) async fn receive<R>(
+    pub(crate) async fn receive<R: DeserializeOwned>(
         &mut self,
         ids: Ids,
         in_flight: &Range<u64>,
         wait: &mut Wait,
-        read: impl Fn(&str) -> Result<R, Error>,
     ) -> Result<(u64, Result<R, Error>), Fault> {
         loop {
             self.lines.next(wait).await.map_err(Fault::Line)?;
             let frame = self.lines.frame();
+            if ids == Ids::Echoed
+                && let Some((id, value)) = parse_expected(frame.bytes)
+                && in_flight.contains(&id)
+            {
+                return Ok((id, Ok(value)));
+            }
             match attribute(frame, ids, in_flight) {
-                Match::Answer(id, Ok(value)) => return Ok((id, read(value.get()))),
+                Match::Answer(id, Ok(value)) => return Ok((id, decode(value.get()))),
                 Match::Answer(id, Err(error)) => return Ok((id, Err(Error::agent(error)))),
                 Match::Stale if Instant::now() < wait.deadline => {}
                 Match::Stale => return Err(lines::Fault::Timeout.into()),
@@ -306,15 +324,6 @@ impl Fault {
         matches!(self, Self::Line(lines::Fault::Closed(_)))
     }
 
-    /// What this is to a command that is answered only on failure.
-    fn as_silence(&self) -> Option<&'static str> {
-        match self {
-            Self::Line(lines::Fault::Timeout) => Some("\"silent\""),
-            Self::Line(lines::Fault::Closed(_)) => Some("\"closed\""),
-            _ => None,
-        }
-    }
-
     fn into_kind(self, timeout: Duration) -> ErrorKind {
         match self {
             Self::Line(lines::Fault::Timeout) => ErrorKind::Timeout(timeout),
@@ -333,7 +342,7 @@ impl From<lines::Fault> for Fault {
 }
 
 /// Reads what the agent returned.
-pub(crate) fn decode<R: DeserializeOwned>(json: &str) -> Result<R, Error> {
+fn decode<R: DeserializeOwned>(json: &str) -> Result<R, Error> {
     serde_json::from_str(json).map_err(|source| {
         let json = json.to_owned();
         Error::new(

@@ -1,5 +1,6 @@
 //! A request and a reply as JSON, without I/O.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -83,17 +84,43 @@ pub struct Reply<'a> {
 
 /// Members of a reply. An explicit null is a value, not an absence.
 #[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, rename = "return", default, deserialize_with = "present")]
-    returned: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    error: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    id: Option<&'a RawValue>,
+#[serde(bound = "V: Deserialize<'de>, O: Deserialize<'de>")]
+struct Envelope<V, O> {
+    #[serde(rename = "return", default, deserialize_with = "present")]
+    returned: Option<V>,
+    #[serde(default, deserialize_with = "present")]
+    error: Option<O>,
+    #[serde(default, deserialize_with = "present")]
+    id: Option<O>,
 }
 
-fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(value).map(Some)
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    value: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
+}
+
+/// Reads, in one pass, the reply that nearly always comes: a success with an id and a value of the
+/// type that was asked for. For all others [`Reply::parse`] knows what they are.
+pub(crate) fn parse_expected<R: DeserializeOwned>(line: &[u8]) -> Option<(u64, R)> {
+    let text = bounded_text(line).ok()?;
+    if !text.starts_with('{') {
+        return None;
+    }
+    let envelope: Envelope<R, u64> = serde_json::from_str(text).ok()?;
+    match (envelope.returned, envelope.error, envelope.id) {
+        (Some(value), None, Some(id)) => Some((id, value)),
+        _ => None,
+    }
+}
+
+/// The line as text that is safe to give to a recursive parser.
+fn bounded_text(line: &[u8]) -> Result<&str, Malformed> {
+    let text = std::str::from_utf8(line).map_err(|_| Malformed::NotUtf8)?;
+    if nests_deeper_than(DEPTH_LIMIT, line) {
+        return Err(Malformed::TooDeep);
+    }
+    Ok(text)
 }
 
 impl<'a> Reply<'a> {
@@ -103,11 +130,8 @@ impl<'a> Reply<'a> {
     ///
     /// When the line is no reply; the value says in which way.
     pub fn parse(line: &'a [u8]) -> Result<Self, Malformed> {
-        let text = std::str::from_utf8(line).map_err(|_| Malformed::NotUtf8)?;
-        if nests_deeper_than(DEPTH_LIMIT, line) {
-            return Err(Malformed::TooDeep);
-        }
-        let envelope: Envelope<'_> = if text.trim_ascii_start().starts_with('{') {
+        let text = bounded_text(line)?;
+        let envelope: Envelope<&RawValue, &RawValue> = if text.trim_ascii_start().starts_with('{') {
             serde_json::from_str(text).map_err(|error| match error.classify() {
                 serde_json::error::Category::Data => Malformed::DuplicateMember,
                 _ => Malformed::NotJson,

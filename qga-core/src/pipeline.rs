@@ -7,7 +7,7 @@ use std::ops::Range;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::connect::AnyConnection;
-use crate::connection::{Terms, decode};
+use crate::connection::Terms;
 use crate::error::{ErrorKind, Execution, Stage};
 use crate::message::Request;
 use crate::sync::Ids;
@@ -158,7 +158,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
         };
         terms.wait.limit = self.slots.iter().fold(terms.wait.limit, Slot::reply_limit);
         let wait = &mut terms.wait;
-        match connection.receive(*ids, &in_flight, wait, decode).await {
+        match connection.receive(*ids, &in_flight, wait).await {
             Ok((id, result)) => {
                 settle(&mut self.slots, id, result);
                 if id + 1 == in_flight.end {
