@@ -11,7 +11,6 @@ use tokio::time::timeout_at;
 
 use crate::connect::{AnyConnection, connect_error, open};
 use crate::connection::Terms;
-use crate::deadline::after;
 use crate::error::{ErrorKind, Execution, Stage};
 use crate::message::Request;
 use crate::{Address, AddressError, Connection, Error, Options, Pipeline, QgaCommand};
@@ -273,10 +272,9 @@ impl ClientBuilder {
     }
 
     async fn open(&self, address: &Address) -> Result<AnyConnection, Error> {
-        let timeout = self.connect_timeout;
-        let deadline = after(timeout);
-        let mut connection = open(address, deadline, timeout).await?;
-        connection.sync_until(deadline, timeout).await?;
+        let terms = Terms::raw(&self.options.timeout(self.connect_timeout));
+        let mut connection = open(address, &terms).await?;
+        connection.handshake(&terms).await?;
         Ok(connection)
     }
 

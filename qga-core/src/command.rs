@@ -37,6 +37,9 @@ pub trait QgaCommand: Sync {
     /// Whether this command may be sent again after its reply was lost.
     const RETRY: Retry = Retry::Never;
 
+    /// Whether what the agent returns is kept out of errors, because it may hold a secret.
+    const SECRET_REPLY: bool = false;
+
     /// What the agent's reply decodes into.
     type Response: DeserializeOwned + Send;
 
@@ -55,6 +58,7 @@ impl<C: QgaCommand> QgaCommand for &C {
     const NAME: &'static str = C::NAME;
     const REPLY: Reply = C::REPLY;
     const RETRY: Retry = C::RETRY;
+    const SECRET_REPLY: bool = C::SECRET_REPLY;
     type Response = C::Response;
 
     fn arguments(&self) -> Option<impl Serialize> {

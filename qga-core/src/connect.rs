@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{sleep, timeout_at};
 
+use crate::connection::Terms;
 use crate::error::{Error, ErrorKind, Execution, Stage};
 use crate::{Address, Connection};
 
@@ -18,20 +19,15 @@ impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
 
 pub(crate) type AnyConnection = Connection<Pin<Box<dyn Stream>>>;
 
-/// Opens a connection; `timeout` is what the error tells, `deadline` is what counts.
-pub(crate) async fn open(
-    address: &Address,
-    deadline: Instant,
-    timeout: Duration,
-) -> Result<AnyConnection, Error> {
-    let stream = match timeout_at(deadline, open_stream(address)).await {
+pub(crate) async fn open(address: &Address, terms: &Terms) -> Result<AnyConnection, Error> {
+    let stream = match timeout_at(terms.wait.deadline, open_stream(address)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) if is_no_socket(address) => {
             drop(error);
             return Err(connect_error(ErrorKind::NotASocket));
         }
         Ok(Err(error)) => return Err(connect_error(ErrorKind::Open(error))),
-        Err(_) => return Err(connect_error(ErrorKind::Timeout(timeout))),
+        Err(_) => return Err(connect_error(ErrorKind::Timeout(terms.timeout))),
     };
     Ok(Connection::new(stream))
 }

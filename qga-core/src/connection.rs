@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use crate::deadline::after;
+use crate::decode::decode;
 use crate::error::{AgentError, Error, ErrorKind, Execution, Malformed, Stage};
 use crate::lines::{self, Lines, Wait};
 use crate::matching::{Match, attribute};
@@ -43,6 +44,8 @@ enum State {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
     pub(crate) timeout: Duration,
+    /// Whether the reply is kept out of errors.
+    pub(crate) secret: bool,
     pub(crate) wait: Wait,
 }
 
@@ -57,6 +60,7 @@ pub(crate) enum Fault {
 impl Terms {
     pub(crate) fn new<C: QgaCommand>(command: &C, options: &Options) -> Self {
         let mut terms = Self::raw(options);
+        terms.secret = C::SECRET_REPLY;
         if let Some(limit) = command.reply_limit() {
             terms.wait.limit = terms.wait.limit.max(limit);
         }
@@ -69,6 +73,7 @@ impl Terms {
     pub(crate) fn raw(options: &Options) -> Self {
         Self {
             timeout: options.timeout,
+            secret: false,
             wait: Wait {
                 deadline: after(options.timeout),
                 limit: options.reply_limit,
@@ -99,19 +104,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     /// After the future is dropped, the next call synchronizes.
     pub async fn sync(&mut self, options: &Options) -> Result<(), Error> {
         self.handshake(&Terms::raw(options)).await.map(drop)
-    }
-
-    pub(crate) async fn sync_until(
-        &mut self,
-        deadline: Instant,
-        timeout: Duration,
-    ) -> Result<(), Error> {
-        let wait = Wait {
-            deadline,
-            limit: sync::LINE_LIMIT,
-            grace: None,
-        };
-        self.handshake(&Terms { timeout, wait }).await.map(drop)
     }
 
     /// Runs a command, after a sync where one is due.
@@ -149,16 +141,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         let id = self.send(request, ids);
         let in_flight = id..id + 1;
         if hopes_for_silence {
-            let received = self.receive(ids, &in_flight, &mut terms.wait).await;
+            let received = self.receive(ids, &in_flight, &mut terms).await;
             return match received {
                 Ok((_, result)) => {
                     self.finish(ids);
-                    result.and_then(|IgnoredAny| decode("\"replied\""))
+                    result.and_then(|IgnoredAny| decode("\"replied\"", terms.secret))
                 }
                 Err(fault) => self.silence(fault, &terms),
             };
         }
-        match self.receive(ids, &in_flight, &mut terms.wait).await {
+        match self.receive(ids, &in_flight, &mut terms).await {
             Ok((_, result)) => {
                 self.finish(ids);
                 result
@@ -176,7 +168,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         };
         let sent = self.lines.is_flushed();
         let error = self.lonely_failure(fault, terms);
-        if sent { decode(silence) } else { Err(error) }
+        if sent {
+            decode(silence, terms.secret)
+        } else {
+            Err(error)
+        }
     }
 
     /// A fault of the only command in flight, which has not run if none of it was written.
@@ -228,10 +224,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         &mut self,
         ids: Ids,
         in_flight: &Range<u64>,
-        wait: &mut Wait,
+        terms: &mut Terms,
     ) -> Result<(u64, Result<R, Error>), Fault> {
         loop {
-            self.lines.next(wait).await.map_err(Fault::Line)?;
+            self.lines
+                .next(&mut terms.wait)
+                .await
+                .map_err(Fault::Line)?;
             let frame = self.lines.frame();
             if ids == Ids::Echoed
                 && let Some((id, value)) = parse_expected(frame.bytes)
@@ -240,13 +239,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                 return Ok((id, Ok(value)));
             }
             match attribute(frame, ids, in_flight) {
-                Match::Answer(id, Ok(value)) => return Ok((id, decode(value.get()))),
+                Match::Answer(id, Ok(value)) => return Ok((id, decode(value.get(), terms.secret))),
                 Match::Answer(id, Err(error)) => return Ok((id, Err(Error::agent(error)))),
-                Match::Stale if Instant::now() < wait.deadline => {}
+                Match::Stale if Instant::now() < terms.wait.deadline => {}
                 Match::Stale => return Err(lines::Fault::Timeout.into()),
                 Match::Unattributed(error) => return Err(Fault::Unattributed(error)),
                 Match::Malformed(reason) => {
-                    let start = frame.bytes.get(..LINE_EXCERPT).unwrap_or(frame.bytes);
+                    let start = match frame.bytes {
+                        _ if terms.secret => b"(withheld: the reply is a secret)",
+                        bytes => bytes.get(..LINE_EXCERPT).unwrap_or(bytes),
+                    };
                     let line = String::from_utf8_lossy(start).into_owned();
                     return Err(Fault::Malformed(reason, line));
                 }
@@ -267,7 +269,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         Error::new(stage, execution, fault.into_kind(terms.timeout))
     }
 
-    async fn handshake(&mut self, terms: &Terms) -> Result<Ids, Error> {
+    pub(crate) async fn handshake(&mut self, terms: &Terms) -> Result<Ids, Error> {
         if matches!(self.state, State::Closed) {
             return Err(Error::sync(ErrorKind::Closed(None)));
         }
@@ -339,16 +341,4 @@ impl From<lines::Fault> for Fault {
     fn from(fault: lines::Fault) -> Self {
         Self::Line(fault)
     }
-}
-
-/// Reads what the agent returned.
-fn decode<R: DeserializeOwned>(json: &str) -> Result<R, Error> {
-    serde_json::from_str(json).map_err(|source| {
-        let json = json.to_owned();
-        Error::new(
-            Stage::Decode,
-            Execution::Run,
-            ErrorKind::Decode { source, json },
-        )
-    })
 }

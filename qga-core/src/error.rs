@@ -6,7 +6,7 @@ use std::{fmt, io};
 
 use serde::Deserialize;
 
-use crate::{Address, AddressError};
+use crate::{Address, AddressError, DecodeError};
 
 mod display;
 
@@ -95,12 +95,7 @@ pub enum ErrorKind {
     /// The arguments do not serialize.
     Encode(serde_json::Error),
     /// The reply does not fit the command's response type.
-    Decode {
-        /// Where and why.
-        source: serde_json::Error,
-        /// The JSON that the agent returned.
-        json: String,
-    },
+    Decode(DecodeError),
 }
 
 /// In which way a line is no reply.
@@ -221,6 +216,15 @@ impl Error {
         }
     }
 
+    /// How the reply does not fit the response type, if that is what went wrong.
+    #[must_use]
+    pub fn decode_error(&self) -> Option<&DecodeError> {
+        match self.kind() {
+            ErrorKind::Decode(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// Whether the time given was not enough.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
@@ -261,7 +265,7 @@ impl Error {
     pub fn is_bad_reply(&self) -> bool {
         matches!(
             self.kind(),
-            ErrorKind::Malformed { .. } | ErrorKind::ReplyTooLong(_) | ErrorKind::Decode { .. }
+            ErrorKind::Malformed { .. } | ErrorKind::ReplyTooLong(_) | ErrorKind::Decode(_)
         )
     }
 
@@ -276,7 +280,8 @@ impl std::error::Error for Error {
         match self.kind() {
             ErrorKind::Address(error) => Some(error),
             ErrorKind::Open(error) | ErrorKind::Closed(Some(error)) => Some(error),
-            ErrorKind::Encode(source) | ErrorKind::Decode { source, .. } => Some(source),
+            ErrorKind::Encode(source) => Some(source),
+            ErrorKind::Decode(error) => Some(error.reason()),
             _ => None,
         }
     }

@@ -96,6 +96,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
     /// dropping the future of one command; commands in flight may have run.
     pub async fn next(&mut self) -> Option<Result<<I::Item as QgaCommand>::Response, Error>> {
         let mut terms = Terms::raw(&self.client.options());
+        terms.secret = I::Item::SECRET_REPLY;
         if let Err(error) = self.acquire(&terms).await {
             self.failed = true;
             self.commands.next()?;
@@ -157,8 +158,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
             return;
         };
         terms.wait.limit = self.slots.iter().fold(terms.wait.limit, Slot::reply_limit);
-        let wait = &mut terms.wait;
-        match connection.receive(*ids, &in_flight, wait).await {
+        match connection.receive(*ids, &in_flight, terms).await {
             Ok((id, result)) => {
                 settle(&mut self.slots, id, result);
                 if id + 1 == in_flight.end {

@@ -11,7 +11,7 @@ mod tests;
 pub use bytes::{Base64, Bytes};
 pub use core::marker::{Send, Sync};
 pub use core::option::Option::{self, None, Some};
-pub use core::primitive::{str, usize};
+pub use core::primitive::{bool, str, usize};
 pub use serde::Serialize;
 pub use serde::de::DeserializeOwned;
 

@@ -12,6 +12,9 @@ pub(crate) fn command(command: &Command<'_>) -> TokenStream {
     let where_clause = where_clause(command, &private);
     let name = &command.name;
     let retry = command.retry.iter();
+    let secret_reply = command
+        .secret_reply
+        .then(|| quote!(const SECRET_REPLY: #private::bool = true;));
     let response = response(command);
     let arguments = arguments(&command.fields, &private);
     let reply_limit = command.reply_limit.iter();
@@ -21,6 +24,7 @@ pub(crate) fn command(command: &Command<'_>) -> TokenStream {
         impl #impl_generics #core::QgaCommand for #ident #ty_generics #where_clause {
             const NAME: &'static #private::str = #name;
             #(const RETRY: #core::Retry = #core::Retry::#retry;)*
+            #secret_reply
             #response
 
             fn arguments(&self) -> #private::Option<impl #private::Serialize> {

@@ -18,6 +18,7 @@ pub(crate) struct Command<'a> {
     /// None is the empty object.
     pub(crate) response: Option<Type>,
     pub(crate) no_response: bool,
+    pub(crate) secret_reply: bool,
     pub(crate) retry: Option<Ident>,
     pub(crate) reply_limit: Option<Expr>,
     /// Those that are sent.
@@ -43,6 +44,7 @@ pub(crate) fn command<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Comman
             .unwrap_or_else(|| LitStr::new("", input.ident.span())),
         response: response(&attributes, errors),
         no_response: attributes.flag("no_response", errors),
+        secret_reply: attributes.flag("secret_reply", errors),
         retry: retry(&attributes, errors),
         reply_limit: attributes
             .get("reply_limit")

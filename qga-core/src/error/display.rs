@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter, Write};
 use std::io;
 
-use super::{AgentError, Error, ErrorKind, Execution, Malformed, Stage};
+use super::{AgentError, DecodeError, Error, ErrorKind, Execution, Malformed, Stage};
 
 /// How much of a guest's text an error shows, in characters.
 const EXCERPT: usize = 200;
@@ -51,9 +51,7 @@ impl Error {
             }
             ErrorKind::Abandoned => f.write_str("an earlier command of the pipeline failed"),
             ErrorKind::Encode(_) => f.write_str("the arguments do not serialize"),
-            ErrorKind::Decode { json, .. } => {
-                write!(f, "the reply has another shape: {}", Excerpt(json))
-            }
+            ErrorKind::Decode(error) => write_decode(f, error),
         }
     }
 
@@ -78,6 +76,14 @@ impl Error {
             Stage::Sync => f.write_str("; has the machine stopped, or its agent?"),
             _ => Ok(()),
         }
+    }
+}
+
+fn write_decode(f: &mut Formatter<'_>, error: &DecodeError) -> fmt::Result {
+    write!(f, "the reply does not fit at `{}`", Excerpt(error.path()))?;
+    match error.piece() {
+        Some(piece) => write!(f, ", which is {}", Excerpt(piece)),
+        None => Ok(()),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::support::{
-    Echo, Flood, GetHostName, HostName, Ping, QUICK, Shutdown, echo, echo_reply, pair, reply,
-    synced_pair,
+    Echo, Flood, GetHostName, HostName, Ping, QUICK, Shutdown, chain, echo, echo_reply, pair,
+    reply, synced_pair,
 };
 use qga_core::{Client, ErrorKind, Execution, Malformed, NoReply, Stage};
 use serde_json::{Value, json};
@@ -355,9 +355,42 @@ async fn a_reply_of_another_shape_is_in_the_error_and_the_channel_stays_in_step(
         }
     );
     let error = answers.0.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::Decode { json, .. } if json == "{\"host-name\":5}"));
+    let decode = error.decode_error().unwrap();
+    assert_eq!(decode.json(), Some("{\"host-name\":5}"));
+    assert_eq!((decode.path(), decode.piece()), ("host-name", Some("5")));
+    assert!(
+        chain(&error).contains("expected a string"),
+        "{}",
+        chain(&error)
+    );
     assert_eq!(error.execution(), Execution::Run);
     assert_eq!(answers.1.unwrap(), "next");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_reply_is_in_no_error() {
+    #[derive(qga_core::QgaCommand)]
+    #[qga(name = "test-get-password", response = Vec<u8>, secret_reply)]
+    struct GetPassword;
+
+    let (client, mut peer) = synced_pair().await;
+    let (errors, ()) = tokio::join!(
+        async {
+            let wrong_type = client.execute(GetPassword).await.unwrap_err();
+            let malformed = client.execute(GetPassword).await.unwrap_err();
+            [wrong_type, malformed]
+        },
+        async {
+            peer.answer(json!("hunter2")).await;
+            peer.request().await;
+            peer.send("{\"return\": hunter2}\n").await;
+        }
+    );
+    for error in errors {
+        assert!(error.is_bad_reply());
+        let shown = format!("{error} {error:?} {error:#?} {}", chain(&error));
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
