@@ -9,7 +9,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout_at;
 
-use crate::connect::{AnyConnection, connect_error, open};
+use crate::channel::{Channel, open_and_sync};
+use crate::connect::{AnyConnection, connect_error};
 use crate::connection::Terms;
 use crate::error::{ErrorKind, Execution, Stage};
 use crate::message::Request;
@@ -19,6 +20,11 @@ use crate::{Address, AddressError, Connection, Error, Options, Pipeline, QgaComm
 ///
 /// Cloning is cheap, and clones share the channel: their commands run one after the other, in
 /// the order in which they came.
+///
+/// A client made from an address connects again when the channel was lost: the command that
+/// notices the loss fails, and the next one opens the socket anew, within its own deadline. After
+/// two failures in a row there is a pause, of up to 30 seconds, in which commands fail at once with
+/// [`ErrorKind::Unavailable`]. No command is sent twice.
 ///
 /// ```no_run
 /// # #[derive(qga_core::QgaCommand)]
@@ -32,7 +38,7 @@ use crate::{Address, AddressError, Connection, Error, Options, Pipeline, QgaComm
 /// ```
 #[derive(Clone)]
 pub struct Client {
-    connection: Arc<Mutex<AnyConnection>>,
+    channel: Arc<Mutex<Channel>>,
     address: Option<Arc<Address>>,
     options: Options,
 }
@@ -111,7 +117,12 @@ impl Client {
     /// # Cancel safety
     ///
     /// The future may be dropped at any time; the next command on the channel synchronizes
-    /// first. The dropped command may have run.
+    /// first. The dropped command may have run, and until that next command the agent may be busy
+    /// with the reply that nobody reads.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with time enabled.
     pub async fn execute<C: QgaCommand>(&self, command: C) -> Result<C::Response, Error> {
         let terms = Terms::new(&command, &self.options);
         let request = Request::new(&command).map_err(Error::encode);
@@ -134,6 +145,9 @@ impl Client {
     /// # }
     /// ```
     ///
+    /// A [`Value`] takes up to a hundred times the memory of its text: for a guest that you do not
+    /// trust, lower the [limit](Options::reply_limit) or use a type.
+    ///
     /// A command that is answered only on failure, such as `guest-shutdown`, ends in a timeout
     /// or a closed channel here; derive it with `no_response` instead.
     ///
@@ -142,6 +156,10 @@ impl Client {
     /// As [`execute`](Self::execute).
     ///
     /// # Cancel safety
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Panics
     ///
     /// As [`execute`](Self::execute).
     pub async fn execute_raw(&self, name: &str, arguments: Value) -> Result<Value, Error> {
@@ -168,11 +186,11 @@ impl Client {
         request: Result<Request, Error>,
         terms: Terms,
     ) -> Result<R, Error> {
-        let result = match (request, self.connection.try_lock()) {
+        let result = match (request, self.channel.try_lock()) {
             (Err(error), _) => Err(error),
-            (Ok(request), Ok(mut connection)) => connection.exchange(request, terms).await,
+            (Ok(request), Ok(mut channel)) => channel.exchange(request, terms).await,
             (Ok(request), Err(_)) => match self.lock(&terms).await {
-                Ok(mut connection) => connection.exchange(request, terms).await,
+                Ok(mut channel) => channel.exchange(request, terms).await,
                 Err(error) => Err(error),
             },
         };
@@ -180,12 +198,9 @@ impl Client {
     }
 
     /// Waits for the channel.
-    pub(crate) async fn lock(
-        &self,
-        terms: &Terms,
-    ) -> Result<OwnedMutexGuard<AnyConnection>, Error> {
-        let connection = self.connection.clone();
-        timeout_at(terms.wait.deadline, connection.lock_owned())
+    pub(crate) async fn lock(&self, terms: &Terms) -> Result<OwnedMutexGuard<Channel>, Error> {
+        let channel = self.channel.clone();
+        timeout_at(terms.wait.deadline, channel.lock_owned())
             .await
             .map_err(|_| {
                 let kind = ErrorKind::Timeout(terms.timeout);
@@ -273,15 +288,15 @@ impl ClientBuilder {
 
     async fn open(&self, address: &Address) -> Result<AnyConnection, Error> {
         let terms = Terms::raw(&self.options.timeout(self.connect_timeout));
-        let mut connection = open(address, &terms).await?;
-        connection.handshake(&terms).await?;
-        Ok(connection)
+        open_and_sync(address, &terms).await
     }
 
     fn client(self, connection: AnyConnection, address: Option<Address>) -> Client {
+        let address = address.map(Arc::new);
+        let channel = Channel::new(connection, address.clone());
         Client {
-            connection: Arc::new(Mutex::new(connection)),
-            address: address.map(Arc::new),
+            channel: Arc::new(Mutex::new(channel)),
+            address,
             options: self.options,
         }
     }

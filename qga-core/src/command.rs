@@ -31,13 +31,16 @@ pub trait QgaCommand: Sync {
     /// The name on the wire, such as `guest-get-host-name`.
     const NAME: &'static str;
 
-    /// When the agent answers this command.
+    /// When the agent answers this command. With [`Reply::OnErrorOnly`] the response is
+    /// [`NoReply`].
     const REPLY: Reply = Reply::Always;
 
-    /// Whether this command may be sent again after its reply was lost.
+    /// Whether this command may be sent again after its reply was lost. The client never does so by
+    /// itself; this is for its caller.
     const RETRY: Retry = Retry::Never;
 
-    /// Whether what the agent returns is kept out of errors, because it may hold a secret.
+    /// Whether what the agent sends is kept out of errors, because it may hold a secret. What the
+    /// agent says of a failed command is still shown.
     const SECRET_REPLY: bool = false;
 
     /// What the agent's reply decodes into.
@@ -103,7 +106,7 @@ pub struct Empty {}
 pub enum NoReply {
     /// The channel closed, as it does when the guest powers off.
     Closed,
-    /// No error came within the [grace](crate::Options::grace); the channel is still open.
+    /// No error came within the whole of the [grace](crate::Options::grace); the channel is still open.
     Silent,
     /// The agent did answer, with success. No agent of QEMU does this.
     Replied,

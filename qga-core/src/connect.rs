@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout_at};
+use tokio::time::timeout_at;
 
 use crate::connection::Terms;
 use crate::error::{Error, ErrorKind, Execution, Stage};
@@ -56,7 +56,7 @@ async fn open_unix(path: &std::path::Path) -> io::Result<tokio::net::UnixStream>
     loop {
         match tokio::net::UnixStream::connect(path).await {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
             opened => return opened,
         }

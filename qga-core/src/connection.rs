@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::deadline::after;
 use crate::decode::decode;
 use crate::error::{AgentError, Error, ErrorKind, Execution, Malformed, Stage};
-use crate::lines::{self, Lines, Wait};
+use crate::lines::{self, Idle, Lines, Wait};
 use crate::matching::{Match, attribute};
 use crate::message::{Request, parse_expected};
 use crate::sync::{self, Handshake, Ids, Step};
@@ -18,6 +18,9 @@ use crate::{Options, QgaCommand, Reply};
 
 /// How much of a malformed line an error keeps, in bytes.
 const LINE_EXCERPT: usize = 4096;
+
+/// What an error shows instead of a secret.
+const WITHHELD: &str = "(withheld: the command deals in secrets)";
 
 /// A channel to an agent, for one task.
 ///
@@ -78,6 +81,7 @@ impl Terms {
                 deadline: after(options.timeout),
                 limit: options.reply_limit,
                 grace: None,
+                in_grace: false,
             },
         }
     }
@@ -124,7 +128,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         let terms = Terms::new(&command, options);
         let request = Request::new(&command).map_err(Error::encode);
         let result = match request {
-            Ok(request) => self.exchange(request, terms).await,
+            Ok(request) => {
+                self.look().await;
+                self.exchange(request, terms).await
+            }
             Err(error) => Err(error),
         };
         result.map_err(|error| error.with_command(C::NAME))
@@ -161,14 +168,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
 
     /// What a fault means to a command that is answered only on failure.
     fn silence<R: DeserializeOwned>(&mut self, fault: Fault, terms: &Terms) -> Result<R, Error> {
-        let silence = match fault {
-            Fault::Line(lines::Fault::Timeout) => "\"silent\"",
-            Fault::Line(lines::Fault::Closed(_)) => "\"closed\"",
+        let (silence, success) = match fault {
+            Fault::Line(lines::Fault::Timeout) => ("\"silent\"", terms.wait.in_grace),
+            Fault::Line(lines::Fault::Closed(_)) => ("\"closed\"", self.lines.is_flushed()),
             fault => return Err(self.lonely_failure(fault, terms)),
         };
-        let sent = self.lines.is_flushed();
         let error = self.lonely_failure(fault, terms);
-        if sent {
+        if success {
             decode(silence, terms.secret)
         } else {
             Err(error)
@@ -183,6 +189,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             Execution::MaybeRun
         };
         self.failure(fault, terms, execution)
+    }
+
+    /// Looks at the channel before it is used again. An agent that nobody has asked says nothing:
+    /// if it did, the next line may be anything.
+    pub(crate) async fn look(&mut self) {
+        if let State::Synced(_) = self.state {
+            match self.lines.idle().await {
+                Idle::Quiet => {}
+                Idle::Talking => self.state = State::Dirty,
+                Idle::Ended => self.state = State::Closed,
+            }
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
     }
 
     /// Makes sure that the next line answers the next request.
@@ -243,10 +265,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                 Match::Answer(id, Err(error)) => return Ok((id, Err(Error::agent(error)))),
                 Match::Stale if Instant::now() < terms.wait.deadline => {}
                 Match::Stale => return Err(lines::Fault::Timeout.into()),
-                Match::Unattributed(error) => return Err(Fault::Unattributed(error)),
+                Match::Unattributed(mut error) => {
+                    // A parse error quotes the token that the agent stumbled over.
+                    if terms.secret {
+                        WITHHELD.clone_into(&mut error.desc);
+                    }
+                    return Err(Fault::Unattributed(error));
+                }
                 Match::Malformed(reason) => {
                     let start = match frame.bytes {
-                        _ if terms.secret => b"(withheld: the reply is a secret)",
+                        _ if terms.secret => WITHHELD.as_bytes(),
                         bytes => bytes.get(..LINE_EXCERPT).unwrap_or(bytes),
                     };
                     let line = String::from_utf8_lossy(start).into_owned();
@@ -283,6 +311,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             deadline: terms.wait.deadline.min(after(patience)),
             limit: sync::LINE_LIMIT,
             grace: None,
+            in_grace: false,
         };
         loop {
             let step = match self.lines.next(&mut wait).await {

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 
-use crate::error::{Error, ErrorKind, Execution, Stage};
+use crate::error::{Error, ErrorKind, Execution, JsonError, Stage};
 
 /// How a reply does not fit its command's response type.
 ///
@@ -28,7 +28,7 @@ use crate::error::{Error, ErrorKind, Execution, Stage};
 /// ```
 pub struct DecodeError {
     path: String,
-    source: serde_json::Error,
+    source: JsonError,
     json: Option<String>,
     piece: Option<String>,
 }
@@ -48,13 +48,14 @@ impl DecodeError {
         self.json.as_deref()
     }
 
-    /// What stands at [`path`](Self::path), as JSON; `None` like [`json`](Self::json).
+    /// What stands at [`path`](Self::path), as JSON; `None` like [`json`](Self::json), and where
+    /// the reply is longer than 64 KiB.
     #[must_use]
     pub fn piece(&self) -> Option<&str> {
         self.piece.as_deref()
     }
 
-    pub(crate) fn reason(&self) -> &serde_json::Error {
+    pub(crate) fn reason(&self) -> &JsonError {
         &self.source
     }
 }
@@ -73,14 +74,18 @@ pub(crate) fn decode<R: DeserializeOwned>(json: &str, secret: bool) -> Result<R,
     let mut deserializer = serde_json::Deserializer::from_str(json);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let piece = piece(json, error.path());
-        let path = error.path().to_string();
+        let path = if secret {
+            ".".to_owned()
+        } else {
+            error.path().to_string()
+        };
         let kind = ErrorKind::Decode(DecodeError {
             path,
-            source: withheld(error.into_inner(), secret),
+            source: JsonError::new(withheld(error.into_inner(), secret)),
             json: Some(json.to_owned()).filter(|_| !secret),
             piece: piece.filter(|_| !secret),
         });
-        Error::new(Stage::Decode, Execution::Run, kind)
+        Error::new(Stage::Decode, Execution::Answered, kind)
     })
 }
 
@@ -92,8 +97,12 @@ fn withheld(error: serde_json::Error, secret: bool) -> serde_json::Error {
     error
 }
 
-/// What stands at `path`, or the last of it that is there.
+/// What stands at `path`, or the last of it that is there. A [`Value`] takes up to a hundred times
+/// the memory of its text, so a long reply is not looked into.
 fn piece(json: &str, path: &Path) -> Option<String> {
+    if json.len() > 64 * 1024 {
+        return None;
+    }
     let whole: Value = serde_json::from_str(json).ok()?;
     let mut at = &whole;
     for segment in path {

@@ -1,6 +1,7 @@
 //! What can go wrong, where, and whether the guest may have acted.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -54,8 +55,9 @@ pub enum Execution {
     NotRun,
     /// It is not known: it was sent, and its answer did not come or cannot be read.
     MaybeRun,
-    /// It did: the agent has answered it.
-    Run,
+    /// The agent took it up and answered. If it answered with an error, it may have done nothing,
+    /// or a part.
+    Answered,
 }
 
 /// What went wrong.
@@ -68,6 +70,9 @@ pub enum ErrorKind {
     Open(io::Error),
     /// The path is there, but it is no socket.
     NotASocket,
+    /// The channel was lost and could not be opened again several times; it will be tried again
+    /// after a pause. This is what went wrong last.
+    Unavailable(Arc<Error>),
     /// The time given was not enough.
     Timeout(Duration),
     /// The other side closed the channel.
@@ -93,7 +98,7 @@ pub enum ErrorKind {
     /// An earlier command of the same pipeline failed, and the channel with it.
     Abandoned,
     /// The arguments do not serialize.
-    Encode(serde_json::Error),
+    Encode(JsonError),
     /// The reply does not fit the command's response type.
     Decode(DecodeError),
 }
@@ -118,6 +123,17 @@ pub enum Malformed {
     DuplicateMember,
     /// Its `error` lacks `class` or `desc`.
     BadError,
+}
+
+/// Why JSON could not be written or read, in serde's words.
+///
+/// These may quote what a guest wrote, so they are cut and escaped like the rest.
+pub struct JsonError(serde_json::Error);
+
+impl JsonError {
+    pub(crate) fn new(error: serde_json::Error) -> Self {
+        Self(error)
+    }
 }
 
 /// The error that an agent answered.
@@ -155,14 +171,18 @@ impl Error {
     }
 
     pub(crate) fn encode(source: serde_json::Error) -> Self {
-        Self::new(Stage::Send, Execution::NotRun, ErrorKind::Encode(source))
+        Self::new(
+            Stage::Send,
+            Execution::NotRun,
+            ErrorKind::Encode(JsonError::new(source)),
+        )
     }
 
     pub(crate) fn agent(error: AgentError) -> Self {
         let execution = if error.is_command_not_found() {
             Execution::NotRun
         } else {
-            Execution::Run
+            Execution::Answered
         };
         Self::new(Stage::Receive, execution, ErrorKind::Agent(error))
     }
@@ -279,6 +299,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self.kind() {
             ErrorKind::Address(error) => Some(error),
+            ErrorKind::Unavailable(cause) => Some(&**cause),
             ErrorKind::Open(error) | ErrorKind::Closed(Some(error)) => Some(error),
             ErrorKind::Encode(source) => Some(source),
             ErrorKind::Decode(error) => Some(error.reason()),

@@ -22,6 +22,7 @@ pub struct Frame<'a> {
 
 /// What [`Decoder::advance`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Progress {
     /// A whole line: [`Decoder::frame`] shows it.
     Frame,
@@ -128,6 +129,12 @@ impl Decoder {
             self.frame_delimited = delimited;
             return Progress::Frame;
         }
+    }
+
+    /// Whether every byte received has been handed out.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.start == self.end && !self.discarding
     }
 
     /// The line that [`advance`](Self::advance) found last; empty when it found none.

@@ -56,6 +56,7 @@
 #[path = "private.rs"]
 pub mod __private;
 mod address;
+mod channel;
 mod client;
 mod command;
 mod connect;
@@ -76,7 +77,7 @@ pub use client::{Client, ClientBuilder};
 pub use command::{Empty, NoReply, QgaCommand, Reply, Retry};
 pub use connection::Connection;
 pub use decode::DecodeError;
-pub use error::{AgentError, Error, ErrorKind, Execution, Malformed, Stage};
+pub use error::{AgentError, Error, ErrorKind, Execution, JsonError, Malformed, Stage};
 pub use options::Options;
 pub use pipeline::Pipeline;
 pub use qga_derive::QgaCommand;

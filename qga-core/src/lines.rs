@@ -36,6 +36,17 @@ pub(crate) struct Wait {
     pub(crate) limit: usize,
     /// How long to listen once everything is written, where that is shorter.
     pub(crate) grace: Option<Duration>,
+    /// Whether everything is written and `deadline` is the end of the grace.
+    pub(crate) in_grace: bool,
+}
+
+/// What a stream does while nothing is asked of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Idle {
+    Quiet,
+    /// It holds bytes that answer nothing.
+    Talking,
+    Ended,
 }
 
 /// Why no line came.
@@ -44,6 +55,16 @@ pub(crate) enum Fault {
     Timeout,
     Closed(Option<io::Error>),
     TooLong(usize),
+}
+
+impl Wait {
+    fn begin_grace(&mut self) {
+        if let Some(grace) = self.grace.take() {
+            let end = after(grace);
+            self.in_grace = end <= self.deadline;
+            self.deadline = self.deadline.min(end);
+        }
+    }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Lines<T> {
@@ -82,6 +103,21 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Lines<T> {
         self.outgoing.written == 0 && !self.outgoing.bytes.is_empty()
     }
 
+    /// Looks at the stream without waiting.
+    pub(crate) async fn idle(&mut self) -> Idle {
+        if !self.decoder.is_drained() {
+            return Idle::Talking;
+        }
+        poll_fn(|cx| {
+            Poll::Ready(match self.poll_read(cx) {
+                Poll::Pending => Idle::Quiet,
+                Poll::Ready(Ok(0) | Err(_)) => Idle::Ended,
+                Poll::Ready(Ok(_)) => Idle::Talking,
+            })
+        })
+        .await
+    }
+
     /// The line that [`next`](Self::next) has read.
     pub(crate) fn frame(&self) -> Frame<'_> {
         self.decoder.frame()
@@ -99,6 +135,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Lines<T> {
 
     fn poll_next(&mut self, wait: &mut Wait, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         let mut progress = self.decoder.advance(wait.limit);
+        let mut broken = None;
         loop {
             match progress {
                 Progress::Frame => return Poll::Ready(Ok(())),
@@ -106,17 +143,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Lines<T> {
                 Progress::Incomplete => {}
             }
             if self.outgoing.unflushed
+                && broken.is_none()
                 && let Poll::Ready(written) = self.poll_write(cx)
             {
-                written.map_err(|error| Fault::Closed(Some(error)))?;
-                if let Some(grace) = wait.grace.take() {
-                    wait.deadline = wait.deadline.min(after(grace));
+                match written {
+                    Ok(()) => wait.begin_grace(),
+                    // A peer that has hung up may have answered before.
+                    Err(error) => broken = Some(error),
                 }
             }
             match self.poll_read(cx) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(Fault::Closed(None))),
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(Fault::Closed(broken))),
                 Poll::Ready(Ok(_)) => progress = self.decoder.advance(wait.limit),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(Fault::Closed(Some(error)))),
+                Poll::Ready(Err(error)) => {
+                    return Poll::Ready(Err(Fault::Closed(broken.or(Some(error)))));
+                }
+                Poll::Pending if broken.is_some() => {
+                    return Poll::Ready(Err(Fault::Closed(broken)));
+                }
                 Poll::Pending => {
                     ready!(self.alarm.poll(wait.deadline, cx));
                     return Poll::Ready(Err(Fault::Timeout));

@@ -64,6 +64,7 @@ impl Request {
 
 /// The id that a reply carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Id {
     /// None: the agent does not echo ids, or could not read the request.
     Absent,

@@ -1,12 +1,14 @@
 //! Several commands in flight.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::iter::{Fuse, Peekable};
 use std::ops::Range;
 
 use tokio::sync::OwnedMutexGuard;
+use tokio::time::Instant;
 
-use crate::connect::AnyConnection;
+use crate::channel::Channel;
 use crate::connection::Terms;
 use crate::error::{ErrorKind, Execution, Stage};
 use crate::message::Request;
@@ -43,9 +45,11 @@ pub struct Pipeline<I: Iterator<Item: QgaCommand>> {
     client: Client,
     commands: Peekable<Fuse<I>>,
     capacity: usize,
-    channel: Option<(OwnedMutexGuard<AnyConnection>, Ids)>,
+    channel: Option<(OwnedMutexGuard<Channel>, Ids)>,
     slots: VecDeque<Slot<<I::Item as QgaCommand>::Response>>,
     failed: bool,
+    /// Of the result that is awaited, however often `next` is called for it.
+    deadline: Option<Instant>,
 }
 
 enum Slot<R> {
@@ -68,6 +72,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
             channel: None,
             slots: VecDeque::new(),
             failed: false,
+            deadline: None,
         }
     }
 
@@ -82,9 +87,9 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
 
     /// The result of the next command; `None` after the last.
     ///
-    /// The client's timeout counts from each call. After a failure of the channel no further
-    /// command is taken from the iterator, and those in flight end in
-    /// [`Abandoned`](ErrorKind::Abandoned).
+    /// The client's timeout is for each result: it counts from the first call that asks for it.
+    /// After a failure of the channel, or where it could not be had in time, no further command is
+    /// taken from the iterator, and those in flight end in [`Abandoned`](ErrorKind::Abandoned).
     ///
     /// # Errors
     ///
@@ -93,46 +98,57 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing: call `next` again. Dropping the pipeline is as safe as
-    /// dropping the future of one command; commands in flight may have run.
+    /// dropping the future of one command: commands in flight may have run, and the agent may be
+    /// busy with an unread reply until the next command on this client.
     pub async fn next(&mut self) -> Option<Result<<I::Item as QgaCommand>::Response, Error>> {
         let mut terms = Terms::raw(&self.client.options());
         terms.secret = I::Item::SECRET_REPLY;
-        if let Err(error) = self.acquire(&terms).await {
+        terms.wait.deadline = *self.deadline.get_or_insert(terms.wait.deadline);
+        let result = self.next_under(&mut terms).await;
+        self.deadline = None;
+        if self.slots.is_empty() && (self.failed || self.commands.peek().is_none()) {
+            self.channel = None;
+        }
+        result.map(|result| result.map_err(|error| self.locate(error)))
+    }
+
+    async fn next_under(
+        &mut self,
+        terms: &mut Terms,
+    ) -> Option<Result<<I::Item as QgaCommand>::Response, Error>> {
+        if let Err(error) = self.acquire(terms).await {
             self.failed = true;
             self.commands.next()?;
-            return Some(Err(self.locate(error)));
+            return Some(Err(error));
         }
         loop {
             self.fill();
             match self.slots.front() {
-                Some(Slot::InFlight { .. }) => self.receive(&mut terms).await,
-                Some(Slot::Done(_)) => break,
-                None => {
-                    self.channel = None;
-                    return None;
-                }
+                Some(Slot::InFlight { .. }) => self.receive(terms).await,
+                Some(Slot::Done(_)) | None => break,
             }
         }
         match self.slots.pop_front() {
-            Some(Slot::Done(result)) => Some(result.map_err(|error| self.locate(error))),
-            _ => None,
+            Some(Slot::Done(result)) => Some(result),
+            Some(Slot::InFlight { .. }) | None => None,
         }
     }
 
     /// Takes the channel, if there is anything to send through it.
     async fn acquire(&mut self, terms: &Terms) -> Result<(), Error> {
         if self.channel.is_none() && !self.failed && self.commands.peek().is_some() {
-            let mut connection = self.client.lock(terms).await?;
-            let ids = connection.begin(terms).await?;
-            self.channel = Some((connection, ids));
+            let mut channel = self.client.lock(terms).await?;
+            let ids = channel.open(terms).await?.begin(terms).await?;
+            self.channel = Some((channel, ids));
         }
         Ok(())
     }
 
     fn fill(&mut self) {
-        let Some((connection, ids)) = &mut self.channel else {
+        let Some((channel, ids)) = &mut self.channel else {
             return;
         };
+        let connection = channel.connection();
         let capacity = match ids {
             Ids::Echoed => self.capacity,
             Ids::Unknown => 1,
@@ -152,11 +168,11 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
     }
 
     async fn receive(&mut self, terms: &mut Terms) {
-        let (Some((connection, ids)), Some(in_flight)) =
-            (&mut self.channel, in_flight(&self.slots))
+        let (Some((channel, ids)), Some(in_flight)) = (&mut self.channel, in_flight(&self.slots))
         else {
             return;
         };
+        let connection = channel.connection();
         terms.wait.limit = self.slots.iter().fold(terms.wait.limit, Slot::reply_limit);
         match connection.receive(*ids, &in_flight, terms).await {
             Ok((id, result)) => {
@@ -175,6 +191,16 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
 
     fn locate(&self, error: Error) -> Error {
         self.client.locate(error).with_command(I::Item::NAME)
+    }
+}
+
+impl<I: Iterator<Item: QgaCommand>> fmt::Debug for Pipeline<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline")
+            .field("command", &I::Item::NAME)
+            .field("client", &self.client)
+            .field("capacity", &self.capacity)
+            .finish_non_exhaustive()
     }
 }
 

@@ -15,6 +15,7 @@ pub const LINE_LIMIT: usize = 4096;
 
 /// What the agent does with the `id` of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Ids {
     /// It sends it back (QEMU 4.0 and later).
     Echoed,
@@ -24,6 +25,7 @@ pub enum Ids {
 
 /// What to do after a line.
 #[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Step {
     /// Read on: the line was an old one.
     Wait,

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter, Write};
 use std::io;
 
-use super::{AgentError, DecodeError, Error, ErrorKind, Execution, Malformed, Stage};
+use super::{AgentError, DecodeError, Error, ErrorKind, Execution, JsonError, Malformed, Stage};
 
 /// How much of a guest's text an error shows, in characters.
 const EXCERPT: usize = 200;
@@ -22,7 +22,7 @@ impl Display for Error {
         self.write_kind(f)?;
         match self.execution() {
             Execution::MaybeRun => f.write_str(" (the command may have run)"),
-            Execution::NotRun | Execution::Run => Ok(()),
+            Execution::NotRun | Execution::Answered => Ok(()),
         }
     }
 }
@@ -33,6 +33,9 @@ impl Error {
             ErrorKind::Address(_) => f.write_str("the address cannot be read"),
             ErrorKind::Open(error) => write_open(f, error),
             ErrorKind::NotASocket => f.write_str("the path is no socket"),
+            ErrorKind::Unavailable(_) => {
+                f.write_str("the channel was lost and cannot be opened again for now")
+            }
             ErrorKind::Timeout(limit) => self.write_timeout(f, *limit),
             ErrorKind::Closed(_) => self.write_closed(f),
             ErrorKind::Agent(error) => write!(f, "{error}"),
@@ -107,6 +110,22 @@ impl Display for AgentError {
 }
 
 impl std::error::Error for AgentError {}
+
+impl Display for JsonError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        Excerpt(&self.0.to_string()).fmt(f)
+    }
+}
+
+impl fmt::Debug for JsonError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "JsonError({self})")
+    }
+}
+
+impl std::error::Error for JsonError {}
+
+impl std::error::Error for Malformed {}
 
 impl Display for Malformed {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -161,7 +161,7 @@ async fn a_missing_argument_is_the_agents_error(host: &Host) {
     let agents = error.agent_error().unwrap();
     assert_eq!(agents.class, "GenericError");
     assert_eq!(agents.desc, "Parameter 'path' is missing");
-    assert_eq!(error.execution(), Execution::Run);
+    assert_eq!(error.execution(), Execution::Answered);
 }
 
 async fn none_is_left_out_and_bytes_travel_as_base64(host: &Host) {

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
 }
 
 fn trials_with_real_agent(installed: bool) -> Vec<Trial> {
-    if !installed && std::env::var_os("CI").is_some() {
+    if !installed && std::env::var_os("CI").is_some_and(|ci| !ci.is_empty()) {
         let missing = || Err("CI needs a real agent: apt-get install qemu-guest-agent".into());
         return vec![Trial::test("real::agent_is_installed", missing)];
     }

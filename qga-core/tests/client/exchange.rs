@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::support::{
-    Echo, Flood, GetHostName, HostName, Ping, QUICK, Shutdown, chain, echo, echo_reply, pair,
-    reply, synced_pair,
+    Echo, Flood, GetHostName, HostName, Peer, Ping, QUICK, Shutdown, TakesSyncsOnly, chain, echo,
+    echo_reply, pair, reply, synced_pair,
 };
 use qga_core::{Client, ErrorKind, Execution, Malformed, NoReply, Stage};
 use serde_json::{Value, json};
@@ -113,11 +113,67 @@ async fn a_reply_that_comes_twice_does_not_answer_the_next_command() {
         async {
             let first = peer.request().await;
             peer.send(echo_reply(&first).repeat(2)).await;
+            peer.sync().await;
             peer.answer_echo().await;
         }
     );
     assert_eq!(answers.0.0.unwrap(), "1");
     assert_eq!(answers.0.1.unwrap(), "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_nothing_was_asked_is_dropped_even_without_ids() {
+    let (client, mut peer) = pair(4096);
+    let (answers, ()) = tokio::join!(
+        async {
+            let first = client.execute(echo("one")).await;
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            (first, client.execute(echo("two")).await)
+        },
+        async {
+            peer.sync_without_id().await;
+            peer.request().await;
+            peer.send("{\"return\": \"one\"}\n").await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            peer.send("{\"return\": \"one\"}\n").await;
+            peer.sync_without_id().await;
+            peer.request().await;
+            peer.send("{\"return\": \"two\"}\n").await;
+        }
+    );
+    assert_eq!(answers.0.unwrap(), "one");
+    assert_eq!(answers.1.unwrap(), "two");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lies_below_an_error_is_escaped_and_cut_too() {
+    #[derive(Debug, serde::Deserialize)]
+    enum Status {}
+
+    #[derive(qga_core::QgaCommand)]
+    #[qga(name = "guest-fsfreeze-status", response = Status)]
+    struct GetStatus;
+
+    let (client, mut peer) = synced_pair().await;
+    let evil = format!("\u{1b}]0;pwned\u{7}{}", "x".repeat(100_000));
+    let (answer, ()) = tokio::join!(client.execute(GetStatus), peer.answer(json!(evil)));
+    let error = answer.unwrap_err();
+    for shown in [chain(&error), format!("{error:?}")] {
+        assert!(
+            !shown.contains('\u{1b}') && shown.len() < 2000,
+            "{} bytes",
+            shown.len()
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_reply_of_another_shape_is_not_built_up_for_its_error() {
+    let (client, mut peer) = synced_pair().await;
+    let long = Value::from(vec![0; 100_000]);
+    let (answer, ()) = tokio::join!(client.execute(GetHostName), peer.answer(long));
+    let error = answer.unwrap_err();
+    assert_eq!(error.decode_error().unwrap().piece(), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -319,7 +375,7 @@ async fn an_error_of_an_unknown_class_is_the_agents_error() {
     });
     let error = answer.unwrap_err();
     assert_eq!(error.agent_error().unwrap().class, "Odd");
-    assert_eq!(error.execution(), Execution::Run);
+    assert_eq!(error.execution(), Execution::Answered);
     assert_eq!(error.to_string(), "guest-ping: \\u{1b}[31m (Odd)");
 }
 
@@ -363,7 +419,7 @@ async fn a_reply_of_another_shape_is_in_the_error_and_the_channel_stays_in_step(
         "{}",
         chain(&error)
     );
-    assert_eq!(error.execution(), Execution::Run);
+    assert_eq!(error.execution(), Execution::Answered);
     assert_eq!(answers.1.unwrap(), "next");
 }
 
@@ -378,16 +434,21 @@ async fn a_secret_reply_is_in_no_error() {
         async {
             let wrong_type = client.execute(GetPassword).await.unwrap_err();
             let malformed = client.execute(GetPassword).await.unwrap_err();
-            [wrong_type, malformed]
+            let unreadable = client.execute(GetPassword).await.unwrap_err();
+            assert!(malformed.is_bad_reply() && wrong_type.is_bad_reply());
+            [wrong_type, malformed, unreadable]
         },
         async {
             peer.answer(json!("hunter2")).await;
             peer.request().await;
             peer.send("{\"return\": hunter2}\n").await;
+            peer.sync().await;
+            peer.request().await;
+            peer.send(crate::support::STRAY.replace("stray", "stray hunter2"))
+                .await;
         }
     );
     for error in errors {
-        assert!(error.is_bad_reply());
         let shown = format!("{error} {error:?} {error:#?} {}", chain(&error));
         assert!(!shown.contains("hunter2"), "{shown}");
     }
@@ -427,7 +488,9 @@ async fn a_command_answered_only_on_failure_ends_in_one_of_three_ways() {
         peer.sync().await;
         peer.request().await;
     });
-    assert_eq!(outcome.unwrap(), NoReply::Silent);
+    let error = outcome.unwrap_err();
+    assert!(error.is_timeout(), "not the whole grace was listened to");
+    assert_eq!(error.execution(), Execution::MaybeRun);
     assert_eq!(start.elapsed(), Duration::from_millis(300));
 
     let (outcome, ()) = tokio::join!(client.execute(Shutdown), async {
@@ -457,7 +520,22 @@ async fn a_command_answered_only_on_failure_that_is_not_taken_is_no_success() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_was_not_begun_has_not_run() {
+async fn a_request_that_nobody_takes_has_not_run() {
+    let (ours, theirs) = tokio::io::duplex(4096);
+    let client = Client::builder().options(QUICK).build(TakesSyncsOnly(ours));
+    let mut peer = Peer::over(theirs);
+    let (answer, ()) = tokio::join!(client.execute(Ping), peer.sync());
+    let error = answer.unwrap_err();
+    assert_eq!(
+        (error.stage(), error.execution()),
+        (Stage::Send, Execution::NotRun)
+    );
+    let (answer, ()) = tokio::join!(client.execute(Shutdown), peer.sync());
+    assert_eq!(answer.unwrap_err().execution(), Execution::NotRun);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_begun_may_have_run() {
     let (client, mut peer) = pair(256);
     let big = echo("x".repeat(10_000));
     let (answer, ()) = tokio::join!(client.execute(big), peer.sync());

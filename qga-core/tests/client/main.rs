@@ -10,5 +10,6 @@
 mod connect;
 mod exchange;
 mod pipeline;
+mod reconnect;
 mod sharing;
 mod support;

@@ -1,10 +1,12 @@
 //! Several commands in flight.
 
 use std::cell::Cell;
+use std::time::Duration;
 
-use crate::support::{Echo, Ping, echo, echo_reply, pair, reply, synced_pair};
-use qga_core::{ErrorKind, Execution};
+use crate::support::{Echo, Peer, Ping, echo, echo_reply, pair, reply, synced_pair};
+use qga_core::{Client, ErrorKind, Execution};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 async fn collect(
     mut pipeline: qga_core::Pipeline<impl Iterator<Item = Echo>>,
@@ -239,4 +241,51 @@ async fn a_reply_in_a_pipeline_may_be_as_long_as_its_command_says() {
         result.unwrap_err().kind(),
         ErrorKind::ReplyTooLong(100)
     ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_channel_is_free_after_the_last_result() {
+    let (client, mut peer) = synced_pair().await;
+    let mut pipeline = client.pipeline([echo(1)]);
+    let (last, ()) = tokio::join!(pipeline.next(), peer.answer_echo());
+    assert_eq!(last.unwrap().unwrap(), "1");
+    let (answer, ()) = tokio::join!(client.execute(echo(2)), peer.answer_echo());
+    assert_eq!(answer.unwrap(), "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_has_its_deadline_however_often_it_is_asked_for() {
+    let (client, mut peer) = synced_pair().await;
+    let mut pipeline = client.pipeline([echo(1)]);
+    let start = Instant::now();
+    let result = loop {
+        tokio::select! {
+            biased;
+            result = pipeline.next() => break result,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+        assert!(start.elapsed() < Duration::from_secs(100));
+    };
+    assert!(result.unwrap().unwrap_err().is_timeout());
+    assert_eq!(start.elapsed(), Duration::from_secs(10));
+    peer.request().await;
+}
+
+#[tokio::test]
+async fn a_reply_that_has_come_is_given_though_the_next_request_cannot_be_written() {
+    let (ours, theirs) = tokio::net::UnixStream::pair().unwrap();
+    let client = Client::new(ours);
+    let mut peer = Peer::over(theirs);
+    let mut pipeline = client.pipeline((0..5).map(echo));
+    let (first, ()) = tokio::join!(pipeline.next(), async {
+        peer.sync().await;
+        let first = peer.request().await;
+        let second = peer.request().await;
+        peer.send(echo_reply(&first)).await;
+        peer.send(echo_reply(&second)).await;
+        drop(peer);
+    });
+    assert_eq!(first.unwrap().unwrap(), "0");
+    assert_eq!(pipeline.next().await.unwrap().unwrap(), "1");
+    assert!(pipeline.next().await.unwrap().unwrap_err().is_closed());
 }

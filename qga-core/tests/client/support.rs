@@ -8,7 +8,7 @@ use std::time::Duration;
 use qga_core::{Client, Error, Options, QgaCommand};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 
 #[derive(QgaCommand)]
 #[qga(name = "guest-ping")]
@@ -116,6 +116,20 @@ impl Peer {
             .await;
     }
 
+    /// Answers a sync as an agent before QEMU 4.0 does.
+    pub(crate) async fn sync_without_id(&mut self) {
+        let request = self.request().await;
+        let token = &request["arguments"]["id"];
+        assert!(token.is_number(), "{request}");
+        self.send(b"\xFF").await;
+        self.send(format!("{{\"return\": {token}}}\n")).await;
+    }
+
+    /// Ends the direction to the client; what the client sends still arrives.
+    pub(crate) async fn say_no_more(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
     /// Answers the next request.
     pub(crate) async fn answer(&mut self, returned: Value) {
         let request = self.request().await;
@@ -206,6 +220,40 @@ impl AsyncWrite for Flood {
             self.ahead = reply(&request, &request["arguments"]["id"]).into_bytes();
         }
         Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A stream that lets syncs through and takes nothing else.
+pub(crate) struct TakesSyncsOnly(pub(crate) DuplexStream);
+
+impl AsyncRead for TakesSyncsOnly {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for TakesSyncsOnly {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if bytes[0] != 0xFF {
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.0).poll_write(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

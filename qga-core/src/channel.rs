@@ -1,0 +1,124 @@
+//! A client's connection, which is opened again after it was lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use crate::connect::{AnyConnection, open};
+use crate::connection::Terms;
+use crate::error::{Error, ErrorKind, Execution, Stage};
+use crate::message::Request;
+use crate::{Address, sync};
+
+/// After the second failure in a row; it doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Channel {
+    connection: AnyConnection,
+    /// None for a stream that was handed to us, which cannot be opened again.
+    address: Option<Arc<Address>>,
+    failures: u32,
+    pause: Option<Pause>,
+}
+
+/// Until when not to try again, and why.
+struct Pause {
+    end: Instant,
+    cause: Arc<Error>,
+}
+
+impl Channel {
+    pub(crate) fn new(connection: AnyConnection, address: Option<Arc<Address>>) -> Self {
+        Self {
+            connection,
+            address,
+            failures: 0,
+            pause: None,
+        }
+    }
+
+    /// The connection, opened again if it was lost and can be.
+    ///
+    /// # Cancel safety
+    ///
+    /// After the future is dropped, the next call tries again.
+    pub(crate) async fn open(&mut self, terms: &Terms) -> Result<&mut AnyConnection, Error> {
+        self.connection.look().await;
+        if self.connection.is_closed()
+            && let Some(address) = self.address.clone()
+        {
+            self.reopen(&address, terms).await?;
+        }
+        Ok(&mut self.connection)
+    }
+
+    /// Opens the connection where that is due, and runs a command.
+    pub(crate) async fn exchange<R: DeserializeOwned>(
+        &mut self,
+        request: Request,
+        terms: Terms,
+    ) -> Result<R, Error> {
+        self.open(&terms).await?.exchange(request, terms).await
+    }
+
+    async fn reopen(&mut self, address: &Address, terms: &Terms) -> Result<(), Error> {
+        if let Some(Pause { end, cause }) = &self.pause
+            && Instant::now() < *end
+        {
+            let kind = ErrorKind::Unavailable(cause.clone());
+            return Err(Error::new(Stage::Connect, Execution::NotRun, kind));
+        }
+        match open_and_sync(address, terms).await {
+            Ok(connection) => {
+                self.connection = connection;
+                self.failures = 0;
+                self.pause = None;
+                Ok(())
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// The connection as it is.
+    pub(crate) fn connection(&mut self) -> &mut AnyConnection {
+        &mut self.connection
+    }
+
+    /// A first failure is told as it is; from the second on there is a pause.
+    fn failed(&mut self, error: Error) -> Error {
+        self.failures = self.failures.saturating_add(1);
+        if self.failures < 2 {
+            return error;
+        }
+        let cause = Arc::new(error);
+        self.pause = Some(Pause {
+            end: Instant::now() + pause_after(self.failures),
+            cause: cause.clone(),
+        });
+        let kind = ErrorKind::Unavailable(cause);
+        Error::new(Stage::Connect, Execution::NotRun, kind)
+    }
+}
+
+pub(crate) async fn open_and_sync(
+    address: &Address,
+    terms: &Terms,
+) -> Result<AnyConnection, Error> {
+    let mut connection = open(address, terms).await?;
+    connection.handshake(terms).await?;
+    Ok(connection)
+}
+
+/// Half of it is fixed and half is random, so that many clients of one host do not move in step.
+fn pause_after(failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(2).min(16);
+    let whole = FIRST_PAUSE
+        .saturating_mul(1 << doublings)
+        .min(LONGEST_PAUSE);
+    let half = whole / 2;
+    let random = u32::try_from(sync::random() % 1024).unwrap_or_default();
+    half + half * random / 1024
+}

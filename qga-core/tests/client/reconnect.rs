@@ -1,0 +1,81 @@
+//! A channel that ends while nobody looks, and comes back.
+
+use std::time::Duration;
+
+use qga_core::{Client, ErrorKind, Execution, Stage};
+use serde_json::json;
+use tokio::net::UnixListener;
+
+use crate::support::{Peer, Ping, QUICK, Shutdown, echo, synced_pair};
+
+async fn accept(listener: &UnixListener) -> Peer {
+    let mut peer = Peer::over(listener.accept().await.unwrap().0);
+    peer.sync().await;
+    peer
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_ended_while_idle_has_not_run_the_next_command() {
+    let (client, mut peer) = synced_pair().await;
+    peer.say_no_more().await;
+    let error = client.execute(Shutdown).await.unwrap_err();
+    assert!(error.is_closed());
+    assert_eq!(error.execution(), Execution::NotRun);
+}
+
+#[tokio::test]
+async fn a_client_made_from_an_address_connects_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qga.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let (client, mut peer) = tokio::join!(Client::connect(&path), accept(&listener));
+    let client = client.unwrap();
+    let (lost, ()) = tokio::join!(client.execute(echo(1)), async {
+        peer.request().await;
+        drop(peer);
+    });
+    assert_eq!(lost.unwrap_err().execution(), Execution::MaybeRun);
+    let (answer, ()) = tokio::join!(client.execute(echo(2)), async {
+        accept(&listener).await.answer_echo().await;
+    });
+    assert_eq!(answer.unwrap(), "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_two_failures_commands_fail_at_once_until_a_pause_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qga.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let connect = Client::builder().options(QUICK).connect(&path);
+    let (client, peer) = tokio::join!(connect, accept(&listener));
+    let client = client.unwrap();
+    drop((listener, peer));
+    std::fs::remove_file(&path).unwrap();
+    client.execute(Ping).await.unwrap_err();
+
+    let first = client.execute(Ping).await.unwrap_err();
+    assert_eq!(
+        (first.stage(), first.execution()),
+        (Stage::Connect, Execution::NotRun)
+    );
+    let mut last = first;
+    for _ in 0..2 {
+        last = client.execute(Ping).await.unwrap_err();
+        assert!(matches!(last.kind(), ErrorKind::Unavailable(_)), "{last:?}");
+        assert_eq!(last.execution(), Execution::NotRun);
+    }
+    let cause = std::error::Error::source(&last).unwrap().to_string();
+    assert!(cause.contains("there is no such socket"), "{cause}");
+
+    let listener = UnixListener::bind(&path).unwrap();
+    let error = client.execute(Ping).await.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::Unavailable(_)),
+        "{error:?}"
+    );
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let (pinged, ()) = tokio::join!(client.execute(Ping), async {
+        accept(&listener).await.answer(json!({})).await;
+    });
+    pinged.unwrap();
+}
