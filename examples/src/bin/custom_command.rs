@@ -1,6 +1,9 @@
 //! Arguments, optional ones, bytes, and errors: writes a file into the guest.
 
+use std::env;
+
 use qga_core::{Client, Empty, QgaCommand};
+use qga_testserver::TestAgent;
 use serde::Deserialize;
 
 #[derive(QgaCommand)]
@@ -31,10 +34,11 @@ struct FileClose {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let agent = examples::agent().await;
-    let client = Client::connect(agent.address()).await?;
+    let agent = TestAgent::start().await;
+    let address = env::args().nth(1).unwrap_or(agent.address());
+    let client = Client::connect(address).await?;
 
-    let path = std::env::args().nth(2);
+    let path = env::args().nth(2);
     let path = path.as_deref().unwrap_or("/tmp/qga-example.txt");
     let mode = Some("w");
     let handle = client.execute(FileOpen { path, mode }).await?;

@@ -1,14 +1,18 @@
 //! The prebuilt commands: what a guest is, and where it can be reached.
 
+use std::env;
+
 use qga_commands::agent::Info;
 use qga_commands::net::NetworkGetInterfaces;
 use qga_commands::os::GetOsInfo;
 use qga_core::Client;
+use qga_testserver::TestAgent;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let agent = examples::agent().await;
-    let client = Client::connect(agent.address()).await?;
+    let agent = TestAgent::start().await;
+    let address = env::args().nth(1).unwrap_or(agent.address());
+    let client = Client::connect(address).await?;
 
     let info = client.execute(Info).await?;
     let enabled = info
