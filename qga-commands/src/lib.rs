@@ -14,9 +14,39 @@
 //! # }
 //! ```
 //!
-//! There is a module for each domain. A command is named as on the wire, without `guest-`.
+//! There is a module for each domain. A command is named as on the wire, without `guest-`; what
+//! it needs goes to `new`, and there is a method for each thing that may be left out:
+//!
+//! ```no_run
+//! use qga_commands::exec::Exec;
+//!
+//! # async fn example(client: qga_core::Client) -> Result<(), qga_core::Error> {
+//! let uname = Exec::new("uname").arg(["-r"]).capture_output(true);
+//! let process = client.execute(uname).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Replies of agents from QEMU 7.2 on decode. What a later agent adds is passed over: members of
+//! objects are ignored, and enums and unions keep what they do not know as `Unknown`.
 
-pub mod agent;
-pub mod net;
-pub mod os;
-pub mod time;
+mod address;
+mod branch;
+mod bytes;
+pub mod capabilities;
+mod generated;
+mod guest_time;
+mod limits;
+pub mod schema;
+mod secret;
+mod usable;
+
+pub use address::{AddressError, GuestIp, MacAddress};
+pub use bytes::Bytes;
+pub use capabilities::Capabilities;
+pub use generated::{
+    agent, cpu, device, disk, exec, file, fs, memory, net, os, power, ssh, time, user,
+};
+pub use guest_time::{GuestTime, TimeError};
+pub use secret::Secret;
+pub use usable::{Usable, UsableAddress};

@@ -1,0 +1,36 @@
+//! The commands are as the schema says, and the code is what it makes.
+
+use std::path::Path;
+
+use qga_codegen::{Config, Schema, drift, generate};
+use qga_core::Client;
+use qga_testserver::TestAgent;
+use serde_json::json;
+use vendor_commands::backup::{GetBackups, StartBackup};
+
+#[tokio::test]
+async fn the_commands_are_as_the_schema_says() {
+    let (agent, stream) = TestAgent::in_memory();
+    agent.on("acme-start-backup").reply(json!({})).times(1);
+    let backup = json!({"volume": "v", "type": "full", "percent": 100, "last-error": "e"});
+    agent.on("acme-get-backups").reply(json!([backup])).times(1);
+    let client = Client::new(stream);
+
+    client
+        .execute(StartBackup::new("v").note("n"))
+        .await
+        .unwrap();
+    let backups = client.execute(GetBackups).await.unwrap();
+    assert_eq!(backups[0].last_error.as_deref(), Some("e"));
+    let request = &agent.requests_of("acme-start-backup")[0];
+    assert_eq!(request.arguments, json!({"volume": "v", "note": "n"}));
+}
+
+#[test]
+fn the_generated_code_is_what_the_schema_makes() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let schema = Schema::read(&folder.join("acme.json")).unwrap();
+    let config = Config::read(&folder.join("acme.toml")).unwrap();
+    let files = generate(&schema, &config).unwrap();
+    assert_eq!(drift(&folder.join("src/generated"), &files).unwrap(), []);
+}

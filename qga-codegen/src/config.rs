@@ -1,0 +1,168 @@
+//! The data file beside a schema: modules, names, documentation, and what deviates.
+
+mod part;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+pub(crate) use part::Part;
+
+use crate::place::{Place, Problem, Problems};
+
+/// Entries by the name of what they are about.
+pub(crate) type Entries<T> = BTreeMap<Spanned<String>, T>;
+
+/// A data file.
+#[derive(Debug)]
+pub struct Config {
+    pub(crate) file: Arc<str>,
+    pub(crate) text: String,
+    pub(crate) data: Data,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Data {
+    pub(crate) schema: About,
+    #[serde(default)]
+    pub(crate) paths: Paths,
+    pub(crate) platforms: Entries<Platform>,
+    pub(crate) modules: Entries<String>,
+    #[serde(default)]
+    pub(crate) commands: Entries<Command>,
+    #[serde(default)]
+    pub(crate) types: Entries<Type>,
+}
+
+/// What holds for the whole schema.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct About {
+    /// Whose versions `since` speaks of.
+    pub(crate) product: String,
+    /// What commands begin with on the wire and not in Rust.
+    #[serde(default)]
+    pub(crate) prefix: String,
+    /// The oldest version whose replies must decode. What is newer is optional in Rust.
+    pub(crate) oldest: Option<String>,
+}
+
+/// Where the generated code finds what is written by hand.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Paths {
+    /// A type that holds bytes and is base64 in JSON.
+    pub(crate) bytes: Option<String>,
+    /// The same for what must not be shown.
+    pub(crate) secret: Option<String>,
+    /// A function that decodes the branch of a union from the object's members.
+    pub(crate) branch: Option<String>,
+    /// The module with the types of the table of commands; without it there is no table.
+    pub(crate) table: Option<String>,
+}
+
+/// An operating system in the guest.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Platform {
+    pub(crate) name: String,
+    /// The build options that an agent for it has.
+    pub(crate) options: Vec<String>,
+}
+
+/// A command.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Command {
+    pub(crate) module: String,
+    pub(crate) name: Option<String>,
+    pub(crate) since: String,
+    pub(crate) doc: String,
+    pub(crate) retry: Retry,
+    /// A path to the type of the reply, in place of the one that the schema implies.
+    pub(crate) returns: Option<String>,
+    /// The longest reply to expect, in bytes: an expression in Rust, which may use `self`.
+    pub(crate) reply_limit: Option<String>,
+    /// Whether its reply may hold a secret. An argument that is one implies it: a channel that
+    /// echoes sends it back.
+    #[serde(default)]
+    pub(crate) secret_reply: bool,
+    /// Whether the agent runs it while its filesystems are frozen.
+    #[serde(default)]
+    pub(crate) while_frozen: bool,
+    #[serde(default)]
+    pub(crate) members: Entries<Part>,
+}
+
+/// Whether a command may be sent again; the words of `qga_core::Retry`.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub(crate) enum Retry {
+    Never,
+    AfterResync,
+    Safe,
+}
+
+impl Retry {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Never => "Never",
+            Self::AfterResync => "AfterResync",
+            Self::Safe => "Safe",
+        }
+    }
+}
+
+/// A type.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Type {
+    pub(crate) module: String,
+    pub(crate) name: Option<String>,
+    pub(crate) since: String,
+    pub(crate) doc: String,
+    #[serde(default)]
+    pub(crate) members: Entries<Part>,
+}
+
+impl Config {
+    /// Reads a data file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, is no TOML, or has a key that means nothing.
+    pub fn read(path: &Path) -> Result<Self, Problems> {
+        let file = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(&file, text),
+            Err(error) => {
+                let message = format!("cannot read {file}: {error}");
+                Err(Problem::new(&Place::start(file), message).into())
+            }
+        }
+    }
+
+    /// Reads a data file from text; `file` is what errors call it.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn parse(file: &str, text: impl Into<String>) -> Result<Self, Problems> {
+        let (file, text): (Arc<str>, String) = (file.into(), text.into());
+        let data = toml::from_str(&text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let place = Place::of_byte(&file, &text, start);
+            Problem::new(&place, error.message().replace('\n', ", "))
+        })?;
+        Ok(Self { file, text, data })
+    }
+
+    /// Something wrong with an entry.
+    pub(crate) fn problem(&self, key: &Spanned<String>, message: impl Into<String>) -> Problem {
+        let place = Place::of_byte(&self.file, &self.text, key.span().start);
+        Problem::new(&place, message)
+    }
+}

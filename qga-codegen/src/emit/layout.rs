@@ -1,0 +1,161 @@
+//! Lines of Rust with the widths that rustfmt has.
+
+/// The width of a line.
+pub(super) const WIDTH: usize = 100;
+/// The width of an attribute's list.
+const ATTRIBUTE: usize = 70;
+/// The width of an array on one line.
+const ARRAY: usize = 60;
+/// The width of a struct literal on one line.
+const LITERAL: usize = 18;
+/// How long an array's elements may be when several stand on a line.
+const SHORT: usize = 10;
+
+/// Code that grows line by line.
+#[derive(Debug, Default)]
+pub(super) struct Code {
+    pub(super) text: String,
+    indent: usize,
+}
+
+impl Code {
+    pub(super) fn line(&mut self, line: &str) {
+        for _ in 0..self.indent {
+            self.text.push_str("    ");
+        }
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    pub(super) fn blank(&mut self) {
+        self.text.push('\n');
+    }
+
+    /// A line that opens a bracket; what follows is indented.
+    pub(super) fn open(&mut self, line: &str) {
+        self.line(line);
+        self.indent += 1;
+    }
+
+    pub(super) fn close(&mut self, line: &str) {
+        self.indent = self.indent.saturating_sub(1);
+        self.line(line);
+    }
+
+    pub(super) fn doc(&mut self, text: &str) {
+        self.comment("///", text);
+    }
+
+    pub(super) fn inner_doc(&mut self, text: &str) {
+        self.comment("//!", text);
+    }
+
+    fn comment(&mut self, mark: &str, text: &str) {
+        let width = WIDTH - 4 * self.indent;
+        for (index, paragraph) in text.trim().split("\n\n").enumerate() {
+            if index > 0 {
+                self.line(mark);
+            }
+            let mut line = mark.to_owned();
+            for word in paragraph.split_whitespace() {
+                if line != mark && line.chars().count() + 1 + word.chars().count() > width {
+                    self.line(&line);
+                    mark.clone_into(&mut line);
+                }
+                line.push(' ');
+                line.push_str(word);
+            }
+            self.line(&line);
+        }
+    }
+
+    /// `#[name(part, part)]`.
+    pub(super) fn attribute(&mut self, name: &str, parts: &[String]) {
+        let list = parts.join(", ");
+        if list.len() <= ATTRIBUTE {
+            self.line(&format!("#[{name}({list})]"));
+        } else {
+            self.open(&format!("#[{name}("));
+            self.lines(parts, false);
+            self.close(")]");
+        }
+    }
+
+    fn lines(&mut self, parts: &[String], last_comma: bool) {
+        for (index, part) in parts.iter().enumerate() {
+            let comma = last_comma || index + 1 < parts.len();
+            self.line(&format!("{part}{}", if comma { "," } else { "" }));
+        }
+    }
+
+    /// `head(parameters) tail {`, the parameters below one another if they are long.
+    pub(super) fn function(&mut self, head: &str, parameters: &[String], tail: &str) {
+        let line = format!("{head}({}){tail} {{", parameters.join(", "));
+        if 4 * self.indent + line.len() <= WIDTH {
+            self.open(&line);
+        } else {
+            self.open(&format!("{head}("));
+            self.lines(parameters, true);
+            self.close(&format!("){tail} {{"));
+            self.indent += 1;
+        }
+    }
+
+    /// `head { part, part }`, the parts below one another unless they are short.
+    pub(super) fn literal(&mut self, head: &str, parts: &[String]) {
+        let list = parts.join(", ");
+        if list.len() <= LITERAL {
+            self.line(&format!("{head} {{ {list} }}"));
+        } else {
+            self.open(&format!("{head} {{"));
+            self.lines(parts, true);
+            self.close("}");
+        }
+    }
+
+    /// `head => tail,`, in a block if it is long.
+    pub(super) fn arm(&mut self, head: &str, tail: &str) {
+        let line = format!("{head} => {tail},");
+        if 4 * self.indent + line.len() <= WIDTH {
+            self.line(&line);
+        } else {
+            self.open(&format!("{head} => {{"));
+            self.line(tail);
+            self.close("}");
+        }
+    }
+
+    /// `name: &[part, part],`.
+    pub(super) fn array(&mut self, name: &str, parts: &[String]) {
+        let list = parts.join(", ");
+        if list.len() <= ARRAY {
+            self.line(&format!("{name}: &[{list}],"));
+            return;
+        }
+        self.open(&format!("{name}: &["));
+        if parts.iter().all(|part| part.len() <= SHORT) {
+            self.packed(parts);
+        } else {
+            self.lines(parts, true);
+        }
+        self.close("],");
+    }
+
+    /// As many parts on a line as fit.
+    pub(super) fn packed(&mut self, parts: &[String]) {
+        let width = WIDTH - 4 * self.indent;
+        let mut line = String::new();
+        for part in parts {
+            if !line.is_empty() && line.len() + part.len() + 2 > width {
+                self.line(&line);
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(part);
+            line.push(',');
+        }
+        self.line(&line);
+    }
+}

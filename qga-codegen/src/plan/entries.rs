@@ -1,0 +1,194 @@
+//! Whether schema and data file speak of the same things.
+
+use std::collections::HashMap;
+
+use toml::Spanned;
+
+use super::build::in_order;
+use crate::config::{Config, Entries, Part};
+use crate::names::is_identifier;
+use crate::place::{Name, Problem};
+use crate::schema::{Base, Command, Data, Kind, Schema, Type};
+
+/// What is missing in the data file, what is stale, and what makes no sense there.
+pub(super) fn problems(schema: &Schema, config: &Config) -> Vec<Problem> {
+    let mut check = Check {
+        config,
+        problems: Vec::new(),
+    };
+    check.commands(schema);
+    check.types(schema);
+    check.modules();
+    check.problems
+}
+
+struct Check<'a> {
+    config: &'a Config,
+    problems: Vec<Problem>,
+}
+
+/// What the entry of something needs, whatever it is.
+struct Entry<'a> {
+    key: &'a Spanned<String>,
+    doc: &'a str,
+    since: Option<&'a str>,
+}
+
+impl<'a> Check<'a> {
+    fn commands(&mut self, schema: &'a Schema) {
+        let entries = &self.config.data.commands;
+        self.pair(
+            schema.commands.iter().map(|command| &command.name),
+            entries,
+            "command",
+        );
+        for command in &schema.commands {
+            if let Some((key, entry)) = entries.get_key_value(command.name.text.as_str()) {
+                let (doc, since) = (entry.doc.as_str(), Some(entry.since.as_str()));
+                self.entry(&Entry { key, doc, since });
+                self.module(key, &entry.module);
+                self.parts(key, command_parts(command), &entry.members, true);
+            }
+        }
+    }
+
+    fn types(&mut self, schema: &'a Schema) {
+        let entries = &self.config.data.types;
+        self.pair(schema.types.iter().map(|ty| &ty.name), entries, "type");
+        for ty in &schema.types {
+            if let Some((key, entry)) = entries.get_key_value(ty.name.text.as_str()) {
+                let (doc, since) = (entry.doc.as_str(), Some(entry.since.as_str()));
+                self.entry(&Entry { key, doc, since });
+                self.module(key, &entry.module);
+                let typed = matches!(ty.kind, Kind::Struct { .. } | Kind::Union { .. });
+                self.parts(key, type_parts(ty), &entry.members, typed);
+            }
+        }
+    }
+
+    fn modules(&mut self) {
+        let data = &self.config.data;
+        for (key, doc) in &data.modules {
+            let since = None;
+            self.entry(&Entry { key, doc, since });
+            let name = key.get_ref().as_str();
+            if !is_identifier(name) || name == "schema" {
+                self.report(key, format!("`{name}` cannot be a module"));
+            }
+            let commands = data.commands.values().map(|command| &command.module);
+            let types = data.types.values().map(|ty| &ty.module);
+            if !commands.chain(types).any(|module| module == key.get_ref()) {
+                self.report(key, format!("nothing is in the module `{}`", key.get_ref()));
+            }
+        }
+    }
+
+    /// Reports names without an entry, and entries without a name.
+    fn pair<T>(
+        &mut self,
+        names: impl Iterator<Item = &'a Name>,
+        entries: &'a Entries<T>,
+        what: &str,
+    ) {
+        let names: HashMap<_, _> = names.map(|name| (name.text.as_str(), name)).collect();
+        let mut missing: Vec<_> = names
+            .values()
+            .filter(|name| !entries.contains_key(name.text.as_str()))
+            .collect();
+        missing.sort_by_key(|name| (name.place.line, name.place.column));
+        for name in missing {
+            let file = &self.config.file;
+            self.problems
+                .push(name.problem(format!("the {what} `{name}` has no entry in {file}")));
+        }
+        for (key, _) in in_order(entries) {
+            if !names.contains_key(key.get_ref().as_str()) {
+                self.report(
+                    key,
+                    format!("there is no {what} `{}` in the schema", key.get_ref()),
+                );
+            }
+        }
+    }
+
+    fn parts(
+        &mut self,
+        owner: &Spanned<String>,
+        names: Vec<&'a Name>,
+        entries: &'a Entries<Part>,
+        typed: bool,
+    ) {
+        self.pair(
+            names.into_iter(),
+            entries,
+            &format!("part of `{}`,", owner.get_ref()),
+        );
+        for (key, part) in entries {
+            let (doc, since) = (part.doc.as_str(), part.since.as_deref());
+            self.entry(&Entry { key, doc, since });
+            if !typed && (part.base64 || part.secret || part.ty.is_some()) {
+                self.report(key, "only a member of an object has a type of its own");
+            }
+        }
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>) {
+        let doc = entry.doc.trim();
+        if !doc.ends_with('.') || !doc.starts_with(|first: char| !first.is_ascii_lowercase()) {
+            self.report(
+                entry.key,
+                format!("`{}` is not documented in sentences", entry.key.get_ref()),
+            );
+        }
+        if entry.since.is_some_and(|since| version(since).is_none()) {
+            let key = entry.key.get_ref();
+            self.report(entry.key, format!("the `since` of `{key}` is no version"));
+        }
+    }
+
+    fn module(&mut self, key: &Spanned<String>, module: &str) {
+        if !self.config.data.modules.contains_key(module) {
+            self.report(key, format!("there is no module `{module}`"));
+        }
+    }
+
+    fn report(&mut self, key: &Spanned<String>, message: impl Into<String>) {
+        self.problems.push(self.config.problem(key, message));
+    }
+}
+
+fn command_parts(command: &Command) -> Vec<&Name> {
+    match &command.data {
+        Data::Inline(members) => members.iter().map(|member| &member.name).collect(),
+        Data::None | Data::Named(_) => Vec::new(),
+    }
+}
+
+/// The names of what a type consists of; a discriminator is told by the branches.
+fn type_parts(ty: &Type) -> Vec<&Name> {
+    match &ty.kind {
+        Kind::Enum { values, .. } => values.iter().map(|value| &value.name).collect(),
+        Kind::Struct { members, .. } | Kind::Alternate { branches: members } => {
+            members.iter().map(|member| &member.name).collect()
+        }
+        Kind::Union {
+            base,
+            discriminator,
+            branches,
+        } => {
+            let own = match base {
+                Base::Inline(members) => members.as_slice(),
+                Base::Named(_) => &[],
+            };
+            let own = own
+                .iter()
+                .filter(|member| member.name.text != discriminator.text);
+            own.chain(branches).map(|member| &member.name).collect()
+        }
+    }
+}
+
+/// `9.1` as numbers, which compare.
+pub(super) fn version(text: &str) -> Option<Vec<u32>> {
+    text.split('.').map(|number| number.parse().ok()).collect()
+}

@@ -1,0 +1,108 @@
+//! Names in Rust: fit to be names, and taken once.
+
+use std::collections::HashMap;
+
+use super::Home;
+use crate::config::Part;
+use crate::names::{camel, is_identifier, snake};
+use crate::place::{Name, Problem};
+
+/// The names that are taken.
+pub(super) struct Unique {
+    taken: HashMap<String, String>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// What generated modules import or take for granted.
+const USED: &[&str] = &[
+    "Box",
+    "Debug",
+    "Clone",
+    "Copy",
+    "Default",
+    "Deserialize",
+    "Deserializer",
+    "Eq",
+    "Error",
+    "From",
+    "Hash",
+    "Into",
+    "IntoIterator",
+    "Map",
+    "None",
+    "Ok",
+    "Option",
+    "PartialEq",
+    "QgaCommand",
+    "Serialize",
+    "Some",
+    "String",
+    "Value",
+    "Vec",
+];
+
+impl Unique {
+    /// Where types and commands are named.
+    pub(super) fn items() -> Self {
+        Self::with(USED, "something that generated code uses")
+    }
+
+    /// Where an enum's variants are named; the one for what is not known has its name.
+    pub(super) fn variants() -> Self {
+        Self::with(&["Unknown"], "the variant for what is not known")
+    }
+
+    /// Where fields are named; each may have a method of its name.
+    pub(super) fn fields() -> Self {
+        Self::with(&["new"], "the function that makes a value")
+    }
+
+    fn with(names: &[&str], what: &str) -> Self {
+        let taken = names
+            .iter()
+            .map(|name| ((*name).to_owned(), what.to_owned()));
+        Self {
+            taken: taken.collect(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// Takes a name for an item. Modules import from each other, so it is taken in all of them.
+    pub(super) fn home<'a>(
+        &mut self,
+        module: &'a str,
+        name: String,
+        defined: &'a Name,
+    ) -> Home<'a> {
+        self.take(&name, defined);
+        Home { module, name }
+    }
+
+    /// Takes the name of a variant.
+    pub(super) fn variant(&mut self, part: &Part, defined: &Name) -> String {
+        let name = part.name.clone().unwrap_or_else(|| camel(&defined.text));
+        self.take(&name, defined);
+        name
+    }
+
+    /// Takes the name of a field.
+    pub(super) fn field(&mut self, part: &Part, defined: &Name) -> String {
+        let name = part.name.clone().unwrap_or_else(|| snake(&defined.text));
+        self.take(&name, defined);
+        name
+    }
+
+    pub(super) fn take(&mut self, name: &str, defined: &Name) {
+        if !is_identifier(name) {
+            let message = format!(
+                "`{name}` cannot be a name in Rust; the data file can give `{defined}` another"
+            );
+            self.problems.push(defined.problem(message));
+        }
+        let before = self.taken.insert(name.to_owned(), format!("`{defined}`"));
+        if let Some(other) = before {
+            let message = format!("in Rust, `{defined}` has the name of {other}: `{name}`");
+            self.problems.push(defined.problem(message));
+        }
+    }
+}

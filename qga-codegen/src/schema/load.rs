@@ -1,0 +1,87 @@
+//! A schema's files to its definitions, with what they include.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::define;
+use super::model::Schema;
+use super::tree::{self, Object, Value};
+use crate::place::{Place, Problem};
+
+/// Reads a file and all that it includes, each file once.
+pub(super) fn load(path: &Path) -> Result<Schema, Problem> {
+    let file = path.display().to_string();
+    let mut loader = Loader::new(&file);
+    loader.file(path, &Place::start(file))?;
+    Ok(loader.schema)
+}
+
+/// Reads text as if it were the contents of a file that includes nothing.
+pub(super) fn load_text(file: &str, text: &str) -> Result<Schema, Problem> {
+    let mut loader = Loader::new(file);
+    loader.text(Path::new(file), text)?;
+    Ok(loader.schema)
+}
+
+#[derive(Default)]
+struct Loader {
+    schema: Schema,
+    /// The files that are being read, the outermost first.
+    open: Vec<PathBuf>,
+    done: Vec<PathBuf>,
+}
+
+impl Loader {
+    fn new(file: &str) -> Self {
+        let mut loader = Self::default();
+        file.clone_into(&mut loader.schema.file);
+        loader
+    }
+
+    fn file(&mut self, path: &Path, mention: &Place) -> Result<(), Problem> {
+        let failed = |error: std::io::Error| {
+            Problem::new(mention, format!("cannot read {}: {error}", path.display()))
+        };
+        let canonical = path.canonicalize().map_err(failed)?;
+        if self.open.contains(&canonical) {
+            let message = format!("{} includes itself", path.display());
+            return Err(Problem::new(mention, message));
+        }
+        if self.done.contains(&canonical) {
+            return Ok(());
+        }
+        let text = std::fs::read_to_string(path).map_err(failed)?;
+        self.open.push(canonical.clone());
+        self.text(path, &text)?;
+        self.open.pop();
+        self.done.push(canonical);
+        Ok(())
+    }
+
+    fn text(&mut self, path: &Path, text: &str) -> Result<(), Problem> {
+        let file: Arc<str> = path.display().to_string().into();
+        for object in tree::parse(&file, text)? {
+            if object.members.iter().any(|(key, _)| key.text == "include") {
+                self.include(path, object)?;
+            } else {
+                define::definition(object, &mut self.schema)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn include(&mut self, from: &Path, object: Object) -> Result<(), Problem> {
+        let mut members = object.members.into_iter();
+        let (Some((_, node)), None) = (members.next(), members.next()) else {
+            let message = "`include` stands alone in its object";
+            return Err(Problem::new(&object.place, message));
+        };
+        match node.value {
+            Value::Text(name) => {
+                let path = from.parent().unwrap_or(Path::new("")).join(name);
+                self.file(&path, &node.place)
+            }
+            _ => Err(Problem::new(&node.place, "`include` has a file's name")),
+        }
+    }
+}

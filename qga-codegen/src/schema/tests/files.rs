@@ -1,0 +1,52 @@
+use super::*;
+use std::fs;
+
+#[test]
+fn a_file_is_included_once_and_errors_name_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    file(
+        "main.json",
+        "{ 'include': 'a.json' }\n{ 'include': 'b.json' }\n{ 'command': 'c', 'returns': 'A' }",
+    );
+    file(
+        "a.json",
+        "{ 'include': 'b.json' }\n{ 'struct': 'A', 'base': 'B', 'data': { } }",
+    );
+    file("b.json", "{ 'struct': 'B', 'data': { } }");
+    let schema = Schema::read(&folder.path().join("main.json")).unwrap();
+    assert_eq!(schema.types.len(), 2);
+
+    file("b.json", "\n{ 'struct': }");
+    let error = Schema::read(&folder.path().join("main.json"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.ends_with("b.json:2:13: expected a value, found `}`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn files_that_include_each_other_are_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.json"), "{ 'include': 'b.json' }").unwrap();
+    fs::write(folder.path().join("b.json"), "{ 'include': 'a.json' }").unwrap();
+    let error = Schema::read(&folder.path().join("a.json"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("b.json:1:14: ") && error.ends_with("a.json includes itself"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_there_is_reported_where_it_is_included() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.json"), "{ 'include': 'gone.json' }").unwrap();
+    let error = Schema::read(&folder.path().join("a.json"))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("a.json:1:14: cannot read "), "{error}");
+}

@@ -1,0 +1,77 @@
+//! The program itself.
+
+#![allow(clippy::unwrap_used, reason = "all of this is a test")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const CONFIG: &str = "
+[schema]
+product = 'Acme'
+[platforms.linux]
+name = 'Linux'
+options = []
+[modules]
+rack = 'The rack.'
+[commands.get-slot]
+module = 'rack'
+since = '1.0'
+retry = 'Safe'
+doc = 'Asks for the slot.'
+";
+
+fn run(folder: &Path, check: bool) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_qga-codegen"));
+    command.current_dir(folder);
+    command.args("generate --schema s.json --config c.toml --out out".split(' '));
+    command.args(check.then_some("--check")).output().unwrap()
+}
+
+fn folder(schema: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("s.json"), schema).unwrap();
+    fs::write(folder.path().join("c.toml"), CONFIG).unwrap();
+    folder
+}
+
+fn errors(output: &Output) -> String {
+    assert!(!output.status.success());
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn what_was_written_passes_the_check_until_it_is_edited() {
+    let folder = folder("{ 'command': 'get-slot', 'returns': 'int' }");
+    assert!(run(folder.path(), false).status.success());
+    assert!(run(folder.path(), true).status.success());
+
+    let path = folder.path().join("out/rack.rs");
+    let text = fs::read_to_string(&path).unwrap() + "\n";
+    fs::write(&path, &text).unwrap();
+    let message = errors(&run(folder.path(), true));
+    assert!(message.starts_with("out/rack.rs:"), "{message}");
+    assert!(
+        message.ends_with("is not as it was generated\n"),
+        "{message}"
+    );
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        text,
+        "a check writes nothing"
+    );
+}
+
+#[test]
+fn nothing_is_written_after_an_error() {
+    for schema in [
+        "{ 'command': 'get-slot' ",
+        "{ 'command': 'get-slot', 'returns': 'Slot' }",
+        "{ 'command': 'get-slot', 'data': { 'x': 'int' } }",
+    ] {
+        let folder = folder(schema);
+        let message = errors(&run(folder.path(), false));
+        assert!(message.starts_with("s.json:1:"), "{message}");
+        assert!(!folder.path().join("out").exists());
+    }
+}

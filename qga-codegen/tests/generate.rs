@@ -1,0 +1,218 @@
+//! Data files that do not fit, and folders that have drifted.
+
+#![allow(clippy::unwrap_used, reason = "all of this is a test")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use qga_codegen::{Config, Drift, Files, Schema, drift, generate, write};
+
+const HEAD: &str = "
+[schema]
+product = 'Acme'
+[platforms.linux]
+name = 'Linux'
+options = []
+[modules]
+m = 'Things.'
+";
+
+fn run(schema: &str, config: &str) -> Result<Files, String> {
+    let schema = Schema::parse("s.json", schema).map_err(|problems| problems.to_string())?;
+    let config = Config::parse("c.toml", format!("{HEAD}{config}"));
+    let config = config.map_err(|problems| problems.to_string())?;
+    generate(&schema, &config).map_err(|problems| problems.to_string())
+}
+
+#[track_caller]
+fn expect(schema: &str, config: &str, problem: &str) {
+    assert_eq!(run(schema, config).unwrap_err(), problem);
+}
+
+/// The entry of a command or type.
+fn entry(of: &str, name: &str, rest: &str) -> String {
+    let retry = if of == "commands" {
+        "retry = 'Safe'"
+    } else {
+        ""
+    };
+    format!("[{of}.{name}]\nmodule = 'm'\nsince = '1.0'\ndoc = 'Does.'\n{retry}\n{rest}\n")
+}
+
+const PING: &str = "{ 'command': 'ping' }";
+
+#[test]
+fn a_command_without_an_entry_is_reported_in_the_schema() {
+    let config = entry("commands", "ping", "");
+    expect(
+        "{ 'command': 'ping' }\n{ 'command': 'pong' }",
+        &config,
+        "s.json:2:14: the command `pong` has no entry in c.toml",
+    );
+    expect(
+        &format!("{PING}\n{{ 'enum': 'E', 'data': [ 'a' ] }}"),
+        &config,
+        "s.json:2:11: the type `E` has no entry in c.toml",
+    );
+}
+
+#[test]
+fn an_argument_without_an_entry_is_reported_in_the_schema() {
+    expect(
+        "{ 'command': 'ping', 'data': { 'a': 'int' } }",
+        &entry("commands", "ping", ""),
+        "s.json:1:32: the part of `ping`, `a` has no entry in c.toml",
+    );
+}
+
+#[test]
+fn an_entry_that_is_stale_is_reported_in_the_data_file() {
+    let config = entry("commands", "ping", "members.a = 'Gone.'") + &entry("types", "T", "");
+    expect(
+        PING,
+        &config,
+        "c.toml:14:9: there is no part of `ping`, `a` in the schema\n\
+         c.toml:15:8: there is no type `T` in the schema",
+    );
+}
+
+#[test]
+fn documentation_is_whole_sentences() {
+    let config = entry("commands", "ping", "").replace("Does.", "does");
+    expect(
+        PING,
+        &config,
+        "c.toml:9:11: `ping` is not documented in sentences",
+    );
+}
+
+#[test]
+fn what_means_nothing_in_a_data_file_is_reported() {
+    let config = entry("commands", "ping", "retries = 3");
+    let problem = run(PING, &config).unwrap_err();
+    assert!(
+        problem.starts_with("c.toml:14:1: unknown field `retries`"),
+        "{problem}"
+    );
+    let config = entry("commands", "ping", "").replace("'m'", "'n'");
+    let problem = run(PING, &config).unwrap_err();
+    assert!(
+        problem.contains("c.toml:9:11: there is no module `n`"),
+        "{problem}"
+    );
+    let config = entry("commands", "ping", "").replace("'1.0'", "'one'");
+    expect(
+        PING,
+        &config,
+        "c.toml:9:11: the `since` of `ping` is no version",
+    );
+    let problem = run(PING, "x = [").unwrap_err();
+    assert!(problem.starts_with("c.toml:"), "{problem}");
+}
+
+#[test]
+fn a_keyword_is_no_name_in_rust_unless_it_gets_another() {
+    let schema = "{ 'command': 'ping', 'data': { 'type': 'int' } }";
+    expect(
+        schema,
+        &entry("commands", "ping", "members.type = 'A type.'"),
+        "s.json:1:32: `type` cannot be a name in Rust; the data file can give `type` another",
+    );
+    let renamed = "members.type = { name = 'kind', doc = 'A type.' }";
+    let files = run(schema, &entry("commands", "ping", renamed)).unwrap();
+    assert!(files["m.rs"].contains("#[qga(rename = \"type\")]\n    pub kind: i64,"));
+}
+
+#[test]
+fn names_that_collide_in_rust_are_reported() {
+    let config = entry("commands", "get-it", "") + &entry("types", "GetIt", "");
+    expect(
+        "{ 'struct': 'GetIt', 'data': { } }\n{ 'command': 'get-it' }",
+        &config,
+        "s.json:2:14: in Rust, `get-it` has the name of `GetIt`: `GetIt`",
+    );
+    let config = entry(
+        "commands",
+        "ping",
+        "members.a-b = 'One.'\nmembers.a_b = 'Two.'",
+    );
+    expect(
+        "{ 'command': 'ping', 'data': { 'a-b': 'int', 'a_b': 'int' } }",
+        &config,
+        "s.json:1:46: in Rust, `a_b` has the name of `a-b`: `a_b`",
+    );
+    let config = entry("types", "E", "members.unknown = 'What.'");
+    expect(
+        "{ 'enum': 'E', 'data': [ 'unknown' ] }",
+        &config,
+        "s.json:1:26: in Rust, `unknown` has the name of the variant for what is not known: `Unknown`",
+    );
+    expect(
+        "{ 'struct': 'Value', 'data': { } }",
+        &entry("types", "Value", ""),
+        "s.json:1:13: in Rust, `Value` has the name of something that generated code uses: `Value`",
+    );
+}
+
+#[test]
+fn bytes_in_a_reply_need_a_type_that_holds_them() {
+    expect(
+        "{ 'struct': 'T', 'data': { 'a': 'str' } }",
+        &entry(
+            "types",
+            "T",
+            "members.a = { base64 = true, doc = 'Bytes.' }",
+        ),
+        "s.json:1:28: `base64` needs a type, which `paths` does not name",
+    );
+}
+
+#[test]
+fn rustfmt_leaves_generated_code_as_it_is() {
+    let Ok(version) = Command::new("rustfmt").arg("--version").output() else {
+        return;
+    };
+    assert!(version.status.success());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shapes/generated");
+    let mut rustfmt = Command::new("rustfmt");
+    rustfmt
+        .args(["--edition", "2024", "--check"])
+        .arg(folder.join("mod.rs"));
+    assert!(rustfmt.status().unwrap().success());
+}
+
+#[test]
+fn drift_is_found_where_it_begins() {
+    let files = run(PING, &entry("commands", "ping", "")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    assert_eq!(
+        drift(folder.path(), &files).unwrap(),
+        [Drift::Missing(at("m.rs")), Drift::Missing(at("mod.rs"))]
+    );
+    write(folder.path(), &files).unwrap();
+    assert_eq!(drift(folder.path(), &files).unwrap(), []);
+
+    let edited = files["m.rs"].replacen("Does.", "Does much.", 1);
+    fs::write(at("m.rs"), &edited).unwrap();
+    fs::write(at("old.rs"), &files["m.rs"]).unwrap();
+    fs::write(at("mine.rs"), "// By hand.\n").unwrap();
+    let found = drift(folder.path(), &files).unwrap();
+    assert_eq!(
+        found,
+        [Drift::Changed(at("m.rs"), 7), Drift::Stale(at("old.rs"))]
+    );
+}
+
+#[test]
+fn writing_removes_what_is_stale_and_leaves_what_is_not_ours() {
+    let files = run(PING, &entry("commands", "ping", "")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("old.rs"), &files["m.rs"]).unwrap();
+    fs::write(folder.path().join("mine.rs"), "// By hand.\n").unwrap();
+    write(folder.path(), &files).unwrap();
+    assert!(!folder.path().join("old.rs").exists());
+    assert!(folder.path().join("mine.rs").exists());
+    assert_eq!(drift(folder.path(), &files).unwrap(), []);
+}

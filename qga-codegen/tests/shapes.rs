@@ -1,0 +1,167 @@
+//! Generated code for one of everything: it is as checked in, compiles, and does what it should.
+
+#![allow(clippy::unwrap_used, reason = "all of this is a test")]
+
+use std::path::{Path, PathBuf};
+
+use generated::figures::{Bare, Figure, FigureKind, Kind, Round, Square};
+use generated::things::{Find, Put, Shape, Stop, Where};
+use qga_codegen::{Config, Place, Schema, drift, generate};
+use qga_core::{QgaCommand, Reply, Retry};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, from_value, json, to_value};
+
+#[path = "shapes/generated/mod.rs"]
+#[allow(dead_code, unreachable_pub, reason = "a crate would show all of it")]
+mod generated;
+
+/// Stands for a type that is written by hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Hex(String);
+
+impl From<&str> for Hex {
+    fn from(text: &str) -> Self {
+        Self(format!("0x{text}"))
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shapes")
+}
+
+fn arguments<C: QgaCommand>(command: &C) -> Value {
+    to_value(command.arguments().unwrap()).unwrap()
+}
+
+#[test]
+fn the_checked_in_code_is_what_is_generated() {
+    let schema = Schema::read(&folder().join("shapes.json")).unwrap();
+    let config = Config::read(&folder().join("shapes.toml")).unwrap();
+    let files = generate(&schema, &config).unwrap();
+    assert_eq!(drift(&folder().join("generated"), &files).unwrap(), []);
+}
+
+#[test]
+fn arguments_come_from_a_struct_and_its_base() {
+    let put = Put::new("a", Square::new(7).unit("cm")).bytes(*b"hi");
+    let expected = json!({
+        "name": "a",
+        "figure": {"side-length": 7, "unit": "cm"},
+        "bytes": "aGk=",
+    });
+    assert_eq!(arguments(&put), expected);
+    assert_eq!((Put::NAME, Put::RETRY), ("acme-put", Retry::AfterResync));
+}
+
+#[test]
+fn arguments_that_are_keywords_have_other_names_in_rust_only() {
+    let find = Find::new(Kind::Solid, vec!["b".into()]).again(true);
+    let expected = json!({"where": "3d", "second-of-all-the-long-names": ["b"], "loop": true});
+    assert_eq!(arguments(&find), expected);
+    let find = Find::new(3, vec![]).secret("ff");
+    let expected = json!({"where": 3, "second-of-all-the-long-names": [], "secret": "0xff"});
+    assert_eq!(arguments(&find), expected);
+}
+
+#[test]
+fn a_command_without_an_answer_says_so() {
+    assert_eq!(Stop::REPLY, Reply::OnErrorOnly);
+    assert!(Stop.arguments().is_none());
+}
+
+#[test]
+fn a_union_with_more_members_is_a_struct_with_a_kind() {
+    let square = json!({"id": 1, "kind": "square", "side-length": 2});
+    let figure: Figure = from_value(square.clone()).unwrap();
+    assert_eq!(figure.id, 1);
+    assert_eq!(figure.kind, FigureKind::Square(Square::new(2)));
+    assert_eq!(to_value(&figure).unwrap(), square);
+}
+
+#[test]
+fn a_branch_that_is_not_known_is_kept_as_json() {
+    let pyramid = json!({"id": 1, "kind": "3d", "height": {"mm": [7]}});
+    let figure: Figure = from_value(pyramid.clone()).unwrap();
+    assert!(matches!(&figure.kind, FigureKind::Unknown(all) if all["height"]["mm"][0] == 7));
+    assert_eq!(to_value(&figure).unwrap(), pyramid);
+    let bare = json!({"kind": "moebius"});
+    assert_eq!(
+        to_value(from_value::<Bare>(bare.clone()).unwrap()).unwrap(),
+        bare
+    );
+}
+
+#[test]
+fn a_branch_that_is_known_and_broken_is_an_error() {
+    let error = from_value::<Bare>(json!({"kind": "round"})).unwrap_err();
+    assert_eq!(error.to_string(), "missing field `radius`");
+    let error = from_value::<Bare>(json!({"radius": 1})).unwrap_err();
+    assert_eq!(error.to_string(), "missing field `kind`");
+}
+
+#[test]
+fn an_alternate_takes_each_of_its_types() {
+    for (text, expected) in [
+        ("7", Where::from(7)),
+        ("\"round\"", Where::from(Kind::Round)),
+        ("\"new\"", Where::from(Kind::Unknown("new".into()))),
+        ("{\"radius\":3}", Where::from(Round::new(3))),
+        ("[1,2]", Where::from(vec![1, 2])),
+    ] {
+        assert_eq!(serde_json::from_str::<Where>(text).unwrap(), expected);
+        assert_eq!(serde_json::to_string(&expected).unwrap(), text);
+    }
+    assert!(serde_json::from_str::<Where>("true").is_err());
+}
+
+#[test]
+fn a_struct_may_hold_its_like_and_lack_what_is_new() {
+    let inner = json!({"name": "in", "type": "t", "raw": "r", "parts": [], "any_thing": null, "weight": 1.5, "small": 255});
+    let mut outer = inner.clone();
+    outer["part"] = inner.clone();
+    outer["parts"] = json!([inner]);
+    outer["late"] = json!(7);
+    let shape: Shape = from_value(outer.clone()).unwrap();
+    assert_eq!(shape.late, Some(7));
+    assert_eq!(shape.part.as_ref().unwrap().late, None);
+    assert_eq!(to_value(&shape).unwrap(), outer);
+}
+
+#[test]
+fn a_number_out_of_range_is_an_error() {
+    let error = serde_json::from_str::<Shape>(
+        r#"{"name": "a", "type": "t", "raw": "", "parts": [], "any_thing": 1, "weight": 1, "small": 256}"#,
+    );
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.starts_with("invalid value: integer `256`, expected u8"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_enum_shows_a_value_as_it_is_on_the_wire() {
+    assert_eq!(format!("{:>5}", Kind::Solid), "   3d");
+    assert_eq!(Kind::from("hexagon".to_owned()).as_str(), "hexagon");
+}
+
+#[test]
+fn a_schema_with_a_slip_of_the_pen_is_reported_at_a_place() {
+    let text = std::fs::read_to_string(folder().join("common.json")).unwrap();
+    for at in 0..text.len() {
+        for slip in ["", "'", "{", "]", "#", "\u{e9}"] {
+            let mut broken = text.clone();
+            broken.replace_range(at..=at, slip);
+            if let Err(problems) = Schema::parse("common.json", &broken) {
+                let lines = text.lines().count();
+                let sensible =
+                    |place: &Place| (1..=lines + 1).contains(&place.line) && place.column > 0;
+                assert!(
+                    problems.0.iter().all(|problem| sensible(&problem.place)),
+                    "{problems}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Bytes that are base64 in JSON.
+
+use std::fmt;
+use std::ops::Deref;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Bytes from the guest. In JSON they are base64.
+///
+/// ```
+/// use qga_commands::Bytes;
+///
+/// let bytes: Bytes = serde_json::from_str("\"aGk=\"")?;
+/// assert_eq!(&*bytes, b"hi");
+/// assert_eq!(bytes.to_text(), "hi");
+/// # Ok::<_, serde_json::Error>(())
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Bytes(Vec<u8>);
+
+impl Bytes {
+    /// The bytes as text; what is not UTF-8 becomes U+FFFD.
+    #[must_use]
+    pub fn to_text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+
+    /// The bytes themselves.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl From<Bytes> for Vec<u8> {
+    fn from(bytes: Bytes) -> Self {
+        bytes.0
+    }
+}
+
+/// As a byte string in Rust, cut where it gets long.
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 64;
+        let start = self.0.get(..SHOWN).unwrap_or(&self.0);
+        write!(f, "b\"{}\"", start.escape_ascii())?;
+        match self.0.len() - start.len() {
+            0 => Ok(()),
+            more => write!(f, "... ({more} bytes more)"),
+        }
+    }
+}
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&base64::display::Base64Display::new(&self.0, &STANDARD))
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Base64)
+    }
+}
+
+struct Base64;
+
+impl Visitor<'_> for Base64 {
+    type Value = Bytes;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("base64")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Bytes, E> {
+        STANDARD.decode(text).map(Bytes).map_err(E::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_base64_is_an_error() {
+        for text in ["\"a\"", "\"a b=\"", "7", "null"] {
+            assert!(serde_json::from_str::<Bytes>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_the_beginning_of_long_bytes() {
+        let shown = format!("{:?}", Bytes(vec![b'\n'; 1000]));
+        assert!(shown.starts_with(r#"b"\n\n"#), "{shown}");
+        assert!(shown.ends_with("(936 bytes more)"), "{shown}");
+    }
+
+    #[test]
+    fn bytes_come_back_as_they_went() {
+        let bytes = Bytes((0..=255).collect());
+        let json = serde_json::to_string(&bytes).unwrap();
+        assert_eq!(serde_json::from_str::<Bytes>(&json).unwrap(), bytes);
+    }
+}

@@ -1,0 +1,180 @@
+//! What an agent can do, and why it refuses.
+//!
+//! An agent answers a command that it does not know, one that is disabled in the guest, and one
+//! that has to wait until the filesystems are thawed, with errors of one class. What it says of
+//! itself tells them apart:
+//!
+//! ```no_run
+//! use qga_commands::capabilities::Refusal;
+//! use qga_commands::exec::Exec;
+//!
+//! # async fn example(client: qga_core::Client) {
+//! if let Err(error) = client.execute(Exec::new("uptime")).await {
+//!     match Refusal::explain(&client, &error).await {
+//!         Some(refusal) => eprintln!("{refusal}\n{}", refusal.hint()),
+//!         None => eprintln!("{error}"),
+//!     }
+//! }
+//! # }
+//! ```
+
+mod refusal;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use qga_core::{Client, Error};
+use tokio::sync::Mutex;
+
+use crate::agent::{GuestAgentCommandInfo, GuestAgentInfo, Info};
+use crate::fs::{FsfreezeStatus, GuestFsfreezeStatus};
+use crate::schema;
+
+pub use refusal::Refusal;
+
+/// What an agent says of itself: its version, and which commands it knows and carries out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    version: String,
+    commands: HashMap<String, GuestAgentCommandInfo>,
+    frozen: bool,
+}
+
+impl Capabilities {
+    /// Asks an agent. It takes `guest-info`, and `guest-fsfreeze-status` where hardly any command
+    /// is enabled.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::execute`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Client::execute`]; nothing is changed in the guest.
+    pub async fn ask(client: &Client) -> Result<Self, Error> {
+        let mut capabilities = Self::from(client.execute(Info).await?);
+        if capabilities.looks_frozen() {
+            capabilities.frozen = match client.execute(FsfreezeStatus).await {
+                Ok(status) => status == GuestFsfreezeStatus::Frozen,
+                Err(error) if error.is_command_not_found() => false,
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(capabilities)
+    }
+
+    /// The agent's version, such as `10.0.2`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Whether the agent knows a command, enabled or not.
+    #[must_use]
+    pub fn knows(&self, command: &str) -> bool {
+        self.commands.contains_key(command)
+    }
+
+    /// Whether the agent carried out a command when it was asked.
+    #[must_use]
+    pub fn is_enabled(&self, command: &str) -> bool {
+        self.commands
+            .get(command)
+            .is_some_and(|command| command.enabled)
+    }
+
+    /// Whether filesystems were frozen when the agent was asked.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
+    /// The commands that the agent knows, in no order.
+    pub fn commands(&self) -> impl Iterator<Item = &GuestAgentCommandInfo> {
+        self.commands.values()
+    }
+
+    /// Why the agent would refuse a command; `None` if it would not.
+    #[must_use]
+    pub fn refusal(&self, command: &str) -> Option<Refusal> {
+        let runs_while_frozen = schema::find(command).is_some_and(|command| command.while_frozen);
+        let command = command.to_owned();
+        match self.commands.get(&command) {
+            None => Some(Refusal::Unknown {
+                command,
+                version: self.version.clone(),
+            }),
+            Some(known) if known.enabled => None,
+            Some(_) if self.frozen && !runs_while_frozen => Some(Refusal::Frozen { command }),
+            Some(_) => Some(Refusal::Disabled { command }),
+        }
+    }
+
+    /// Whether there is nothing but what runs while filesystems are frozen.
+    fn looks_frozen(&self) -> bool {
+        let mut enabled = self.commands.values().filter(|command| command.enabled);
+        enabled.all(|command| schema::find(&command.name).is_some_and(|known| known.while_frozen))
+    }
+}
+
+impl From<GuestAgentInfo> for Capabilities {
+    fn from(info: GuestAgentInfo) -> Self {
+        let commands = info.supported_commands.into_iter();
+        Self {
+            version: info.version,
+            commands: commands
+                .map(|command| (command.name.clone(), command))
+                .collect(),
+            frozen: false,
+        }
+    }
+}
+
+/// Keeps what an agent has said of itself, so that it is asked once.
+///
+/// An agent's answer changes when its filesystems are frozen or thawed, and when the guest starts
+/// another version of it: [`forget`](Self::forget) it then.
+///
+/// ```no_run
+/// # async fn example(client: qga_core::Client) -> Result<(), qga_core::Error> {
+/// use qga_commands::capabilities::Cache;
+///
+/// let cache = Cache::default();
+/// if cache.get(&client).await?.is_enabled("guest-network-get-route") {
+///     // ...
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Default)]
+pub struct Cache(Mutex<Option<Arc<Capabilities>>>);
+
+impl Cache {
+    /// What the agent has said, or says now if it was not asked before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Capabilities::ask`]; an error is not kept.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Capabilities::ask`].
+    pub async fn get(&self, client: &Client) -> Result<Arc<Capabilities>, Error> {
+        let mut kept = self.0.lock().await;
+        if let Some(capabilities) = &*kept {
+            return Ok(Arc::clone(capabilities));
+        }
+        let capabilities = Arc::new(Capabilities::ask(client).await?);
+        *kept = Some(Arc::clone(&capabilities));
+        Ok(capabilities)
+    }
+
+    /// Forgets what the agent has said.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before its end, it has forgotten nothing.
+    pub async fn forget(&self) {
+        *self.0.lock().await = None;
+    }
+}

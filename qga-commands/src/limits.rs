@@ -1,0 +1,15 @@
+//! How long the replies may be that bring much at once.
+
+use crate::file::FileRead;
+
+/// What surrounds the data.
+const REST: usize = 1024;
+
+/// The agent keeps 16 MiB of each of two streams, and sends them as base64.
+pub(crate) const EXEC_STATUS: usize = 2 * (16 * 1024 * 1024 / 3 + 1) * 4 + REST;
+
+/// As much as was asked for, as base64.
+pub(crate) fn file_read(command: &FileRead) -> usize {
+    let bytes = usize::try_from(command.count.unwrap_or(0)).unwrap_or(0);
+    (bytes / 3 + 1).saturating_mul(4).saturating_add(REST)
+}

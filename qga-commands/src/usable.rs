@@ -1,0 +1,112 @@
+//! Picks the addresses under which a guest can be reached.
+
+use crate::net::GuestNetworkInterface;
+use crate::{GuestIp, MacAddress};
+
+/// Which of a guest's addresses are of use.
+///
+/// By default those that are neither loopback nor link-local, IPv4 first; otherwise in the order
+/// of the guest.
+///
+/// ```no_run
+/// use qga_commands::{Usable, net::NetworkGetInterfaces};
+///
+/// # async fn example(client: qga_core::Client) -> Result<(), qga_core::Error> {
+/// let interfaces = client.execute(NetworkGetInterfaces).await?;
+/// if let Some(first) = Usable::new().pick(&interfaces).first() {
+///     println!("ssh root@{}", first.ip);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct Usable {
+    loopback: bool,
+    link_local: bool,
+    v6_first: bool,
+    mac: Option<MacAddress>,
+}
+
+/// An address under which a guest can be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UsableAddress {
+    /// The interface that has it.
+    pub interface: String,
+    /// The MAC address of that interface.
+    pub mac: Option<MacAddress>,
+    /// The address.
+    pub ip: GuestIp,
+    /// How many leading bits are the network's; `None` if the guest tells no such number.
+    pub prefix: Option<u8>,
+}
+
+impl Usable {
+    /// Neither loopback nor link-local, IPv4 first.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Loopback addresses too.
+    pub fn with_loopback(mut self) -> Self {
+        self.loopback = true;
+        self
+    }
+
+    /// Link-local addresses too, which need the zone of the one who uses them.
+    pub fn with_link_local(mut self) -> Self {
+        self.link_local = true;
+        self
+    }
+
+    /// IPv6 before IPv4.
+    pub fn v6_first(mut self) -> Self {
+        self.v6_first = true;
+        self
+    }
+
+    /// Of the interface with this MAC address only. The host knows it from the machine's
+    /// configuration, so it finds the right interface of several.
+    pub fn mac(mut self, mac: MacAddress) -> Self {
+        self.mac = Some(mac);
+        self
+    }
+
+    /// The addresses of use, the best first. What cannot be parsed is passed over.
+    #[must_use]
+    pub fn pick(&self, interfaces: &[GuestNetworkInterface]) -> Vec<UsableAddress> {
+        let of_interest = interfaces
+            .iter()
+            .filter(|interface| self.mac.is_none() || interface.mac() == self.mac);
+        let mut picked: Vec<_> = of_interest
+            .flat_map(addresses)
+            .filter(|address| self.allows(&address.ip))
+            .collect();
+        picked.sort_by_key(|address| address.ip.ip().is_ipv6() != self.v6_first);
+        picked
+    }
+
+    fn allows(&self, ip: &GuestIp) -> bool {
+        (self.loopback || !ip.is_loopback())
+            && (self.link_local || !ip.is_link_local())
+            && !ip.ip().is_unspecified()
+            && !ip.ip().is_multicast()
+    }
+}
+
+fn addresses(interface: &GuestNetworkInterface) -> impl Iterator<Item = UsableAddress> {
+    let listed = interface.ip_addresses.iter().flatten();
+    listed.filter_map(|address| {
+        let ip = address.ip().ok()?;
+        let bits = if ip.ip().is_ipv4() { 32 } else { 128 };
+        Some(UsableAddress {
+            interface: interface.name.clone(),
+            mac: interface.mac(),
+            ip,
+            prefix: u8::try_from(address.prefix)
+                .ok()
+                .filter(|prefix| *prefix <= bits),
+        })
+    })
+}

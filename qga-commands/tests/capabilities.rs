@@ -1,0 +1,127 @@
+//! What an agent can do, and why it refuses.
+
+#![allow(clippy::unwrap_used, reason = "all of this is a test")]
+
+use qga_commands::capabilities::{Cache, Capabilities, Refusal};
+use qga_commands::cpu::GetLoad;
+use qga_commands::exec::Exec;
+use qga_core::{Client, Error};
+use qga_testserver::TestAgent;
+use serde_json::{Value, json};
+
+/// An agent that says it knows these commands, and which of them are enabled.
+fn agent(commands: &[(&str, bool)]) -> (TestAgent, Client) {
+    let (agent, stream) = TestAgent::in_memory();
+    let commands: Vec<Value> = commands
+        .iter()
+        .map(|(name, enabled)| json!({"name": name, "enabled": enabled, "success-response": true}))
+        .collect();
+    agent
+        .on("guest-info")
+        .reply(json!({"version": "7.2.22", "supported_commands": commands}));
+    (agent, Client::new(stream))
+}
+
+async fn refused(agent: &TestAgent, client: &Client) -> Error {
+    let text = "Command guest-exec has been disabled: the command is not allowed";
+    agent.on("guest-exec").error("CommandNotFound", text);
+    client.execute(Exec::new("true")).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_command_is_known_enabled_or_neither() {
+    let (_agent, client) = agent(&[
+        ("guest-ping", true),
+        ("guest-exec", false),
+        ("acme-x", true),
+    ]);
+    let capabilities = Capabilities::ask(&client).await.unwrap();
+    assert_eq!(capabilities.version(), "7.2.22");
+    assert_eq!(capabilities.commands().count(), 3);
+    assert!(capabilities.knows("guest-exec") && !capabilities.is_enabled("guest-exec"));
+    assert!(capabilities.is_enabled("acme-x") && !capabilities.is_frozen());
+    assert!(!capabilities.knows("guest-get-load"));
+    assert_eq!(capabilities.refusal("guest-ping"), None);
+}
+
+#[tokio::test]
+async fn a_command_that_the_agent_lacks_is_unknown() {
+    let (agent, client) = agent(&[("guest-ping", true), ("guest-exec", true)]);
+    agent.on("guest-get-load").error(
+        "CommandNotFound",
+        "The command guest-get-load has not been found",
+    );
+    let error = client.execute(GetLoad).await.unwrap_err();
+    let refusal = Refusal::explain(&client, &error).await.unwrap();
+    assert_eq!(
+        refusal.to_string(),
+        "the agent, version 7.2.22, does not know guest-get-load"
+    );
+    let hint = "agents have it since QEMU 10.0, in guests with Linux, FreeBSD, Windows";
+    assert_eq!(refusal.hint(), hint);
+}
+
+#[tokio::test]
+async fn a_command_that_is_forbidden_comes_with_the_lines_that_allow_it() {
+    let (agent, client) = agent(&[("guest-get-time", true), ("guest-exec", false)]);
+    let error = refused(&agent, &client).await;
+    let refusal = Refusal::explain(&client, &error).await.unwrap();
+    let command = "guest-exec".to_owned();
+    assert_eq!(refusal, Refusal::Disabled { command });
+    for line in [
+        "/etc/sysconfig/qemu-ga",
+        "--allow-rpcs=",
+        "--block-rpcs=",
+        "guest-exec",
+    ] {
+        assert!(refusal.hint().contains(line), "{}", refusal.hint());
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_waits_for_a_thaw_is_frozen_out() {
+    let (agent, client) = agent(&[
+        ("guest-ping", true),
+        ("guest-fsfreeze-thaw", true),
+        ("guest-exec", false),
+    ]);
+    agent.on("guest-fsfreeze-status").reply("frozen");
+    let error = refused(&agent, &client).await;
+    let refusal = Refusal::explain(&client, &error).await.unwrap();
+    let command = "guest-exec".to_owned();
+    assert_eq!(refusal, Refusal::Frozen { command });
+    assert_eq!(refusal.command(), "guest-exec");
+    assert!(refusal.hint().contains("guest-fsfreeze-thaw"));
+}
+
+#[tokio::test]
+async fn an_agent_that_only_allows_pings_is_not_frozen() {
+    let (agent, client) = agent(&[("guest-ping", true), ("guest-exec", false)]);
+    agent
+        .on("guest-fsfreeze-status")
+        .error("CommandNotFound", "disabled");
+    let error = refused(&agent, &client).await;
+    let refusal = Refusal::explain(&client, &error).await;
+    assert!(matches!(refusal, Some(Refusal::Disabled { .. })));
+}
+
+#[tokio::test]
+async fn other_errors_have_no_such_reason() {
+    let (agent, client) = agent(&[("guest-exec", true)]);
+    agent.on("guest-exec").error("GenericError", "no such file");
+    let error = client.execute(Exec::new("x")).await.unwrap_err();
+    assert_eq!(Refusal::explain(&client, &error).await, None);
+    assert!(agent.requests_of("guest-info").is_empty());
+}
+
+#[tokio::test]
+async fn an_agent_is_asked_once_until_it_is_forgotten() {
+    let (agent, client) = agent(&[("guest-exec", true)]);
+    let cache = Cache::default();
+    let (a, b) = tokio::join!(cache.get(&client), cache.get(&client));
+    assert_eq!(a.unwrap(), b.unwrap());
+    assert_eq!(agent.requests_of("guest-info").len(), 1);
+    cache.forget().await;
+    cache.get(&client).await.unwrap();
+    assert_eq!(agent.requests_of("guest-info").len(), 2);
+}

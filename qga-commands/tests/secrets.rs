@@ -1,0 +1,127 @@
+//! A password is sent, and never shown.
+
+use qga_commands::Secret;
+use qga_commands::user::SetUserPassword;
+use qga_core::Client;
+use qga_testserver::{Fault, TestAgent};
+use serde_json::json;
+
+const PASSWORD: &str = "correct horse battery";
+const BASE64: &str = "Y29ycmVjdCBob3JzZSBiYXR0ZXJ5";
+
+#[track_caller]
+fn assert_hidden(text: &str) {
+    assert!(
+        !text.contains("horse") && !text.contains("Y29ycmVj"),
+        "{text}"
+    );
+}
+
+fn shown(error: &qga_core::Error) -> String {
+    let mut text = format!("{error} {error:?}");
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        text = format!("{text} {error} {error:?}");
+        source = error.source();
+    }
+    text
+}
+
+#[test]
+fn debug_shows_no_password() {
+    let secret = Secret::from(PASSWORD);
+    assert_eq!(secret.expose(), PASSWORD.as_bytes());
+    assert_eq!(format!("{secret:?} {secret:#?}"), "Secret Secret");
+    let command = SetUserPassword::new("root", secret, false);
+    let text = format!("{command:?} {command:#?}");
+    assert!(text.contains("root"), "{text}");
+    assert_hidden(&text);
+}
+
+#[tokio::test]
+async fn a_password_travels_as_base64() {
+    let (agent, stream) = TestAgent::in_memory();
+    agent
+        .on("guest-set-user-password")
+        .reply(json!({}))
+        .times(1);
+    let client = Client::new(stream);
+    let command = SetUserPassword::new("root", PASSWORD, false);
+    client.execute(command).await.unwrap();
+    let request = &agent.requests_of("guest-set-user-password")[0];
+    let expected = json!({"username": "root", "password": BASE64, "crypted": false});
+    assert_eq!(request.arguments, expected);
+}
+
+#[tokio::test]
+async fn an_error_shows_no_password() {
+    let (agent, stream) = TestAgent::in_memory();
+    agent
+        .on("guest-set-user-password")
+        .error("GenericError", "no such user")
+        .times(1);
+    let client = Client::new(stream);
+    let error = client
+        .execute(SetUserPassword::new("u", PASSWORD, false))
+        .await;
+    let error = error.unwrap_err();
+    assert!(error.to_string().contains("no such user"));
+    assert_hidden(&shown(&error));
+}
+
+#[tokio::test]
+async fn a_reply_that_does_not_decode_shows_no_password() {
+    let (agent, stream) = TestAgent::in_memory();
+    agent
+        .on("guest-set-user-password")
+        .reply(json!([7]))
+        .times(1);
+    let client = Client::new(stream);
+    let error = client
+        .execute(SetUserPassword::new("u", PASSWORD, false))
+        .await;
+    assert_hidden(&shown(&error.unwrap_err()));
+}
+
+#[tokio::test]
+async fn a_broken_channel_shows_no_password() {
+    let (agent, stream) = TestAgent::in_memory();
+    agent
+        .on("guest-set-user-password")
+        .fault(Fault::garbage("no json\n"))
+        .times(1);
+    let client = Client::new(stream);
+    let error = client
+        .execute(SetUserPassword::new("u", PASSWORD, false))
+        .await;
+    assert_hidden(&shown(&error.unwrap_err()));
+}
+
+#[tokio::test]
+async fn a_channel_that_echoes_shows_no_password() {
+    let (agent, stream) = TestAgent::in_memory();
+    let echo = format!("{{\"execute\": \"x\", \"arguments\": {{\"password\": \"{BASE64}\"}}}}\n");
+    agent
+        .on("guest-set-user-password")
+        .fault(Fault::garbage(echo))
+        .times(1);
+    let client = Client::new(stream);
+    let error = client
+        .execute(SetUserPassword::new("u", PASSWORD, false))
+        .await;
+    assert_hidden(&shown(&error.unwrap_err()));
+}
+
+#[tokio::test]
+async fn a_password_that_the_agent_returns_is_not_shown() {
+    let (agent, stream) = TestAgent::in_memory();
+    agent
+        .on("guest-set-user-password")
+        .reply(json!([BASE64]))
+        .times(1);
+    let client = Client::new(stream);
+    let error = client
+        .execute(SetUserPassword::new("u", PASSWORD, false))
+        .await;
+    assert_hidden(&shown(&error.unwrap_err()));
+}
