@@ -130,27 +130,10 @@ impl From<GuestAgentInfo> for Capabilities {
     }
 }
 
-/// Keeps what an agent has said of itself, so that it is asked once.
-///
-/// An agent's answer changes when its filesystems are frozen or thawed, and when the guest starts
-/// another version of it: [`forget`](Self::forget) it then.
-///
-/// ```no_run
-/// # async fn example(client: qga_core::Client) -> Result<(), qga_core::Error> {
-/// use qga_commands::capabilities::Cache;
-///
-/// let cache = Cache::default();
-/// if cache.get(&client).await?.is_enabled("guest-network-get-route") {
-///     // ...
-/// }
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug, Default)]
-pub struct Cache(Mutex<Option<Arc<Capabilities>>>);
-
-impl Cache {
-    /// What the agent has said, or says now if it was not asked before.
+/// What a client knows of its agent.
+pub trait ClientExt {
+    /// What the agent can do. It is asked once; all clones of the client share the answer until
+    /// one [forgets](Self::forget_capabilities) it.
     ///
     /// # Errors
     ///
@@ -159,7 +142,33 @@ impl Cache {
     /// # Cancel safety
     ///
     /// As [`Capabilities::ask`].
-    pub async fn get(&self, client: &Client) -> Result<Arc<Capabilities>, Error> {
+    fn capabilities(&self) -> impl Future<Output = Result<Arc<Capabilities>, Error>> + Send;
+
+    /// Forgets what the agent can do, so that it is asked again: after a freeze, a thaw or an
+    /// update of the agent.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before its end, it has forgotten nothing.
+    fn forget_capabilities(&self) -> impl Future<Output = ()> + Send;
+}
+
+impl ClientExt for Client {
+    async fn capabilities(&self) -> Result<Arc<Capabilities>, Error> {
+        self.attachment::<Cache>().get(self).await
+    }
+
+    async fn forget_capabilities(&self) {
+        self.attachment::<Cache>().forget().await;
+    }
+}
+
+/// What an agent has said of itself, once it was asked.
+#[derive(Debug, Default)]
+struct Cache(Mutex<Option<Arc<Capabilities>>>);
+
+impl Cache {
+    async fn get(&self, client: &Client) -> Result<Arc<Capabilities>, Error> {
         let mut kept = self.0.lock().await;
         if let Some(capabilities) = &*kept {
             return Ok(Arc::clone(capabilities));
@@ -169,12 +178,7 @@ impl Cache {
         Ok(capabilities)
     }
 
-    /// Forgets what the agent has said.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped before its end, it has forgotten nothing.
-    pub async fn forget(&self) {
+    async fn forget(&self) {
         *self.0.lock().await = None;
     }
 }

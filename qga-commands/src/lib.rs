@@ -43,7 +43,7 @@ mod usable;
 
 pub use address::{AddressError, GuestIp, MacAddress};
 pub use bytes::Bytes;
-pub use capabilities::Capabilities;
+pub use capabilities::{Capabilities, ClientExt};
 pub use generated::{
     agent, cpu, device, disk, exec, file, fs, memory, net, os, power, ssh, time, user,
 };

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is a test")]
 
-use qga_commands::capabilities::{Cache, Capabilities, Refusal};
+use qga_commands::capabilities::{Capabilities, ClientExt as _, Refusal};
 use qga_commands::cpu::GetLoad;
 use qga_commands::exec::Exec;
 use qga_core::{Client, Error};
@@ -117,11 +117,18 @@ async fn other_errors_have_no_such_reason() {
 #[tokio::test]
 async fn an_agent_is_asked_once_until_it_is_forgotten() {
     let (agent, client) = agent(&[("guest-exec", true)]);
-    let cache = Cache::default();
-    let (a, b) = tokio::join!(cache.get(&client), cache.get(&client));
+    let other = client.clone();
+    let (a, b) = tokio::join!(client.capabilities(), other.capabilities());
     assert_eq!(a.unwrap(), b.unwrap());
     assert_eq!(agent.requests_of("guest-info").len(), 1);
-    cache.forget().await;
-    cache.get(&client).await.unwrap();
+    other.forget_capabilities().await;
+    client.capabilities().await.unwrap();
     assert_eq!(agent.requests_of("guest-info").len(), 2);
+}
+
+#[tokio::test]
+async fn two_clients_do_not_share_what_they_know() {
+    let ((_a, one), (_b, other)) = (agent(&[("guest-exec", true)]), agent(&[]));
+    assert!(one.capabilities().await.unwrap().knows("guest-exec"));
+    assert!(!other.capabilities().await.unwrap().knows("guest-exec"));
 }

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout_at;
 
+use crate::attachments::Attachments;
 use crate::channel::{Channel, open_and_sync};
 use crate::connect::{AnyConnection, connect_error};
 use crate::connection::Terms;
@@ -39,6 +40,7 @@ use crate::{Address, AddressError, Connection, Error, Options, Pipeline, QgaComm
 #[derive(Clone)]
 pub struct Client {
     channel: Arc<Mutex<Channel>>,
+    attachments: Arc<Attachments>,
     address: Option<Arc<Address>>,
     options: Options,
 }
@@ -105,6 +107,25 @@ impl Client {
             options,
             ..self.clone()
         }
+    }
+
+    /// What another crate keeps with this channel, such as what it has learned of the agent. All
+    /// clones share it; it is made when it is first asked for.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use std::sync::OnceLock;
+    ///
+    /// # let (_agent, stream) = tokio::io::duplex(64);
+    /// let client = qga_core::Client::new(stream);
+    /// client.attachment::<OnceLock<u32>>().set(7).unwrap();
+    /// assert_eq!(client.clone().attachment::<OnceLock<u32>>().get(), Some(&7));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn attachment<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        self.attachments.get()
     }
 
     /// Runs a command and returns what the agent answers.
@@ -296,6 +317,7 @@ impl ClientBuilder {
         let channel = Channel::new(connection, address.clone());
         Client {
             channel: Arc::new(Mutex::new(channel)),
+            attachments: Arc::default(),
             address,
             options: self.options,
         }

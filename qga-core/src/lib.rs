@@ -56,6 +56,7 @@
 #[path = "private.rs"]
 pub mod __private;
 mod address;
+mod attachments;
 mod channel;
 mod client;
 mod command;
