@@ -1,1 +1,3 @@
-#![doc = include_str!("../../README.md")]
+//! Short programs, each one idea: see `src/bin`. The README's programs are compiled with the tests.
+
+#![cfg_attr(doctest, doc = include_str!("../../README.md"))]
