@@ -1,3 +1,5 @@
+mod guest;
+
 #[cfg(unix)]
 use std::path::Path;
 use std::sync::Arc;
@@ -6,12 +8,13 @@ use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use crate::cassette::Player;
+use crate::listener::Listener;
 use crate::serve::{Clients, serve};
-#[cfg(unix)]
 use crate::socket::Socket;
 use crate::state::{State, lock};
 use crate::stub::On;
-use crate::{Fault, NextFault, Profile, Request, RequestIds};
+use crate::{Cassette, Fault, NextFault, Profile, Request, RequestIds};
 
 /// A fake guest agent that answers like the real one, for one test.
 ///
@@ -23,7 +26,6 @@ pub struct TestAgent {
     state: Arc<State>,
     clients: mpsc::UnboundedSender<DuplexStream>,
     task: AbortHandle,
-    #[cfg(unix)]
     socket: Option<Socket>,
 }
 
@@ -47,10 +49,7 @@ impl TestAgent {
             #[allow(clippy::panic, reason = "the test cannot go on, and says why")]
             Err(error) => panic!("cannot open a socket for the test agent: {error}"),
         };
-        let mut agent = Self::over(|waiting| Clients {
-            listener: Some(listener),
-            waiting,
-        });
+        let mut agent = Self::over(Some(listener));
         agent.socket = Some(socket);
         agent
     }
@@ -62,24 +61,43 @@ impl TestAgent {
     /// Outside a tokio runtime.
     #[must_use]
     pub fn in_memory() -> (Self, DuplexStream) {
-        let agent = Self::over(|waiting| Clients {
-            #[cfg(unix)]
-            listener: None,
-            waiting,
-        });
+        let agent = Self::over(None);
         let stream = agent.connect();
         (agent, stream)
     }
 
-    fn over(clients: impl FnOnce(mpsc::UnboundedReceiver<DuplexStream>) -> Clients) -> Self {
+    /// Starts an agent that listens on `unix:PATH` or `tcp:HOST:PORT`.
+    ///
+    /// A port of 0 is any free one; [`address`](TestAgent::address) tells which. A socket that a
+    /// dead server has left is replaced, and the agent's own is removed when it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// `AddrInUse` when a live server listens there or the path is no socket's; another kind when
+    /// the socket cannot be made; `InvalidInput` for an address of another form.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with I/O enabled.
+    pub async fn listen(address: &str) -> std::io::Result<Self> {
+        let (socket, listener) = Socket::listen(address).await?;
+        let mut agent = Self::over(Some(listener));
+        agent.socket = Some(socket);
+        Ok(agent)
+    }
+
+    fn over(listener: Option<Listener>) -> Self {
         let state = Arc::new(State::default());
         let (sender, receiver) = mpsc::unbounded_channel();
-        let task = tokio::spawn(serve(clients(receiver), Arc::clone(&state))).abort_handle();
+        let clients = Clients {
+            listener,
+            waiting: receiver,
+        };
+        let task = tokio::spawn(serve(clients, Arc::clone(&state))).abort_handle();
         Self {
             state,
             clients: sender,
             task,
-            #[cfg(unix)]
             socket: None,
         }
     }
@@ -93,29 +111,32 @@ impl TestAgent {
         ours
     }
 
-    /// The agent's address: `unix:` and the path of its socket.
+    /// The agent's address: `unix:` and the path of its socket, or `tcp:` with host and port.
     ///
     /// # Panics
     ///
     /// When the agent is in memory and has none.
-    #[cfg(unix)]
     #[must_use]
     pub fn address(&self) -> String {
-        format!("unix:{}", self.path().display())
+        match &self.socket {
+            Some(socket) => socket.address(),
+            #[allow(clippy::panic, reason = "a mistake in the test")]
+            None => panic!("an agent in memory has no socket: use connect()"),
+        }
     }
 
     /// The path of the agent's socket.
     ///
     /// # Panics
     ///
-    /// When the agent is in memory and has none.
+    /// When the agent is in memory or listens on TCP.
     #[cfg(unix)]
     #[must_use]
     pub fn path(&self) -> &Path {
-        match &self.socket {
-            Some(socket) => socket.path(),
+        match self.socket.as_ref().and_then(Socket::path) {
+            Some(path) => path,
             #[allow(clippy::panic, reason = "a mistake in the test")]
-            None => panic!("an agent in memory has no socket: use connect()"),
+            None => panic!("the agent has no Unix socket: use connect() or address()"),
         }
     }
 
@@ -143,27 +164,23 @@ impl TestAgent {
             .insert(command.to_owned());
     }
 
-    /// Sets the QEMU version that the agent behaves like.
+    /// Allows only these commands, as `qemu-ga -a` does; what is disabled stays disabled.
+    pub fn allow_only(&self, commands: &[&str]) {
+        let commands = commands.iter().map(ToString::to_string).collect();
+        lock(&self.state.settings).allowed = Some(commands);
+    }
+
+    /// Sets the agent, its version and its platform that this one behaves like.
+    ///
+    /// A guest that has not been edited becomes one of the platform.
     pub fn profile(&self, profile: Profile) {
         lock(&self.state.settings).profile = profile;
+        lock(&self.state.machine).become_platform(profile.platform());
     }
 
-    /// Sets what becomes of a request's `id`.
+    /// Sets what becomes of a request's `id`, whatever the profile says.
     pub fn request_ids(&self, ids: RequestIds) {
-        lock(&self.state.settings).ids = ids;
-    }
-
-    /// Puts a file into the guest, with the folders above it; an older one is replaced.
-    pub fn file(&self, path: &str, content: impl Into<Vec<u8>>) {
-        lock(&self.state.guest)
-            .files
-            .put(path.as_bytes(), content.into());
-    }
-
-    /// What a file of the guest holds, without what a client has written and not flushed.
-    #[must_use]
-    pub fn file_content(&self, path: &str) -> Option<Vec<u8>> {
-        lock(&self.state.guest).files.content(path.as_bytes())
+        lock(&self.state.settings).ids = Some(ids);
     }
 
     /// All requests carried out so far, the syncs included, oldest first.
@@ -187,8 +204,24 @@ impl TestAgent {
         self.state.wait_for(command, count).await
     }
 
-    /// Forgets all stubs, faults and requests; disabled commands and files stay.
+    /// Answers all requests but syncs as the recorded agent did, which were the same in the same
+    /// order; anything else is an error, and a failure of [`verify`](TestAgent::verify).
+    ///
+    /// Stubs still come first.
+    pub fn play(&self, cassette: &Cassette) {
+        *lock(&self.state.player) = Some(Player::new(cassette, true));
+    }
+
+    /// Answers each request but syncs as the recorded agent did for this name and arguments, in
+    /// any order and any number of times.
+    pub fn play_matching(&self, cassette: &Cassette) {
+        *lock(&self.state.player) = Some(Player::new(cassette, false));
+    }
+
+    /// Forgets all stubs, faults, requests and the cassette; disabled commands, programs and the
+    /// guest stay as they are.
     pub fn reset(&self) {
+        *lock(&self.state.player) = None;
         self.state.stubs.clear();
         self.state.faults.clear();
         self.state.forget_requests();
@@ -208,8 +241,12 @@ impl TestAgent {
         }
     }
 
-    fn failure(&self) -> Option<String> {
-        let unmet = self.state.stubs.unmet();
+    /// What is wrong with the requests that have arrived.
+    pub(crate) fn failure(&self) -> Option<String> {
+        let mut unmet = self.state.stubs.unmet();
+        if let Some(player) = &*lock(&self.state.player) {
+            unmet.extend(player.unmet());
+        }
         if unmet.is_empty() {
             return None;
         }

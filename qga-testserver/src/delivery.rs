@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use crate::fault::{Effect, Fault};
 use crate::json::{self, Value};
+use crate::power::PowerChange;
 use crate::reply::Reply;
 
 /// What the agent does to answer one request, in order.
@@ -12,8 +13,12 @@ pub(crate) struct Delivery {
     pub(crate) drip: Option<(usize, Duration)>,
     /// The connection is closed after the pieces.
     pub(crate) close: bool,
+    /// It is closed by a reset.
+    pub(crate) reset: bool,
     /// The agent starts afresh after the pieces.
     pub(crate) restart: bool,
+    /// What becomes of the guest after the pieces.
+    pub(crate) power: Option<PowerChange>,
 }
 
 /// A part of a delivery.
@@ -38,6 +43,11 @@ impl Delivery {
             match (effect, &mut reply) {
                 (Effect::Id(id), Some(reply)) => reply.id = id.as_ref().map(Value::from),
                 (Effect::NoSentinel, Some(reply)) => reply.delimited = false,
+                (Effect::Return(change), Some(reply)) => {
+                    if let Ok(value) = &mut reply.outcome {
+                        *value = Value::from(&change(value.to_json()));
+                    }
+                }
                 _ => {}
             }
         }
@@ -53,7 +63,7 @@ impl Delivery {
 
     fn suffer(&mut self, effect: &Effect) {
         match effect {
-            Effect::Id(_) | Effect::NoSentinel => {}
+            Effect::Id(_) | Effect::NoSentinel | Effect::Return(_) => {}
             Effect::NoAnswer => self.pieces.clear(),
             Effect::Hang => self.pieces = vec![Piece::Hang],
             Effect::Delay(duration) => self.pieces.insert(0, Piece::Wait(*duration)),
@@ -77,6 +87,11 @@ impl Delivery {
             }
             Effect::CloseAfter => self.close = true,
             Effect::Twice => self.pieces.extend_from_within(..),
+            Effect::Reset => {
+                self.pieces.clear();
+                self.close = true;
+                self.reset = true;
+            }
             Effect::Restart => {
                 self.pieces.clear();
                 self.restart = true;

@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
 use crate::arguments;
-use crate::commands::{self, Command, Context};
+use crate::cassette::Reply as Recorded;
+use crate::commands::{self, Context, Policy};
 use crate::delivery::Delivery;
 use crate::json::{Message, Object, Value, text};
 use crate::reply::{Failure, Outcome, Reply};
-use crate::state::{Settings, State, lock};
+use crate::state::{State, lock};
 use crate::{Answer, Fault, Request, RequestIds};
 
 /// What the agent does about one message.
@@ -22,10 +23,11 @@ pub(crate) fn answer(state: &State, message: Message) -> Delivery {
 
 fn carry_out(state: &State, mut envelope: Object, raw: Vec<u8>, cost: usize) -> Delivery {
     let settings = lock(&state.settings).clone();
-    let called = command_name(&envelope, settings.ids);
+    let ids = settings.ids();
+    let called = command_name(&envelope, ids);
     let arguments = envelope.take("arguments");
     let id = envelope.take("id");
-    let echoed = || id.clone().filter(|_| settings.ids == RequestIds::Echoed);
+    let echoed = || id.clone().filter(|_| ids == RequestIds::Echoed);
     let name = match called {
         Ok(name) => name,
         Err(failure) => {
@@ -33,7 +35,7 @@ fn carry_out(state: &State, mut envelope: Object, raw: Vec<u8>, cost: usize) -> 
                 id: echoed(),
                 ..failure.into()
             };
-            return Delivery::new(Some(reply), state.faults.take().as_slice());
+            return Delivery::new(Some(reply), &state.faults.take());
         }
     };
     let request = Arc::new(Request {
@@ -50,9 +52,18 @@ fn carry_out(state: &State, mut envelope: Object, raw: Vec<u8>, cost: usize) -> 
         arguments,
         request: &request,
     };
-    let (outcome, fault) = call.outcome(state, &settings);
+    let mut context = Context {
+        state,
+        settings: &settings,
+        power: None,
+    };
+    let (outcome, fault) = call.outcome(&mut context);
+    let power = context.power;
     let faults: Vec<_> = fault.into_iter().chain(state.faults.take()).collect();
-    Delivery::new(call.reply(outcome, echoed()), &faults)
+    Delivery {
+        power,
+        ..Delivery::new(call.reply(outcome, echoed()), &faults)
+    }
 }
 
 /// Checks the request's own members, in the order in which the agent's dictionary holds them.
@@ -88,41 +99,58 @@ impl Call<'_> {
     ///
     /// A disabled command is refused before anything looks at its arguments; a stub answers
     /// before the agent does.
-    fn outcome(&self, state: &State, settings: &Settings) -> (Outcome, Option<Fault>) {
-        if commands::is_disabled(&self.request.name, settings, &state.stubs) {
-            let because = settings.profile.disabled_because().as_bytes();
+    fn outcome(&self, context: &mut Context<'_>) -> (Outcome, Option<Fault>) {
+        let Context {
+            state, settings, ..
+        } = *context;
+        let policy = Policy {
+            settings,
+            stubs: &state.stubs,
+            frozen: lock(&state.machine).facts().frozen,
+        };
+        if let Some(because) = policy.disabled(&self.request.name) {
+            let because = because.as_bytes();
             let text = [b"Command ", &*self.name, b" has been disabled", because].concat();
             return (Err(Failure::not_found(text)), None);
         }
         let verdict = state.stubs.judge(self.request);
-        let outcome = match (verdict.answer, commands::find(&self.name)) {
-            (Some(Answer::Return(value)), _) => Ok(Value::from(&value)),
-            (Some(Answer::Error { class, text }), _) => Err(Failure::new(class, text)),
-            (None, Some(command)) => self.run(command, state, settings),
-            (None, None) => {
-                let text = [b"The command ", &*self.name, b" has not been found"].concat();
-                Err(Failure::not_found(text))
-            }
+        let (outcome, lost) = match verdict.answer {
+            Some(Answer::Return(value)) => (Ok(Value::from(&value)), None),
+            Some(Answer::Error { class, text }) => (Err(Failure::new(class, text)), None),
+            None => match self.play(state) {
+                Some(played) => played,
+                None => (self.run(context), None),
+            },
         };
-        (outcome, verdict.fault)
+        (outcome, verdict.fault.or(lost))
     }
 
-    fn run(&self, command: &Command, state: &State, settings: &Settings) -> Outcome {
+    /// What the cassette has, if there is one; a reply that never came is lost again.
+    fn play(&self, state: &State) -> Option<(Outcome, Option<Fault>)> {
+        let own = matches!(&*self.name, b"guest-sync" | b"guest-sync-delimited");
+        let mut player = lock(&state.player);
+        let player = player.as_mut().filter(|_| !own)?;
+        Some(match player.answer(self.request) {
+            Ok(Some(Recorded::Return(value))) => (Ok(Value::from(&value)), None),
+            Ok(Some(Recorded::Error { class, text })) => (Err(Failure::new(class, text)), None),
+            Ok(None) => (Ok(Value::Null), Some(Fault::no_answer())),
+            Err(complaint) => (Err(Failure::generic(complaint)), None),
+        })
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Outcome {
+        let Some(command) = commands::find(&self.request.name, context.settings.profile) else {
+            let text = [b"The command ", &*self.name, b" has not been found"].concat();
+            return Err(Failure::not_found(text));
+        };
         let none = Object::default();
         let given = match &self.arguments {
             Some(Value::Object(arguments)) => arguments,
             _ => &none,
         };
-        let arguments = arguments::check(given, command.parameters)?;
-        let guest = &mut lock(&state.guest);
-        (command.run)(
-            &mut Context {
-                guest,
-                settings,
-                stubs: &state.stubs,
-            },
-            arguments,
-        )
+        let profile = context.settings.profile;
+        let arguments = arguments::check(given, command.parameters, profile)?;
+        (command.run)(context, arguments)
     }
 
     fn reply(&self, outcome: Outcome, id: Option<Value>) -> Option<Reply> {

@@ -1,3 +1,6 @@
+mod strange;
+mod text;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -5,6 +8,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// Something that goes wrong with one reply.
+///
+/// A fault can be parsed from text as well: `"torn=5+delay=1s"`. The names are those of the
+/// functions, with dashes.
 ///
 /// Faults are joined by [`and`](Fault::and); each one acts on what the ones before it made of the
 /// reply. Say what happens to the reply first, then what happens on the way:
@@ -31,17 +37,26 @@ pub(crate) enum Effect {
     Hang,
     Delay(Duration),
     BytesFirst(Vec<u8>),
-    FillerFirst { unit: Vec<u8>, bytes: Option<u64> },
+    FillerFirst {
+        unit: Vec<u8>,
+        bytes: Option<u64>,
+    },
     Instead(Vec<u8>),
     Cut(usize),
     Rewrite(Arc<dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync>),
-    Drip { bytes: usize, every: Duration },
+    Drip {
+        bytes: usize,
+        every: Duration,
+    },
     CloseWithin(usize),
     CloseAfter,
     Twice,
     Id(Option<Value>),
     NoSentinel,
+    /// The value of the reply's `return` becomes another one.
+    Return(Arc<dyn Fn(Value) -> Value + Send + Sync>),
     Restart,
+    Reset,
 }
 
 impl Fault {
@@ -173,6 +188,48 @@ impl Fault {
         Self::one(Effect::NoSentinel)
     }
 
+    /// The value of the reply's `return` becomes what the closure makes of it; errors stay.
+    pub fn rewrite_return(change: impl Fn(Value) -> Value + Send + Sync + 'static) -> Self {
+        Self::one(Effect::Return(Arc::new(change)))
+    }
+
+    /// Each object in the reply's `return` has members that no schema knows.
+    pub fn unknown_fields() -> Self {
+        Self::rewrite_return(strange::with_fields)
+    }
+
+    /// Each value of an enumeration in the reply's `return` is one that no schema knows.
+    pub fn unknown_values() -> Self {
+        Self::rewrite_return(strange::with_values)
+    }
+
+    /// The reply has bytes in a string that are no UTF-8, and not the sentinel's 0xFF.
+    pub fn invalid_utf8() -> Self {
+        Self::rewrite(strange::with_broken_text)
+    }
+
+    /// The reply's `return` is this many arrays, one in the other.
+    pub fn deep_nesting(depth: usize) -> Self {
+        Self::rewrite(move |_| {
+            let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+            format!("{{\"return\": {open}{close}}}\n").into_bytes()
+        })
+    }
+
+    /// The agent's end of the connection is reset in place of the reply, so that the client reads
+    /// an error and not the end of the stream.
+    ///
+    /// A Unix socket is reset only if the client has sent something after the request, such as a
+    /// newline; in memory there is no such thing, and the stream just ends.
+    pub fn reset() -> Self {
+        Self::one(Effect::Reset)
+    }
+
+    pub(crate) fn resets(&self) -> bool {
+        let reset = |effect: &Effect| matches!(effect, Effect::Reset);
+        self.effects.iter().any(reset)
+    }
+
     /// The agent is killed with the request in hand and started again: no answer, open files and
     /// half-read requests are forgotten, the channel stays open.
     pub fn restart() -> Self {
@@ -211,7 +268,9 @@ impl fmt::Debug for Effect {
             Effect::Twice => f.write_str("Twice"),
             Effect::Id(id) => f.debug_tuple("Id").field(id).finish(),
             Effect::NoSentinel => f.write_str("NoSentinel"),
+            Effect::Return(_) => f.write_str("Return"),
             Effect::Restart => f.write_str("Restart"),
+            Effect::Reset => f.write_str("Reset"),
         }
     }
 }

@@ -1,14 +1,16 @@
 //! The guest's files, in memory, and the handles that clients have open.
 
+mod errno;
 mod handle;
 mod mode;
 mod tree;
 
 use std::collections::BTreeMap;
 
+use errno::Errno;
 use handle::Handle;
 use mode::Mode;
-use tree::{Errno, Tree};
+use tree::{Node, Tree};
 
 use crate::reply::Failure;
 
@@ -18,6 +20,15 @@ pub(crate) struct Files {
     tree: Tree,
     handles: BTreeMap<i64, Handle>,
     next: i64,
+}
+
+/// Something in the tree that is no file.
+pub(crate) enum Special {
+    Folder,
+    Fifo,
+    Socket,
+    /// It leads to this path.
+    Link(Vec<u8>),
 }
 
 /// Bytes that were read, and whether the read ran into the end.
@@ -44,13 +55,36 @@ impl Default for Files {
 impl Files {
     /// Puts a file in for the test.
     pub(crate) fn put(&mut self, path: &[u8], content: Vec<u8>) {
-        self.tree.put(path, content);
+        self.tree.put(path, Node::file(content));
+    }
+
+    /// Puts something in that is no file.
+    pub(crate) fn put_special(&mut self, path: &[u8], special: Special) {
+        let node = match special {
+            Special::Folder => Node::Folder,
+            Special::Fifo => Node::Fifo,
+            Special::Socket => Node::Socket,
+            Special::Link(target) => Node::Link(target),
+        };
+        self.tree.put(path, node);
+    }
+
+    /// Replaces a file, or makes it with its folders, for a client.
+    pub(crate) fn replace(&mut self, path: &[u8], content: Vec<u8>) -> Result<(), &'static [u8]> {
+        let replaced = self.tree.put_for_client(path, content);
+        replaced.map_err(Errno::text)
     }
 
     /// What a file holds.
     pub(crate) fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
         let path = self.tree.resolve(path).ok()?;
-        self.tree.file(&path).map(<[u8]>::to_vec)
+        self.tree.content(&path).map(<[u8]>::to_vec)
+    }
+
+    /// Whether a path leads to anything.
+    pub(crate) fn exists(&self, path: &[u8]) -> bool {
+        let path = self.tree.resolve(path);
+        path.is_ok_and(|path| self.tree.node(&path).is_some())
     }
 
     /// The agent was killed: handles are gone, and their numbers are not used again.

@@ -1,101 +1,127 @@
-use crate::files::Files;
+use serde::Deserialize;
 
-/// The machine behind the agent: a small Debian.
-#[derive(Debug)]
-pub(crate) struct Guest {
-    pub(crate) host_name: &'static str,
+mod accounts;
+mod hardware;
+mod network;
+mod storage;
+mod system;
+
+pub use accounts::{Account, Login, Password};
+pub use hardware::{MemoryBlock, Vcpu};
+pub use network::{Interface, InterfaceStatistics, IpAddress, Route};
+pub use storage::{Disk, DiskAddress, Filesystem, PciAddress};
+pub use system::{LoadAverage, OsInfo, Timezone};
+
+use crate::profile::Platform;
+
+/// The facts of the machine behind the agent: what its commands tell and change.
+///
+/// A new one is a small Debian. [`TestAgent::edit_guest`](crate::TestAgent::edit_guest) changes
+/// it, [`TestAgent::guest`](crate::TestAgent::guest) looks into it. Lists of the guest go out as
+/// they are; an empty one is an empty list.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Guest {
+    /// The answer of `guest-get-host-name`.
+    pub host_name: String,
     /// Nanoseconds since 1970; it stands still, so that tests can compare.
-    pub(crate) time: i64,
-    pub(crate) timezone: Timezone,
-    pub(crate) os_info: &'static [(&'static str, &'static str)],
-    pub(crate) interfaces: &'static [Interface],
-    pub(crate) files: Files,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Timezone {
-    pub(crate) name: &'static str,
-    /// Seconds east of UTC.
-    pub(crate) offset: i64,
-}
-
-#[derive(Debug)]
-pub(crate) struct Interface {
-    pub(crate) name: &'static str,
-    pub(crate) hardware_address: &'static str,
-    pub(crate) ip_addresses: &'static [IpAddress],
-    /// Received, and sent.
-    pub(crate) bytes: i64,
-    pub(crate) packets: i64,
-}
-
-#[derive(Debug)]
-pub(crate) struct IpAddress {
-    pub(crate) address: &'static str,
-    pub(crate) prefix: i64,
+    pub time: i64,
+    /// The answer of `guest-get-timezone`.
+    pub timezone: Timezone,
+    /// The answer of `guest-get-osinfo`.
+    pub os: OsInfo,
+    /// The answer of `guest-get-load`.
+    pub load: LoadAverage,
+    /// Who is logged in: the answer of `guest-get-users`.
+    pub logins: Vec<Login>,
+    /// Who may log in: the users that have passwords and SSH keys.
+    pub accounts: Vec<Account>,
+    /// The answer of `guest-network-get-interfaces`.
+    pub interfaces: Vec<Interface>,
+    /// The answer of `guest-network-get-route`.
+    pub routes: Vec<Route>,
+    /// The answer of `guest-get-disks`, and the names in `guest-get-diskstats`.
+    pub disks: Vec<Disk>,
+    /// The answer of `guest-get-fsinfo`, and what can be frozen and trimmed.
+    pub filesystems: Vec<Filesystem>,
+    /// The answer of `guest-fsfreeze-status`: only a few commands are allowed while it is set.
+    pub frozen: bool,
+    /// The answer of `guest-get-vcpus`, and the numbers in `guest-get-cpustats`.
+    pub vcpus: Vec<Vcpu>,
+    /// The answer of `guest-get-memory-blocks`.
+    pub memory_blocks: Vec<MemoryBlock>,
+    /// Bytes of a memory block.
+    pub memory_block_size: u64,
+    /// The answer of `guest-get-devices`, which only agents in Windows have.
+    pub devices: Vec<serde_json::Value>,
+    /// How long a reboot takes, in milliseconds of tokio's time; the agent is silent meanwhile.
+    pub reboot_milliseconds: u64,
 }
 
 impl Default for Guest {
     fn default() -> Self {
         Self {
-            host_name: "test-guest",
+            host_name: "test-guest".into(),
             time: 1_700_000_000_000_000_000,
-            timezone: Timezone {
-                name: "UTC",
-                offset: 0,
-            },
-            os_info: OS_INFO,
-            interfaces: INTERFACES,
-            files: Files::default(),
+            timezone: Timezone::default(),
+            os: OsInfo::default(),
+            load: LoadAverage::default(),
+            logins: vec![Login {
+                user: "test".into(),
+                login_time: 1_699_999_000.5,
+                domain: None,
+            }],
+            accounts: vec![
+                Account::new("root", "/root"),
+                Account::new("test", "/home/test"),
+            ],
+            interfaces: Interface::usual(),
+            routes: Route::usual(),
+            disks: vec![
+                Disk::new("/dev/vda", 2),
+                Disk::partition("/dev/vda1", "/dev/vda"),
+                Disk::new("/dev/vdb", 3),
+            ],
+            filesystems: vec![
+                Filesystem::new("vda1", "/", "ext4", 2),
+                Filesystem::new("vdb", "/srv", "xfs", 3),
+            ],
+            frozen: false,
+            vcpus: vec![Vcpu::new(0, false), Vcpu::new(1, true)],
+            memory_blocks: (0..4).map(MemoryBlock::new).collect(),
+            memory_block_size: 128 << 20,
+            devices: Vec::new(),
+            reboot_milliseconds: 3000,
         }
     }
 }
 
-const OS_INFO: &[(&str, &str)] = &[
-    ("kernel-release", "6.12.43+deb13-amd64"),
-    (
-        "kernel-version",
-        "#1 SMP PREEMPT_DYNAMIC Debian 6.12.43-1 (2025-08-27)",
-    ),
-    ("machine", "x86_64"),
-    ("id", "debian"),
-    ("name", "Debian GNU/Linux"),
-    ("pretty-name", "Debian GNU/Linux 13 (trixie)"),
-    ("version", "13 (trixie)"),
-    ("version-id", "13"),
-];
+impl Guest {
+    /// What a machine with this operating system is like.
+    pub(crate) fn of(platform: Platform) -> Self {
+        let plain = Self::default();
+        match platform {
+            Platform::Linux => plain,
+            Platform::FreeBsd => Self {
+                os: OsInfo::freebsd(),
+                ..plain
+            },
+            Platform::Windows => Self {
+                os: OsInfo::windows(),
+                devices: vec![serde_json::json!({
+                    "driver-name": "Red Hat VirtIO SCSI controller",
+                    "driver-date": 1_640_995_200_000_000_000_i64,
+                    "driver-version": "100.85.104.20800",
+                    "id": {"type": "pci", "vendor-id": 6900, "device-id": 4097},
+                })],
+                ..plain
+            },
+        }
+    }
 
-const INTERFACES: &[Interface] = &[
-    Interface {
-        name: "lo",
-        hardware_address: "00:00:00:00:00:00",
-        ip_addresses: &[
-            IpAddress {
-                address: "127.0.0.1",
-                prefix: 8,
-            },
-            IpAddress {
-                address: "::1",
-                prefix: 128,
-            },
-        ],
-        bytes: 8_640,
-        packets: 96,
-    },
-    Interface {
-        name: "eth0",
-        hardware_address: "52:54:00:12:34:56",
-        ip_addresses: &[
-            IpAddress {
-                address: "192.0.2.10",
-                prefix: 24,
-            },
-            IpAddress {
-                address: "fe80::5054:ff:fe12:3456",
-                prefix: 64,
-            },
-        ],
-        bytes: 1_048_576,
-        packets: 2_048,
-    },
-];
+    /// The account of this name.
+    #[must_use]
+    pub fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.name == name)
+    }
+}

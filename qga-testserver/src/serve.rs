@@ -1,23 +1,23 @@
-#[cfg(unix)]
 use std::future::poll_fn;
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-#[cfg(unix)]
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 
 use crate::delivery::{Delivery, Piece};
 use crate::dispatch::answer;
 use crate::json::Reader;
+use crate::listener::{Listener, Stream};
+use crate::power::{Power, PowerChange};
 use crate::state::{State, lock};
 
 /// Where clients come from.
 pub(crate) struct Clients {
-    #[cfg(unix)]
-    pub(crate) listener: Option<tokio::net::UnixListener>,
+    pub(crate) listener: Option<Listener>,
     pub(crate) waiting: mpsc::UnboundedReceiver<DuplexStream>,
 }
 
@@ -30,6 +30,9 @@ const CHUNK: usize = 64 << 10;
 pub(crate) async fn serve(mut clients: Clients, state: Arc<State>) {
     let mut reader = Reader::default();
     while let Some(stream) = clients.next().await {
+        if state.power.settled().await == Power::Off {
+            continue;
+        }
         Client {
             stream,
             gone: false,
@@ -39,45 +42,63 @@ pub(crate) async fn serve(mut clients: Clients, state: Arc<State>) {
     }
 }
 
-/// Who comes next.
-#[cfg(unix)]
-enum Next {
-    Accepted(io::Result<(tokio::net::UnixStream, tokio::net::unix::SocketAddr)>),
-    Waiting(Option<DuplexStream>),
-}
-
 /// Before the agent tries again to accept a client.
-#[cfg(unix)]
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
 impl Clients {
-    #[cfg(unix)]
     async fn next(&mut self) -> Option<Box<dyn Stream>> {
-        loop {
-            let Some(listener) = &self.listener else {
-                return Some(Box::new(self.waiting.recv().await?));
-            };
-            let waiting = &mut self.waiting;
-            let next = poll_fn(|context| match listener.poll_accept(context) {
-                Poll::Ready(accepted) => Poll::Ready(Next::Accepted(accepted)),
-                Poll::Pending => waiting.poll_recv(context).map(Next::Waiting),
-            });
-            match next.await {
-                Next::Accepted(Ok((stream, _))) => return Some(Box::new(stream)),
-                // Out of descriptors, say: the client stays in the queue.
-                Next::Accepted(Err(_)) => tokio::time::sleep(ACCEPT_PAUSE).await,
-                Next::Waiting(stream) => return Some(Box::new(stream?)),
-            }
+        let Some(listener) = &self.listener else {
+            return Some(Box::new(self.waiting.recv().await?));
+        };
+        let accepted = pin!(accept(listener));
+        let waiting = pin!(self.waiting.recv());
+        match either(accepted, waiting).await {
+            Either::First(stream) => Some(stream),
+            Either::Second(stream) => Some(Box::new(stream?)),
         }
     }
+}
 
-    #[cfg(not(unix))]
-    async fn next(&mut self) -> Option<Box<dyn Stream>> {
-        Some(Box::new(self.waiting.recv().await?))
+async fn accept(listener: &Listener) -> Box<dyn Stream> {
+    loop {
+        match listener.accept().await {
+            Ok(stream) => return stream,
+            // Out of descriptors, say: the client stays in the queue.
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
     }
+}
+
+/// Which of two futures was first.
+enum Either<A, B> {
+    First(A),
+    Second(B),
+}
+
+async fn either<A, B>(
+    mut first: Pin<&mut impl Future<Output = A>>,
+    mut second: Pin<&mut impl Future<Output = B>>,
+) -> Either<A, B> {
+    poll_fn(|context| match first.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Either::First(value)),
+        Poll::Pending => second.as_mut().poll(context).map(Either::Second),
+    })
+    .await
+}
+
+/// Lets a power command take its course; what arrives meanwhile stays in the channel.
+async fn change_power(state: &State, change: Option<PowerChange>) -> Power {
+    match change {
+        None => return Power::On,
+        Some(PowerChange::ShutDown) => state.power.set(Power::Off),
+        Some(PowerChange::Sleep) => state.power.set(Power::Asleep),
+        Some(PowerChange::Reboot) => {
+            let time = lock(&state.machine).facts().reboot_milliseconds;
+            tokio::time::sleep(Duration::from_millis(time)).await;
+            lock(&state.machine).reboot();
+        }
+    }
+    state.power.settled().await
 }
 
 /// The client that has its turn.
@@ -91,21 +112,43 @@ impl Client {
     async fn serve(&mut self, reader: &mut Reader, state: &State) {
         let mut buffer = vec![0; CHUNK];
         loop {
-            let count = self.stream.read(&mut buffer).await.unwrap_or(0);
+            let count = self.read(&mut buffer, state).await;
             let mut input = buffer.get(..count).unwrap_or_default();
             if input.is_empty() {
                 return;
             }
-            while let Some(message) = reader.read(&mut input) {
+            loop {
+                reader.speak(lock(&state.settings).profile.dialect());
+                let Some(message) = reader.read(&mut input) else {
+                    break;
+                };
                 let delivery = answer(state, message);
                 self.deliver(&delivery).await;
                 if delivery.restart {
                     *reader = Reader::default();
-                    lock(&state.guest).files.forget_handles();
+                    lock(&state.machine).restart_agent();
                 }
-                if delivery.close {
+                if delivery.reset {
+                    self.stream.reset_on_close();
+                }
+                if delivery.close || change_power(state, delivery.power).await == Power::Off {
                     return;
                 }
+            }
+        }
+    }
+
+    /// Reads what there is; zero bytes are the end of the stream.
+    async fn read(&mut self, buffer: &mut [u8], state: &State) -> usize {
+        loop {
+            // What is left unread makes the close of a Unix socket a reset.
+            let reset_ahead = state.faults.reset_ahead() || state.stubs.reset_ahead();
+            let most = if reset_ahead { 1 } else { CHUNK };
+            let room = buffer.get_mut(..most).unwrap_or_default();
+            let read = pin!(self.stream.read(room));
+            match either(read, pin!(state.faults.added())).await {
+                Either::First(count) => return count.unwrap_or(0),
+                Either::Second(()) => {}
             }
         }
     }
@@ -156,6 +199,9 @@ impl Client {
             self.send(many.get(..length).unwrap_or_default(), drip)
                 .await?;
             left = left.map(|left| left - length as u64);
+            if let Some((_, every)) = drip.filter(|(_, every)| !every.is_zero()) {
+                tokio::time::sleep(every).await;
+            }
         }
         Ok(())
     }

@@ -3,8 +3,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use crate::cassette::Player;
 use crate::faults::Faults;
-use crate::guest::Guest;
+use crate::machine::Machine;
+use crate::power::Switch;
 use crate::request::{Log, Request};
 use crate::stubs::Stubs;
 use crate::{Profile, RequestIds};
@@ -15,7 +17,9 @@ pub(crate) struct State {
     pub(crate) stubs: Stubs,
     pub(crate) faults: Faults,
     pub(crate) settings: Mutex<Settings>,
-    pub(crate) guest: Mutex<Guest>,
+    pub(crate) machine: Mutex<Machine>,
+    pub(crate) player: Mutex<Option<Player>>,
+    pub(crate) power: Switch,
     log: Mutex<Log>,
     arrived: watch::Sender<()>,
 }
@@ -24,8 +28,27 @@ pub(crate) struct State {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) profile: Profile,
-    pub(crate) ids: RequestIds,
+    /// What the test said of ids; else the profile says it.
+    pub(crate) ids: Option<RequestIds>,
     pub(crate) disabled: BTreeSet<String>,
+    /// If there is a list, only these may be used.
+    pub(crate) allowed: Option<BTreeSet<String>>,
+}
+
+impl Settings {
+    pub(crate) fn ids(&self) -> RequestIds {
+        self.ids.unwrap_or(self.profile.request_ids())
+    }
+
+    /// Whether the agent's options let a command be used; a block wins over a permission.
+    pub(crate) fn allows(&self, command: &str) -> bool {
+        let listed = |allowed: &BTreeSet<String>| allowed.contains(command);
+        !self.disabled.contains(command)
+            && match &self.allowed {
+                Some(allowed) => listed(allowed),
+                None => self.profile.allows(command),
+            }
+    }
 }
 
 impl State {

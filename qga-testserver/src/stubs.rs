@@ -81,6 +81,12 @@ impl Stubs {
         verdict
     }
 
+    /// Whether the fault of some stub resets the connection.
+    pub(crate) fn reset_ahead(&self) -> bool {
+        let resets = |rule: &Arc<Rule>| lock(&rule.fault).as_ref().is_some_and(Fault::resets);
+        lock(&self.rules).iter().any(resets)
+    }
+
     /// A line for each stub that was used too rarely.
     pub(crate) fn unmet(&self) -> Vec<String> {
         let rules = lock(&self.rules);

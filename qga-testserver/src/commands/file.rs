@@ -46,12 +46,12 @@ pub(super) const COMMANDS: &[Command] = &[
 fn open(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     let path = arguments.text("path").unwrap_or_default();
     let mode = arguments.text("mode").unwrap_or(b"r");
-    context.guest.files.open(path, mode).map(Value::Int)
+    context.machine().files.open(path, mode).map(Value::Int)
 }
 
 fn close(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     context
-        .guest
+        .machine()
         .files
         .close(handle(arguments))
         .map(|()| nothing())
@@ -59,7 +59,7 @@ fn close(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
 
 fn read(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     let chunk = context
-        .guest
+        .machine()
         .files
         .read(handle(arguments), arguments.integer("count"))?;
     Ok(Value::Object(Object::of([
@@ -75,7 +75,10 @@ fn read(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
 fn write(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     let data = || base64::decode(arguments.text("buf-b64").unwrap_or_default());
     let count = arguments.integer("count");
-    let count = context.guest.files.write(handle(arguments), data, count)?;
+    let count = context
+        .machine()
+        .files
+        .write(handle(arguments), data, count)?;
     Ok(Value::Object(Object::of([
         ("count", length(count)),
         ("eof", false.into()),
@@ -86,7 +89,7 @@ fn seek(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     let offset = arguments.integer("offset").unwrap_or_default();
     let whence = arguments.whence("whence").unwrap_or_default();
     let position = context
-        .guest
+        .machine()
         .files
         .seek(handle(arguments), offset, whence)?;
     Ok(Value::Object(Object::of([
@@ -97,7 +100,7 @@ fn seek(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
 
 fn flush(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     context
-        .guest
+        .machine()
         .files
         .flush(handle(arguments))
         .map(|()| nothing())

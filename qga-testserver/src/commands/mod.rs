@@ -1,19 +1,33 @@
 //! The commands that the fake carries out by itself.
 
+mod accounts;
 mod base64;
+mod exec;
 mod file;
+mod freeze;
+mod hardware;
 mod info;
 mod network;
+mod policy;
+mod power;
 mod schema;
+mod storage;
 mod sync;
 mod system;
 
+use std::sync::MutexGuard;
+
+use serde::Serialize;
+
+use crate::Profile;
 use crate::arguments::{Arguments, Parameter};
-use crate::guest::Guest;
 use crate::json::{Object, Value};
+use crate::machine::Machine;
+use crate::power::PowerChange;
 use crate::reply::Outcome;
-use crate::state::Settings;
-use crate::stubs::Stubs;
+use crate::state::{Settings, State, lock};
+
+pub(crate) use policy::Policy;
 
 /// A command of the agent.
 pub(crate) struct Command {
@@ -24,20 +38,22 @@ pub(crate) struct Command {
 
 /// What a command works on.
 pub(crate) struct Context<'a> {
-    pub(crate) guest: &'a mut Guest,
+    pub(crate) state: &'a State,
     pub(crate) settings: &'a Settings,
-    pub(crate) stubs: &'a Stubs,
+    /// What the command makes of the guest's power.
+    pub(crate) power: Option<PowerChange>,
 }
 
-/// The command of this name.
-pub(crate) fn find(name: &[u8]) -> Option<&'static Command> {
-    all().find(|command| command.name.as_bytes() == name)
+impl<'a> Context<'a> {
+    fn machine(&self) -> MutexGuard<'a, Machine> {
+        lock(&self.state.machine)
+    }
 }
 
-/// Whether a command is there and may not be used; other names in the list mean nothing.
-pub(crate) fn is_disabled(name: &str, settings: &Settings, stubs: &Stubs) -> bool {
-    settings.disabled.contains(name)
-        && (schema::has(name) || stubs.names().iter().any(|stubbed| stubbed == name))
+/// The command of this name, if an agent of this profile has it.
+pub(crate) fn find(name: &str, profile: Profile) -> Option<&'static Command> {
+    let there = schema::presence(name, profile) == schema::Presence::There;
+    all().find(|command| there && command.name == name)
 }
 
 /// Whether a command answers only when it fails.
@@ -58,12 +74,33 @@ fn all() -> impl Iterator<Item = &'static Command> {
         system::COMMANDS,
         network::COMMANDS,
         file::COMMANDS,
+        freeze::COMMANDS,
+        storage::COMMANDS,
+        hardware::COMMANDS,
+        accounts::COMMANDS,
+        exec::COMMANDS,
+        power::COMMANDS,
     ]
     .into_iter()
     .flatten()
 }
 
+/// A command without parameters that only looks.
+const fn look(name: &'static str, run: fn(&mut Context<'_>, Arguments<'_>) -> Outcome) -> Command {
+    Command {
+        name,
+        parameters: &[],
+        run,
+    }
+}
+
 /// What a command without a result returns.
 fn nothing() -> Value {
     Value::Object(Object::default())
+}
+
+/// A fact of the guest as a reply has it.
+fn value(fact: &impl Serialize) -> Value {
+    // Facts have string keys only, so they can be spelled.
+    Value::from(&serde_json::to_value(fact).unwrap_or_default())
 }

@@ -1,46 +1,62 @@
-use super::Command;
-use crate::guest::Guest;
+use super::{Command, Context, look, nothing, value};
+use crate::arguments::{Arguments, Kind, optional};
+use crate::guest::LoadAverage;
 use crate::json::{Object, Value};
+use crate::reply::{Failure, Outcome};
 
 pub(super) const COMMANDS: &[Command] = &[
+    look("guest-get-time", |context, _| {
+        Ok(context.machine().facts().time.into())
+    }),
     Command {
-        name: "guest-get-time",
-        parameters: &[],
-        run: |context, _| Ok(context.guest.time.into()),
+        name: "guest-set-time",
+        parameters: &[optional("time", Kind::Integer)],
+        run: set_time,
     },
-    Command {
-        name: "guest-get-host-name",
-        parameters: &[],
-        run: |context, _| Ok(host_name(context.guest)),
-    },
-    Command {
-        name: "guest-get-timezone",
-        parameters: &[],
-        run: |context, _| Ok(timezone(context.guest)),
-    },
-    Command {
-        name: "guest-get-osinfo",
-        parameters: &[],
-        run: |context, _| Ok(os_info(context.guest)),
-    },
+    look("guest-get-host-name", |context, _| Ok(host_name(context))),
+    look("guest-get-timezone", |context, _| {
+        Ok(value(&context.machine().facts().timezone))
+    }),
+    look("guest-get-osinfo", |context, _| {
+        Ok(value(&context.machine().facts().os))
+    }),
+    look("guest-get-users", |context, _| {
+        Ok(value(&context.machine().facts().logins))
+    }),
+    look("guest-get-load", |context, _| {
+        Ok(load(&context.machine().facts().load))
+    }),
+    look("guest-get-devices", |context, _| {
+        Ok(value(&context.machine().facts().devices))
+    }),
 ];
 
-fn host_name(guest: &Guest) -> Value {
-    Value::Object(Object::of([("host-name", guest.host_name.into())]))
+fn host_name(context: &Context<'_>) -> Value {
+    let machine = context.machine();
+    Value::Object(Object::of([(
+        "host-name",
+        machine.facts().host_name.as_str().into(),
+    )]))
 }
 
-fn timezone(guest: &Guest) -> Value {
-    let zone = guest.timezone;
-    Value::Object(Object::of([
-        ("zone", zone.name.into()),
-        ("offset", zone.offset.into()),
-    ]))
-}
-
-fn os_info(guest: &Guest) -> Value {
-    let mut info = Object::default();
-    for (name, value) in guest.os_info {
-        info.put(*name, (*value).into());
+/// Without a time the clock is set from the hardware's, which in this guest is never wrong.
+fn set_time(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
+    if let Some(time) = arguments.integer("time") {
+        if time < 0 {
+            return Err(Failure::generic(
+                "Failed to set time to guest: Invalid argument",
+            ));
+        }
+        context.machine().facts_mut().time = time;
     }
-    Value::Object(info)
+    Ok(nothing())
+}
+
+/// The order counts: two of the names share a bucket of the agent's dictionary.
+fn load(load: &LoadAverage) -> Value {
+    Value::Object(Object::of([
+        ("load1m", Value::Double(load.load1m)),
+        ("load5m", Value::Double(load.load5m)),
+        ("load15m", Value::Double(load.load15m)),
+    ]))
 }

@@ -1,5 +1,6 @@
+use super::errno::Errno;
 use super::mode::Mode;
-use super::tree::{Errno, Tree};
+use super::tree::{Node, Tree};
 
 /// An open file. Like C's streams it holds written bytes back until something flushes them.
 #[derive(Debug)]
@@ -33,12 +34,7 @@ impl Handle {
         if !self.mode.reads() {
             return Err(Errno::BadDescriptor);
         }
-        let content = tree.file(&self.path).ok_or(Errno::IsFolder)?;
-        let start = usize::try_from(self.position)
-            .unwrap_or(usize::MAX)
-            .min(content.len());
-        let rest = content.get(start..).unwrap_or_default();
-        let bytes = rest.get(..count).unwrap_or(rest).to_vec();
+        let bytes = tree.read(&self.path, self.position, count)?;
         self.position = advance(self.position, bytes.len());
         Ok(bytes)
     }
@@ -80,6 +76,12 @@ impl Handle {
     /// Moves from the start, the position or the end, for a whence of 0, 1 or 2.
     pub(super) fn seek(&mut self, tree: &mut Tree, offset: i64, whence: i64) -> Result<i64, Errno> {
         self.flush(tree)?;
+        match tree.node(&self.path) {
+            Some(Node::Fifo) => return Err(Errno::IllegalSeek),
+            // A device has no position.
+            Some(Node::Null | Node::Zero | Node::Full) => return Ok(0),
+            _ => {}
+        }
         let base = match whence {
             0 => 0,
             1 => self.position,
@@ -90,10 +92,13 @@ impl Handle {
         Ok(self.position)
     }
 
-    /// A folder ends as far away as can be.
+    /// A folder ends as far away as can be, a device at once.
     fn end(&self, tree: &Tree) -> i64 {
-        tree.file(&self.path)
-            .map_or(i64::MAX, |content| advance(0, content.len()))
+        match tree.node(&self.path) {
+            Some(Node::File(content)) => advance(0, content.len()),
+            Some(Node::Folder) | None => i64::MAX,
+            Some(_) => 0,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::errno::Errno;
 use super::mode::Mode;
 
 /// Folders and files by their path, which has no slash at its end; the root is the empty path.
@@ -10,28 +12,32 @@ pub(super) struct Tree {
     space: usize,
 }
 
-#[derive(Debug)]
-enum Node {
+/// Something that a path leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Node {
     Folder,
-    File(Vec<u8>),
-}
-
-/// Why an operation failed, as the C library says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Errno {
-    BadDescriptor,
-    Invalid,
-    IsFolder,
-    NotFolder,
-    NotFound,
-    NoSpace,
-    TooManyOpen,
+    File(Arc<Vec<u8>>),
+    /// `/dev/null`: empty, and takes everything.
+    Null,
+    /// `/dev/zero`: zeros without end, and takes everything.
+    Zero,
+    /// `/dev/full`: zeros without end, and takes nothing.
+    Full,
+    /// A pipe with nobody at its other end.
+    Fifo,
+    Socket,
+    Link(Vec<u8>),
 }
 
 /// The guest's disk, for what clients write.
 const SPACE: usize = 256 << 20;
 /// What a new file takes even when it is empty.
 const NODE_SIZE: usize = 256;
+/// So many links are followed for one path.
+const LINK_LIMIT: usize = 40;
+/// The folder in which a missing folder is made when a path goes through it, because a client has
+/// no command to make one.
+const SCRATCH: &[u8] = b"/tmp";
 
 impl Default for Tree {
     fn default() -> Self {
@@ -40,28 +46,62 @@ impl Default for Tree {
             space: SPACE,
         };
         tree.nodes.insert(Vec::new(), Node::Folder);
-        for folder in ["/etc", "/root", "/tmp"] {
-            tree.nodes.insert(folder.into(), Node::Folder);
+        for folder in ["/tmp", "/root", "/home/test", "/usr/bin", "/bin"] {
+            tree.put(folder.as_bytes(), Node::Folder);
         }
-        tree.put(b"/etc/hostname", b"test-guest\n".to_vec());
+        let passwd = "root:x:0:0:root:/root:/bin/sh\ntest:x:1000:1000::/home/test:/bin/sh\n";
+        let files = [
+            ("/etc/hostname", "test-guest\n"),
+            ("/etc/passwd", passwd),
+            ("/proc/sys/kernel/ostype", "Linux\n"),
+        ];
+        for (path, content) in files {
+            tree.put(path.as_bytes(), Node::file(content));
+        }
+        let devices = [
+            ("null", Node::Null),
+            ("zero", Node::Zero),
+            ("full", Node::Full),
+        ];
+        for (name, device) in devices {
+            tree.put(format!("/dev/{name}").as_bytes(), device);
+        }
         tree
     }
 }
 
+impl Node {
+    pub(super) fn file(content: impl Into<Vec<u8>>) -> Self {
+        Node::File(Arc::new(content.into()))
+    }
+}
+
 impl Tree {
-    /// Puts a file in, with the folders above it.
-    pub(super) fn put(&mut self, path: &[u8], content: Vec<u8>) {
+    /// Puts something in, with the folders above it.
+    pub(super) fn put(&mut self, path: &[u8], node: Node) {
         let mut whole = Vec::new();
         for name in names(path) {
             self.nodes.entry(whole.clone()).or_insert(Node::Folder);
             whole.push(b'/');
             whole.extend_from_slice(name);
         }
-        self.nodes.insert(whole, Node::File(content));
+        self.nodes.insert(whole, node);
     }
 
-    /// The path as it is kept. Its folders must exist, it need not.
+    /// Puts a file in for a client, who has only so much space.
+    pub(super) fn put_for_client(&mut self, path: &[u8], content: Vec<u8>) -> Result<(), Errno> {
+        let before = self.content(path).map_or(0, <[u8]>::len);
+        self.spend((path.len() + content.len() + NODE_SIZE).saturating_sub(before))?;
+        self.put(path, Node::file(content));
+        Ok(())
+    }
+
+    /// The path as it is kept, links followed. Its folders must exist, it need not.
     pub(super) fn resolve(&self, path: &[u8]) -> Result<Vec<u8>, Errno> {
+        self.follow(path, &mut 0)
+    }
+
+    fn follow(&self, path: &[u8], links: &mut usize) -> Result<Vec<u8>, Errno> {
         if path.is_empty() {
             return Err(Errno::NotFound);
         }
@@ -69,7 +109,8 @@ impl Tree {
         for name in path.split(|byte| *byte == b'/') {
             match self.nodes.get(&whole) {
                 Some(Node::Folder) => {}
-                Some(Node::File(_)) => return Err(Errno::NotFolder),
+                Some(_) => return Err(Errno::NotFolder),
+                None if is_scratch(&whole) => {}
                 None => return Err(Errno::NotFound),
             }
             match name {
@@ -80,6 +121,13 @@ impl Tree {
                     whole.extend_from_slice(name);
                 }
             }
+            if let Some(Node::Link(target)) = self.nodes.get(&whole) {
+                *links += 1;
+                if *links > LINK_LIMIT {
+                    return Err(Errno::TooManyLinks);
+                }
+                whole = self.follow(target, links)?;
+            }
         }
         Ok(whole)
     }
@@ -89,38 +137,69 @@ impl Tree {
         if path.ends_with(b"/") && mode.creates() {
             return Err(Errno::IsFolder);
         }
+        // The agent does not make what a link leads to.
+        let link = self.nodes.contains_key(path);
         let path = self.resolve(path)?;
+        self.make_scratch(&path);
         match self.nodes.get_mut(&path) {
             Some(Node::Folder) if mode.writes() => return Err(Errno::IsFolder),
+            Some(Node::Socket) => return Err(Errno::NoDevice),
+            Some(Node::Fifo) if !mode.reads() => return Err(Errno::NoDevice),
             Some(Node::File(content)) if mode.truncates() => {
                 self.space = SPACE.min(self.space + content.len());
-                *content = Vec::new();
+                *content = Arc::default();
             }
-            Some(Node::File(_) | Node::Folder) => {}
-            None if mode.creates() => {
+            Some(_) => {}
+            None if mode.creates() && !link => {
                 self.spend(path.len() + NODE_SIZE)?;
-                self.nodes.insert(path.clone(), Node::File(Vec::new()));
+                self.nodes.insert(path.clone(), Node::file([]));
             }
             None => return Err(Errno::NotFound),
         }
         Ok(path)
     }
 
-    /// A file's content; a folder has none.
-    pub(super) fn file(&self, path: &[u8]) -> Option<&[u8]> {
+    /// A file's content; nothing else has any.
+    pub(super) fn content(&self, path: &[u8]) -> Option<&[u8]> {
         match self.nodes.get(path)? {
             Node::File(content) => Some(content),
-            Node::Folder => None,
+            _ => None,
+        }
+    }
+
+    /// What the path, which has been resolved, leads to.
+    pub(super) fn node(&self, path: &[u8]) -> Option<&Node> {
+        self.nodes.get(path)
+    }
+
+    /// Reads up to `count` bytes from a position.
+    pub(super) fn read(&self, path: &[u8], at: i64, count: usize) -> Result<Vec<u8>, Errno> {
+        match self.nodes.get(path) {
+            Some(Node::File(content)) => {
+                let start = usize::try_from(at).unwrap_or(usize::MAX).min(content.len());
+                let rest = content.get(start..).unwrap_or_default();
+                Ok(rest.get(..count).unwrap_or(rest).to_vec())
+            }
+            Some(Node::Zero | Node::Full) => Ok(vec![0; count]),
+            Some(Node::Fifo) => Err(Errno::TryAgain),
+            Some(Node::Folder) => Err(Errno::IsFolder),
+            _ => Ok(Vec::new()),
         }
     }
 
     /// Writes at a position; what lies between the end and it becomes zeros.
     pub(super) fn write(&mut self, path: &[u8], at: i64, bytes: &[u8]) -> Result<(), Errno> {
+        let length = match self.nodes.get(path) {
+            Some(Node::File(content)) => content.len(),
+            Some(Node::Full) => return Err(Errno::NoSpace),
+            Some(Node::Folder) => return Err(Errno::IsFolder),
+            _ => return Ok(()),
+        };
         let start = usize::try_from(at).map_err(|_| Errno::NoSpace)?;
         let end = start.checked_add(bytes.len()).ok_or(Errno::NoSpace)?;
-        let length = self.file(path).ok_or(Errno::IsFolder)?.len();
         self.spend(end.saturating_sub(length))?;
         if let Some(Node::File(content)) = self.nodes.get_mut(path) {
+            let content = Arc::make_mut(content);
             content.resize(length.max(end), 0);
             if let Some(place) = content.get_mut(start..end) {
                 place.copy_from_slice(bytes);
@@ -129,24 +208,26 @@ impl Tree {
         Ok(())
     }
 
+    fn make_scratch(&mut self, path: &[u8]) {
+        let folder = path.iter().rposition(|byte| *byte == b'/');
+        let folder = folder.and_then(|end| path.get(..end)).unwrap_or_default();
+        if is_scratch(folder) && self.spend(folder.len() + NODE_SIZE).is_ok() {
+            self.nodes.entry(folder.to_vec()).or_insert(Node::Folder);
+        }
+    }
+
     fn spend(&mut self, bytes: usize) -> Result<(), Errno> {
         self.space = self.space.checked_sub(bytes).ok_or(Errno::NoSpace)?;
         Ok(())
     }
 }
 
-impl Errno {
-    pub(super) fn text(self) -> &'static [u8] {
-        match self {
-            Errno::BadDescriptor => b"Bad file descriptor",
-            Errno::Invalid => b"Invalid argument",
-            Errno::IsFolder => b"Is a directory",
-            Errno::NotFolder => b"Not a directory",
-            Errno::NotFound => b"No such file or directory",
-            Errno::NoSpace => b"No space left on device",
-            Errno::TooManyOpen => b"Too many open files",
-        }
-    }
+/// Whether the path is right below the folder for whatever clients need.
+fn is_scratch(path: &[u8]) -> bool {
+    let name = path
+        .strip_prefix(SCRATCH)
+        .and_then(|rest| rest.strip_prefix(b"/"));
+    name.is_some_and(|name| !name.is_empty() && !name.contains(&b'/'))
 }
 
 fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use super::SIZE_LIMIT;
 
 /// What a token is.
@@ -33,6 +35,35 @@ pub(super) enum Lexed {
 pub(super) struct Lexer {
     state: State,
     text: Vec<u8>,
+    position: Position,
+    start: Position,
+    /// The byte to come has been looked at before, as the end of a token.
+    again: bool,
+}
+
+/// Where a byte stands in all that the agent has read since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Position {
+    /// Newlines before it.
+    line: u64,
+    /// Bytes up to it since the last newline.
+    column: u64,
+}
+
+impl Position {
+    fn pass(&mut self, byte: u8) {
+        self.column += 1;
+        if byte == b'\n' {
+            self.line += 1;
+            self.column = 0;
+        }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line + 1, self.column)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,12 +112,17 @@ impl Lexer {
             self.text.shrink_to(KEPT_CAPACITY);
         }
         while let Some((&byte, rest)) = input.split_first() {
+            if self.state == State::Start {
+                self.note_start();
+            }
             let step = step(self.state, byte);
             if matches!(step, Step::Go(_) | Step::Last(_) | Step::Stray) {
                 self.text.push(byte);
             }
-            if !matches!(step, Step::Before(_) | Step::Again) {
+            self.again = matches!(step, Step::Before(_) | Step::Again);
+            if !self.again {
                 *input = rest;
+                self.position.pass(byte);
             }
             let (state, found) = match step {
                 Step::Go(state) => (state, None),
@@ -113,6 +149,17 @@ impl Lexer {
         &self.text
     }
 
+    /// Where the token just found starts, as the agent counts.
+    pub(super) fn start(&self) -> Position {
+        self.start
+    }
+
+    /// The agent counts a byte that it looks at a second time twice.
+    fn note_start(&mut self) {
+        self.start = self.position;
+        self.start.column += 1 + u64::from(self.again);
+    }
+
     /// Takes a run of bytes that mean nothing special inside a string: most of a large request.
     fn take_plain(&mut self, input: &mut &[u8]) {
         let State::String(quote) = self.state else {
@@ -127,6 +174,7 @@ impl Lexer {
             .count();
         let (run, rest) = input.split_at(run);
         self.text.extend_from_slice(run);
+        self.position.column += run.len() as u64;
         *input = rest;
     }
 }

@@ -3,6 +3,7 @@
 //! `lexer` finds tokens, `parser` builds values from them, `reader` counts brackets and holds the
 //! limits, and `writer` spells a value the way the agent does.
 
+mod dialect;
 mod lexer;
 mod number;
 mod order;
@@ -13,6 +14,7 @@ mod utf8;
 mod value;
 mod writer;
 
+pub(crate) use dialect::Dialect;
 pub(crate) use reader::{Message, Reader};
 pub(crate) use value::{Object, Value, text};
 pub(crate) use writer::write;

@@ -1,12 +1,11 @@
 use std::collections::HashSet;
 
 use super::lexer::Kind;
-use super::{Object, Value, number, string};
+use super::{Dialect, Object, Value, number, string};
 
 /// Builds one value from tokens as they come.
 ///
-/// The first fault is kept and the tokens after it are ignored: the agent speaks of a fault only
-/// when the brackets balance.
+/// The first fault is kept and the tokens after it are ignored.
 #[derive(Debug, Default)]
 pub(super) struct Parser {
     open: Vec<Frame>,
@@ -22,6 +21,8 @@ enum Expect {
     Value,
     FirstMember,
     FirstElement,
+    /// A name after a comma, where the dialect tells it from a value.
+    Name,
     Colon,
     NextMember,
     NextElement,
@@ -44,9 +45,9 @@ struct OpenObject {
 
 impl Parser {
     /// Takes the next token.
-    pub(super) fn push(&mut self, kind: Kind, text: &[u8]) {
+    pub(super) fn push(&mut self, kind: Kind, text: &[u8], dialect: Dialect) {
         if self.fault.is_none()
-            && let Err(fault) = self.step(kind, text)
+            && let Err(fault) = self.step(kind, text, dialect)
         {
             self.fault = Some(fault);
             self.open.clear();
@@ -63,18 +64,31 @@ impl Parser {
         }
     }
 
-    fn step(&mut self, kind: Kind, text: &[u8]) -> Result<(), Vec<u8>> {
-        use Expect::{Colon, FirstElement, FirstMember, NextElement, NextMember};
+    /// The fault so far.
+    pub(super) fn fault(&self) -> Option<&[u8]> {
+        self.fault.as_deref()
+    }
+
+    fn step(&mut self, kind: Kind, text: &[u8], dialect: Dialect) -> Result<(), Vec<u8>> {
+        use Expect::{Colon, FirstElement, FirstMember, Name, NextElement, NextMember};
+        let wording = dialect.wording();
         match (self.expect, kind) {
             (FirstMember | NextMember, Kind::CloseBrace)
             | (FirstElement | NextElement, Kind::CloseBracket) => self.close(),
+            (NextMember, Kind::Comma) if dialect == Dialect::Early => {
+                self.expect = Name;
+                Ok(())
+            }
             (Colon, Kind::Colon) | (NextMember | NextElement, Kind::Comma) => {
                 self.expect = Expect::Value;
                 Ok(())
             }
-            (Colon, _) => Err(b"missing : in object pair".to_vec()),
-            (NextMember, _) => Err(b"expected separator in dict".to_vec()),
-            (NextElement, _) => Err(b"expected separator in list".to_vec()),
+            (Colon, _) => Err(wording.colon.into()),
+            (NextMember, _) => Err(wording.member.into()),
+            (NextElement, _) => Err(wording.element.into()),
+            (FirstMember | Name, _) if dialect == Dialect::Early && kind != Kind::String => {
+                Err(b"expecting key".to_vec())
+            }
             (_, Kind::OpenBrace) => self.enter(Frame::Object(OpenObject::default()), FirstMember),
             (_, Kind::OpenBracket) => self.enter(Frame::Array(Vec::new()), FirstElement),
             (_, Kind::String) => self.value(Value::String(string::decode(text)?)),

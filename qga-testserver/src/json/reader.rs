@@ -1,6 +1,6 @@
 use super::lexer::{Kind, Lexed, Lexer};
 use super::parser::Parser;
-use super::{SIZE_LIMIT, Value};
+use super::{Dialect, SIZE_LIMIT, Value};
 
 /// Open braces and brackets together.
 const NESTING_LIMIT: i64 = 1024;
@@ -24,6 +24,9 @@ pub(crate) struct Reader {
     tokens: usize,
     size: usize,
     raw: Vec<u8>,
+    dialect: Dialect,
+    /// The fault of the request in progress has been spoken of.
+    silent: bool,
 }
 
 /// One request, or one fault in the input.
@@ -38,6 +41,11 @@ pub(crate) struct Message {
 }
 
 impl Reader {
+    /// Says how faults are spoken of from now on.
+    pub(crate) fn speak(&mut self, dialect: Dialect) {
+        self.dialect = dialect;
+    }
+
     /// Takes bytes off `input` until a message is whole, or all of them.
     pub(crate) fn read(&mut self, input: &mut &[u8]) -> Option<Message> {
         loop {
@@ -47,32 +55,24 @@ impl Reader {
             self.note(before.get(..taken).unwrap_or_default());
             let outcome = match lexed? {
                 Lexed::Token(kind) => self.take(kind),
-                Lexed::Stray => Some(Err(stray(self.lexer.text()))),
-                Lexed::TooLong => Some(Err(b"JSON token size limit exceeded".to_vec())),
+                Lexed::Stray => {
+                    let fault = stray(self.lexer.text());
+                    let outcome = (!self.silent).then(|| Err(self.located(&fault)));
+                    self.forget(outcome)
+                }
+                Lexed::TooLong => self.over("JSON token size limit exceeded"),
                 Lexed::Skipped => {
                     self.raw.clear();
                     None
                 }
             };
-            if let Some(outcome) = outcome {
-                let raw = std::mem::take(&mut self.raw);
-                let cost = self.size + self.tokens * TOKEN_COST;
-                self.forget();
-                return Some(Message { outcome, raw, cost });
+            if outcome.is_some() {
+                return outcome;
             }
         }
     }
 
-    /// Forgets what has been read of the request in progress.
-    fn forget(&mut self) {
-        self.parser = Parser::default();
-        self.braces = 0;
-        self.brackets = 0;
-        self.tokens = 0;
-        self.size = 0;
-    }
-
-    fn take(&mut self, kind: Kind) -> Option<Result<Value, Vec<u8>>> {
+    fn take(&mut self, kind: Kind) -> Option<Message> {
         match kind {
             Kind::OpenBrace => self.braces += 1,
             Kind::CloseBrace => self.braces -= 1,
@@ -80,22 +80,77 @@ impl Reader {
             Kind::CloseBracket => self.brackets -= 1,
             _ => {}
         }
-        self.size += self.lexer.text().len();
-        self.tokens += 1;
-        if let Some(limit) = self.limit() {
-            return Some(Err(limit.into()));
+        if !self.silent {
+            self.size += self.lexer.text().len();
+            self.tokens += 1;
+            if let Some(limit) = self.limit() {
+                return self.over(limit);
+            }
+            self.parser.push(kind, self.lexer.text(), self.dialect);
         }
-        self.parser.push(kind, self.lexer.text());
-        // Braces and brackets are counted apart, so `{[}` goes on.
-        let unbalanced = self.braces > 0 || self.brackets > 0;
-        if unbalanced && self.braces >= 0 && self.brackets >= 0 {
-            return None;
+        match self.parser.fault() {
+            Some(fault) if self.dialect == Dialect::Early && !self.silent => {
+                let fault = self.located(fault);
+                self.complain(fault)
+            }
+            _ if !self.is_balanced() => None,
+            _ if self.silent => self.forget(None),
+            _ => {
+                let outcome = self.parser.finish();
+                let outcome = outcome.map_err(|fault| self.located(&fault));
+                self.forget(Some(outcome))
+            }
         }
-        Some(
-            self.parser
-                .finish()
-                .map_err(|fault| [b"JSON parse error, ", &*fault].concat()),
-        )
+    }
+
+    /// The request has passed a limit.
+    fn over(&mut self, limit: &str) -> Option<Message> {
+        match self.dialect {
+            _ if self.silent => None,
+            Dialect::Late => self.forget(Some(Err(limit.into()))),
+            Dialect::Early => self.complain(limit.into()),
+        }
+    }
+
+    /// Speaks of a fault, and is silent for the rest of the request.
+    fn complain(&mut self, fault: Vec<u8>) -> Option<Message> {
+        let (braces, brackets) = (self.braces, self.brackets);
+        let balanced = self.is_balanced();
+        let message = self.forget(Some(Err(fault)));
+        if !balanced {
+            (self.braces, self.brackets) = (braces, brackets);
+            self.silent = true;
+        }
+        message
+    }
+
+    /// Forgets what has been read of the request in progress; the outcome, if any, is all that is
+    /// left of it.
+    fn forget(&mut self, outcome: Option<Result<Value, Vec<u8>>>) -> Option<Message> {
+        let raw = std::mem::take(&mut self.raw);
+        let cost = self.size + self.tokens * TOKEN_COST;
+        self.parser = Parser::default();
+        self.braces = 0;
+        self.brackets = 0;
+        self.tokens = 0;
+        self.size = 0;
+        self.silent = false;
+        let outcome = outcome?;
+        Some(Message { outcome, raw, cost })
+    }
+
+    /// Braces and brackets are counted apart, so `{[}` goes on.
+    fn is_balanced(&self) -> bool {
+        let open = self.braces > 0 || self.brackets > 0;
+        !open || self.braces < 0 || self.brackets < 0
+    }
+
+    fn located(&self, fault: &[u8]) -> Vec<u8> {
+        let place = match self.dialect {
+            Dialect::Late => String::new(),
+            Dialect::Early => format!("{}: ", self.lexer.start()),
+        };
+        [place.as_bytes(), b"JSON parse error, ", fault].concat()
     }
 
     /// The limit that the request has passed, if any.
@@ -123,7 +178,7 @@ impl Reader {
 /// The agent takes the token for a C string, which ends at a zero byte.
 fn stray(token: &[u8]) -> Vec<u8> {
     let shown = token.split(|byte| *byte == 0).next().unwrap_or_default();
-    [b"JSON parse error, stray '", shown, b"'"].concat()
+    [b"stray '", shown, b"'"].concat()
 }
 
 #[cfg(test)]

@@ -222,3 +222,94 @@ async fn a_fault_of_one_command_leaves_the_others_alone() {
             .starts_with("{\"return\": 17")
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_on_the_third_message_leaves_the_others_alone() {
+    let (agent, stream) = TestAgent::in_memory();
+    let mut client = Wire::new(stream);
+    agent.fault(Fault::garbage("third\n")).on_message(3);
+    agent.fault(Fault::garbage("first\n"));
+    let mut lines = Vec::new();
+    for _ in 0..4 {
+        lines.push(client.ask(PING).await);
+    }
+    assert_eq!(lines, ["first\n", PONG, "third\n", PONG]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seed_decides_which_replies_a_fault_by_chance_is_for() {
+    let struck = async |seed| {
+        let (agent, stream) = TestAgent::in_memory();
+        let mut client = Wire::new(stream);
+        agent
+            .fault(Fault::garbage("x\n"))
+            .by_chance_with_seed(0.5, seed);
+        let mut struck = Vec::new();
+        for _ in 0..40 {
+            struck.push(client.ask(PING).await == "x\n");
+        }
+        struck
+    };
+    let first = struck(1).await;
+    assert!(first.contains(&true) && first.contains(&false));
+    assert_eq!(first, struck(1).await);
+    assert_ne!(first, struck(2).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_fields_come_beside_the_known_ones() {
+    let (_agent, mut client) = faulty(Fault::unknown_fields());
+    let reply = client.ask("{\"execute\":\"guest-get-host-name\"}").await;
+    assert!(reply.contains("\"host-name\": \"test-guest\""), "{reply}");
+    assert!(reply.contains("\"x-unknown\": {"), "{reply}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_value_takes_the_place_of_a_known_one() {
+    let (_agent, mut client) = faulty(Fault::unknown_values());
+    let reply = client.ask("{\"execute\":\"guest-fsfreeze-status\"}").await;
+    assert_eq!(reply, "{\"return\": \"x-unknown\"}\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn broken_text_comes_without_a_sentinel() {
+    let (_agent, mut client) = faulty(Fault::invalid_utf8());
+    let reply = client.ask("{\"execute\":\"guest-get-host-name\"}").await;
+    assert_eq!(
+        reply,
+        "{\"return\": {\"host-name\": \"test-guest\u{c3}(\"}}\n"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_can_be_nested_deeply() {
+    let (_agent, mut client) = faulty(Fault::deep_nesting(100_000));
+    let reply = client.ask(PING).await;
+    assert_eq!(reply.len(), "{\"return\": }\n".len() + 200_000);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_reset_is_an_error_and_not_the_end_of_the_stream() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let unix = TestAgent::start().await;
+    let mut stream = tokio::net::UnixStream::connect(unix.path()).await.unwrap();
+    stream.write_all(PING.as_bytes()).await.unwrap();
+    stream.read_exact(&mut vec![0; PONG.len()]).await.unwrap();
+    unix.fault(Fault::reset());
+    tokio::task::yield_now().await;
+    stream
+        .write_all(format!("{PING}\n").as_bytes())
+        .await
+        .unwrap();
+    let error = stream.read_u8().await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+
+    let tcp = TestAgent::listen("tcp:127.0.0.1:0").await.unwrap();
+    tcp.fault(Fault::reset());
+    let address = tcp.address();
+    let mut stream = tokio::net::TcpStream::connect(&address[4..]).await.unwrap();
+    stream.write_all(PING.as_bytes()).await.unwrap();
+    let error = stream.read_u8().await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+}

@@ -8,10 +8,19 @@
     reason = "helpers of tests fail like tests"
 )]
 
+mod caller;
+mod cassette;
 mod clients;
 mod conformance;
+mod core_client;
+mod exec;
 mod faults;
 mod files;
+mod guest;
+mod power;
+mod profiles;
+#[cfg(all(unix, feature = "cli"))]
+mod program;
 mod protocol;
 #[cfg(unix)]
 mod real_agent;

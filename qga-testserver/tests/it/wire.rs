@@ -43,11 +43,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// The next line with its newline, one character a byte.
     pub(crate) async fn line(&mut self) -> String {
+        let mut searched = 0;
         loop {
-            if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
+            let new = self.unread.iter().skip(searched);
+            if let Some(end) = new.clone().position(|byte| *byte == b'\n') {
+                let end = searched + end;
                 let rest = self.unread.split_off(end + 1);
                 return latin1(&std::mem::replace(&mut self.unread, rest));
             }
+            searched = self.unread.len();
             let filled = timeout(PATIENCE, self.fill()).await;
             let text = || latin1(&self.unread);
             assert_eq!(

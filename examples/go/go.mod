@@ -1,0 +1,3 @@
+module example.com/fakeagent
+
+go 1.21

@@ -1,0 +1,199 @@
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+mod player;
+mod scrub;
+
+pub(crate) use player::Player;
+pub(crate) use scrub::scrub;
+
+/// What a real agent was asked and what it answered, as `qga-testserver record` writes it.
+///
+/// A file of JSON Lines: the first line is `{"cassette": 1}`, each other one has a `request` and
+/// its `reply`, which is null when none came. Syncs are not in it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cassette {
+    exchanges: Vec<Exchange>,
+}
+
+/// A request and its reply.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Exchange {
+    pub(crate) command: String,
+    /// The arguments, or null.
+    pub(crate) arguments: Value,
+    pub(crate) reply: Option<Reply>,
+}
+
+/// What an agent answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Reply {
+    Return(Value),
+    Error { class: String, text: String },
+}
+
+/// Why a cassette cannot be played: where in which file the mistake is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CassetteError {
+    file: PathBuf,
+    line: usize,
+    problem: String,
+}
+
+impl fmt::Display for CassetteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.display();
+        match self.line {
+            0 => write!(f, "{file}: {}", self.problem),
+            line => write!(f, "{file}:{line}: {}", self.problem),
+        }
+    }
+}
+
+impl std::error::Error for CassetteError {}
+
+/// The version of the format.
+const VERSION: u64 = 1;
+
+impl Cassette {
+    /// Reads a cassette from a file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or is no cassette; the text names file, line and key.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, CassetteError> {
+        let file = path.as_ref();
+        let wrong = |line, problem| CassetteError {
+            file: file.to_owned(),
+            line,
+            problem,
+        };
+        let text = std::fs::read_to_string(file).map_err(|error| wrong(0, error.to_string()))?;
+        let mut exchanges = Vec::new();
+        for (number, line) in (1..).zip(text.lines()) {
+            match number {
+                1 => check_header(line).map_err(|problem| wrong(1, problem))?,
+                _ if line.trim().is_empty() => {}
+                _ => exchanges.push(exchange(line).map_err(|problem| wrong(number, problem))?),
+            }
+        }
+        if text.is_empty() {
+            return Err(wrong(1, "cassette: the file is empty".into()));
+        }
+        Ok(Self { exchanges })
+    }
+
+    /// How many requests it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.exchanges.len()
+    }
+
+    /// Whether it has no requests.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.exchanges.is_empty()
+    }
+}
+
+/// The first line of a file.
+#[cfg(feature = "cli")]
+pub(crate) fn header() -> String {
+    serde_json::json!({"cassette": VERSION}).to_string()
+}
+
+#[cfg(feature = "cli")]
+impl Exchange {
+    /// The line of a file.
+    pub(crate) fn line(&self) -> String {
+        let mut request = Map::new();
+        request.insert("execute".into(), self.command.as_str().into());
+        if !self.arguments.is_null() {
+            request.insert("arguments".into(), self.arguments.clone());
+        }
+        let reply = match &self.reply {
+            None => Value::Null,
+            Some(Reply::Return(value)) => serde_json::json!({"return": value}),
+            Some(Reply::Error { class, text }) => {
+                serde_json::json!({"error": {"class": class, "desc": text}})
+            }
+        };
+        serde_json::json!({"request": request, "reply": reply}).to_string()
+    }
+}
+
+fn check_header(line: &str) -> Result<(), String> {
+    match object(line)?.get("cassette") {
+        Some(version) if *version == VERSION => Ok(()),
+        Some(version) => Err(format!("cassette: {version} is not a version known here")),
+        None => Err("cassette: is missing; the first line must be {\"cassette\": 1}".into()),
+    }
+}
+
+fn exchange(line: &str) -> Result<Exchange, String> {
+    let mut members = object(line)?;
+    let request = members.remove("request").ok_or("request: is missing")?;
+    let reply = members.remove("reply").ok_or("reply: is missing")?;
+    none_left(&members, "")?;
+    let Value::Object(mut request) = request else {
+        return Err("request: must be an object".into());
+    };
+    let Some(Value::String(command)) = request.remove("execute") else {
+        return Err("request.execute: must be a string".into());
+    };
+    let arguments = request.remove("arguments").unwrap_or_default();
+    if !(arguments.is_object() || arguments.is_null()) {
+        return Err("request.arguments: must be an object".into());
+    }
+    none_left(&request, "request.")?;
+    let reply = reply_of(reply)?;
+    Ok(Exchange {
+        command,
+        arguments,
+        reply,
+    })
+}
+
+/// The reply's content; an `id` is of no account.
+pub(crate) fn reply_of(reply: Value) -> Result<Option<Reply>, String> {
+    let mut reply = match reply {
+        Value::Null => return Ok(None),
+        Value::Object(reply) => reply,
+        _ => return Err("reply: must be an object or null".into()),
+    };
+    if let Some(value) = reply.remove("return") {
+        return Ok(Some(Reply::Return(value)));
+    }
+    let error = reply
+        .remove("error")
+        .ok_or("reply: has neither return nor error")?;
+    let member = |name: &str| {
+        let text = error.get(name).and_then(Value::as_str);
+        text.map(str::to_owned)
+            .ok_or_else(|| format!("reply.error.{name}: must be a string"))
+    };
+    Ok(Some(Reply::Error {
+        class: member("class")?,
+        text: member("desc")?,
+    }))
+}
+
+fn object(line: &str) -> Result<Map<String, Value>, String> {
+    match serde_json::from_str(line) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err("must be an object".into()),
+        Err(error) => Err(format!("column {}: is no JSON: {error}", error.column())),
+    }
+}
+
+fn none_left(members: &Map<String, Value>, path: &str) -> Result<(), String> {
+    match members.keys().next() {
+        Some(name) => Err(format!("{path}{name}: is not known here")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! The socket over which a test in any language tells the agent what to do.
+
+use std::sync::{Arc, Weak};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::task::AbortHandle;
+
+mod order;
+
+use super::Failure;
+use crate::TestAgent;
+use crate::listener::{Listener, Stream};
+use crate::socket::Socket;
+use order::Order;
+
+/// A control socket; it closes when this is dropped.
+#[derive(Debug)]
+pub(super) struct Control {
+    socket: Socket,
+    task: AbortHandle,
+}
+
+/// The longest order, in bytes.
+const LINE_LIMIT: u64 = 64 << 20;
+
+impl Control {
+    /// Takes orders for an agent.
+    pub(super) async fn listen(address: &str, agent: &Arc<TestAgent>) -> Result<Self, Failure> {
+        let (socket, listener) = Socket::listen(address)
+            .await
+            .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        let task = tokio::spawn(accept(listener, Arc::downgrade(agent))).abort_handle();
+        Ok(Self { socket, task })
+    }
+
+    pub(super) fn address(&self) -> String {
+        self.socket.address()
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: Listener, agent: Weak<TestAgent>) {
+    loop {
+        match listener.accept().await {
+            Ok(stream) => drop(tokio::spawn(serve(stream, agent.clone()))),
+            // Out of descriptors, say: the client stays in the queue.
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+        }
+    }
+}
+
+/// Carries out one order a line, and answers each with a line.
+async fn serve(stream: Box<dyn Stream>, agent: Weak<TestAgent>) {
+    let mut stream = BufReader::new(stream);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = (&mut stream)
+            .take(LINE_LIMIT)
+            .read_until(b'\n', &mut line)
+            .await;
+        if !matches!(read, Ok(1..)) || !line.ends_with(b"\n") {
+            return;
+        }
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        let reply = match obey(&line, &agent).await {
+            Ok(Value::Object(mut reply)) => {
+                reply.insert("ok".into(), true.into());
+                Value::Object(reply)
+            }
+            Ok(_) => json!({"ok": true}),
+            Err(failure) => json!({"ok": false, "error": failure}),
+        };
+        let reply = format!("{reply}\n");
+        if stream.write_all(reply.as_bytes()).await.is_err() || stream.flush().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn obey(line: &[u8], agent: &Weak<TestAgent>) -> Result<Value, Failure> {
+    let order: Order = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    order.carry_out(agent).await
+}

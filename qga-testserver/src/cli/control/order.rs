@@ -1,0 +1,226 @@
+use std::sync::Weak;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::cli::Failure;
+use crate::cli::guest_file::Program;
+use crate::cli::plan::Plan;
+use crate::{Answer, Fault, Guest, Request, TestAgent, Times};
+
+/// What a test wants of the agent.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) enum Order {
+    /// Answer a command like this.
+    Stub {
+        command: String,
+        /// Only if the request has these arguments among its own.
+        arguments: Option<Value>,
+        reply: Option<Value>,
+        error: Option<ErrorReply>,
+        fault: Option<String>,
+        times: Option<HowOften>,
+    },
+    /// Let something go wrong: `FAULT[+FAULT...][@WHEN]`.
+    Fault { fault: String },
+    /// Say what has been requested.
+    Requests { command: Option<String> },
+    /// Wait until there are so many requests for a command.
+    Wait {
+        command: String,
+        count: usize,
+        #[serde(default = "patience")]
+        milliseconds: u64,
+    },
+    /// Say whether the stubs were used as often as they should be.
+    Verify,
+    /// Forget stubs, faults and requests.
+    Reset,
+    /// Disable a command.
+    Block { command: String },
+    /// Put a file into the guest.
+    File { path: String, content: String },
+    /// Say what a file holds.
+    ReadFile { path: String },
+    /// Give the guest a program.
+    Program { program: Program },
+    /// Make the guest another one; what is not said is as usual.
+    Guest { guest: Box<Guest> },
+    /// Say what state the guest is in.
+    State,
+    /// End a process by a signal.
+    Kill { pid: i64, signal: i64 },
+    /// Wake the guest, or switch it on.
+    Wake,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ErrorReply {
+    class: String,
+    #[serde(alias = "desc")]
+    text: String,
+}
+
+/// A number, or limits.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum HowOften {
+    Exactly(usize),
+    Between { least: usize, most: Option<usize> },
+}
+
+const fn patience() -> u64 {
+    10_000
+}
+
+impl Order {
+    /// Does what is wanted, and says what is asked.
+    pub(super) async fn carry_out(self, agent: &Weak<TestAgent>) -> Result<Value, Failure> {
+        if let Order::Wait {
+            command,
+            count,
+            milliseconds,
+        } = self
+        {
+            let patience = Duration::from_millis(milliseconds);
+            return wait(agent, &command, count, patience).await;
+        }
+        let agent = agent.upgrade().ok_or("the agent has ended")?;
+        self.now(&agent)
+    }
+
+    fn now(self, agent: &TestAgent) -> Result<Value, Failure> {
+        match self {
+            Order::Stub { .. } => self.stub(agent)?,
+            Order::Fault { fault } => Plan::parse(&fault)?.apply(agent),
+            Order::Requests { command } => {
+                return Ok(requests(agent, command.as_deref()));
+            }
+            Order::Wait { .. } => {}
+            Order::Verify => return agent.failure().map_or(Ok(Value::Null), Err),
+            Order::Reset => agent.reset(),
+            Order::Block { command } => agent.disable(&command),
+            Order::File { path, content } => agent.file(&path, content),
+            Order::ReadFile { path } => {
+                let content = agent.file_content(&path);
+                let text = content.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+                return Ok(json!({"content": text}));
+            }
+            Order::Program { program } => program.apply(agent),
+            Order::Guest { guest } => agent.edit_guest(|current| *current = *guest),
+            Order::State => {
+                let frozen = agent.guest().frozen;
+                return Ok(json!({"frozen": frozen, "running": agent.running()}));
+            }
+            Order::Kill { pid, signal } => return Ok(json!({"killed": agent.kill(pid, signal)})),
+            Order::Wake => agent.wake(),
+        }
+        Ok(Value::Null)
+    }
+
+    fn stub(self, agent: &TestAgent) -> Result<(), Failure> {
+        let Order::Stub {
+            command,
+            arguments,
+            reply,
+            error,
+            fault,
+            times,
+        } = self
+        else {
+            return Ok(());
+        };
+        let fault = fault.map(|text| text.parse::<Fault>()).transpose()?;
+        let mut on = agent.on(&command);
+        if let Some(wanted) = arguments {
+            on = on.with(move |given| contains(given, &wanted));
+        }
+        let answer = match (reply, error) {
+            (Some(value), None) => Some(Answer::Return(value)),
+            (None, Some(error)) => Some(Answer::error(&error.class, &error.text)),
+            (None, None) => None,
+            (Some(_), Some(_)) => return Err("a stub has a reply or an error".into()),
+        };
+        let mut stub = match (answer, fault) {
+            (Some(answer), None) => on.reply_with(move |_| answer.clone()),
+            (Some(answer), Some(fault)) => {
+                let mut stub = on.reply_with(move |_| answer.clone());
+                stub.with_fault(fault);
+                stub
+            }
+            (None, Some(fault)) => on.fault(fault),
+            (None, None) => return Err("a stub needs a reply, an error or a fault".into()),
+        };
+        if let Some(times) = times {
+            stub.times(times);
+        }
+        Ok(())
+    }
+}
+
+impl From<HowOften> for Times {
+    fn from(times: HowOften) -> Self {
+        match times {
+            HowOften::Exactly(times) => times.into(),
+            HowOften::Between { least, most: None } => (least..).into(),
+            HowOften::Between {
+                least,
+                most: Some(most),
+            } => (least..=most).into(),
+        }
+    }
+}
+
+/// Whether everything that is wanted is there too; other members are of no account.
+fn contains(given: &Value, wanted: &Value) -> bool {
+    match (given, wanted) {
+        (Value::Object(given), Value::Object(wanted)) => wanted.iter().all(|(name, wanted)| {
+            let given = given.get(name);
+            given.is_some_and(|given| contains(given, wanted))
+        }),
+        _ => given == wanted,
+    }
+}
+
+/// The agent is not held while the order waits, so that it can end.
+async fn wait(
+    agent: &Weak<TestAgent>,
+    command: &str,
+    count: usize,
+    patience: Duration,
+) -> Result<Value, Failure> {
+    const PAUSE: Duration = Duration::from_millis(5);
+    let start = tokio::time::Instant::now();
+    loop {
+        let agent = agent.upgrade().ok_or("the agent has ended")?;
+        let arrived = agent.requests_of(command).len();
+        if arrived >= count {
+            return Ok(requests(&agent, Some(command)));
+        }
+        if start.elapsed() > patience {
+            return Err(format!(
+                "{arrived} of {count} requests for {command} arrived"
+            ));
+        }
+        drop(agent);
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn requests(agent: &TestAgent, command: Option<&str>) -> Value {
+    let requests = match command {
+        Some(command) => agent.requests_of(command),
+        None => agent.requests(),
+    };
+    let shown = |request: &Request| {
+        json!({
+            "command": request.name,
+            "arguments": request.arguments,
+            "id": request.id,
+        })
+    };
+    json!({"requests": requests.iter().map(shown).collect::<Vec<_>>()})
+}

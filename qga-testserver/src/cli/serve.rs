@@ -1,0 +1,78 @@
+use std::io::Write;
+
+use super::arguments::{Agent, Serve};
+use super::control::Control;
+use super::guest_file::GuestFile;
+use super::{Failure, signals};
+use crate::TestAgent;
+
+/// Serves one agent until the program is to end.
+pub(super) async fn serve(options: &Serve) -> Result<(), Failure> {
+    let address = options.listen.as_deref().unwrap_or_default();
+    let setup = Setup::of(&options.agent)?;
+    let agent = listen(address).await?;
+    setup.apply(&agent);
+    let agent = std::sync::Arc::new(agent);
+    let control = match &options.control {
+        Some(address) => Some(Control::listen(address, &agent).await?),
+        None => None,
+    };
+    let stop = std::pin::pin!(signals::stop());
+    announce(&agent.address())?;
+    if let Some(control) = &control {
+        announce(&format!("control {}", control.address()))?;
+    }
+    stop.await?;
+    // What the test did not check itself is not for us to fail on.
+    agent.reset();
+    Ok(())
+}
+
+/// An agent at this address.
+pub(super) async fn listen(address: &str) -> Result<TestAgent, Failure> {
+    let agent = TestAgent::listen(address).await;
+    agent.map_err(|error| format!("cannot listen on {address}: {error}"))
+}
+
+/// Prints a line for whoever started the program.
+pub(super) fn announce(line: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let printed = writeln!(out, "{line}").and_then(|()| out.flush());
+    printed.map_err(|error| format!("cannot print the address: {error}"))
+}
+
+/// What an agent is like, read from the arguments and the guest file.
+#[derive(Debug)]
+pub(super) struct Setup<'a> {
+    options: &'a Agent,
+    guest: Option<GuestFile>,
+}
+
+impl<'a> Setup<'a> {
+    pub(super) fn of(options: &'a Agent) -> Result<Self, Failure> {
+        let guest = options.guest.as_deref().map(GuestFile::read).transpose()?;
+        Ok(Self { options, guest })
+    }
+
+    /// Makes an agent like this.
+    pub(super) fn apply(&self, agent: &TestAgent) {
+        let options = self.options;
+        agent.profile(options.profile);
+        if let Some(guest) = &self.guest {
+            guest.apply(agent);
+        }
+        for plan in &options.fault {
+            plan.apply(agent);
+        }
+        for command in &options.block_rpcs {
+            agent.disable(command);
+        }
+        if !options.allow_rpcs.is_empty() {
+            let names: Vec<_> = options.allow_rpcs.iter().map(String::as_str).collect();
+            agent.allow_only(&names);
+        }
+        if options.frozen {
+            agent.edit_guest(|guest| guest.frozen = true);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+use super::{Command, Context, look, nothing};
+use crate::arguments::{Arguments, Kind, optional};
+use crate::power::PowerChange;
+use crate::reply::{Failure, Outcome};
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        name: "guest-shutdown",
+        parameters: &[optional("mode", Kind::Text)],
+        run: shut_down,
+    },
+    look("guest-suspend-disk", |context, _| Ok(suspend(context))),
+    look("guest-suspend-ram", |context, _| Ok(suspend(context))),
+    look("guest-suspend-hybrid", |context, _| Ok(suspend(context))),
+];
+
+fn shut_down(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
+    context.power = Some(match arguments.text("mode") {
+        None | Some(b"powerdown") => PowerChange::ShutDown,
+        Some(b"halt") => PowerChange::Sleep,
+        Some(b"reboot") => PowerChange::Reboot,
+        Some(_) => {
+            let text = "mode is invalid (valid values are: halt|powerdown|reboot";
+            return Err(Failure::generic(text));
+        }
+    });
+    Ok(nothing())
+}
+
+fn suspend(context: &mut Context<'_>) -> crate::json::Value {
+    context.power = Some(PowerChange::Sleep);
+    nothing()
+}

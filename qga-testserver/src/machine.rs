@@ -1,0 +1,73 @@
+use std::sync::{Arc, OnceLock};
+
+use crate::Guest;
+use crate::files::Files;
+use crate::processes::Processes;
+use crate::profile::Platform;
+
+/// All of the guest: its facts, its files, and what runs in it.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    facts: Arc<Guest>,
+    pub(crate) files: Files,
+    pub(crate) processes: Processes,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self {
+            facts: plain(),
+            files: Files::default(),
+            processes: Processes::default(),
+        }
+    }
+}
+
+/// What machines share until they change.
+fn plain() -> Arc<Guest> {
+    static PLAIN: OnceLock<Arc<Guest>> = OnceLock::new();
+    Arc::clone(PLAIN.get_or_init(Arc::default))
+}
+
+impl Machine {
+    pub(crate) fn facts(&self) -> &Guest {
+        &self.facts
+    }
+
+    pub(crate) fn facts_mut(&mut self) -> &mut Guest {
+        Arc::make_mut(&mut self.facts)
+    }
+
+    pub(crate) fn set_facts(&mut self, facts: Guest) {
+        self.facts = Arc::new(facts);
+    }
+
+    /// Takes on an operating system, unless the test has given it facts of its own.
+    pub(crate) fn become_platform(&mut self, platform: Platform) {
+        if platform != Platform::Linux && Arc::ptr_eq(&self.facts, &plain()) {
+            self.set_facts(Guest::of(platform));
+        }
+    }
+
+    /// The agent was killed and started again.
+    pub(crate) fn restart_agent(&mut self) {
+        self.files.forget_handles();
+        self.processes.forget_all();
+    }
+
+    /// The whole machine started again.
+    pub(crate) fn reboot(&mut self) {
+        self.restart_agent();
+        if self.facts.frozen {
+            self.thaw();
+        }
+    }
+
+    /// Thaws every filesystem, and says how many were frozen.
+    pub(crate) fn thaw(&mut self) -> i64 {
+        let facts = self.facts_mut();
+        facts.frozen = false;
+        let frozen = facts.filesystems.iter_mut().filter(|fs| fs.frozen);
+        frozen.map(|fs| fs.frozen = false).map(|()| 1).sum()
+    }
+}

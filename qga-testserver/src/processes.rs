@@ -1,0 +1,120 @@
+//! The guest's programs, and the processes that clients have started.
+
+mod builtin;
+mod program;
+mod script;
+mod shell;
+mod status;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+pub(crate) use builtin::builtin;
+pub(crate) use program::Programs;
+pub use program::{Invocation, Program};
+pub use script::Script;
+pub(crate) use script::{Capture, End};
+pub(crate) use status::Status;
+
+/// The processes that nobody has yet been told the end of.
+#[derive(Debug, Default)]
+pub(crate) struct Processes {
+    pub(crate) programs: Programs,
+    started: BTreeMap<i64, Process>,
+    latest: i64,
+}
+
+/// A process that was started.
+#[derive(Debug)]
+struct Process {
+    script: Arc<Script>,
+    capture: Capture,
+    start: Instant,
+    /// When and by which signal the test ended it.
+    killed: Option<(Duration, i64)>,
+    cost: usize,
+}
+
+/// As many as a user may usually have.
+const COUNT_LIMIT: usize = 1000;
+/// What the output of all of them may take, in bytes.
+const COST_LIMIT: usize = 256 << 20;
+/// The process id before the first one.
+const FIRST: i64 = 1000;
+
+impl Processes {
+    /// Starts a process, and gives its id.
+    pub(crate) fn start(&mut self, script: Arc<Script>, capture: Capture) -> Result<i64, String> {
+        let script = match capture {
+            Capture::Nothing => Arc::new(script.silenced()),
+            _ => script,
+        };
+        let cost = script.cost();
+        let held: usize = self.started.values().map(|process| process.cost).sum();
+        if self.started.len() >= COUNT_LIMIT || held + cost > COST_LIMIT {
+            return Err("Failed to fork (Resource temporarily unavailable)".into());
+        }
+        self.latest = self.latest.max(FIRST) + 1;
+        let process = Process {
+            script,
+            capture,
+            start: Instant::now(),
+            killed: None,
+            cost,
+        };
+        self.started.insert(self.latest, process);
+        Ok(self.latest)
+    }
+
+    /// How a process does. One that has ended is forgotten.
+    pub(crate) fn status(&mut self, pid: i64) -> Option<Status> {
+        let process = self.started.get(&pid)?;
+        let Some(status) = process.ended() else {
+            return Some(Status::Running);
+        };
+        self.started.remove(&pid);
+        Some(status)
+    }
+
+    /// Ends a process by a signal; whether it ran.
+    pub(crate) fn kill(&mut self, pid: i64, signal: i64) -> bool {
+        let running = |process: &&mut Process| process.ended().is_none();
+        let process = self.started.get_mut(&pid).filter(running);
+        process.is_some_and(|process| {
+            process.killed = Some((process.start.elapsed(), signal));
+            true
+        })
+    }
+
+    /// The ids of those that run.
+    pub(crate) fn running(&self) -> Vec<i64> {
+        let running = self
+            .started
+            .iter()
+            .filter(|(_, process)| process.ended().is_none());
+        running.map(|(pid, _)| *pid).collect()
+    }
+
+    /// The agent that started them is gone.
+    pub(crate) fn forget_all(&mut self) {
+        self.started.clear();
+    }
+}
+
+impl Process {
+    /// What came of the process, once it has ended.
+    fn ended(&self) -> Option<Status> {
+        let (end, at) = match self.killed {
+            Some((at, signal)) => (End::Signal(signal), at),
+            None => (self.script.end, self.script.length(self.capture)),
+        };
+        if end == End::Never || self.start.elapsed() < at {
+            return None;
+        }
+        let (out, err) = self.script.output(self.capture, at);
+        Some(Status::Ended { end, out, err })
+    }
+}

@@ -1,0 +1,83 @@
+//! A few programs that every guest has, and no more of them than tests of a channel need.
+
+use std::time::Duration;
+
+use super::shell::shell;
+use super::{Invocation, Script};
+
+/// Gives the content of a file of the guest.
+pub(super) type Guest<'a> = dyn Fn(&str) -> Option<Vec<u8>> + 'a;
+
+/// What a program does that the test has not given; none if the guest lacks it.
+pub(crate) fn builtin(call: &Invocation, guest: &Guest<'_>) -> Option<Script> {
+    let name = match call.path.rsplit_once('/') {
+        None => call.path.as_str(),
+        Some(("/bin" | "/usr/bin", name)) => name,
+        Some(_) => return None,
+    };
+    run(name, &call.args, call, guest)
+}
+
+/// A program of this name with these arguments; the call is the one that started it all.
+pub(super) fn run(
+    name: &str,
+    args: &[String],
+    call: &Invocation,
+    guest: &Guest<'_>,
+) -> Option<Script> {
+    let script = Script::new();
+    Some(match name {
+        "true" => script,
+        "false" => script.exit(1),
+        "echo" => script.stdout(format!("{}\n", args.join(" "))),
+        "pwd" => script.stdout("/\n"),
+        "cat" if args.is_empty() => script.stdout(&call.stdin),
+        "env" if args.is_empty() => script.stdout(environment(call)),
+        "sleep" => script.pause(seconds(args.first()?)),
+        "printf" => script.stdout(format(args)),
+        "head" => match args {
+            [flag, count, path] if flag == "-c" && path == "/dev/zero" => {
+                script.stdout_zeros(count.parse().ok()?)
+            }
+            _ => return None,
+        },
+        "sh" => shell(args, call, guest),
+        _ => return None,
+    })
+}
+
+fn environment(call: &Invocation) -> String {
+    let env = call.env.clone();
+    let env = env.unwrap_or_else(|| vec!["PATH=/usr/bin:/bin".into(), "PWD=/".into()]);
+    env.into_iter().map(|entry| entry + "\n").collect()
+}
+
+fn seconds(text: &str) -> Duration {
+    let seconds = text.parse().ok();
+    let duration = seconds.map(Duration::try_from_secs_f64);
+    duration.and_then(Result::ok).unwrap_or_default()
+}
+
+/// More than this the agent does not keep anyway, in bytes.
+const OUTPUT_LIMIT: usize = 16 << 20;
+
+/// Each argument in the place of `%s` in the first one, over and over.
+fn format(args: &[String]) -> String {
+    let Some((format, values)) = args.split_first() else {
+        return String::new();
+    };
+    if values.is_empty() || !format.contains("%s") {
+        return format.replace("%s", "");
+    }
+    let mut values = values.iter();
+    let mut text = String::new();
+    while values.len() > 0 && text.len() <= OUTPUT_LIMIT {
+        for (index, part) in format.split("%s").enumerate() {
+            if index > 0 {
+                text.push_str(values.next().map_or("", String::as_str));
+            }
+            text.push_str(part);
+        }
+    }
+    text
+}

@@ -1,0 +1,197 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::status::Output;
+
+/// What a program does when it runs: it prints, takes time and ends.
+///
+/// Pieces are printed one after the other. Without anything else a program prints nothing and
+/// exits at once with code 0.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "a script does nothing until a program runs it"]
+pub struct Script {
+    pieces: Vec<Piece>,
+    /// When the next piece is printed.
+    clock: Duration,
+    least: Duration,
+    /// How long children that it does not wait for hold its output open.
+    held_open: Duration,
+    pub(crate) end: End,
+}
+
+/// How a process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Exit(i64),
+    Signal(i64),
+    Never,
+}
+
+/// Which output of a process is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Capture {
+    Nothing,
+    Out,
+    Err,
+    Both,
+    /// Both in one, as they come.
+    Merged,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stream {
+    Out,
+    Err,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Piece {
+    at: Duration,
+    stream: Stream,
+    data: Data,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Data {
+    Bytes(Arc<[u8]>),
+    /// So many zeros.
+    Zeros(u64),
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            pieces: Vec::new(),
+            clock: Duration::ZERO,
+            least: Duration::ZERO,
+            held_open: Duration::ZERO,
+            end: End::Exit(0),
+        }
+    }
+}
+
+impl Script {
+    /// A program that does nothing and succeeds.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Prints this.
+    pub fn stdout(self, bytes: impl AsRef<[u8]>) -> Self {
+        self.print(Stream::Out, Data::Bytes(bytes.as_ref().into()))
+    }
+
+    /// Prints this to the stream for errors.
+    pub fn stderr(self, bytes: impl AsRef<[u8]>) -> Self {
+        self.print(Stream::Err, Data::Bytes(bytes.as_ref().into()))
+    }
+
+    /// Prints so many zeros, which take no memory here. The agent keeps the first 16 MiB.
+    pub fn stdout_zeros(self, count: u64) -> Self {
+        self.print(Stream::Out, Data::Zeros(count))
+    }
+
+    /// Prints so many zeros to the stream for errors.
+    pub fn stderr_zeros(self, count: u64) -> Self {
+        self.print(Stream::Err, Data::Zeros(count))
+    }
+
+    /// Waits for so long, in tokio's time, before it goes on.
+    pub fn pause(mut self, duration: Duration) -> Self {
+        self.clock = self.clock.saturating_add(duration);
+        self
+    }
+
+    /// Runs for so long in all, in tokio's time, before it ends.
+    pub fn after(mut self, duration: Duration) -> Self {
+        self.least = duration;
+        self
+    }
+
+    /// Ends with this code.
+    pub fn exit(mut self, code: i64) -> Self {
+        self.end = End::Exit(code);
+        self
+    }
+
+    /// Ends by this signal.
+    pub fn signal(mut self, number: i64) -> Self {
+        self.end = End::Signal(number);
+        self
+    }
+
+    /// Never ends by itself.
+    pub fn never_ends(mut self) -> Self {
+        self.end = End::Never;
+        self
+    }
+
+    fn print(mut self, stream: Stream, data: Data) -> Self {
+        let at = self.clock;
+        self.pieces.push(Piece { at, stream, data });
+        self
+    }
+
+    /// Goes on with what another program does; its output may all go to the stream for errors.
+    pub(super) fn then(mut self, next: &Self, to_stderr: bool) -> Self {
+        let start = self.clock;
+        for piece in &next.pieces {
+            self.clock = start.saturating_add(piece.at);
+            let stream = if to_stderr { Stream::Err } else { piece.stream };
+            self = self.print(stream, piece.data.clone());
+        }
+        self.clock = start.saturating_add(next.clock.max(next.least));
+        self.end = next.end;
+        self
+    }
+
+    /// Goes on at once, while a copy of it does something else beside it.
+    pub(super) fn beside(mut self, mut child: Self) -> Self {
+        self.held_open = self.held_open.max(child.clock).max(child.held_open);
+        self.pieces
+            .append(&mut child.pieces.split_off(self.pieces.len()));
+        self.pieces.sort_by_key(|piece| piece.at);
+        self
+    }
+
+    /// How long it runs. Who captures its output also waits until nobody holds it open.
+    pub(super) fn length(&self, capture: Capture) -> Duration {
+        let own = self.clock.max(self.least);
+        match capture {
+            Capture::Nothing => own,
+            _ => own.max(self.held_open),
+        }
+    }
+
+    /// It takes the same time and ends the same way, and prints nothing.
+    pub(super) fn silenced(&self) -> Self {
+        Self {
+            pieces: Vec::new(),
+            ..*self
+        }
+    }
+
+    /// What its output takes in memory.
+    pub(super) fn cost(&self) -> usize {
+        let bytes = |piece: &Piece| match &piece.data {
+            Data::Bytes(bytes) => bytes.len(),
+            Data::Zeros(_) => 0,
+        };
+        self.pieces.iter().map(bytes).sum()
+    }
+
+    /// What was printed until then on the streams that are kept.
+    pub(super) fn output(&self, capture: Capture, until: Duration) -> (Output, Output) {
+        let (mut out, mut err) = (Output::default(), Output::default());
+        for piece in self.pieces.iter().filter(|piece| piece.at <= until) {
+            match (capture, piece.stream) {
+                (Capture::Merged, _) | (Capture::Out | Capture::Both, Stream::Out) => {
+                    out.take(&piece.data);
+                }
+                (Capture::Err | Capture::Both, Stream::Err) => err.take(&piece.data),
+                _ => {}
+            }
+        }
+        (out, err)
+    }
+}

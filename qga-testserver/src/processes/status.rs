@@ -1,0 +1,36 @@
+use super::script::{Data, End};
+
+/// How a process does.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Running,
+    Ended { end: End, out: Output, err: Output },
+}
+
+/// What the agent has kept of a stream.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Output {
+    pub(crate) bytes: Vec<u8>,
+    /// There was more than the agent keeps.
+    pub(crate) truncated: bool,
+}
+
+/// What the agent keeps of a stream; the rest is read and dropped.
+const LIMIT: usize = 16 << 20;
+
+impl Output {
+    pub(super) fn take(&mut self, data: &Data) {
+        let room = LIMIT - self.bytes.len().min(LIMIT);
+        match data {
+            Data::Bytes(bytes) => {
+                self.bytes.extend(bytes.iter().take(room));
+                self.truncated |= bytes.len() > room;
+            }
+            Data::Zeros(count) => {
+                let count = usize::try_from(*count).unwrap_or(usize::MAX);
+                self.bytes.resize(self.bytes.len() + count.min(room), 0);
+                self.truncated |= count > room;
+            }
+        }
+    }
+}

@@ -1,0 +1,239 @@
+use qga_testserver::{Filesystem, Interface, Login, Password, Profile, Vcpu};
+use serde_json::{Value, json};
+
+use crate::caller::Caller;
+
+#[tokio::test(start_paused = true)]
+async fn what_a_test_sets_up_is_what_the_commands_tell() {
+    let mut caller = Caller::new();
+    caller.agent.edit_guest(|guest| {
+        guest.host_name = "db1".into();
+        guest.timezone.offset = -18000;
+        guest.os.id = Some("alpine".into());
+        guest.logins = vec![Login {
+            user: "eve".into(),
+            login_time: 1.5,
+            domain: None,
+        }];
+        guest.interfaces = vec![Interface::new("lan", "00:01", &["10.0.0.1/8"])];
+        guest.filesystems = vec![Filesystem::new("vdz", "/data", "xfs", 9)];
+        guest.load.load5m = 2.0;
+    });
+    assert_eq!(
+        caller.get("guest-get-host-name").await,
+        json!({"host-name": "db1"})
+    );
+    assert_eq!(caller.get("guest-get-timezone").await["offset"], -18000);
+    assert_eq!(caller.get("guest-get-osinfo").await["id"], "alpine");
+    assert_eq!(
+        caller.get("guest-get-users").await,
+        json!([{"user": "eve", "login-time": 1.5}])
+    );
+    let lan = &caller.get("guest-network-get-interfaces").await[0];
+    assert_eq!(lan["ip-addresses"][0]["prefix"], 8);
+    let data = &caller.get("guest-get-fsinfo").await[0];
+    assert_eq!(data["mountpoint"], "/data");
+    assert_eq!(data["disk"][0]["pci-controller"]["slot"], 9);
+    let load = caller.client.ask("{\"execute\":\"guest-get-load\"}").await;
+    assert_eq!(
+        load,
+        "{\"return\": {\"load15m\": 0.125, \"load5m\": 2, \"load1m\": 0.5}}\n"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_numbers_of_ipv6_routes_go_beyond_a_signed_integer() {
+    let mut caller = Caller::new();
+    let routes = caller.get("guest-network-get-route").await;
+    let flags = routes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|route| &route["flags"]);
+    assert!(
+        flags
+            .max_by_key(|flags| flags.as_u64())
+            .unwrap()
+            .as_i64()
+            .is_none()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_guest_refuses_all_but_a_few_commands_until_it_is_thawed() {
+    let mut caller = Caller::new();
+    assert_eq!(caller.get("guest-fsfreeze-freeze").await, 2);
+    assert!(caller.agent.guest().filesystems.iter().all(|fs| fs.frozen));
+    assert_eq!(caller.get("guest-fsfreeze-status").await, "frozen");
+    assert_eq!(caller.get("guest-ping").await, json!({}));
+    let refused = "Command guest-get-time has been disabled: the command is not allowed";
+    assert_eq!(caller.get("guest-get-time").await, refused);
+    let info = caller.get("guest-info").await;
+    let commands = info["supported_commands"].as_array().unwrap();
+    let enabled = commands.iter().filter(|command| command["enabled"] == true);
+    assert_eq!(enabled.count(), 6);
+    assert_eq!(caller.get("guest-fsfreeze-thaw").await, 2);
+    assert_eq!(caller.get("guest-fsfreeze-thaw").await, 0);
+    assert!(caller.get("guest-get-time").await.is_i64());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_agent_says_that_it_is_frozen_and_keeps_to_its_block_list() {
+    let mut caller = Caller::new();
+    caller.agent.profile(Profile::Qemu7_2);
+    caller.agent.disable("guest-ping");
+    caller.agent.edit_guest(|guest| guest.frozen = true);
+    assert_eq!(
+        caller.get("guest-ping").await,
+        "Command guest-ping has been disabled"
+    );
+    let refused = "Command guest-get-time has been disabled: the agent is in frozen state";
+    assert_eq!(caller.get("guest-get-time").await, refused);
+    caller.agent.profile(Profile::Qemu10_0);
+    assert_eq!(caller.get("guest-ping").await, json!({}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filesystem_that_cannot_be_frozen_thaws_the_others() {
+    let mut caller = Caller::new();
+    caller.agent.edit_guest(|guest| {
+        guest.filesystems[1].freeze_error = Some("Input/output error".into());
+    });
+    let failed = "failed to freeze /srv: Input/output error";
+    assert_eq!(caller.get("guest-fsfreeze-freeze").await, failed);
+    assert_eq!(caller.get("guest-fsfreeze-status").await, "thawed");
+    let one = json!({"mountpoints": ["/", "/none"]});
+    assert_eq!(caller.call("guest-fsfreeze-freeze-list", one).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_and_passwords_can_be_looked_into() {
+    let mut caller = Caller::new();
+    let add = json!({"username": "test", "keys": ["ssh-rsa A", "ssh-rsa B", "ssh-rsa A"]});
+    assert_eq!(
+        caller.call("guest-ssh-add-authorized-keys", add).await,
+        json!({})
+    );
+    assert_eq!(
+        caller.agent.authorized_keys("test"),
+        ["ssh-rsa A", "ssh-rsa B"]
+    );
+    let keys = caller.call("guest-ssh-get-authorized-keys", json!({"username": "test"}));
+    assert_eq!(keys.await, json!({"keys": ["ssh-rsa B", "ssh-rsa A"]}));
+    let set = json!({"username": "test", "password": "c2VjcmV0", "crypted": false});
+    assert_eq!(caller.call("guest-set-user-password", set).await, json!({}));
+    let guest = caller.agent.guest();
+    let password = guest.account("test").unwrap().password.clone();
+    let wanted = Password {
+        text: "secret".into(),
+        crypted: false,
+    };
+    assert_eq!(password, Some(wanted));
+}
+
+#[tokio::test(start_paused = true)]
+async fn processors_go_offline_up_to_the_first_that_cannot() {
+    let mut caller = Caller::new();
+    caller
+        .agent
+        .edit_guest(|guest| guest.vcpus.push(Vcpu::new(2, true)));
+    let cpu = |id: i64, online: bool| json!({"logical-id": id, "online": online});
+    let set = json!({"vcpus": [cpu(1, false), cpu(0, false), cpu(2, false)]});
+    assert_eq!(caller.call("guest-set-vcpus", set).await, 1);
+    let online: Vec<_> = caller
+        .agent
+        .guest()
+        .vcpus
+        .iter()
+        .map(|cpu| cpu.online)
+        .collect();
+    assert_eq!(online, [true, false, true]);
+    let first = json!({"vcpus": [cpu(0, false)]});
+    let failed = "logical processor #0 can't be offlined";
+    assert_eq!(caller.call("guest-set-vcpus", first).await, failed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_blocks_answer_one_by_one() {
+    let mut caller = Caller::new();
+    let set = json!({"mem-blks": [
+        {"phys-index": 1, "online": false}, {"phys-index": 99, "online": true},
+    ]});
+    let wanted = json!([
+        {"phys-index": 1, "response": "success"}, {"phys-index": 99, "response": "not-found"},
+    ]);
+    assert_eq!(caller.call("guest-set-memory-blocks", set).await, wanted);
+    assert!(!caller.agent.guest().memory_blocks[1].online);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clock_stands_where_it_is_set() {
+    let mut caller = Caller::new();
+    assert_eq!(
+        caller.call("guest-set-time", json!({"time": 5})).await,
+        json!({})
+    );
+    assert_eq!(caller.get("guest-get-time").await, 5);
+    assert_eq!(caller.get("guest-set-time").await, json!({}));
+    assert_eq!(caller.agent.guest().time, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trim_gives_back_once() {
+    let mut caller = Caller::new();
+    let first = caller.call("guest-fstrim", json!({"minimum": 7})).await;
+    assert_eq!(
+        first["paths"][0],
+        json!({"path": "/", "trimmed": 1 << 20, "minimum": 7})
+    );
+    assert_eq!(caller.get("guest-fstrim").await["paths"][0]["trimmed"], 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn statistics_have_an_entry_for_each_disk_and_processor() {
+    let mut caller = Caller::new();
+    let disks = caller.get("guest-get-diskstats").await;
+    let names: Vec<&Value> = disks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|disk| &disk["name"])
+        .collect();
+    assert_eq!(names, ["vda", "vda1", "vdb"]);
+    let cpus = caller.get("guest-get-cpustats").await;
+    assert_eq!(cpus[1]["cpu"], 1);
+    assert_eq!(cpus[1]["type"], "linux");
+}
+
+#[tokio::test(start_paused = true)]
+async fn devices_pipes_sockets_and_links_behave_as_such() {
+    let mut caller = Caller::new();
+    caller.agent.fifo("/tmp/pipe");
+    caller.agent.socket_file("/tmp/socket");
+    caller.agent.symlink("/tmp/dangling", "/nowhere");
+    caller.agent.symlink("/tmp/name", "/etc/hostname");
+    caller.agent.symlink("/tmp/loop", "/tmp/loop");
+    let refused = [
+        ("/tmp/pipe", "w", "No such device or address"),
+        ("/tmp/socket", "r", "No such device or address"),
+        ("/tmp/dangling", "w", "No such file or directory"),
+        ("/tmp/loop", "r", "Too many levels of symbolic links"),
+    ];
+    for (path, mode, why) in refused {
+        let open = json!({"path": path, "mode": mode});
+        let wanted = format!("failed to open file '{path}' (mode: '{mode}'): {why}");
+        assert_eq!(caller.call("guest-file-open", open).await, wanted);
+    }
+    let read = [
+        ("/tmp/name", json!("dGVzdC1ndWVzdAo=")),
+        ("/dev/null", json!("")),
+        ("/tmp/pipe", json!(null)),
+    ];
+    for (path, wanted) in read {
+        let handle = caller.call("guest-file-open", json!({"path": path})).await;
+        let chunk = caller
+            .call("guest-file-read", json!({"handle": handle}))
+            .await;
+        assert_eq!(chunk["buf-b64"], wanted, "{path}: {chunk}");
+    }
+}

@@ -1,0 +1,139 @@
+use qga_testserver::Profile;
+use serde_json::Value;
+
+use crate::caller::Caller;
+
+/// The names of the commands that may be used, in the order of the list.
+async fn enabled(profile: Profile) -> Vec<String> {
+    let mut caller = Caller::new();
+    caller.agent.profile(profile);
+    let info = caller.get("guest-info").await;
+    let commands = info["supported_commands"].as_array().unwrap().iter();
+    let enabled = commands.filter(|command| command["enabled"] == true);
+    let name = |command: &Value| command["name"].as_str().unwrap().to_owned();
+    enabled.map(name).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_profile_has_its_commands() {
+    let cases = [
+        (
+            Profile::Qemu3_1,
+            35,
+            vec!["guest-exec"],
+            vec!["guest-get-disks"],
+        ),
+        (
+            Profile::Qemu7_2,
+            41,
+            vec!["guest-get-disks"],
+            vec!["guest-get-load"],
+        ),
+        (
+            Profile::Qemu10_0,
+            43,
+            vec!["guest-get-load"],
+            vec!["guest-get-devices"],
+        ),
+        (
+            Profile::Qemu11_1,
+            43,
+            vec!["guest-network-get-route"],
+            vec!["guest-get-devices"],
+        ),
+        (
+            Profile::Rhel9,
+            34,
+            vec!["guest-ping"],
+            vec!["guest-exec", "guest-file-read"],
+        ),
+        (
+            Profile::Windows,
+            37,
+            vec!["guest-get-devices"],
+            vec!["guest-set-vcpus"],
+        ),
+        (
+            Profile::FreeBsd,
+            28,
+            vec!["guest-exec"],
+            vec!["guest-get-fsinfo"],
+        ),
+    ];
+    for (profile, count, there, missing) in cases {
+        let names = enabled(profile).await;
+        assert_eq!(names.len(), count, "{profile}: {names:?}");
+        assert!(
+            there
+                .iter()
+                .all(|name| names.iter().any(|there| there == name))
+        );
+        assert!(
+            !missing
+                .iter()
+                .any(|name| names.iter().any(|there| there == name))
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_before_4_0_gives_no_id_back() {
+    let mut caller = Caller::new();
+    caller.agent.profile(Profile::Qemu3_1);
+    let reply = caller
+        .client
+        .ask("{\"execute\":\"guest-ping\",\"id\":1}")
+        .await;
+    assert_eq!(reply, "{\"return\": {}}\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_distribution_does_not_allow_is_refused_and_listed() {
+    let mut caller = Caller::new();
+    caller.agent.profile(Profile::Rhel9);
+    let refused = "Command guest-exec has been disabled: the command is not allowed";
+    assert_eq!(caller.get("guest-exec").await, refused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_block_wins_over_a_permission() {
+    let mut caller = Caller::new();
+    caller.agent.allow_only(&["guest-ping", "guest-sync"]);
+    caller.agent.disable("guest-ping");
+    for (command, refused) in [("guest-ping", true), ("guest-get-time", true)] {
+        let reply = caller.get(command).await;
+        assert_eq!(reply.is_string(), refused, "{command}");
+    }
+    let reply = caller.get("guest-sync").await;
+    assert_eq!(reply, "Parameter 'id' is missing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_has_the_system_of_its_profile_unless_the_test_said_otherwise() {
+    let mut caller = Caller::new();
+    caller.agent.profile(Profile::Windows);
+    assert_eq!(caller.get("guest-get-osinfo").await["id"], "mswindows");
+    assert_eq!(
+        caller.get("guest-get-devices").await[0]["id"]["type"],
+        "pci"
+    );
+    let mut caller = Caller::new();
+    caller
+        .agent
+        .edit_guest(|guest| guest.host_name = "mine".into());
+    caller.agent.profile(Profile::FreeBsd);
+    assert_eq!(caller.get("guest-get-osinfo").await["id"], "debian");
+}
+
+#[test]
+fn profiles_are_named_for_the_command_line() {
+    for name in Profile::names() {
+        assert_eq!(name.parse::<Profile>().unwrap().to_string(), name);
+    }
+    assert!(
+        "1.0"
+            .parse::<Profile>()
+            .unwrap_err()
+            .contains("there is no profile `1.0`")
+    );
+}
