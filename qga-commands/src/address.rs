@@ -78,7 +78,7 @@ impl FromStr for GuestIp {
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let error = || AddressError::new("an IP address", text);
         let (ip, zone) = match text.split_once('%') {
-            Some((_, "")) => return Err(error()),
+            Some((_, zone)) if !is_zone(zone) => return Err(error()),
             Some((ip, zone)) => (
                 ip.parse::<Ipv6Addr>().map(IpAddr::V6),
                 Some(zone.to_owned()),
@@ -117,6 +117,12 @@ impl FromStr for MacAddress {
             Some(_) => Err(error()),
         }
     }
+}
+
+/// A guest's text that may end up in a shell or on a terminal.
+fn is_zone(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:@-".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(plain)
 }
 
 /// Two digits: `from_str_radix` alone would take `+1`.

@@ -99,14 +99,12 @@ impl Capabilities {
     pub fn refusal(&self, command: &str) -> Option<Refusal> {
         let runs_while_frozen = schema::find(command).is_some_and(|command| command.while_frozen);
         let command = command.to_owned();
+        let version = self.version.clone();
         match self.commands.get(&command) {
-            None => Some(Refusal::Unknown {
-                command,
-                version: self.version.clone(),
-            }),
+            None => Some(Refusal::Unknown { command, version }),
             Some(known) if known.enabled => None,
             Some(_) if self.frozen && !runs_while_frozen => Some(Refusal::Frozen { command }),
-            Some(_) => Some(Refusal::Disabled { command }),
+            Some(_) => Some(Refusal::Disabled { command, version }),
         }
     }
 

@@ -69,6 +69,12 @@ fn only_what_asks_is_safe_to_repeat() {
 }
 
 #[test]
+fn an_answer_that_is_given_only_once_is_not_asked_for_twice() {
+    let status = find("guest-exec-status").unwrap();
+    assert_eq!(status.retry, Retry::Never);
+}
+
+#[test]
 fn what_ends_in_the_same_state_may_be_repeated_after_a_sync() {
     let repeatable: Vec<_> = COMMANDS
         .iter()

@@ -93,6 +93,9 @@ fn an_address_may_have_a_zone_if_it_is_ipv6() {
     for text in [
         "",
         "fe80::1%",
+        "fe80::1%\u{1b}[31m",
+        "fe80::1%a b",
+        "fe80::1%$(x)",
         "192.0.2.1%3",
         "fe80:::1",
         "1.2.3",

@@ -18,10 +18,13 @@ pub enum Refusal {
         /// The agent's version.
         version: String,
     },
-    /// It knows the command, and its configuration in the guest forbids it.
+    /// It knows the command and has it disabled: its configuration in the guest forbids it, or,
+    /// with an agent before 9.1, the guest's system cannot do it.
     Disabled {
         /// The command.
         command: String,
+        /// The agent's version.
+        version: String,
     },
     /// The command has to wait until the guest's filesystems are thawed.
     Frozen {
@@ -52,7 +55,7 @@ impl Refusal {
     pub fn command(&self) -> &str {
         match self {
             Self::Unknown { command, .. }
-            | Self::Disabled { command }
+            | Self::Disabled { command, .. }
             | Self::Frozen { command } => command,
         }
     }
@@ -62,24 +65,49 @@ impl Refusal {
     pub fn hint(&self) -> String {
         match self {
             Self::Unknown { command, .. } => unknown_hint(command),
-            Self::Disabled { command } => format!(
-                "in the guest, take {command} out of `--block-rpcs=`, or add it to \
-                 `--allow-rpcs=` if that is there: in FILTER_RPC_ARGS of \
-                 /etc/sysconfig/qemu-ga (BLOCK_RPCS or BLACKLIST_RPC in older releases), or in \
-                 `block-rpcs` and `allow-rpcs` of /etc/qemu/qemu-ga.conf; then restart \
-                 qemu-guest-agent"
-            ),
+            Self::Disabled { command, version } => disabled_hint(command, version),
             Self::Frozen { .. } => "thaw them first: guest-fsfreeze-thaw".to_owned(),
         }
     }
+}
+
+fn disabled_hint(command: &str, version: &str) -> String {
+    let configured = format!(
+        "in the guest, take {command} out of `--block-rpcs=`, or add it to `--allow-rpcs=` if that \
+         is there: in FILTER_RPC_ARGS of /etc/sysconfig/qemu-ga (BLOCK_RPCS or BLACKLIST_RPC in \
+         older releases), or in `block-rpcs` and `allow-rpcs` of /etc/qemu/qemu-ga.conf; then \
+         restart qemu-guest-agent"
+    );
+    match schema::find(command) {
+        Some(known) if known.platforms.len() < 3 && is_before_9_1(version) => {
+            let on = platforms(known);
+            format!("{command} works in guests with {on} only; if this is one, {configured}")
+        }
+        _ => configured,
+    }
+}
+
+/// Until then, agents listed what their system cannot do as disabled.
+fn is_before_9_1(version: &str) -> bool {
+    let mut numbers = version
+        .split('.')
+        .map_while(|part| part.parse::<u32>().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) => (major, minor) < (9, 1),
+        _ => false,
+    }
+}
+
+fn platforms(command: &schema::Command) -> String {
+    let names: Vec<_> = command.platforms.iter().map(Platform::to_string).collect();
+    names.join(", ")
 }
 
 fn unknown_hint(command: &str) -> String {
     match schema::find(command) {
         None => format!("{command} is in no agent of QEMU; is it spelled right?"),
         Some(known) => {
-            let on: Vec<_> = known.platforms.iter().map(Platform::to_string).collect();
-            let (since, on) = (known.since, on.join(", "));
+            let (since, on) = (known.since, platforms(known));
             format!("agents have it since QEMU {since}, in guests with {on}")
         }
     }
@@ -92,12 +120,7 @@ impl fmt::Display for Refusal {
                 let version = version.escape_debug();
                 write!(f, "the agent, version {version}, does not know {command}")
             }
-            Self::Disabled { command } => {
-                write!(
-                    f,
-                    "the agent's configuration in the guest forbids {command}"
-                )
-            }
+            Self::Disabled { command, .. } => write!(f, "the agent has {command} disabled"),
             Self::Frozen { command } => {
                 write!(
                     f,

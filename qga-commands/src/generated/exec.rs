@@ -19,7 +19,6 @@ use crate::bytes::Bytes;
 #[qga(
     name = "guest-exec-status",
     response = GuestExecStatus,
-    retry = Safe,
     reply_limit = crate::limits::EXEC_STATUS
 )]
 #[non_exhaustive]

@@ -426,7 +426,7 @@ pub static COMMANDS: &[Command] = &[
         arguments: &[Argument::required("pid", "int")],
         returns: Some("GuestExecStatus"),
         reply: Reply::Always,
-        retry: Retry::Safe,
+        retry: Retry::Never,
         while_frozen: false,
     },
     Command {
