@@ -10,6 +10,7 @@
 mod connect;
 mod exchange;
 mod pipeline;
+mod random;
 mod reconnect;
 mod sharing;
 mod support;
