@@ -81,7 +81,8 @@ pub(super) struct Record {
     /// The file to write; one that exists is replaced.
     #[arg(long, value_name = "FILE")]
     pub(super) cassette: PathBuf,
-    /// Also write down passwords, keys and what programs read.
+    /// Also write down passwords, keys and what programs read. What programs are given as arguments
+    /// and environment, what they print, and what is in files is written down in any case.
     #[arg(long)]
     pub(super) with_secrets: bool,
 }

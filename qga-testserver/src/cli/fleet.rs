@@ -8,6 +8,7 @@ const SPARE_DESCRIPTORS: u64 = 64;
 /// Serves many agents until the program is to end.
 pub(super) async fn serve(options: &Serve, count: usize) -> Result<(), Failure> {
     let setup = Setup::of(&options.agent)?;
+    let stop = signals::stop()?;
     let folder = options.dir.clone().unwrap_or_default();
     std::fs::create_dir_all(&folder)
         .map_err(|error| format!("cannot make the folder {}: {error}", folder.display()))?;
@@ -19,11 +20,10 @@ pub(super) async fn serve(options: &Serve, count: usize) -> Result<(), Failure> 
         setup.apply(&agent);
         agents.push(agent);
     }
-    let stop = std::pin::pin!(signals::stop());
     let last = count.saturating_sub(1);
     let folder = folder.display();
     announce(&format!("unix:{folder}/agent-{{0..{last}}}.sock"))?;
-    stop.await?;
+    stop.await;
     for agent in &agents {
         agent.reset();
     }

@@ -13,22 +13,43 @@ use crate::{Guest, TestAgent};
 pub(super) struct GuestFile {
     guest: Option<Guest>,
     /// Files by their path.
-    files: BTreeMap<String, String>,
+    files: BTreeMap<GuestPath, String>,
     programs: Vec<Program>,
 }
 
 /// A program that does the same each time.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Program {
     name: String,
+    #[serde(default)]
     stdout: String,
+    #[serde(default)]
     stderr: String,
-    exit: i64,
-    signal: Option<i64>,
+    #[serde(default)]
+    exit: i32,
+    signal: Option<u8>,
     /// How long it runs.
+    #[serde(default)]
     milliseconds: u64,
+    #[serde(default)]
     never_ends: bool,
+}
+
+/// A path from the root.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+struct GuestPath(String);
+
+impl TryFrom<String> for GuestPath {
+    type Error = &'static str;
+
+    fn try_from(path: String) -> Result<Self, Self::Error> {
+        if !path.starts_with('/') || path.ends_with('/') {
+            return Err("the path of a file begins with / and does not end with it");
+        }
+        Ok(Self(path))
+    }
 }
 
 impl GuestFile {
@@ -37,10 +58,28 @@ impl GuestFile {
         let shown = path.display();
         let text = std::fs::read_to_string(path)
             .map_err(|error| format!("cannot read the guest file {shown}: {error}"))?;
-        toml::from_str(&text).map_err(|error| {
+        let mistake = |at: usize, message: &str| {
+            let (line, key) = place(&text, at);
+            format!("{shown}:{line}: {key}: {message}")
+        };
+        let file: Self = toml::from_str(&text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
-            let (line, key) = place(&text, start);
-            format!("{shown}:{line}: {key}: {}", error.message())
+            mistake(start, error.message())
+        })?;
+        match file.file_that_is_a_folder() {
+            Some(path) => Err(mistake(
+                text.find(path).unwrap_or_default(),
+                "a file cannot have files below it",
+            )),
+            None => Ok(file),
+        }
+    }
+
+    fn file_that_is_a_folder(&self) -> Option<&str> {
+        let mut paths = self.files.keys().map(|path| path.0.as_str());
+        paths.find(|path| {
+            let below = format!("{path}/");
+            self.files.keys().any(|other| other.0.starts_with(&below))
         })
     }
 
@@ -50,7 +89,7 @@ impl GuestFile {
             agent.edit_guest(|current| current.clone_from(guest));
         }
         for (path, content) in &self.files {
-            agent.file(path, content.as_str());
+            agent.file(&path.0, content.as_str());
         }
         for program in &self.programs {
             program.apply(agent);
@@ -64,11 +103,11 @@ impl Program {
             .program(&self.name)
             .stdout(&self.stdout)
             .stderr(&self.stderr)
-            .exit(self.exit)
+            .exit(i64::from(self.exit))
             .after(Duration::from_millis(self.milliseconds));
         match self.signal {
             _ if self.never_ends => program.never_ends(),
-            Some(number) => program.signal(number),
+            Some(number) => program.signal(i64::from(number)),
             None => program,
         };
     }
@@ -111,6 +150,23 @@ mod tests {
         assert!(
             nested.starts_with("guest.toml:3: onlin: unknown field"),
             "{nested}"
+        );
+        let nameless = mistake("[[programs]]\nstdout = \"x\"\n");
+        assert!(
+            nameless.starts_with("guest.toml:1: programs: missing field `name`"),
+            "{nameless}"
+        );
+        let exit = mistake("[[programs]]\nname = \"x\"\nexit = -9999999999\n");
+        assert!(exit.starts_with("guest.toml:3: exit: "), "{exit}");
+        let relative = mistake("[files]\n\"etc/x\" = \"\"\n");
+        assert!(
+            relative.starts_with("guest.toml:2: \"etc/x\": the path of a file begins with /"),
+            "{relative}"
+        );
+        let folder = mistake("[files]\n\"/a\" = \"\"\n\"/a/b\" = \"\"\n");
+        assert!(
+            folder.starts_with("guest.toml:2: \"/a\": a file cannot have files below it"),
+            "{folder}"
         );
         let broken = mistake("[guest]\nhost-name = \n");
         assert!(broken.starts_with("guest.toml:2: host-name: "), "{broken}");

@@ -10,6 +10,7 @@ use crate::TestAgent;
 pub(super) async fn serve(options: &Serve) -> Result<(), Failure> {
     let address = options.listen.as_deref().unwrap_or_default();
     let setup = Setup::of(&options.agent)?;
+    let stop = signals::stop()?;
     let agent = listen(address).await?;
     setup.apply(&agent);
     let agent = std::sync::Arc::new(agent);
@@ -17,12 +18,11 @@ pub(super) async fn serve(options: &Serve) -> Result<(), Failure> {
         Some(address) => Some(Control::listen(address, &agent).await?),
         None => None,
     };
-    let stop = std::pin::pin!(signals::stop());
     announce(&agent.address())?;
     if let Some(control) = &control {
         announce(&format!("control {}", control.address()))?;
     }
-    stop.await?;
+    stop.await;
     // What the test did not check itself is not for us to fail on.
     agent.reset();
     Ok(())

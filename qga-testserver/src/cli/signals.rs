@@ -2,24 +2,28 @@
 
 use super::Failure;
 
-/// Waits until somebody asks the program to end.
+/// Listens from now on for a wish that the program end; the future waits for it.
 #[cfg(unix)]
-pub(super) async fn stop() -> Result<(), Failure> {
+pub(super) fn stop() -> Result<impl Future<Output = ()>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let cannot = |error| format!("cannot wait for signals: {error}");
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
-    std::future::poll_fn(|context| match interrupt.poll_recv(context) {
-        std::task::Poll::Ready(_) => std::task::Poll::Ready(()),
-        std::task::Poll::Pending => terminate.poll_recv(context).map(|_| ()),
-    })
-    .await;
-    Ok(())
+    Ok(std::future::poll_fn(move |context| {
+        match interrupt.poll_recv(context) {
+            std::task::Poll::Ready(_) => std::task::Poll::Ready(()),
+            std::task::Poll::Pending => terminate.poll_recv(context).map(|_| ()),
+        }
+    }))
 }
 
-/// Waits until somebody asks the program to end.
+/// Waits for a wish that the program end.
 #[cfg(not(unix))]
-pub(super) async fn stop() -> Result<(), Failure> {
-    let waited = tokio::signal::ctrl_c().await;
-    waited.map_err(|error| format!("cannot wait for signals: {error}"))
+pub(super) fn stop() -> Result<impl Future<Output = ()>, Failure> {
+    Ok(async {
+        // Without a way to be told, it serves until it is killed.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
 }

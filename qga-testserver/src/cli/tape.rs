@@ -29,6 +29,7 @@ type Tape = Arc<Mutex<Recorder<File>>>;
 pub(super) async fn replay(options: &Replay) -> Result<(), Failure> {
     let cassette = Cassette::load(&options.cassette).map_err(|error| error.to_string())?;
     let setup = Setup::of(&options.agent)?;
+    let stop = signals::stop()?;
     let agent = listen(&options.listen).await?;
     setup.apply(&agent);
     if options.matching {
@@ -36,9 +37,8 @@ pub(super) async fn replay(options: &Replay) -> Result<(), Failure> {
     } else {
         agent.play(&cassette);
     }
-    let stop = std::pin::pin!(signals::stop());
     announce(&agent.address())?;
-    stop.await?;
+    stop.await;
     let failure = agent.failure();
     agent.reset();
     failure.map_or(Ok(()), Err)
@@ -46,14 +46,14 @@ pub(super) async fn replay(options: &Replay) -> Result<(), Failure> {
 
 /// Stands between clients and a real agent until the program is to end.
 pub(super) async fn record(options: &Record) -> Result<(), Failure> {
+    let stop = signals::stop()?;
     let tape = open(&options.cassette, options.with_secrets)?;
     let cannot = |error| format!("cannot listen on {}: {error}", options.listen);
     let (socket, listener) = Socket::listen(&options.listen).await.map_err(cannot)?;
-    let stop = std::pin::pin!(signals::stop());
     announce(&socket.address())?;
     let upstream = options.upstream.clone();
     let proxy = tokio::spawn(proxy(listener, upstream, Arc::clone(&tape)));
-    stop.await?;
+    stop.await;
     proxy.abort();
     let kept = lock(&tape).finish();
     kept.map_err(|error| format!("cannot write {}: {error}", options.cassette.display()))

@@ -111,6 +111,16 @@ fn it_serves_at_its_address_and_removes_its_socket_on_either_signal() {
 }
 
 #[test]
+fn a_signal_right_after_its_address_ends_it_cleanly() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qga.sock");
+    for signal in ["-TERM", "-INT"].repeat(10) {
+        assert_eq!(Served::at(&path, &[]).stop(signal), Some(0));
+        assert!(!path.exists());
+    }
+}
+
+#[test]
 fn it_prints_the_port_that_it_was_given() {
     let served = Served::start(&["--listen", "tcp:127.0.0.1:0"]);
     let address = served.address.strip_prefix("tcp:").unwrap();
