@@ -1,0 +1,79 @@
+//! What people do with a guest: run programs in it, and more to come.
+//!
+//! A [`Guest`] stands on a [`Client`] and on the commands of this crate.
+
+mod backoff;
+mod error;
+pub mod process;
+
+use qga_core::{Address, AddressError, Client, QgaCommand};
+
+pub use error::GuestError;
+
+/// A guest, seen through its agent.
+///
+/// Cloning is cheap; clones share the channel, as clones of a [`Client`] do.
+///
+/// ```no_run
+/// use qga_commands::Guest;
+///
+/// # async fn example() -> Result<(), qga_commands::GuestError> {
+/// let guest = Guest::connect("unix:/run/vm1/qga.sock").await?;
+/// let output = guest.command("uname").arg("-r").output().await?;
+/// println!("{}", output.stdout_lossy());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Guest {
+    client: Client,
+}
+
+impl Guest {
+    /// A guest behind a client that is there already.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Connects to a guest's agent; see [`Client::connect`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::connect`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Client::connect`].
+    pub async fn connect<A>(address: A) -> Result<Self, GuestError>
+    where
+        A: TryInto<Address, Error: Into<AddressError>>,
+    {
+        Ok(Self::new(Client::connect(address).await?))
+    }
+
+    /// The client below, for single commands.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Runs a command; see [`Client::execute`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::execute`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Client::execute`].
+    pub async fn execute<C: QgaCommand>(&self, command: C) -> Result<C::Response, GuestError> {
+        Ok(self.client.execute(command).await?)
+    }
+}
+
+impl From<Client> for Guest {
+    fn from(client: Client) -> Self {
+        Self::new(client)
+    }
+}
