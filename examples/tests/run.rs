@@ -8,13 +8,14 @@ use std::process::Command;
 use qga_testserver::real_agent::RealAgent;
 
 /// Each program and a piece of what it prints with the fake agent.
-const EXAMPLES: [(&str, &str, &str); 3] = [
+const EXAMPLES: [(&str, &str, &str); 4] = [
     ("host_name", env!("CARGO_BIN_EXE_host_name"), "test-guest"),
     (
         "guest_info",
         env!("CARGO_BIN_EXE_guest_info"),
         "eth0 192.0.2.10",
     ),
+    ("exec", env!("CARGO_BIN_EXE_exec"), "exit code 0: 6.12.43"),
     (
         "custom_command",
         env!("CARGO_BIN_EXE_custom_command"),
