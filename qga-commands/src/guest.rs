@@ -1,12 +1,15 @@
-//! What people do with a guest: run programs in it, and more to come.
+//! What people do with a guest: run programs in it, read and write its files.
 //!
 //! A [`Guest`] stands on a [`Client`] and on the commands of this crate.
 
 mod backoff;
 mod error;
+pub mod files;
 pub mod process;
 
-use qga_core::{Address, AddressError, Client, QgaCommand};
+use qga_core::{Address, AddressError, Client, Execution, QgaCommand};
+
+use crate::file::FileClose;
 
 pub use error::GuestError;
 
@@ -58,17 +61,33 @@ impl Guest {
         &self.client
     }
 
-    /// Runs a command; see [`Client::execute`].
+    /// Runs a command; see [`Client::execute`]. Files that were dropped without a close are closed
+    /// first.
     ///
     /// # Errors
     ///
-    /// As [`Client::execute`].
+    /// As [`Client::execute`], and [`GuestError::Frozen`].
     ///
     /// # Cancel safety
     ///
     /// As [`Client::execute`].
     pub async fn execute<C: QgaCommand>(&self, command: C) -> Result<C::Response, GuestError> {
+        self.before(C::NAME).await?;
         Ok(self.client.execute(command).await?)
+    }
+
+    /// What is due before any command.
+    async fn before(&self, _command: &'static str) -> Result<(), GuestError> {
+        let dropped = self.client.attachment::<files::Dropped>();
+        while let Some(handle) = dropped.take() {
+            let closed = self.client.execute(FileClose::new(handle)).await;
+            // Closing a file twice can be the end of an agent, so only what was not sent is sent again.
+            if closed.is_err_and(|error| error.execution() == Execution::NotRun) {
+                dropped.push(handle);
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,8 @@
 //! What can go wrong with an operation.
 
-use std::fmt;
+use std::str::Utf8Error;
 use std::time::Duration;
+use std::{fmt, io};
 
 use qga_core::{Error, Execution};
 
@@ -17,6 +18,24 @@ pub enum GuestError {
     Command(Error),
     /// What was asked for cannot be done; nothing was sent. The text says what is wrong.
     InvalidInput(&'static str),
+    /// The command was not sent: it has to wait until the filesystems are thawed that this client has
+    /// frozen.
+    Frozen {
+        /// The command.
+        command: &'static str,
+    },
+    /// It is not known whether filesystems are frozen.
+    MaybeFrozen {
+        /// Why the freeze or the thaw failed.
+        source: Error,
+    },
+    /// The agent answered what makes no sense. The text says what.
+    Unexpected(&'static str),
+    /// A file of the guest is longer than what is read at once, in bytes; open it and read it
+    /// piece by piece.
+    TooLarge(usize),
+    /// A file of the guest is not UTF-8.
+    NotText(Utf8Error),
     /// A program was started, and then its end could not be learned. It may still run:
     /// [`Guest::process`](super::Guest::process) attaches to it.
     Wait {
@@ -61,7 +80,9 @@ impl GuestError {
     #[must_use]
     pub fn command_error(&self) -> Option<&Error> {
         match self {
-            Self::Command(error) | Self::ResultLost { source: error, .. } => Some(error),
+            Self::Command(error)
+            | Self::MaybeFrozen { source: error }
+            | Self::ResultLost { source: error, .. } => Some(error),
             Self::Wait { source, .. } => source.command_error(),
             _ => None,
         }
@@ -73,7 +94,7 @@ impl GuestError {
     pub fn execution(&self) -> Execution {
         match self {
             Self::Command(error) => error.execution(),
-            Self::InvalidInput(_) => Execution::NotRun,
+            Self::InvalidInput(_) | Self::Frozen { .. } => Execution::NotRun,
             _ => Execution::MaybeRun,
         }
     }
@@ -85,11 +106,35 @@ impl From<Error> for GuestError {
     }
 }
 
+/// For what reads and writes files as streams; [`io::Error::get_ref`] has the error itself.
+impl From<GuestError> for io::Error {
+    fn from(error: GuestError) -> Self {
+        let kind = match (&error, error.command_error()) {
+            (GuestError::Frozen { .. }, _) => io::ErrorKind::ResourceBusy,
+            (GuestError::InvalidInput(_), _) => io::ErrorKind::InvalidInput,
+            (_, Some(command)) if command.is_timeout() => io::ErrorKind::TimedOut,
+            (_, Some(command)) if command.is_closed() => io::ErrorKind::BrokenPipe,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
 impl fmt::Display for GuestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Command(_) => f.write_str("a command failed"),
             Self::InvalidInput(reason) => f.write_str(reason),
+            Self::Frozen { command } => {
+                write!(
+                    f,
+                    "{command} has to wait: the guest's filesystems are frozen"
+                )
+            }
+            Self::MaybeFrozen { .. } => f.write_str("the guest's filesystems may be frozen"),
+            Self::Unexpected(what) => write!(f, "unexpected answer: {what}"),
+            Self::TooLarge(limit) => write!(f, "the file is longer than {limit} bytes"),
+            Self::NotText(_) => f.write_str("the file is not UTF-8"),
             Self::Wait { pid, .. } => {
                 write!(
                     f,
@@ -118,9 +163,12 @@ impl fmt::Display for GuestError {
 impl std::error::Error for GuestError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Command(error) | Self::ResultLost { source: error, .. } => Some(error),
+            Self::Command(error)
+            | Self::MaybeFrozen { source: error }
+            | Self::ResultLost { source: error, .. } => Some(error),
             Self::Wait { source, .. } => Some(&**source),
-            Self::InvalidInput(_) | Self::KillFailed { .. } | Self::Deadline { .. } => None,
+            Self::NotText(error) => Some(error),
+            _ => None,
         }
     }
 }

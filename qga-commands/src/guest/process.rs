@@ -25,7 +25,7 @@
 //! agent until the program and all that hold its streams have ended, up to 16 MiB a stream.
 //!
 //! The agent tells how a program ended **once** and then forgets it. An answer that is lost on the
-//! way is [`GuestError::ResultLost`](super::GuestError::ResultLost).
+//! way is [`GuestError::ResultLost`].
 
 mod command;
 mod kill;
