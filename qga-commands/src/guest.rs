@@ -1,15 +1,18 @@
-//! What people do with a guest: run programs in it, read and write its files.
+//! What people do with a guest: run programs in it, read and write its files, freeze
+//! its filesystems for a snapshot.
 //!
 //! A [`Guest`] stands on a [`Client`] and on the commands of this crate.
 
 mod backoff;
 mod error;
 pub mod files;
+pub mod freeze;
 pub mod process;
 
 use qga_core::{Address, AddressError, Client, Execution, QgaCommand};
 
 use crate::file::FileClose;
+use crate::schema;
 
 pub use error::GuestError;
 
@@ -76,8 +79,16 @@ impl Guest {
         Ok(self.client.execute(command).await?)
     }
 
-    /// What is due before any command.
-    async fn before(&self, _command: &'static str) -> Result<(), GuestError> {
+    /// What is due before any command: nothing else while filesystems are frozen.
+    async fn before(&self, command: &'static str) -> Result<(), GuestError> {
+        if self.client.attachment::<freeze::State>().is_frozen() {
+            let runs = schema::find(command).is_some_and(|known| known.while_frozen);
+            return if runs {
+                Ok(())
+            } else {
+                Err(GuestError::Frozen { command })
+            };
+        }
         let dropped = self.client.attachment::<files::Dropped>();
         while let Some(handle) = dropped.take() {
             let closed = self.client.execute(FileClose::new(handle)).await;
