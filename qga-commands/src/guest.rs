@@ -1,5 +1,5 @@
 //! What people do with a guest: run programs in it, read and write its files, freeze
-//! its filesystems for a snapshot.
+//! its filesystems for a snapshot, wait until it is ready.
 //!
 //! A [`Guest`] stands on a [`Client`] and on the commands of this crate.
 
@@ -8,6 +8,7 @@ mod error;
 pub mod files;
 pub mod freeze;
 pub mod process;
+pub mod ready;
 
 use qga_core::{Address, AddressError, Client, Execution, QgaCommand};
 

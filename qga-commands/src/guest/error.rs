@@ -4,9 +4,10 @@ use std::str::Utf8Error;
 use std::time::Duration;
 use std::{fmt, io};
 
-use qga_core::{Error, Execution};
+use qga_core::{AddressError, Error, Execution};
 
 use super::process::{Kill, Output};
+use super::ready::Stage;
 
 /// An operation on a guest that failed.
 ///
@@ -18,6 +19,17 @@ pub enum GuestError {
     Command(Error),
     /// What was asked for cannot be done; nothing was sent. The text says what is wrong.
     InvalidInput(&'static str),
+    /// The address of a guest cannot be read.
+    Address(AddressError),
+    /// A guest was not ready in time, or cannot become so.
+    NotReady {
+        /// How far it has come.
+        stage: Stage,
+        /// The time it was given.
+        within: Duration,
+        /// What went wrong last, if the agent did not answer.
+        source: Option<Error>,
+    },
     /// The command was not sent: it has to wait until the filesystems are thawed that this client has
     /// frozen.
     Frozen {
@@ -84,6 +96,7 @@ impl GuestError {
             | Self::MaybeFrozen { source: error }
             | Self::ResultLost { source: error, .. } => Some(error),
             Self::Wait { source, .. } => source.command_error(),
+            Self::NotReady { source, .. } => source.as_ref(),
             _ => None,
         }
     }
@@ -94,7 +107,10 @@ impl GuestError {
     pub fn execution(&self) -> Execution {
         match self {
             Self::Command(error) => error.execution(),
-            Self::InvalidInput(_) | Self::Frozen { .. } => Execution::NotRun,
+            Self::InvalidInput(_)
+            | Self::Address(_)
+            | Self::NotReady { .. }
+            | Self::Frozen { .. } => Execution::NotRun,
             _ => Execution::MaybeRun,
         }
     }
@@ -125,6 +141,10 @@ impl fmt::Display for GuestError {
         match self {
             Self::Command(_) => f.write_str("a command failed"),
             Self::InvalidInput(reason) => f.write_str(reason),
+            Self::Address(_) => f.write_str("the guest's address cannot be read"),
+            Self::NotReady { stage, within, .. } => {
+                write!(f, "the guest is not ready within {within:?}: {stage}")
+            }
             Self::Frozen { command } => {
                 write!(
                     f,
@@ -168,6 +188,8 @@ impl std::error::Error for GuestError {
             | Self::ResultLost { source: error, .. } => Some(error),
             Self::Wait { source, .. } => Some(&**source),
             Self::NotText(error) => Some(error),
+            Self::Address(error) => Some(error),
+            Self::NotReady { source, .. } => source.as_ref().map(|error| error as _),
             _ => None,
         }
     }
