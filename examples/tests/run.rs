@@ -8,7 +8,7 @@ use std::process::Command;
 use qga_testserver::real_agent::RealAgent;
 
 /// Each program and a piece of what it prints with the fake agent.
-const EXAMPLES: [(&str, &str, &str); 6] = [
+const EXAMPLES: [(&str, &str, &str); 7] = [
     ("host_name", env!("CARGO_BIN_EXE_host_name"), "test-guest"),
     (
         "guest_info",
@@ -25,6 +25,11 @@ const EXAMPLES: [(&str, &str, &str); 6] = [
         "snapshot_freeze",
         env!("CARGO_BIN_EXE_snapshot_freeze"),
         "snapshot-1 is consistent",
+    ),
+    (
+        "wait_ready",
+        env!("CARGO_BIN_EXE_wait_ready"),
+        "test-guest is ready",
     ),
     (
         "custom_command",
