@@ -7,6 +7,7 @@ mod backoff;
 mod error;
 pub mod files;
 pub mod freeze;
+mod health;
 pub mod process;
 pub mod ready;
 
@@ -16,6 +17,7 @@ use crate::file::FileClose;
 use crate::schema;
 
 pub use error::GuestError;
+pub use health::{Health, HealthState};
 
 /// A guest, seen through its agent.
 ///
