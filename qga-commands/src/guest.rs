@@ -1,5 +1,6 @@
 //! What people do with a guest: run programs in it, read and write its files, freeze
-//! its filesystems for a snapshot, wait until it is ready.
+//! its filesystems for a snapshot, wait until it is
+//! ready, shut it down.
 //!
 //! A [`Guest`] stands on a [`Client`] and on the commands of this crate.
 
@@ -8,6 +9,7 @@ mod error;
 pub mod files;
 pub mod freeze;
 mod health;
+pub mod power;
 pub mod process;
 pub mod ready;
 
