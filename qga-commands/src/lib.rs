@@ -27,6 +27,19 @@
 //! # }
 //! ```
 //!
+//! What people do with an agent is in [`guest`], on top of the commands:
+//!
+//! ```no_run
+//! use qga_commands::Guest;
+//!
+//! # async fn example() -> Result<(), qga_commands::GuestError> {
+//! let guest = Guest::connect("unix:/run/vm1/qga.sock").await?;
+//! let output = guest.command("uname").arg("-r").output().await?;
+//! println!("{}", output.stdout_lossy());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Replies of agents from QEMU 7.2 on decode. What a later agent adds is passed over: members of
 //! objects are ignored, and enums and unions keep what they do not know as `Unknown`.
 
@@ -35,6 +48,7 @@ mod branch;
 mod bytes;
 pub mod capabilities;
 mod generated;
+pub mod guest;
 mod guest_time;
 mod limits;
 pub mod schema;
@@ -47,6 +61,7 @@ pub use capabilities::{Capabilities, ClientExt};
 pub use generated::{
     agent, cpu, device, disk, exec, file, fs, memory, net, os, power, ssh, time, user,
 };
+pub use guest::{Guest, GuestError};
 pub use guest_time::{GuestTime, TimeError};
 pub use secret::Secret;
 pub use usable::{Usable, UsableAddress};

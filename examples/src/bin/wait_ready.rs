@@ -1,0 +1,21 @@
+//! Waiting until a guest that boots lets its files be opened, or saying what is missing.
+
+use std::env;
+use std::time::Duration;
+
+use qga_commands::guest::ready::Ready;
+use qga_commands::os::GetHostName;
+use qga_testserver::TestAgent;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let agent = TestAgent::start().await;
+    let address = env::args().nth(1).unwrap_or(agent.address());
+
+    let ready = Ready::ping()
+        .command("guest-file-open")
+        .within(Duration::from_secs(120));
+    let guest = ready.connect(address).await?;
+    println!("{} is ready", guest.execute(GetHostName).await?.host_name);
+    Ok(())
+}

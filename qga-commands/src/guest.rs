@@ -1,0 +1,114 @@
+//! What people do with a guest: run programs in it, read and write its files, freeze
+//! its filesystems for a snapshot, wait until it is
+//! ready, shut it down.
+//!
+//! A [`Guest`] stands on a [`Client`] and on the commands of this crate.
+
+mod backoff;
+mod error;
+pub mod files;
+pub mod freeze;
+mod health;
+pub mod power;
+pub mod process;
+pub mod ready;
+
+use qga_core::{Address, AddressError, Client, Execution, QgaCommand};
+
+use crate::file::FileClose;
+use crate::schema;
+
+pub use error::GuestError;
+pub use health::{Health, HealthState};
+
+/// A guest, seen through its agent.
+///
+/// Cloning is cheap; clones share the channel, as clones of a [`Client`] do.
+///
+/// ```no_run
+/// use qga_commands::Guest;
+///
+/// # async fn example() -> Result<(), qga_commands::GuestError> {
+/// let guest = Guest::connect("unix:/run/vm1/qga.sock").await?;
+/// let output = guest.command("uname").arg("-r").output().await?;
+/// println!("{}", output.stdout_lossy());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Guest {
+    client: Client,
+}
+
+impl Guest {
+    /// A guest behind a client that is there already.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Connects to a guest's agent; see [`Client::connect`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::connect`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Client::connect`].
+    pub async fn connect<A>(address: A) -> Result<Self, GuestError>
+    where
+        A: TryInto<Address, Error: Into<AddressError>>,
+    {
+        Ok(Self::new(Client::connect(address).await?))
+    }
+
+    /// The client below, for single commands.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Runs a command; see [`Client::execute`]. Files that were dropped without a close are closed
+    /// first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::execute`], and [`GuestError::Frozen`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Client::execute`].
+    pub async fn execute<C: QgaCommand>(&self, command: C) -> Result<C::Response, GuestError> {
+        self.before(C::NAME).await?;
+        Ok(self.client.execute(command).await?)
+    }
+
+    /// What is due before any command: nothing else while filesystems are frozen.
+    async fn before(&self, command: &'static str) -> Result<(), GuestError> {
+        if self.client.attachment::<freeze::State>().is_frozen() {
+            let runs = schema::find(command).is_some_and(|known| known.while_frozen);
+            return if runs {
+                Ok(())
+            } else {
+                Err(GuestError::Frozen { command })
+            };
+        }
+        let dropped = self.client.attachment::<files::Dropped>();
+        while let Some(handle) = dropped.take() {
+            let closed = self.client.execute(FileClose::new(handle)).await;
+            // Closing a file twice can be the end of an agent, so only what was not sent is sent again.
+            if closed.is_err_and(|error| error.execution() == Execution::NotRun) {
+                dropped.push(handle);
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<Client> for Guest {
+    fn from(client: Client) -> Self {
+        Self::new(client)
+    }
+}

@@ -1,0 +1,54 @@
+//! How long to wait before asking again.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+/// Pauses that double from one to the next, up to a longest one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backoff {
+    next: Duration,
+    longest: Duration,
+}
+
+impl Backoff {
+    pub(crate) fn new(first: Duration, longest: Duration) -> Self {
+        Self {
+            next: first,
+            longest,
+        }
+    }
+
+    /// Waits, longer each time.
+    ///
+    /// Up to a quarter of the pause is left out at random, so that the clients of one host do not
+    /// move in step.
+    pub(crate) async fn pause(&mut self) {
+        let pause = self.next;
+        self.next = (pause * 2).min(self.longest);
+        tokio::time::sleep(pause * 3 / 4 + pause / 4 * random_share() / SHARES).await;
+    }
+}
+
+const SHARES: u32 = 1024;
+
+fn random_share() -> u32 {
+    u32::try_from(RandomState::new().hash_one(()) % u64::from(SHARES)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_double_to_the_longest_with_at_most_a_quarter_left_out() {
+        let mut backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
+        for whole in [10, 20, 40, 80, 160, 320, 640, 1000, 1000] {
+            let start = Instant::now();
+            backoff.pause().await;
+            let took = start.elapsed().as_millis();
+            // The clock of tokio counts whole milliseconds.
+            assert!(took * 4 >= whole * 3 && took <= whole + 1, "{took} {whole}");
+        }
+    }
+}

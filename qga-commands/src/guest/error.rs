@@ -1,0 +1,196 @@
+//! What can go wrong with an operation.
+
+use std::str::Utf8Error;
+use std::time::Duration;
+use std::{fmt, io};
+
+use qga_core::{AddressError, Error, Execution};
+
+use super::process::{Kill, Output};
+use super::ready::Stage;
+
+/// An operation on a guest that failed.
+///
+/// The message covers this level only; [`source`](std::error::Error::source) has what lies below.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum GuestError {
+    /// A command failed.
+    Command(Error),
+    /// What was asked for cannot be done; nothing was sent. The text says what is wrong.
+    InvalidInput(&'static str),
+    /// The address of a guest cannot be read.
+    Address(AddressError),
+    /// A guest was not ready in time, or cannot become so.
+    NotReady {
+        /// How far it has come.
+        stage: Stage,
+        /// The time it was given.
+        within: Duration,
+        /// What went wrong last, if the agent did not answer.
+        source: Option<Error>,
+    },
+    /// The command was not sent: it has to wait until the filesystems are thawed that this client has
+    /// frozen.
+    Frozen {
+        /// The command.
+        command: &'static str,
+    },
+    /// It is not known whether filesystems are frozen.
+    MaybeFrozen {
+        /// Why the freeze or the thaw failed.
+        source: Error,
+    },
+    /// The agent answered what makes no sense. The text says what.
+    Unexpected(&'static str),
+    /// A file of the guest is longer than what is read at once, in bytes; open it and read it
+    /// piece by piece.
+    TooLarge(usize),
+    /// A file of the guest is not UTF-8.
+    NotText(Utf8Error),
+    /// A program was started, and then its end could not be learned. It may still run:
+    /// [`Guest::process`](super::Guest::process) attaches to it.
+    Wait {
+        /// The program's process.
+        pid: i64,
+        /// What went wrong.
+        source: Box<GuestError>,
+    },
+    /// A program has ended, or the agent was started anew, and how the program ended and what it
+    /// wrote are lost: the agent tells it once, and the answer did not arrive or somebody else
+    /// has had it.
+    ResultLost {
+        /// The program's process.
+        pid: i64,
+        /// What the agent says of a process that it does not know.
+        source: Error,
+    },
+    /// The program that was to kill another one did not succeed: the other has ended, or the agent
+    /// may not kill it.
+    KillFailed {
+        /// The process that was to be killed.
+        pid: i64,
+        /// How the program that kills ended, and what it says.
+        output: Output,
+    },
+    /// A program did not end in the time that its caller gave it.
+    Deadline {
+        /// The program's process; `None` if not even that was known, so that the program may have been
+        /// started or not.
+        pid: Option<i64>,
+        /// The time it was given.
+        deadline: Duration,
+        /// Whether it was killed.
+        kill: Kill,
+        /// How it ended and what it had written, if it was killed.
+        output: Option<Box<Output>>,
+    },
+}
+
+impl GuestError {
+    /// The error of the command that failed, if it was one.
+    #[must_use]
+    pub fn command_error(&self) -> Option<&Error> {
+        match self {
+            Self::Command(error)
+            | Self::MaybeFrozen { source: error }
+            | Self::ResultLost { source: error, .. } => Some(error),
+            Self::Wait { source, .. } => source.command_error(),
+            Self::NotReady { source, .. } => source.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the operation may have done something in the guest. Where it takes several
+    /// commands, this is said of the one that failed.
+    #[must_use]
+    pub fn execution(&self) -> Execution {
+        match self {
+            Self::Command(error) => error.execution(),
+            Self::InvalidInput(_)
+            | Self::Address(_)
+            | Self::NotReady { .. }
+            | Self::Frozen { .. } => Execution::NotRun,
+            _ => Execution::MaybeRun,
+        }
+    }
+}
+
+impl From<Error> for GuestError {
+    fn from(error: Error) -> Self {
+        Self::Command(error)
+    }
+}
+
+/// For what reads and writes files as streams; [`io::Error::get_ref`] has the error itself.
+impl From<GuestError> for io::Error {
+    fn from(error: GuestError) -> Self {
+        let kind = match (&error, error.command_error()) {
+            (GuestError::Frozen { .. }, _) => io::ErrorKind::ResourceBusy,
+            (GuestError::InvalidInput(_), _) => io::ErrorKind::InvalidInput,
+            (_, Some(command)) if command.is_timeout() => io::ErrorKind::TimedOut,
+            (_, Some(command)) if command.is_closed() => io::ErrorKind::BrokenPipe,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl fmt::Display for GuestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(_) => f.write_str("a command failed"),
+            Self::InvalidInput(reason) => f.write_str(reason),
+            Self::Address(_) => f.write_str("the guest's address cannot be read"),
+            Self::NotReady { stage, within, .. } => {
+                write!(f, "the guest is not ready within {within:?}: {stage}")
+            }
+            Self::Frozen { command } => {
+                write!(
+                    f,
+                    "{command} has to wait: the guest's filesystems are frozen"
+                )
+            }
+            Self::MaybeFrozen { .. } => f.write_str("the guest's filesystems may be frozen"),
+            Self::Unexpected(what) => write!(f, "unexpected answer: {what}"),
+            Self::TooLarge(limit) => write!(f, "the file is longer than {limit} bytes"),
+            Self::NotText(_) => f.write_str("the file is not UTF-8"),
+            Self::Wait { pid, .. } => {
+                write!(
+                    f,
+                    "process {pid} was started, and its end could not be learned"
+                )
+            }
+            Self::ResultLost { pid, .. } => write!(f, "the result of process {pid} is lost"),
+            Self::KillFailed { pid, output } => {
+                let (status, text) = (output.status, output.stderr_lossy());
+                let text: String = text.trim().chars().take(200).collect();
+                write!(f, "process {pid} was not killed: {status}, {text:?}")
+            }
+            Self::Deadline {
+                pid,
+                deadline,
+                kill,
+                ..
+            } => match pid {
+                Some(pid) => write!(f, "process {pid} did not end within {deadline:?}; {kill}"),
+                None => write!(f, "no program was known to run within {deadline:?}"),
+            },
+        }
+    }
+}
+
+impl std::error::Error for GuestError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Command(error)
+            | Self::MaybeFrozen { source: error }
+            | Self::ResultLost { source: error, .. } => Some(error),
+            Self::Wait { source, .. } => Some(&**source),
+            Self::NotText(error) => Some(error),
+            Self::Address(error) => Some(error),
+            Self::NotReady { source, .. } => source.as_ref().map(|error| error as _),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! An open file.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::SeekFrom;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use qga_core::Execution;
+
+use super::Dropped;
+use super::handle::{Handle, Run};
+use crate::file::FileClose;
+use crate::guest::{Guest, GuestError};
+
+/// An open file of the guest, to be read, written and sought with the traits of [`tokio::io`].
+///
+/// As with [`tokio::fs::File`], a write returns when its bytes are taken, and an error of it comes with
+/// the next operation: end with [`close`](Self::close), which reports what is left. A file that is
+/// dropped instead is closed by the next operation on its guest, and what the last write took may
+/// not have been sent.
+///
+/// [`tokio::fs::File`]: https://docs.rs/tokio/latest/tokio/fs/struct.File.html
+pub struct File {
+    pub(super) handle: Handle,
+    /// What was read and not yet taken, from `taken` on.
+    read: Run,
+    taken: usize,
+    job: Option<Job>,
+    pub(super) seek_to: Option<SeekFrom>,
+    pub(super) unflushed: bool,
+    open: bool,
+}
+
+type Job = Pin<Box<dyn Future<Output = (Handle, Result<Done, GuestError>)> + Send>>;
+
+/// What a job has done.
+enum Done {
+    Read(Run),
+    Other,
+}
+
+impl File {
+    pub(super) fn new(guest: Guest, number: i64, append: bool) -> Self {
+        Self {
+            handle: Handle {
+                guest,
+                number,
+                append,
+                position: (!append).then_some(0),
+                astray: false,
+            },
+            read: Run::default(),
+            taken: 0,
+            job: None,
+            seek_to: None,
+            unflushed: false,
+            open: true,
+        }
+    }
+
+    /// The agent's number for the open file, 1000 or more.
+    #[must_use]
+    pub fn handle(&self) -> i64 {
+        self.handle.number
+    }
+
+    /// Writes what is left to write and closes the file.
+    ///
+    /// # Errors
+    ///
+    /// When a write has failed, now or before, or the close, as on a full disk. After a close that did
+    /// not reach the agent, the next operation closes the file.
+    ///
+    /// # Cancel safety
+    ///
+    /// The file may stay open in the agent.
+    pub async fn close(mut self) -> Result<(), GuestError> {
+        let worked = poll_fn(|cx| self.poll_job(cx)).await;
+        let close = FileClose::new(self.handle.number);
+        // It is never closed twice, which can be the end of an agent.
+        self.open = false;
+        let closed = self.handle.guest.execute(close).await;
+        self.open = matches!(&closed, Err(error) if error.execution() == Execution::NotRun);
+        worked.and(closed.map(drop))
+    }
+
+    /// What was read and not yet taken.
+    pub(super) fn unread(&self) -> &[u8] {
+        self.read.bytes.get(self.taken..).unwrap_or_default()
+    }
+
+    /// Takes what was read.
+    pub(super) fn take(&mut self, bytes: usize) {
+        self.taken = self.taken.saturating_add(bytes);
+    }
+
+    /// Whether the reading ran into the file's end; told once.
+    pub(super) fn take_end(&mut self) -> bool {
+        std::mem::take(&mut self.read.end)
+    }
+
+    /// Forgets what was read ahead; the next read or write is where the caller believes to be.
+    pub(super) fn forget_read(&mut self) {
+        let ahead = self.unread().len() as u64;
+        if let (Some(position), 1..) = (self.handle.position, ahead) {
+            self.handle.position = Some(position.saturating_sub(ahead));
+            self.handle.astray = true;
+        }
+        self.read = Run::default();
+        self.taken = 0;
+    }
+
+    pub(super) fn start_read(&mut self) {
+        let mut handle = self.handle.clone();
+        self.job = Some(Box::pin(async move {
+            let result = handle.read().await.map(Done::Read);
+            (handle, result)
+        }));
+    }
+
+    pub(super) fn start_write(&mut self, bytes: Vec<u8>) {
+        self.unflushed = true;
+        let mut handle = self.handle.clone();
+        self.job = Some(Box::pin(async move {
+            let result = handle.write(&bytes).await;
+            (handle, result.map(|()| Done::Other))
+        }));
+    }
+
+    pub(super) fn start_flush(&mut self) {
+        let mut handle = self.handle.clone();
+        self.job = Some(Box::pin(async move {
+            let result = handle.flush().await;
+            (handle, result.map(|()| Done::Other))
+        }));
+    }
+
+    pub(super) fn start_seek(&mut self, to: SeekFrom) {
+        let mut handle = self.handle.clone();
+        self.job = Some(Box::pin(async move {
+            let result = handle.seek(to).await;
+            (handle, result.map(|_| Done::Other))
+        }));
+    }
+
+    /// Ready when nothing is under way.
+    pub(super) fn poll_job(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), GuestError>> {
+        let Some(job) = &mut self.job else {
+            return Poll::Ready(Ok(()));
+        };
+        let (handle, result) = ready!(job.as_mut().poll(cx));
+        self.job = None;
+        self.handle = handle;
+        if let Done::Read(run) = result? {
+            self.read = run;
+            self.taken = 0;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        if self.open {
+            let dropped = self.handle.guest.client().attachment::<Dropped>();
+            dropped.push(self.handle.number);
+        }
+    }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File")
+            .field("handle", &self.handle.number)
+            .field("position", &self.handle.position)
+            .finish_non_exhaustive()
+    }
+}

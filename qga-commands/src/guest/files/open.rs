@@ -1,0 +1,134 @@
+//! How a file is opened.
+
+use super::File;
+use crate::file::FileOpen;
+use crate::guest::{Guest, GuestError};
+
+/// How to open a file of the guest, as [`std::fs::OpenOptions`].
+///
+/// The agent opens as C's `fopen` does, which has no way to create without truncating, except to
+/// append, and none to append without creating.
+///
+/// ```no_run
+/// # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
+/// use qga_commands::guest::files::OpenOptions;
+///
+/// let log = OpenOptions::new()
+///     .append(true)
+///     .create(true)
+///     .open(&guest, "/var/log/backup.log")
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "as in std::fs")]
+pub struct OpenOptions {
+    read: bool,
+    write: bool,
+    append: bool,
+    truncate: bool,
+    create: bool,
+}
+
+impl OpenOptions {
+    /// Nothing is set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether it can be read.
+    pub fn read(&mut self, read: bool) -> &mut Self {
+        self.read = read;
+        self
+    }
+
+    /// Whether it can be written. Without `create` and `truncate` the agent must be allowed to read
+    /// the file too.
+    pub fn write(&mut self, write: bool) -> &mut Self {
+        self.write = write;
+        self
+    }
+
+    /// Whether all writes go to the file's end, wherever that is then. Needs `create`.
+    pub fn append(&mut self, append: bool) -> &mut Self {
+        self.append = append;
+        self
+    }
+
+    /// Whether a file that is there is emptied. Needs `create`.
+    pub fn truncate(&mut self, truncate: bool) -> &mut Self {
+        self.truncate = truncate;
+        self
+    }
+
+    /// Whether a file that is not there is made. Needs `append` or `truncate`.
+    pub fn create(&mut self, create: bool) -> &mut Self {
+        self.create = create;
+        self
+    }
+
+    /// Opens a file of the guest.
+    ///
+    /// # Errors
+    ///
+    /// [`GuestError::InvalidInput`] for options that the agent cannot do; otherwise as
+    /// [`Guest::execute`].
+    ///
+    /// # Cancel safety
+    ///
+    /// The file may have been opened, and then stays open in the agent until that ends: nobody knows
+    /// its handle. So it is after an error whose [`execution`](GuestError::execution) is not known.
+    pub async fn open(&self, guest: &Guest, path: impl Into<String>) -> Result<File, GuestError> {
+        let mode = self.mode().ok_or(GuestError::InvalidInput(
+            "an agent cannot open a file with these options",
+        ))?;
+        let handle = guest.execute(FileOpen::new(path).mode(mode)).await?;
+        Ok(File::new(guest.clone(), handle, self.append))
+    }
+
+    /// In the letters of `fopen`; binary, so that Windows changes nothing.
+    fn mode(self) -> Option<&'static str> {
+        let writes = (self.write, self.append, self.truncate, self.create);
+        match (self.read, writes) {
+            (true, (false, false, false, false)) => Some("rb"),
+            (_, (true, false, false, false)) => Some("rb+"),
+            (false, (true, false, true, true)) => Some("wb"),
+            (true, (true, false, true, true)) => Some("wb+"),
+            (false, (_, true, false, true)) => Some("ab"),
+            (true, (_, true, false, true)) => Some("ab+"),
+            _ => None,
+        }
+    }
+}
+
+impl Guest {
+    /// Opens a file for reading.
+    ///
+    /// # Errors
+    ///
+    /// As [`OpenOptions::open`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`OpenOptions::open`].
+    pub async fn open(&self, path: impl Into<String>) -> Result<File, GuestError> {
+        OpenOptions::new().read(true).open(self, path).await
+    }
+
+    /// Opens a file for writing: makes it, or empties it if it is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`OpenOptions::open`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`OpenOptions::open`].
+    pub async fn create(&self, path: impl Into<String>) -> Result<File, GuestError> {
+        let mut options = OpenOptions::new();
+        options.write(true).truncate(true).create(true);
+        options.open(self, path).await
+    }
+}

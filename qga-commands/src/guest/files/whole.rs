@@ -1,0 +1,101 @@
+//! Files read and written as a whole.
+
+use super::handle::WRITE_CHUNK;
+use crate::guest::{Guest, GuestError};
+
+/// A guest could make a file as long as it likes, so there is an end, in bytes.
+const LONGEST: usize = 64 * 1024 * 1024;
+
+impl Guest {
+    /// Reads a file, of 64 MiB at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guest::execute`], and [`GuestError::TooLarge`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed in the guest. The next operation closes the file; but if the opening itself
+    /// is cut off, the agent keeps it open.
+    pub async fn read(&self, path: impl Into<String>) -> Result<Vec<u8>, GuestError> {
+        self.read_up_to(path, LONGEST).await
+    }
+
+    /// Reads a file that is UTF-8, of 64 MiB at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read), and [`GuestError::NotText`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`read`](Self::read).
+    pub async fn read_to_string(&self, path: impl Into<String>) -> Result<String, GuestError> {
+        let bytes = self.read(path).await?;
+        String::from_utf8(bytes).map_err(|error| GuestError::NotText(error.utf8_error()))
+    }
+
+    /// Writes a file: makes it, or replaces what is in it. A disk that is full is an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guest::execute`]. The file may then hold a part of the bytes.
+    ///
+    /// # Cancel safety
+    ///
+    /// The file may then hold a part of the bytes; the next operation closes it.
+    pub async fn write(
+        &self,
+        path: impl Into<String>,
+        bytes: impl AsRef<[u8]>,
+    ) -> Result<(), GuestError> {
+        let mut file = self.create(path).await?;
+        for chunk in bytes.as_ref().chunks(WRITE_CHUNK) {
+            file.handle.write(chunk).await?;
+        }
+        file.close().await
+    }
+
+    async fn read_up_to(
+        &self,
+        path: impl Into<String>,
+        limit: usize,
+    ) -> Result<Vec<u8>, GuestError> {
+        let mut file = self.open(path).await?;
+        let mut bytes = Vec::new();
+        loop {
+            let run = file.handle.read().await?;
+            bytes.extend_from_slice(&run.bytes);
+            if bytes.len() > limit {
+                return Err(GuestError::TooLarge(limit));
+            }
+            if run.end {
+                break;
+            }
+        }
+        // The bytes are there, whatever becomes of the handle.
+        drop(file.close().await);
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::Ping;
+    use qga_core::Client;
+    use qga_testserver::TestAgent;
+
+    #[tokio::test]
+    async fn a_file_that_has_no_end_is_not_read_as_a_whole() {
+        let (agent, stream) = TestAgent::in_memory();
+        let guest = Guest::new(Client::new(stream));
+        agent.file("/dev/zero", "");
+        let endless = serde_json::json!({"count": 3, "buf-b64": "AAAA", "eof": false});
+        agent.on("guest-file-read").reply(endless);
+        let error = guest.read_up_to("/dev/zero", 1000).await.unwrap_err();
+        assert!(matches!(error, GuestError::TooLarge(1000)), "{error}");
+        guest.execute(Ping).await.unwrap();
+        assert_eq!(agent.requests_of("guest-file-close").len(), 1);
+    }
+}

@@ -1,0 +1,106 @@
+//! How a guest fares.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use qga_core::{Error, Stage};
+
+use super::Guest;
+use crate::agent::Ping;
+use crate::fs::{FsfreezeStatus, GuestFsfreezeStatus};
+
+/// How long an agent that is well may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How a guest fares, and why it is taken to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Health {
+    /// How it fares.
+    pub state: HealthState,
+    /// What went wrong, if something did.
+    pub cause: Option<Error>,
+}
+
+/// How a guest fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HealthState {
+    /// The agent's channel cannot be opened, or is closed: no machine runs there.
+    Absent,
+    /// The channel is open, and no agent has ever answered a question for health through this client:
+    /// the guest boots, or has no agent, or another program holds the channel.
+    Starting,
+    /// The agent has answered before and does not now, or commands of this client are before the
+    /// question: it is at work, or its machine is paused or boots anew.
+    Busy,
+    /// The agent answers, and its filesystems are frozen.
+    Frozen,
+    /// The agent answers.
+    Ready,
+}
+
+/// Whether an agent has answered.
+#[derive(Debug, Default)]
+struct Answered(AtomicBool);
+
+impl Guest {
+    /// Asks how the guest fares, for 2 seconds a question and two questions at most.
+    ///
+    /// Where the channel is lost and cannot be opened again, the client pauses, and `health` answers
+    /// at once meanwhile.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed in the guest.
+    pub async fn health(&self) -> Health {
+        let answered = self.client.attachment::<Answered>();
+        match self.ask_for_health().await {
+            Ok(state) => {
+                answered.0.store(true, Ordering::Relaxed);
+                Health { state, cause: None }
+            }
+            Err(error) => Health {
+                state: state_after(&error, answered.0.load(Ordering::Relaxed)),
+                cause: Some(error),
+            },
+        }
+    }
+
+    async fn ask_for_health(&self) -> Result<HealthState, Error> {
+        let options = self.client.options().timeout(PATIENCE);
+        let client = self.client.with_options(options);
+        client.execute(Ping).await?;
+        match client.execute(FsfreezeStatus).await {
+            Ok(GuestFsfreezeStatus::Frozen) => Ok(HealthState::Frozen),
+            // An agent may lack or forbid the question, and it has answered.
+            Ok(_) => Ok(HealthState::Ready),
+            Err(error) if error.agent_error().is_some() => Ok(HealthState::Ready),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn state_after(error: &Error, answered: bool) -> HealthState {
+    match error.stage() {
+        _ if error.agent_error().is_some() => HealthState::Ready,
+        Stage::Queue => HealthState::Busy,
+        Stage::Connect => HealthState::Absent,
+        _ if error.is_closed() => HealthState::Absent,
+        _ if answered => HealthState::Busy,
+        _ => HealthState::Starting,
+    }
+}
+
+impl fmt::Display for HealthState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Absent => "absent",
+            Self::Starting => "starting",
+            Self::Busy => "busy",
+            Self::Frozen => "frozen",
+            Self::Ready => "ready",
+        })
+    }
+}

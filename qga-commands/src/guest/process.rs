@@ -1,0 +1,147 @@
+//! Programs in the guest, in the words of [`std::process`].
+//!
+//! ```no_run
+//! # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
+//! use std::time::Duration;
+//!
+//! let output = guest
+//!     .command("tar")
+//!     .args(["-tzf", "/var/backups/etc.tgz"])
+//!     .deadline(Duration::from_secs(60))
+//!     .kill_on_deadline(true)
+//!     .output()
+//!     .await?;
+//! if !output.status.success() {
+//!     eprintln!("{}: {}", output.status, output.stderr_lossy());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What the agent does
+//!
+//! There is no shell: the program is a path or a name, and its arguments reach it as they are. It
+//! runs as the agent does, as root or as the system, in the agent's folder. Output is kept in the
+//! agent until the program and all that hold its streams have ended, up to 16 MiB a stream.
+//!
+//! The agent tells how a program ended **once** and then forgets it. An answer that is lost on the
+//! way is [`GuestError::ResultLost`].
+
+mod command;
+mod kill;
+mod output;
+mod wait;
+
+use super::{Guest, GuestError};
+
+pub use command::Command;
+pub use kill::Kill;
+pub use output::{ExitStatus, Output};
+
+/// A program that was started in the guest.
+///
+/// It runs on when this is dropped: that is how to detach. [`Guest::process`] attaches again.
+#[derive(Debug)]
+pub struct Process {
+    guest: Guest,
+    pid: i64,
+    /// Whether the agent must know the process, so that it has been forgotten if it does not.
+    known: bool,
+    /// The result, where `kill` has had it.
+    ended: Option<Output>,
+}
+
+impl Process {
+    /// The process's number in the guest.
+    #[must_use]
+    pub fn pid(&self) -> i64 {
+        self.pid
+    }
+
+    /// Waits until the program has ended. Its output is empty unless it was
+    /// [captured](Command::spawn).
+    ///
+    /// The agent is asked after 10 milliseconds and then ever more rarely, once a second in the
+    /// end. A question that the channel fails is asked again, three times in a row at most.
+    ///
+    /// # Errors
+    ///
+    /// [`GuestError::ResultLost`] if the agent has forgotten the process: when this returned before
+    /// with the result, when somebody else asked, when the answer was lost, and when the agent was
+    /// started anew. [`GuestError::Wait`] if the agent cannot be asked.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future may be dropped, and `wait` called again; if the program ended while a question was
+    /// under way, that ends in `ResultLost`.
+    pub async fn wait(&mut self) -> Result<Output, GuestError> {
+        match self.ended.take() {
+            Some(output) => Ok(output),
+            None => wait::until_ended(self).await,
+        }
+    }
+
+    /// Asks once; `None` while the program runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`wait`](Self::wait).
+    pub async fn try_wait(&mut self) -> Result<Option<Output>, GuestError> {
+        match self.ended.take() {
+            Some(output) => Ok(Some(output)),
+            None => wait::ask(self).await,
+        }
+    }
+
+    /// Kills the program, by its number: `kill -KILL` in a shell of a POSIX guest, `taskkill` with
+    /// all its children in Windows. [`wait`](Self::wait) then tells how it ended.
+    ///
+    /// The agent is asked first whether it has ended already, since its number may then be another's;
+    /// if so, nothing is killed, and `wait` has the result. In a POSIX guest its children live on.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_wait`](Self::try_wait), and when the program that kills cannot be started or does
+    /// not succeed ([`GuestError::KillFailed`]).
+    ///
+    /// # Cancel safety
+    ///
+    /// As `try_wait`; the process may have been killed.
+    pub async fn kill(&mut self) -> Result<(), GuestError> {
+        if self.ended.is_none() {
+            self.ended = wait::ask(self).await?;
+        }
+        match self.ended {
+            Some(_) => Ok(()),
+            None => kill::kill(&self.guest, self.pid).await,
+        }
+    }
+
+    fn new(guest: Guest, pid: i64, known: bool) -> Self {
+        Self {
+            guest,
+            pid,
+            known,
+            ended: None,
+        }
+    }
+}
+
+impl Guest {
+    /// A program to be run: a path, or a name that is looked up in the agent's `PATH`.
+    pub fn command(&self, program: impl Into<String>) -> Command {
+        Command::new(self.clone(), program.into())
+    }
+
+    /// Attaches to a program that was started earlier, by its number. Nothing is asked yet.
+    ///
+    /// The agent must have started it, and not have told its end to anybody.
+    #[must_use]
+    pub fn process(&self, pid: i64) -> Process {
+        Process::new(self.clone(), pid, false)
+    }
+}

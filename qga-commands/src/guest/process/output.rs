@@ -1,0 +1,125 @@
+//! How a program ended and what it wrote.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::Utf8Error;
+
+use crate::exec::GuestExecStatus;
+
+/// As much of a stream as the agent keeps, in bytes.
+const KEPT: usize = 16 * 1024 * 1024;
+
+/// How a program ended and what it wrote.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Output {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it wrote to its standard output.
+    pub stdout: Vec<u8>,
+    /// What it wrote to its standard error.
+    pub stderr: Vec<u8>,
+    /// Whether one of the streams may be cut: the agent says so, or it is exactly as long as what
+    /// the agent keeps, 16 MiB. Some agents (10.0.2 does) say false where they mean true.
+    pub truncated: bool,
+}
+
+impl Output {
+    /// Its standard output as text.
+    ///
+    /// # Errors
+    ///
+    /// When it is not UTF-8.
+    pub fn stdout_text(&self) -> Result<&str, Utf8Error> {
+        std::str::from_utf8(&self.stdout)
+    }
+
+    /// Its standard error as text.
+    ///
+    /// # Errors
+    ///
+    /// When it is not UTF-8.
+    pub fn stderr_text(&self) -> Result<&str, Utf8Error> {
+        std::str::from_utf8(&self.stderr)
+    }
+
+    /// Its standard output as text; what is not UTF-8 becomes U+FFFD.
+    #[must_use]
+    pub fn stdout_lossy(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.stdout)
+    }
+
+    /// Its standard error as text; what is not UTF-8 becomes U+FFFD.
+    #[must_use]
+    pub fn stderr_lossy(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.stderr)
+    }
+}
+
+impl From<GuestExecStatus> for Output {
+    fn from(ended: GuestExecStatus) -> Self {
+        let stdout = ended.out_data.unwrap_or_default().into_vec();
+        let stderr = ended.err_data.unwrap_or_default().into_vec();
+        // 10.0.2 mentions truncation only where it happened, as false; the length tells it then.
+        let said = [ended.out_truncated, ended.err_truncated].contains(&Some(true));
+        let truncated = said || stdout.len() >= KEPT || stderr.len() >= KEPT;
+        Self {
+            status: ExitStatus {
+                code: ended.exit_code,
+                signal: ended.signal,
+            },
+            stdout,
+            stderr,
+            truncated,
+        }
+    }
+}
+
+/// The lengths of the streams only, since they may be long and hold secrets.
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Output")
+            .field("status", &self.status)
+            .field("stdout", &format_args!("{} bytes", self.stdout.len()))
+            .field("stderr", &format_args!("{} bytes", self.stderr.len()))
+            .field("truncated", &self.truncated)
+            .finish()
+    }
+}
+
+/// How a program ended: by itself with a code, or by a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ExitStatus {
+    code: Option<i64>,
+    signal: Option<i64>,
+}
+
+impl ExitStatus {
+    /// What the program returned: 0 to 255, on Windows up to 4,294,967,295. `None` if it was killed.
+    #[must_use]
+    pub fn code(&self) -> Option<i64> {
+        self.code
+    }
+
+    /// The signal that killed it; on Windows, the exception.
+    #[must_use]
+    pub fn signal(&self) -> Option<i64> {
+        self.signal
+    }
+
+    /// Whether it ended by itself and returned 0.
+    #[must_use]
+    pub fn success(&self) -> bool {
+        self.code == Some(0) && self.signal.is_none()
+    }
+}
+
+impl fmt::Display for ExitStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.code, self.signal) {
+            (_, Some(signal)) => write!(f, "signal {signal}"),
+            (Some(code), None) => write!(f, "exit code {code}"),
+            (None, None) => f.write_str("unknown"),
+        }
+    }
+}

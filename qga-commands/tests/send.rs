@@ -1,0 +1,22 @@
+//! What operations return may move to another thread.
+
+use qga_commands::Guest;
+use qga_commands::guest::ready::Ready;
+use qga_core::Client;
+
+fn check<T: Send>(_: T) {}
+
+#[test]
+fn the_futures_of_operations_may_move_to_another_thread() {
+    let (_agent, stream) = tokio::io::duplex(1);
+    let guest = Guest::new(Client::new(stream));
+    check(guest.command("true").output());
+    check(guest.process(1).kill());
+    check(guest.read("/etc/hostname"));
+    check(guest.write("/tmp/file", "x"));
+    check(guest.open("/tmp/file"));
+    check(guest.while_frozen(async {}));
+    check(guest.thaw());
+    check(guest.wait_ready(&Ready::ping()));
+    check(Ready::ping().connect("unix:/run/vm1/qga.sock"));
+}
