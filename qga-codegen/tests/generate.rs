@@ -1,12 +1,11 @@
-//! Data files that do not fit, and folders that have drifted.
+//! Data files that do not fit.
 
 #![allow(clippy::unwrap_used, reason = "all of this is a test")]
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use qga_codegen::{Config, Drift, Files, Schema, drift, generate, write};
+use qga_codegen::{Config, Files, Schema, generate};
 
 const HEAD: &str = "
 [schema]
@@ -180,39 +179,4 @@ fn rustfmt_leaves_generated_code_as_it_is() {
         .args(["--edition", "2024", "--check"])
         .arg(folder.join("mod.rs"));
     assert!(rustfmt.status().unwrap().success());
-}
-
-#[test]
-fn drift_is_found_where_it_begins() {
-    let files = run(PING, &entry("commands", "ping", "")).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    assert_eq!(
-        drift(folder.path(), &files).unwrap(),
-        [Drift::Missing(at("m.rs")), Drift::Missing(at("mod.rs"))]
-    );
-    write(folder.path(), &files).unwrap();
-    assert_eq!(drift(folder.path(), &files).unwrap(), []);
-
-    let edited = files["m.rs"].replacen("Does.", "Does much.", 1);
-    fs::write(at("m.rs"), &edited).unwrap();
-    fs::write(at("old.rs"), &files["m.rs"]).unwrap();
-    fs::write(at("mine.rs"), "// By hand.\n").unwrap();
-    let found = drift(folder.path(), &files).unwrap();
-    assert_eq!(
-        found,
-        [Drift::Changed(at("m.rs"), 7), Drift::Stale(at("old.rs"))]
-    );
-}
-
-#[test]
-fn writing_removes_what_is_stale_and_leaves_what_is_not_ours() {
-    let files = run(PING, &entry("commands", "ping", "")).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("old.rs"), &files["m.rs"]).unwrap();
-    fs::write(folder.path().join("mine.rs"), "// By hand.\n").unwrap();
-    write(folder.path(), &files).unwrap();
-    assert!(!folder.path().join("old.rs").exists());
-    assert!(folder.path().join("mine.rs").exists());
-    assert_eq!(drift(folder.path(), &files).unwrap(), []);
 }
