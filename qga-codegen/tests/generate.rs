@@ -155,6 +155,39 @@ fn names_that_collide_in_rust_are_reported() {
 }
 
 #[test]
+fn what_generated_code_uses_names_nothing_else() {
+    for name in [
+        "Result", "Option", "Err", "Ok", "Default", "Box", "Vec", "Error",
+    ] {
+        let schema = format!("{{ 'struct': '{name}', 'data': {{ }} }}");
+        let problem = run(&schema, &entry("types", name, "")).unwrap_err();
+        assert!(
+            problem.contains("something that generated code uses"),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
+fn what_the_data_file_names_by_its_path_names_nothing_else() {
+    let types = |rest: &str| entry("types", "Id", "") + &entry("types", "T", rest);
+    let path = "members.a = { type = 'crate::Id', doc = 'It.' }";
+    let bytes = "members.a = { base64 = true, doc = 'It.' }\n[paths]\nbytes = 'crate::Id'";
+    for config in [types(path), types(bytes)] {
+        expect(
+            "{ 'struct': 'Id', 'data': { } }\n{ 'struct': 'T', 'data': { 'a': 'str' } }",
+            &config,
+            "s.json:1:13: in Rust, `Id` has the name of something that generated code uses: `Id`",
+        );
+    }
+    expect(
+        "{ 'struct': 'Id', 'data': { } }\n{ 'command': 'ping', 'returns': 'int' }",
+        &(entry("types", "Id", "") + &entry("commands", "ping", "returns = 'crate::Id'")),
+        "s.json:1:13: in Rust, `Id` has the name of something that generated code uses: `Id`",
+    );
+}
+
+#[test]
 fn bytes_in_a_reply_need_a_type_that_holds_them() {
     expect(
         "{ 'struct': 'T', 'data': { 'a': 'str' } }",

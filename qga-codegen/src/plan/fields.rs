@@ -7,7 +7,7 @@ use super::unique::Unique;
 use super::{Field, RustType, Shape};
 use crate::config::Part;
 use crate::place::Name;
-use crate::schema::{self, Base, Condition, Member, TypeRef};
+use crate::schema::{self, Condition, Member, TypeRef};
 
 impl<'a> Build<'a> {
     pub(super) fn fields(
@@ -37,27 +37,11 @@ impl<'a> Build<'a> {
     pub(super) fn base_fields(
         &mut self,
         ty: &'a schema::Type,
-        base: &'a Base,
         discriminator: &Name,
         module: &str,
     ) -> Vec<Field> {
-        let members = match base {
-            Base::Inline(members) => members.iter().map(|member| (ty, member)).collect(),
-            Base::Named(name) => {
-                let owner = self.schema.type_named(&name.text);
-                owner.map_or_else(Vec::new, |owner| self.schema.members_of(owner))
-            }
-        };
-        let mut parts = Vec::new();
-        for (owner, member) in members {
-            let entry = self.config.data.types.get(owner.name.text.as_str());
-            let part = entry.and_then(|entry| entry.members.get(member.name.text.as_str()));
-            if let Some(part) = part
-                && member.name.text != discriminator.text
-            {
-                parts.push((member, part));
-            }
-        }
+        let mut parts = self.member_parts(ty);
+        parts.retain(|(member, _)| member.name.text != discriminator.text);
         let fields = self.fields(&parts, module, false);
         for (field, (member, _)) in fields.iter().zip(&parts) {
             if field.name == "kind" {
