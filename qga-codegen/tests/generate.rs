@@ -201,6 +201,51 @@ fn bytes_in_a_reply_need_a_type_that_holds_them() {
 }
 
 #[test]
+fn what_is_no_string_is_no_base64() {
+    for ty in ["'int'", "[ 'str' ]"] {
+        expect(
+            &format!("{{ 'command': 'ping', 'data': {{ 'a': {ty} }} }}"),
+            &entry(
+                "commands",
+                "ping",
+                "members.a = { base64 = true, doc = 'Bytes.' }",
+            ),
+            "s.json:1:32: `a` is no `str`, so it is no `base64`",
+        );
+    }
+}
+
+#[test]
+fn a_type_for_the_reply_needs_a_reply() {
+    expect(
+        PING,
+        &entry("commands", "ping", "returns = 'crate::Id'"),
+        "c.toml:9:11: `ping` returns nothing, so `returns` is stale",
+    );
+}
+
+#[test]
+fn what_is_no_plain_path_is_reported() {
+    let schema = "{ 'command': 'ping', 'data': { 'a': 'int' }, 'returns': 'int' }";
+    let rest = "returns = 'Vec<u8>'\nmembers.a = { type = 'crate::', doc = 'It.' }";
+    expect(
+        schema,
+        &entry("commands", "ping", rest),
+        "c.toml:9:11: `Vec<u8>` is no plain path to a type\n\
+         c.toml:15:9: `crate::` is no plain path to a type",
+    );
+}
+
+#[test]
+fn the_oldest_version_is_a_version() {
+    let schema = Schema::parse("s.json", PING).unwrap();
+    let text = HEAD.replace("'Acme'", "'Acme'\noldest = 'new'") + &entry("commands", "ping", "");
+    let config = Config::parse("c.toml", text).unwrap();
+    let problems = generate(&schema, &config).unwrap_err().to_string();
+    assert_eq!(problems, "c.toml:4:10: `new` is no version");
+}
+
+#[test]
 fn rustfmt_leaves_generated_code_as_it_is() {
     let Ok(version) = Command::new("rustfmt").arg("--version").output() else {
         return;

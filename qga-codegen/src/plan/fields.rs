@@ -59,6 +59,10 @@ impl<'a> Build<'a> {
         module: &str,
         argument: bool,
     ) -> RustType {
+        if part.base64 && (member.ty.list || member.ty.name.text != "str") {
+            let message = format!("`{}` is no `str`, so it is no `base64`", member.name);
+            self.problems.push(member.name.problem(message));
+        }
         let paths = &self.config.data.paths;
         let special = if part.secret {
             Some(("secret", paths.secret.as_ref()))
@@ -130,7 +134,8 @@ impl<'a> Build<'a> {
 
     /// Whether agents that must be understood lack this.
     fn is_new(&self, part: &Part) -> bool {
-        let oldest = self.config.data.schema.oldest.as_deref().and_then(version);
+        let oldest = self.config.data.schema.oldest.as_ref();
+        let oldest = oldest.and_then(|oldest| version(oldest.get_ref()));
         let since = part.since.as_deref().and_then(version);
         oldest
             .zip(since)
