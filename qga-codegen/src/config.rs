@@ -48,7 +48,7 @@ pub(crate) struct About {
     #[serde(default)]
     pub(crate) prefix: String,
     /// The oldest version whose replies must decode. What is newer is optional in Rust.
-    pub(crate) oldest: Option<String>,
+    pub(crate) oldest: Option<Spanned<String>>,
 }
 
 /// Where the generated code finds what is written by hand.

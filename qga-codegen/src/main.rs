@@ -55,11 +55,11 @@ fn run(
     let schema = Schema::read(&schema).map_err(in_words)?;
     let config = Config::read(&config).map_err(in_words)?;
     let files = generate(&schema, &config).map_err(in_words)?;
-    let in_folder = |error: std::io::Error| format!("{}: {error}", out.display());
+    let in_words = |error: std::io::Error| error.to_string();
     if !check {
-        return write(&out, &files).map_err(in_folder);
+        return write(&out, &files).map_err(in_words);
     }
-    let drift = drift(&out, &files).map_err(in_folder)?;
+    let drift = drift(&out, &files).map_err(in_words)?;
     if drift.is_empty() {
         return Ok(());
     }

@@ -1,10 +1,15 @@
 //! Generated files and the folder that they are in.
 
+mod write;
+
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::emit::{Files, MARK};
+
+pub use write::write;
 
 /// How a folder differs from what would be generated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +39,7 @@ impl fmt::Display for Drift {
 ///
 /// # Errors
 ///
-/// When the folder cannot be read.
+/// When the folder cannot be read. The error names the file.
 pub fn drift(folder: &Path, files: &Files) -> io::Result<Vec<Drift>> {
     let mut found = Vec::new();
     for (name, text) in files {
@@ -48,32 +53,11 @@ pub fn drift(folder: &Path, files: &Files) -> io::Result<Vec<Drift>> {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 found.push(Drift::Changed(path, 1));
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(at(&path)(error)),
         }
     }
     found.extend(stale(folder, files)?.into_iter().map(Drift::Stale));
     Ok(found)
-}
-
-/// Writes the files, and removes those that earlier runs have left.
-///
-/// # Errors
-///
-/// When the folder cannot be made or written.
-pub fn write(folder: &Path, files: &Files) -> io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    for path in stale(folder, files)? {
-        std::fs::remove_file(path)?;
-    }
-    for (name, text) in files {
-        let path = folder.join(name);
-        // An unchanged file keeps its time, and what depends on it need not be built again.
-        if std::fs::read_to_string(&path).is_ok_and(|old| old == *text) {
-            continue;
-        }
-        std::fs::write(path, text)?;
-    }
-    Ok(())
 }
 
 /// Generated files that do not belong to `files`. What was written by hand is none of ours.
@@ -82,19 +66,35 @@ fn stale(folder: &Path, files: &Files) -> io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
-        Err(error) => return Err(error),
+        Err(error) => return Err(at(folder)(error)),
     };
     for entry in entries {
-        let path = entry?.path();
+        let entry = entry.map_err(at(folder))?;
+        let path = entry.path();
         let name = path.file_name().and_then(|name| name.to_str());
         let known = name.is_some_and(|name| files.contains_key(name));
         let is_rust = path.extension().is_some_and(|extension| extension == "rs");
-        if is_rust && !known && std::fs::read_to_string(&path)?.starts_with(MARK) {
+        // Reading anything but a regular file may fail, or wait for ever.
+        let is_file = || entry.file_type().map(|kind| kind.is_file());
+        if is_rust && !known && is_file().map_err(at(&path))? && is_generated(&path)? {
             found.push(path);
         }
     }
     found.sort();
     Ok(found)
+}
+
+/// Whether a file begins with the mark.
+fn is_generated(path: &Path) -> io::Result<bool> {
+    let mut start = Vec::with_capacity(MARK.len());
+    let mut file = File::open(path).map_err(at(path))?.take(MARK.len() as u64);
+    file.read_to_end(&mut start).map_err(at(path))?;
+    Ok(start == MARK.as_bytes())
+}
+
+/// Adds the file to an error.
+fn at(path: &Path) -> impl Fn(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 fn first_difference(old: &str, new: &str) -> usize {

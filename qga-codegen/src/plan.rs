@@ -94,7 +94,7 @@ pub(crate) struct Union {
     pub(crate) decode: Option<String>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Field {
     pub(crate) wire: String,
     pub(crate) name: String,

@@ -1,12 +1,11 @@
-//! Data files that do not fit, and folders that have drifted.
+//! Data files that do not fit.
 
 #![allow(clippy::unwrap_used, reason = "all of this is a test")]
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use qga_codegen::{Config, Drift, Files, Schema, drift, generate, write};
+use qga_codegen::{Config, Files, Schema, generate};
 
 const HEAD: &str = "
 [schema]
@@ -156,6 +155,39 @@ fn names_that_collide_in_rust_are_reported() {
 }
 
 #[test]
+fn what_generated_code_uses_names_nothing_else() {
+    for name in [
+        "Result", "Option", "Err", "Ok", "Default", "Box", "Vec", "Error",
+    ] {
+        let schema = format!("{{ 'struct': '{name}', 'data': {{ }} }}");
+        let problem = run(&schema, &entry("types", name, "")).unwrap_err();
+        assert!(
+            problem.contains("something that generated code uses"),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
+fn what_the_data_file_names_by_its_path_names_nothing_else() {
+    let types = |rest: &str| entry("types", "Id", "") + &entry("types", "T", rest);
+    let path = "members.a = { type = 'crate::Id', doc = 'It.' }";
+    let bytes = "members.a = { base64 = true, doc = 'It.' }\n[paths]\nbytes = 'crate::Id'";
+    for config in [types(path), types(bytes)] {
+        expect(
+            "{ 'struct': 'Id', 'data': { } }\n{ 'struct': 'T', 'data': { 'a': 'str' } }",
+            &config,
+            "s.json:1:13: in Rust, `Id` has the name of something that generated code uses: `Id`",
+        );
+    }
+    expect(
+        "{ 'struct': 'Id', 'data': { } }\n{ 'command': 'ping', 'returns': 'int' }",
+        &(entry("types", "Id", "") + &entry("commands", "ping", "returns = 'crate::Id'")),
+        "s.json:1:13: in Rust, `Id` has the name of something that generated code uses: `Id`",
+    );
+}
+
+#[test]
 fn bytes_in_a_reply_need_a_type_that_holds_them() {
     expect(
         "{ 'struct': 'T', 'data': { 'a': 'str' } }",
@@ -166,6 +198,51 @@ fn bytes_in_a_reply_need_a_type_that_holds_them() {
         ),
         "s.json:1:28: `base64` needs a type, which `paths` does not name",
     );
+}
+
+#[test]
+fn what_is_no_string_is_no_base64() {
+    for ty in ["'int'", "[ 'str' ]"] {
+        expect(
+            &format!("{{ 'command': 'ping', 'data': {{ 'a': {ty} }} }}"),
+            &entry(
+                "commands",
+                "ping",
+                "members.a = { base64 = true, doc = 'Bytes.' }",
+            ),
+            "s.json:1:32: `a` is no `str`, so it is no `base64`",
+        );
+    }
+}
+
+#[test]
+fn a_type_for_the_reply_needs_a_reply() {
+    expect(
+        PING,
+        &entry("commands", "ping", "returns = 'crate::Id'"),
+        "c.toml:9:11: `ping` returns nothing, so `returns` is stale",
+    );
+}
+
+#[test]
+fn what_is_no_plain_path_is_reported() {
+    let schema = "{ 'command': 'ping', 'data': { 'a': 'int' }, 'returns': 'int' }";
+    let rest = "returns = 'Vec<u8>'\nmembers.a = { type = 'crate::', doc = 'It.' }";
+    expect(
+        schema,
+        &entry("commands", "ping", rest),
+        "c.toml:9:11: `Vec<u8>` is no plain path to a type\n\
+         c.toml:15:9: `crate::` is no plain path to a type",
+    );
+}
+
+#[test]
+fn the_oldest_version_is_a_version() {
+    let schema = Schema::parse("s.json", PING).unwrap();
+    let text = HEAD.replace("'Acme'", "'Acme'\noldest = 'new'") + &entry("commands", "ping", "");
+    let config = Config::parse("c.toml", text).unwrap();
+    let problems = generate(&schema, &config).unwrap_err().to_string();
+    assert_eq!(problems, "c.toml:4:10: `new` is no version");
 }
 
 #[test]
@@ -180,39 +257,4 @@ fn rustfmt_leaves_generated_code_as_it_is() {
         .args(["--edition", "2024", "--check"])
         .arg(folder.join("mod.rs"));
     assert!(rustfmt.status().unwrap().success());
-}
-
-#[test]
-fn drift_is_found_where_it_begins() {
-    let files = run(PING, &entry("commands", "ping", "")).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    assert_eq!(
-        drift(folder.path(), &files).unwrap(),
-        [Drift::Missing(at("m.rs")), Drift::Missing(at("mod.rs"))]
-    );
-    write(folder.path(), &files).unwrap();
-    assert_eq!(drift(folder.path(), &files).unwrap(), []);
-
-    let edited = files["m.rs"].replacen("Does.", "Does much.", 1);
-    fs::write(at("m.rs"), &edited).unwrap();
-    fs::write(at("old.rs"), &files["m.rs"]).unwrap();
-    fs::write(at("mine.rs"), "// By hand.\n").unwrap();
-    let found = drift(folder.path(), &files).unwrap();
-    assert_eq!(
-        found,
-        [Drift::Changed(at("m.rs"), 7), Drift::Stale(at("old.rs"))]
-    );
-}
-
-#[test]
-fn writing_removes_what_is_stale_and_leaves_what_is_not_ours() {
-    let files = run(PING, &entry("commands", "ping", "")).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("old.rs"), &files["m.rs"]).unwrap();
-    fs::write(folder.path().join("mine.rs"), "// By hand.\n").unwrap();
-    write(folder.path(), &files).unwrap();
-    assert!(!folder.path().join("old.rs").exists());
-    assert!(folder.path().join("mine.rs").exists());
-    assert_eq!(drift(folder.path(), &files).unwrap(), []);
 }

@@ -4,7 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
-use generated::figures::{Bare, Figure, FigureKind, Kind, Round, Square};
+use generated::figures::{
+    Bare, Figure, FigureKind, Kind, Limits, Parcel, ParcelKind, Reset, Round, Send, Square,
+};
 use generated::things::{Find, Put, Shape, Stop, Where};
 use qga_codegen::{Config, Place, Schema, drift, generate};
 use qga_core::{QgaCommand, Reply, Retry};
@@ -98,6 +100,34 @@ fn a_branch_that_is_known_and_broken_is_an_error() {
     assert_eq!(error.to_string(), "missing field `radius`");
     let error = from_value::<Bare>(json!({"radius": 1})).unwrap_err();
     assert_eq!(error.to_string(), "missing field `kind`");
+}
+
+#[test]
+fn a_union_whose_base_has_a_name_holds_what_the_base_holds() {
+    let kind = || ParcelKind::Square(Square::new(2));
+    let inner = Parcel::new(0.5, Limits::new(), kind());
+    let parcel = Parcel::new(1.5, Limits::new().default(3), kind()).inner(inner);
+    let square = json!({"kind": "square", "side-length": 2});
+    let mut expected = square.clone();
+    expected["share"] = json!(1.5);
+    expected["limits"] = json!({"default": 3});
+    expected["inner"] = square;
+    expected["inner"]["share"] = json!(0.5);
+    expected["inner"]["limits"] = json!({});
+    assert_eq!(
+        arguments(&Send::new(parcel.clone())),
+        json!({"parcel": expected})
+    );
+    assert_eq!(from_value::<Parcel>(expected).unwrap(), parcel);
+}
+
+#[test]
+fn a_member_called_default_does_not_hide_the_trait() {
+    assert_eq!(arguments(&Reset::new()), json!({}));
+    assert_eq!(
+        arguments(&Reset::new().default(true)),
+        json!({"default": true})
+    );
 }
 
 #[test]

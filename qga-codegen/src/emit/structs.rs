@@ -110,7 +110,13 @@ pub(super) fn constructor(name: &str, fields: &[Field], what: &str, code: &mut C
     let defaults = required.is_empty();
     code.function("pub fn new", &parameters, " -> Self");
     if defaults {
-        code.line("Self::default()");
+        // A method for a field of this name would be called in place of the trait's.
+        let hidden = optional.iter().any(|field| field.name == "default");
+        code.line(if hidden {
+            "<Self as Default>::default()"
+        } else {
+            "Self::default()"
+        });
     } else {
         let values: Vec<_> = fields.iter().map(initial).collect();
         code.literal("Self", &values);

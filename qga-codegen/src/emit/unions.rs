@@ -3,7 +3,7 @@
 use super::imports::Imports;
 use super::layout::Code;
 use super::structs;
-use crate::plan::{Type, Union, Variant};
+use crate::plan::{Field, RustType, Shape, Type, Union, Variant};
 
 pub(super) fn write(ty: &Type, union: &Union, code: &mut Code, imports: &mut Imports) {
     for path in ["Deserialize", "Deserializer", "Serialize", "de::Error"] {
@@ -21,6 +21,15 @@ pub(super) fn write(ty: &Type, union: &Union, code: &mut Code, imports: &mut Imp
         code.doc(&ty.doc);
         structs::derive(ty, "Serialize, Deserialize", code);
         structs::write_body(&ty.name, &union.fields, Some(&kind), code, imports);
+        if ty.input {
+            let fields: Vec<_> = union
+                .fields
+                .iter()
+                .cloned()
+                .chain([branch(&kind)])
+                .collect();
+            structs::constructor(&ty.name, &fields, "A value", code);
+        }
         code.blank();
         code.doc(&format!(
             "What a [`{}`] has depending on its kind.",
@@ -30,6 +39,18 @@ pub(super) fn write(ty: &Type, union: &Union, code: &mut Code, imports: &mut Imp
     };
     write_enum(ty, &kind, union, code, imports);
     write_deserialize(&kind, union, code, imports);
+}
+
+/// The field with the branch.
+fn branch(kind: &str) -> Field {
+    Field {
+        wire: String::new(),
+        name: "kind".to_owned(),
+        doc: String::new(),
+        ty: RustType::path(kind, Shape::Plain),
+        optional: false,
+        base64: false,
+    }
 }
 
 fn write_enum(ty: &Type, name: &str, union: &Union, code: &mut Code, imports: &mut Imports) {

@@ -12,7 +12,7 @@ use super::{Command, Home, Module, Plan, RustType, Table};
 use crate::config::{self, Config, Entries, Part, Platform};
 use crate::names::camel;
 use crate::place::{Problem, Problems};
-use crate::schema::{self, Base, Condition, Data, Member, Schema};
+use crate::schema::{self, Condition, Data, Member, Schema};
 
 pub(super) fn plan(schema: &Schema, config: &Config) -> Result<Plan, Problems> {
     Problems::or(entries::problems(schema, config), ())?;
@@ -51,7 +51,7 @@ pub(super) struct Build<'a> {
 
 impl<'a> Build<'a> {
     fn new(schema: &'a Schema, config: &'a Config) -> Self {
-        let mut unique = Unique::items();
+        let mut unique = Unique::items(config);
         let data = &config.data;
         let mut types = HashMap::new();
         for ty in &schema.types {
@@ -197,14 +197,5 @@ impl<'a> Build<'a> {
 
 /// Whether a union has members beside the discriminator, so that its branch is a type of its own.
 fn has_kind(schema: &Schema, ty: &schema::Type) -> bool {
-    let schema::Kind::Union { base, .. } = &ty.kind else {
-        return false;
-    };
-    match base {
-        Base::Inline(members) => members.len() > 1,
-        Base::Named(name) => {
-            let base = schema.type_named(&name.text);
-            base.is_some_and(|base| schema.members_of(base).len() > 1)
-        }
-    }
+    matches!(ty.kind, schema::Kind::Union { .. }) && schema.members_of(ty).len() > 1
 }

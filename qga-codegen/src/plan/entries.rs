@@ -1,5 +1,7 @@
 //! Whether schema and data file speak of the same things.
 
+mod values;
+
 use std::collections::HashMap;
 
 use toml::Spanned;
@@ -16,6 +18,7 @@ pub(super) fn problems(schema: &Schema, config: &Config) -> Vec<Problem> {
         config,
         problems: Vec::new(),
     };
+    check.oldest();
     check.commands(schema);
     check.types(schema);
     check.modules();
@@ -47,6 +50,7 @@ impl<'a> Check<'a> {
                 let (doc, since) = (entry.doc.as_str(), Some(entry.since.as_str()));
                 self.entry(&Entry { key, doc, since });
                 self.module(key, &entry.module);
+                self.returns(key, command, entry);
                 self.parts(key, command_parts(command), &entry.members, true);
             }
         }
@@ -126,6 +130,7 @@ impl<'a> Check<'a> {
         for (key, part) in entries {
             let (doc, since) = (part.doc.as_str(), part.since.as_deref());
             self.entry(&Entry { key, doc, since });
+            self.path(key, part.ty.as_deref());
             if !typed && (part.base64 || part.secret || part.ty.is_some()) {
                 self.report(key, "only a member of an object has a type of its own");
             }

@@ -7,7 +7,7 @@ use super::unique::Unique;
 use super::{Field, RustType, Shape};
 use crate::config::Part;
 use crate::place::Name;
-use crate::schema::{self, Base, Condition, Member, TypeRef};
+use crate::schema::{self, Condition, Member, TypeRef};
 
 impl<'a> Build<'a> {
     pub(super) fn fields(
@@ -37,27 +37,11 @@ impl<'a> Build<'a> {
     pub(super) fn base_fields(
         &mut self,
         ty: &'a schema::Type,
-        base: &'a Base,
         discriminator: &Name,
         module: &str,
     ) -> Vec<Field> {
-        let members = match base {
-            Base::Inline(members) => members.iter().map(|member| (ty, member)).collect(),
-            Base::Named(name) => {
-                let owner = self.schema.type_named(&name.text);
-                owner.map_or_else(Vec::new, |owner| self.schema.members_of(owner))
-            }
-        };
-        let mut parts = Vec::new();
-        for (owner, member) in members {
-            let entry = self.config.data.types.get(owner.name.text.as_str());
-            let part = entry.and_then(|entry| entry.members.get(member.name.text.as_str()));
-            if let Some(part) = part
-                && member.name.text != discriminator.text
-            {
-                parts.push((member, part));
-            }
-        }
+        let mut parts = self.member_parts(ty);
+        parts.retain(|(member, _)| member.name.text != discriminator.text);
         let fields = self.fields(&parts, module, false);
         for (field, (member, _)) in fields.iter().zip(&parts) {
             if field.name == "kind" {
@@ -75,6 +59,10 @@ impl<'a> Build<'a> {
         module: &str,
         argument: bool,
     ) -> RustType {
+        if part.base64 && (member.ty.list || member.ty.name.text != "str") {
+            let message = format!("`{}` is no `str`, so it is no `base64`", member.name);
+            self.problems.push(member.name.problem(message));
+        }
         let paths = &self.config.data.paths;
         let special = if part.secret {
             Some(("secret", paths.secret.as_ref()))
@@ -146,7 +134,8 @@ impl<'a> Build<'a> {
 
     /// Whether agents that must be understood lack this.
     fn is_new(&self, part: &Part) -> bool {
-        let oldest = self.config.data.schema.oldest.as_deref().and_then(version);
+        let oldest = self.config.data.schema.oldest.as_ref();
+        let oldest = oldest.and_then(|oldest| version(oldest.get_ref()));
         let since = part.since.as_deref().and_then(version);
         oldest
             .zip(since)

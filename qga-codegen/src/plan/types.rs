@@ -37,12 +37,12 @@ impl<'a> Build<'a> {
                 Kind::Alternate(self.branches(branches, entries, module))
             }
             schema::Kind::Union {
-                base,
                 discriminator,
                 branches,
+                ..
             } => Kind::Union(Union {
                 discriminator: discriminator.text.clone(),
-                fields: self.base_fields(ty, base, discriminator, module),
+                fields: self.base_fields(ty, discriminator, module),
                 branches: self.branches(branches, entries, module),
                 decode: self.config.data.paths.branch.clone(),
             }),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Home;
-use crate::config::Part;
+use crate::config::{Config, Data, Part};
 use crate::names::{camel, is_identifier, snake};
 use crate::place::{Name, Problem};
 
@@ -13,7 +13,7 @@ pub(super) struct Unique {
     pub(super) problems: Vec<Problem>,
 }
 
-/// What generated modules import or take for granted.
+/// What generated modules import or take for granted, whatever the data file names.
 const USED: &[&str] = &[
     "Box",
     "Debug",
@@ -23,6 +23,7 @@ const USED: &[&str] = &[
     "Deserialize",
     "Deserializer",
     "Eq",
+    "Err",
     "Error",
     "From",
     "Hash",
@@ -34,17 +35,34 @@ const USED: &[&str] = &[
     "Option",
     "PartialEq",
     "QgaCommand",
+    "Result",
     "Serialize",
     "Some",
     "String",
     "Value",
     "Vec",
+    "bool",
+    "f32",
+    "f64",
+    "fmt",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "serde_json",
+    "str",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
 ];
 
 impl Unique {
     /// Where types and commands are named.
-    pub(super) fn items() -> Self {
-        Self::with(USED, "something that generated code uses")
+    pub(super) fn items(config: &Config) -> Self {
+        let mut used = USED.to_vec();
+        used.extend(imported(&config.data));
+        Self::with(&used, "something that generated code uses")
     }
 
     /// Where an enum's variants are named; the one for what is not known has its name.
@@ -105,4 +123,29 @@ impl Unique {
             self.problems.push(defined.problem(message));
         }
     }
+}
+
+/// The names that modules import for what the data file names by its path.
+fn imported(data: &Data) -> impl Iterator<Item = &str> {
+    let paths = &data.paths;
+    // A function is called with its module, which is what is imported.
+    let branch = paths
+        .branch
+        .as_deref()
+        .and_then(|path| path.rsplit_once("::"));
+    let commands = data.commands.values();
+    let replies = commands
+        .clone()
+        .filter_map(|command| command.returns.as_deref());
+    let parts = commands
+        .map(|command| &command.members)
+        .chain(data.types.values().map(|ty| &ty.members));
+    let members = parts.flat_map(|parts| parts.values());
+    let own = [paths.bytes.as_deref(), paths.secret.as_deref()];
+    own.into_iter()
+        .flatten()
+        .chain(branch.map(|(module, _)| module))
+        .chain(replies)
+        .chain(members.filter_map(|part| part.ty.as_deref()))
+        .map(|path| path.rsplit("::").next().unwrap_or(path))
 }

@@ -6,7 +6,7 @@ mod variants;
 
 use std::collections::HashMap;
 
-use super::model::{Base, Data, Feature, Kind, Member, Schema, Type, TypeRef, builtin};
+use super::model::{Data, Feature, Kind, Member, Schema, Type, TypeRef, builtin};
 use crate::place::{Name, Problem};
 
 /// All that is wrong with a schema.
@@ -117,17 +117,5 @@ impl<'a> Check<'a> {
 
     fn features(&mut self, features: &[Feature]) {
         self.unique(features.iter().map(|feature| &feature.name), "feature");
-    }
-
-    /// The members that a union has whatever its branch.
-    fn base_members(&self, ty: &'a Type, base: &'a Base) -> Vec<(&'a Type, &'a Member)> {
-        match base {
-            Base::Inline(members) => members.iter().map(|member| (ty, member)).collect(),
-            Base::Named(name) => self
-                .types
-                .get(name.text.as_str())
-                .map(|base| self.schema.members_of(base))
-                .unwrap_or_default(),
-        }
     }
 }

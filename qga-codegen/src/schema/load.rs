@@ -8,6 +8,9 @@ use super::model::Schema;
 use super::tree::{self, Object, Value};
 use crate::place::{Place, Problem};
 
+/// How deep files may include files. Each takes room on the stack; schemas need two or so.
+const DEPTH_LIMIT: usize = 64;
+
 /// Reads a file and all that it includes, each file once.
 pub(super) fn load(path: &Path) -> Result<Schema, Problem> {
     let file = path.display().to_string();
@@ -49,6 +52,10 @@ impl Loader {
         }
         if self.done.contains(&canonical) {
             return Ok(());
+        }
+        if self.open.len() > DEPTH_LIMIT {
+            let message = format!("{} is included too deep", path.display());
+            return Err(Problem::new(mention, message));
         }
         let text = std::fs::read_to_string(path).map_err(failed)?;
         self.open.push(canonical.clone());

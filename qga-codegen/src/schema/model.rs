@@ -171,17 +171,15 @@ impl Schema {
         self.types.iter().find(|ty| ty.name.text == name)
     }
 
-    /// A struct's members, those of its bases first, each with the type that declares it.
+    /// A struct's members, or those that a union has whatever its branch: those of the bases
+    /// first, each with the type that declares it.
     ///
     /// Of a loop of bases, each is looked at once.
     #[must_use]
     pub fn members_of<'a>(&'a self, ty: &'a Type) -> Vec<(&'a Type, &'a Member)> {
         let mut chain = vec![ty];
         let mut last = ty;
-        while let Kind::Struct {
-            base: Some(base), ..
-        } = &last.kind
-        {
+        while let Some(base) = last.base() {
             match self.type_named(&base.text) {
                 Some(next) if !chain.iter().any(|seen| std::ptr::eq(*seen, next)) => {
                     chain.push(next);
@@ -196,6 +194,19 @@ impl Schema {
 }
 
 impl Type {
+    /// The struct whose members it has too.
+    #[must_use]
+    pub fn base(&self) -> Option<&Name> {
+        match &self.kind {
+            Kind::Struct { base, .. } => base.as_ref(),
+            Kind::Union {
+                base: Base::Named(base),
+                ..
+            } => Some(base),
+            _ => None,
+        }
+    }
+
     /// The members that the type itself declares; those of a union's base if it is written there.
     #[must_use]
     pub fn own_members(&self) -> &[Member] {

@@ -19,7 +19,10 @@ impl<'a> Check<'a> {
         {
             return;
         }
-        let members = self.base_members(ty, base);
+        let members = self.schema.members_of(ty);
+        if branches.is_empty() {
+            self.report(&ty.name, format!("`{}` has no branch", ty.name));
+        }
         self.members(&members);
         self.unique(branches.iter().map(|branch| &branch.name), "branch");
         let values = self.discriminator(discriminator, &members);

@@ -50,3 +50,18 @@ fn a_file_that_is_not_there_is_reported_where_it_is_included() {
         .to_string();
     assert!(error.contains("a.json:1:14: cannot read "), "{error}");
 }
+
+#[test]
+fn a_long_chain_of_includes_is_an_error_where_it_gets_too_deep() {
+    let folder = tempfile::tempdir().unwrap();
+    for at in 0..4000 {
+        let text = format!("{{ 'include': '{}.json' }}", at + 1);
+        fs::write(folder.path().join(format!("{at}.json")), text).unwrap();
+    }
+    fs::write(folder.path().join("4000.json"), "").unwrap();
+    let read = |name: &str| Schema::read(&folder.path().join(name));
+    let error = read("0.json").unwrap_err().to_string();
+    assert!(error.contains("64.json:1:14: "), "{error}");
+    assert!(error.ends_with("65.json is included too deep"), "{error}");
+    assert!(read("3936.json").is_ok(), "this is 64 deep");
+}

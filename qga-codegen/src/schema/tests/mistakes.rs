@@ -199,12 +199,12 @@ fn a_union_that_nothing_decides_is_reported() {
     let types = "{ 'enum': 'K', 'data': [ 'x' ] }\n{ 'struct': 'X', 'data': { 'k': 'K' } }\n";
     let union = |rest: &str| format!("{types}{{ 'union': 'U', {rest} }}");
     expect(
-        &union("'base': { 'n': 'int' }, 'discriminator': 'k', 'data': { }"),
+        &union("'base': { 'n': 'int' }, 'discriminator': 'k', 'data': { 'x': 'X' }"),
         "3:58",
         "the base has no member `k`",
     );
     expect(
-        &union("'base': { '*t': 'K' }, 'discriminator': 't', 'data': { }"),
+        &union("'base': { '*t': 'K' }, 'discriminator': 't', 'data': { 'x': 'X' }"),
         "3:57",
         "`t` is no required enum, so it cannot decide",
     );
@@ -222,6 +222,16 @@ fn a_union_that_nothing_decides_is_reported() {
         &union("'base': { 'k': 'K' }, 'discriminator': 'k', 'data': { 'x': 'X' }"),
         "3:76",
         "`X` has the member `k`, as the base has",
+    );
+}
+
+#[test]
+fn a_union_without_a_branch_is_reported() {
+    expect(
+        "{ 'enum': 'K', 'data': [ 'x' ] }\n\
+         { 'union': 'U', 'base': { 't': 'K' }, 'discriminator': 't', 'data': { } }",
+        "2:12",
+        "`U` has no branch",
     );
 }
 

@@ -4,9 +4,57 @@
 
 use std::fmt;
 
+use qga_core::QgaCommand;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+
+/// Sends a parcel.
+///
+/// `acme-send`, since Acme 1.0, on Linux and Windows.
+#[derive(Clone, Debug, QgaCommand)]
+#[qga(name = "acme-send")]
+#[non_exhaustive]
+pub struct Send {
+    /// The parcel.
+    pub parcel: Box<Parcel>,
+}
+
+impl Send {
+    /// The command with all that it has.
+    #[must_use]
+    pub fn new(parcel: impl Into<Box<Parcel>>) -> Self {
+        Self {
+            parcel: parcel.into(),
+        }
+    }
+}
+
+/// Resets the limits.
+///
+/// `acme-reset`, since Acme 1.0, on Linux and Windows.
+#[derive(Clone, Debug, Default, QgaCommand)]
+#[qga(name = "acme-reset", response = Limits, retry = Safe)]
+#[non_exhaustive]
+pub struct Reset {
+    /// Whether to what the factory has set.
+    pub default: Option<bool>,
+}
+
+impl Reset {
+    /// The command without options.
+    #[must_use]
+    pub fn new() -> Self {
+        <Self as Default>::default()
+    }
+
+    /// Whether to what the factory has set.
+    #[must_use]
+    pub fn default(mut self, default: bool) -> Self {
+        self.default = Some(default);
+        self
+    }
+}
 
 /// Kinds of figures.
 ///
@@ -191,5 +239,111 @@ impl<'de> Deserialize<'de> for Bare {
             None => return Err(D::Error::missing_field("kind")),
         };
         branch.map_err(D::Error::custom)
+    }
+}
+
+/// What every parcel has.
+///
+/// Since Acme 1.0, on Linux and Windows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ParcelBase {
+    /// The kind.
+    pub kind: Kind,
+    /// How much of the room it takes.
+    pub share: f64,
+    /// A parcel in this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inner: Option<Box<Parcel>>,
+    /// What it endures.
+    pub limits: Limits,
+}
+
+/// A figure that is wrapped.
+///
+/// Since Acme 1.0, on Linux and Windows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Parcel {
+    /// How much of the room it takes.
+    pub share: f64,
+    /// A parcel in this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inner: Option<Box<Parcel>>,
+    /// What it endures.
+    pub limits: Limits,
+    /// What depends on the kind.
+    #[serde(flatten)]
+    pub kind: ParcelKind,
+}
+
+impl Parcel {
+    /// A value with what it needs, and no options.
+    #[must_use]
+    pub fn new(share: f64, limits: Limits, kind: ParcelKind) -> Self {
+        Self {
+            share,
+            inner: None,
+            limits,
+            kind,
+        }
+    }
+
+    /// A parcel in this one.
+    #[must_use]
+    pub fn inner(mut self, inner: impl Into<Box<Parcel>>) -> Self {
+        self.inner = Some(inner.into());
+        self
+    }
+}
+
+/// What a [`Parcel`] has depending on its kind.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind")]
+#[non_exhaustive]
+pub enum ParcelKind {
+    /// A square.
+    #[serde(rename = "square")]
+    Square(Square),
+    /// A kind that is not known here, with all that the agent wrote of it.
+    #[serde(untagged)]
+    Unknown(Map<String, Value>),
+}
+
+impl<'de> Deserialize<'de> for ParcelKind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let members = Map::deserialize(deserializer)?;
+        let branch = match members.get("kind").and_then(Value::as_str) {
+            Some("square") => serde_json::from_value(Value::Object(members)).map(Self::Square),
+            Some(_) => return Ok(Self::Unknown(members)),
+            None => return Err(D::Error::missing_field("kind")),
+        };
+        branch.map_err(D::Error::custom)
+    }
+}
+
+/// What something endures.
+///
+/// Since Acme 1.0, on Linux and Windows.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Where nothing else is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<i64>,
+}
+
+impl Limits {
+    /// A value without options.
+    #[must_use]
+    pub fn new() -> Self {
+        <Self as Default>::default()
+    }
+
+    /// Where nothing else is said.
+    #[must_use]
+    pub fn default(mut self, default: i64) -> Self {
+        self.default = Some(default);
+        self
     }
 }

@@ -1,0 +1,74 @@
+//! Whether what the data file says about an entry can be.
+
+use toml::Spanned;
+
+use super::{Check, version};
+use crate::config;
+use crate::names::is_identifier;
+use crate::schema::Command;
+
+impl Check<'_> {
+    pub(super) fn oldest(&mut self) {
+        let oldest = self.config.data.schema.oldest.as_ref();
+        if let Some(oldest) = oldest.filter(|oldest| version(oldest.get_ref()).is_none()) {
+            self.report(oldest, format!("`{}` is no version", oldest.get_ref()));
+        }
+    }
+
+    pub(super) fn returns(
+        &mut self,
+        key: &Spanned<String>,
+        command: &Command,
+        entry: &config::Command,
+    ) {
+        self.path(key, entry.returns.as_deref());
+        if entry.returns.is_some() && command.returns.is_none() {
+            let message = format!("`{}` returns nothing, so `returns` is stale", command.name);
+            self.report(key, message);
+        }
+    }
+
+    /// Generics and the like are for an alias by hand: the path is imported, its end is the name.
+    pub(super) fn path(&mut self, key: &Spanned<String>, path: Option<&str>) {
+        if let Some(path) = path.filter(|path| !is_path(path)) {
+            self.report(key, format!("`{path}` is no plain path to a type"));
+        }
+    }
+}
+
+/// Names joined with `::`, the first ones perhaps `crate` or `super`.
+fn is_path(path: &str) -> bool {
+    let mut segments = path.split("::").peekable();
+    if segments
+        .next_if(|first| ["crate", "self"].contains(first))
+        .is_none()
+    {
+        while segments.next_if_eq(&"super").is_some() {}
+    }
+    segments.peek().is_some() && segments.all(is_identifier)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_names_with_colons_between_them() {
+        for path in ["u16", "crate::Id", "super::super::Id", "std::net::IpAddr"] {
+            assert!(is_path(path), "{path}");
+        }
+        for path in [
+            "",
+            "::a::B",
+            "a::",
+            "Vec<u8>",
+            "a:B",
+            "&str",
+            "crate",
+            "a::crate::B",
+            "a b",
+        ] {
+            assert!(!is_path(path), "{path}");
+        }
+    }
+}
