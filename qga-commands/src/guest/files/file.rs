@@ -15,12 +15,10 @@ use crate::guest::{Guest, GuestError};
 
 /// An open file of the guest, to be read, written and sought with the traits of [`tokio::io`].
 ///
-/// As with [`tokio::fs::File`], a write returns when its bytes are taken, and an error of it comes with
+/// As with `tokio::fs::File`, a write returns when its bytes are taken, and an error of it comes with
 /// the next operation: end with [`close`](Self::close), which reports what is left. A file that is
 /// dropped instead is closed by the next operation on its guest, and what the last write took may
 /// not have been sent.
-///
-/// [`tokio::fs::File`]: https://docs.rs/tokio/latest/tokio/fs/struct.File.html
 pub struct File {
     pub(super) handle: Handle,
     /// What was read and not yet taken, from `taken` on.
