@@ -2,9 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is a test")]
 
-use std::path::Path;
-use std::process::Command;
-
 use qga_codegen::{Config, Files, Schema, generate};
 
 const HEAD: &str = "
@@ -243,18 +240,4 @@ fn the_oldest_version_is_a_version() {
     let config = Config::parse("c.toml", text).unwrap();
     let problems = generate(&schema, &config).unwrap_err().to_string();
     assert_eq!(problems, "c.toml:4:10: `new` is no version");
-}
-
-#[test]
-fn rustfmt_leaves_generated_code_as_it_is() {
-    let Ok(version) = Command::new("rustfmt").arg("--version").output() else {
-        return;
-    };
-    assert!(version.status.success());
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shapes/generated");
-    let mut rustfmt = Command::new("rustfmt");
-    rustfmt
-        .args(["--edition", "2024", "--check"])
-        .arg(folder.join("mod.rs"));
-    assert!(rustfmt.status().unwrap().success());
 }
