@@ -4,6 +4,7 @@ mod command;
 mod enums;
 mod imports;
 mod layout;
+mod order;
 mod structs;
 mod table;
 mod unions;

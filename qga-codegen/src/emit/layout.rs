@@ -6,6 +6,8 @@ pub(super) const WIDTH: usize = 100;
 const ATTRIBUTE: usize = 70;
 /// The width of an array on one line.
 const ARRAY: usize = 60;
+/// The width of a call's arguments on one line.
+const CALL: usize = 60;
 /// The width of a struct literal on one line.
 const LITERAL: usize = 18;
 /// How long an array's elements may be when several stand on a line.
@@ -91,7 +93,7 @@ impl Code {
     /// `head(parameters) tail {`, the parameters below one another if they are long.
     pub(super) fn function(&mut self, head: &str, parameters: &[String], tail: &str) {
         let line = format!("{head}({}){tail} {{", parameters.join(", "));
-        if 4 * self.indent + line.len() <= WIDTH {
+        if self.fits(&line) {
             self.open(&line);
         } else {
             self.open(&format!("{head}("));
@@ -101,6 +103,35 @@ impl Code {
         }
     }
 
+    /// `head mark tail`, the tail on a line of its own if they are long.
+    pub(super) fn split(&mut self, head: &str, mark: &str, tail: &str) {
+        let line = format!("{head}{mark} {tail}");
+        if self.fits(&line) {
+            self.line(&line);
+        } else {
+            self.open(&format!("{head}{mark}"));
+            self.line(tail);
+            self.indent = self.indent.saturating_sub(1);
+        }
+    }
+
+    /// `part,`, where a call at its end stands on a line of its own if it is long.
+    fn part(&mut self, part: &str) {
+        let line = format!("{part},");
+        match part.strip_suffix(".into()") {
+            Some(receiver) if !self.fits(&line) => {
+                self.open(receiver);
+                self.line(".into(),");
+                self.indent = self.indent.saturating_sub(1);
+            }
+            _ => self.line(&line),
+        }
+    }
+
+    fn fits(&self, line: &str) -> bool {
+        4 * self.indent + line.len() <= WIDTH
+    }
+
     /// `head { part, part }`, the parts below one another unless they are short.
     pub(super) fn literal(&mut self, head: &str, parts: &[String]) {
         let list = parts.join(", ");
@@ -108,7 +139,9 @@ impl Code {
             self.line(&format!("{head} {{ {list} }}"));
         } else {
             self.open(&format!("{head} {{"));
-            self.lines(parts, true);
+            for part in parts {
+                self.part(part);
+            }
             self.close("}");
         }
     }
@@ -116,7 +149,7 @@ impl Code {
     /// `head => tail,`, in a block if it is long.
     pub(super) fn arm(&mut self, head: &str, tail: &str) {
         let line = format!("{head} => {tail},");
-        if 4 * self.indent + line.len() <= WIDTH {
+        if self.fits(&line) {
             self.line(&line);
         } else {
             self.open(&format!("{head} => {{"));
@@ -132,13 +165,36 @@ impl Code {
             self.line(&format!("{name}: &[{list}],"));
             return;
         }
+        if let [only] = parts
+            && let Some((head, arguments)) = call(only)
+        {
+            self.call(&format!("{name}: &[{head}"), arguments, ")],");
+            return;
+        }
         self.open(&format!("{name}: &["));
         if parts.iter().all(|part| part.len() <= SHORT) {
             self.packed(parts);
         } else {
-            self.lines(parts, true);
+            for part in parts {
+                self.element(part);
+            }
         }
         self.close("],");
+    }
+
+    /// `part,`, where the arguments of a call stand below one another if they are long.
+    fn element(&mut self, part: &str) {
+        match call(part).filter(|(_, arguments)| arguments.len() > CALL) {
+            Some((head, arguments)) => self.call(head, arguments, "),"),
+            None => self.line(&format!("{part},")),
+        }
+    }
+
+    fn call(&mut self, head: &str, arguments: &str, close: &str) {
+        self.open(&format!("{head}("));
+        let arguments: Vec<_> = arguments.split(", ").map(str::to_owned).collect();
+        self.lines(&arguments, true);
+        self.close(close);
     }
 
     /// As many parts on a line as fit.
@@ -158,4 +214,9 @@ impl Code {
         }
         self.line(&line);
     }
+}
+
+/// What is called, and with what.
+fn call(part: &str) -> Option<(&str, &str)> {
+    part.strip_suffix(')')?.split_once('(')
 }

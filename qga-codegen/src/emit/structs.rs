@@ -1,11 +1,13 @@
 //! Structs, and how they are made.
 
 use super::imports::Imports;
-use super::layout::Code;
+use super::layout::{Code, WIDTH};
 use crate::plan::{Field, Shape, Type};
 
 /// A list's parameter is named in full up to this length, so that what is done with it fits.
 const LONG_NAME: usize = 20;
+/// What a list of strings is handed over as.
+const TEXTS: &str = "impl IntoIterator<Item = impl Into<String>>";
 
 pub(super) fn write(ty: &Type, fields: &[Field], code: &mut Code, imports: &mut Imports) {
     imports.add("serde::Deserialize");
@@ -45,6 +47,10 @@ pub(super) fn write_body(
         code.line("#[serde(rename_all = \"kebab-case\")]");
     }
     code.line("#[non_exhaustive]");
+    if fields.is_empty() && flat.is_none() {
+        code.line(&format!("pub struct {name} {{}}"));
+        return;
+    }
     code.open(&format!("pub struct {name} {{"));
     for field in fields {
         code.doc(&field.doc);
@@ -85,11 +91,12 @@ fn attributes(field: &Field, kebab: bool) -> Vec<String> {
 pub(super) fn declaration(field: &Field, code: &mut Code, imports: &mut Imports) {
     imports.add_type(&field.ty);
     let ty = &field.ty.text;
-    if field.optional {
-        code.line(&format!("pub {}: Option<{ty}>,", field.name));
+    let ty = if field.optional {
+        format!("Option<{ty}>,")
     } else {
-        code.line(&format!("pub {}: {ty},", field.name));
-    }
+        format!("{ty},")
+    };
+    code.split(&format!("pub {}", field.name), ":", &ty);
 }
 
 /// `new` with what is required, and a method for each thing that is not.
@@ -105,7 +112,7 @@ pub(super) fn constructor(name: &str, fields: &[Field], what: &str, code: &mut C
     code.line("#[must_use]");
     let parameters: Vec<_> = required
         .iter()
-        .map(|field| format!("{}: {}", field.name, parameter(field, &field.name)))
+        .map(|field| format!("{}: {}", field.name, parameter(field)))
         .collect();
     let defaults = required.is_empty();
     code.function("pub fn new", &parameters, " -> Self");
@@ -133,7 +140,7 @@ fn initial(field: &Field) -> String {
     if field.optional {
         return format!("{name}: None");
     }
-    match value(field, name) {
+    match value(field) {
         same if same == *name => same,
         other => format!("{name}: {other}"),
     }
@@ -146,32 +153,42 @@ fn setter(field: &Field, code: &mut Code) {
     code.line("#[must_use]");
     let parameters = [
         "mut self".to_owned(),
-        format!("{name}: {}", parameter(field, name)),
+        format!("{name}: {}", parameter(field)),
     ];
     code.function(&format!("pub fn {name}"), &parameters, " -> Self");
-    code.line(&format!("self.{name} = Some({});", value(field, name)));
+    let value = format!("Some({});", value(field));
+    code.split(&format!("self.{name}"), " =", &value);
     code.line("self");
     code.close("}");
 }
 
 /// The type that a caller hands over.
-fn parameter(field: &Field, name: &str) -> String {
-    match field.ty.shape {
-        Shape::Texts if name.len() <= LONG_NAME => {
-            "impl IntoIterator<Item = impl Into<String>>".to_owned()
-        }
+fn parameter(field: &Field) -> String {
+    match shape(field) {
+        Shape::Texts => TEXTS.to_owned(),
         Shape::Into => format!("impl Into<{}>", field.ty.text),
-        Shape::Plain | Shape::Texts => field.ty.text.clone(),
+        Shape::Plain => field.ty.text.clone(),
     }
 }
 
 /// The field's value from what a caller handed over.
-fn value(field: &Field, name: &str) -> String {
-    match field.ty.shape {
-        Shape::Texts if name.len() <= LONG_NAME => {
-            format!("{name}.into_iter().map(Into::into).collect()")
-        }
+fn value(field: &Field) -> String {
+    let name = &field.name;
+    match shape(field) {
+        Shape::Texts => format!("{name}.into_iter().map(Into::into).collect()"),
         Shape::Into => format!("{name}.into()"),
-        Shape::Plain | Shape::Texts => name.to_owned(),
+        Shape::Plain => name.clone(),
+    }
+}
+
+/// How a caller hands over a value: as it is where anything else does not fit on a line.
+fn shape(field: &Field) -> Shape {
+    let name = field.name.len();
+    // Indented twice, with a colon and a comma.
+    let width = 8 + name + ": impl Into<>,".len() + field.ty.text.len();
+    match field.ty.shape {
+        Shape::Texts if name > LONG_NAME => Shape::Plain,
+        Shape::Into if width > WIDTH => Shape::Plain,
+        shape => shape,
     }
 }

@@ -15,11 +15,15 @@ pub(super) fn text(table: &Table) -> String {
     let mut body = Code::default();
     body.blank();
     body.doc("Every command of the schema, in its order.");
-    body.open("pub static COMMANDS: &[Command] = &[");
-    for row in &table.rows {
-        write_row(row, &mut body);
+    if table.rows.is_empty() {
+        body.line("pub static COMMANDS: &[Command] = &[];");
+    } else {
+        body.open("pub static COMMANDS: &[Command] = &[");
+        for row in &table.rows {
+            write_row(row, &mut body);
+        }
+        body.close("];");
     }
-    body.close("];");
     let mut code = Code::default();
     code.inner_doc("The commands as a table.");
     imports.write(&mut code);
