@@ -241,3 +241,30 @@ fn the_oldest_version_is_a_version() {
     let problems = generate(&schema, &config).unwrap_err().to_string();
     assert_eq!(problems, "c.toml:4:10: `new` is no version");
 }
+
+#[test]
+fn a_long_chain_of_types_takes_no_long_time() {
+    const LENGTH: usize = 5000;
+    let (mut schema, mut config) = (String::new(), String::new());
+    for at in 0..LENGTH {
+        let next = if at + 1 < LENGTH {
+            format!("T{}", at + 1)
+        } else {
+            "number".into()
+        };
+        schema += &[
+            "{ 'struct': 'T",
+            &at.to_string(),
+            "', 'data': { '*next': '",
+            &next,
+            "' } }\n",
+        ]
+        .concat();
+        config += &entry("types", &format!("T{at}"), "members.next = 'The next.'");
+    }
+    let start = std::time::Instant::now();
+    let files = run(&schema, &config).unwrap();
+    assert!(!files["m.rs"].contains(", Eq, "), "the float is at the end");
+    let taken = start.elapsed();
+    assert!(taken.as_secs() < 20, "{taken:?}");
+}

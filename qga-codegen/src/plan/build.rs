@@ -1,12 +1,12 @@
 //! Puts the plan together.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use toml::Spanned;
 
 use super::entries;
 use super::fields::overriding;
-use super::reach;
+use super::reach::Reach;
 use super::unique::Unique;
 use super::{Command, Home, Module, Plan, RustType, Table};
 use crate::config::{self, Config, Entries, Part, Platform};
@@ -45,7 +45,7 @@ pub(super) struct Build<'a> {
     pub(super) platforms: Vec<&'a Platform>,
     pub(super) types: HashMap<&'a str, Home<'a>>,
     pub(super) commands: HashMap<&'a str, Home<'a>>,
-    pub(super) inputs: HashSet<&'a str>,
+    pub(super) reach: Reach<'a>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -81,7 +81,7 @@ impl<'a> Build<'a> {
                 .collect(),
             types,
             commands,
-            inputs: reach::inputs(schema),
+            reach: Reach::new(schema),
             problems: unique.problems,
         }
     }

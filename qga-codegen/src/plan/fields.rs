@@ -2,7 +2,6 @@
 
 use super::build::Build;
 use super::entries::version;
-use super::reach;
 use super::unique::Unique;
 use super::{Field, RustType, Shape};
 use crate::config::Part;
@@ -94,21 +93,9 @@ impl<'a> Build<'a> {
     fn own_type(&self, member: &'a Member, module: &str) -> RustType {
         let plain = self.type_ref(&member.ty, module);
         match self.schema.type_named(&member.ty.name.text) {
-            Some(ty) if !member.ty.list && self.is_recursive(ty) => plain.boxed(),
+            Some(ty) if !member.ty.list && self.reach.is_recursive(ty) => plain.boxed(),
             _ => plain,
         }
-    }
-
-    /// Whether one of a type's own members leads back to it.
-    fn is_recursive(&self, ty: &'a schema::Type) -> bool {
-        let members = self
-            .schema
-            .members_of(ty)
-            .into_iter()
-            .map(|(_, member)| member);
-        members
-            .chain(ty.branches())
-            .any(|member| reach::holds_itself(self.schema, ty, member))
     }
 
     pub(super) fn type_ref(&self, ty: &TypeRef, module: &str) -> RustType {

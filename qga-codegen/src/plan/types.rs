@@ -1,7 +1,6 @@
 //! Types, with what they consist of.
 
 use super::build::Build;
-use super::reach;
 use super::unique::Unique;
 use super::{Kind, Type, Union, Variant};
 use crate::config::{Entries, Part};
@@ -22,8 +21,8 @@ impl<'a> Build<'a> {
             name: home.name,
             doc: format!("{}\n\n{about}", entry.doc),
             kind: self.kind(ty, &entry.members, module),
-            input: self.inputs.contains(wire),
-            eq: !reach::has_float(self.schema, ty),
+            input: self.reach.is_input(ty),
+            eq: !self.reach.has_float(ty),
         })
     }
 
