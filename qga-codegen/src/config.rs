@@ -11,7 +11,7 @@ use toml::Spanned;
 
 pub(crate) use part::Part;
 
-use crate::place::{Place, Problem, Problems};
+use crate::place::{self, Place, Problem, Problems};
 
 /// Entries by the name of what they are about.
 pub(crate) type Entries<T> = BTreeMap<Spanned<String>, T>;
@@ -136,8 +136,8 @@ impl Config {
     /// When it cannot be read, is no TOML, or has a key that means nothing.
     pub fn read(path: &Path) -> Result<Self, Problems> {
         let file = path.display().to_string();
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&file, text),
+        match std::fs::read(path) {
+            Ok(bytes) => Self::parse(&file, place::text(&file.as_str().into(), bytes)?),
             Err(error) => {
                 let message = format!("cannot read {file}: {error}");
                 Err(Problem::new(&Place::start(file), message).into())

@@ -38,6 +38,15 @@ impl Place {
     }
 }
 
+/// The text of a file from its bytes. What is no UTF-8 is an error where it stands.
+pub(crate) fn text(file: &Arc<str>, bytes: Vec<u8>) -> Result<String, Problem> {
+    String::from_utf8(bytes).map_err(|error| {
+        let text = String::from_utf8_lossy(error.as_bytes());
+        let place = Place::of_byte(file, &text, error.utf8_error().valid_up_to());
+        Problem::new(&place, "this is not UTF-8")
+    })
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)

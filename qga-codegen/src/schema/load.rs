@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::define;
 use super::model::Schema;
 use super::tree::{self, Object, Value};
-use crate::place::{Place, Problem};
+use crate::place::{self, Place, Problem};
 
 /// How deep files may include files. Each takes room on the stack; schemas need two or so.
 const DEPTH_LIMIT: usize = 64;
@@ -57,7 +57,8 @@ impl Loader {
             let message = format!("{} is included too deep", path.display());
             return Err(Problem::new(mention, message));
         }
-        let text = std::fs::read_to_string(path).map_err(failed)?;
+        let bytes = std::fs::read(path).map_err(failed)?;
+        let text = place::text(&path.display().to_string().into(), bytes)?;
         self.open.push(canonical.clone());
         self.text(path, &text)?;
         self.open.pop();

@@ -65,3 +65,21 @@ fn a_long_chain_of_includes_is_an_error_where_it_gets_too_deep() {
     assert!(error.ends_with("65.json is included too deep"), "{error}");
     assert!(read("3936.json").is_ok(), "this is 64 deep");
 }
+
+#[test]
+fn a_file_that_is_not_utf_8_is_reported_where_it_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &[u8]| fs::write(folder.path().join(name), text).unwrap();
+    file("main.json", b"{ 'include': 'a.json' }");
+    file("a.json", b"# \xc3\xa9\n# \xc3\xa9 caf\xe9\n");
+    for name in ["main.json", "a.json"] {
+        let error = Schema::read(&folder.path().join(name)).unwrap_err();
+        let error = error.to_string();
+        let included = folder.path().join("a.json").display().to_string();
+        assert_eq!(error, format!("{included}:2:8: this is not UTF-8"));
+    }
+    file("c.toml", b"a = 1\nb\xff");
+    let error = crate::Config::read(&folder.path().join("c.toml")).unwrap_err();
+    let error = error.to_string();
+    assert!(error.ends_with("c.toml:2:2: this is not UTF-8"), "{error}");
+}
