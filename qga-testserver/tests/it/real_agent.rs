@@ -56,7 +56,7 @@ async fn a_real_agent_takes_more_arguments() {
 
 #[tokio::test]
 async fn an_agent_that_does_not_start_is_an_error() {
-    if RealAgent::program().is_none() {
+    if real_agent().await.is_none() {
         return;
     }
     let error = RealAgent::start_with(&["--no-such-option"])
