@@ -367,3 +367,19 @@ fn a_file_may_move_to_another_thread() {
     fn check<T: Send + Unpin>() {}
     check::<File>();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_file_read_whole_is_right_or_an_error_whatever_message_is_spoilt() {
+    let content = vec![7; 300_000];
+    support::faults::at_every_message(
+        Duration::from_secs(60),
+        |agent| agent.file("/f", content.clone()),
+        async |guest| guest.read("/f").await,
+        |_, context, read| {
+            if let Ok(read) = read {
+                assert!(read == content, "{context}");
+            }
+        },
+    )
+    .await;
+}

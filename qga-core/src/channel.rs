@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use crate::connect::{AnyConnection, open};
+use crate::connect::{AnyConnection, Endpoint};
 use crate::connection::Terms;
 use crate::error::{Error, ErrorKind, Execution, Stage};
 use crate::message::Request;
-use crate::{Address, sync};
+use crate::sync;
 
 /// After the second failure in a row; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -19,7 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub(crate) struct Channel {
     connection: AnyConnection,
     /// None for a stream that was handed to us, which cannot be opened again.
-    address: Option<Arc<Address>>,
+    endpoint: Option<Endpoint>,
     failures: u32,
     pause: Option<Pause>,
 }
@@ -31,10 +31,10 @@ struct Pause {
 }
 
 impl Channel {
-    pub(crate) fn new(connection: AnyConnection, address: Option<Arc<Address>>) -> Self {
+    pub(crate) fn new(connection: AnyConnection, endpoint: Option<Endpoint>) -> Self {
         Self {
             connection,
-            address,
+            endpoint,
             failures: 0,
             pause: None,
         }
@@ -48,9 +48,9 @@ impl Channel {
     pub(crate) async fn open(&mut self, terms: &Terms) -> Result<&mut AnyConnection, Error> {
         self.connection.look().await;
         if self.connection.is_closed()
-            && let Some(address) = self.address.clone()
+            && let Some(endpoint) = self.endpoint.clone()
         {
-            self.reopen(&address, terms).await?;
+            self.reopen(&endpoint, terms).await?;
         }
         Ok(&mut self.connection)
     }
@@ -64,14 +64,14 @@ impl Channel {
         self.open(&terms).await?.exchange(request, terms).await
     }
 
-    async fn reopen(&mut self, address: &Address, terms: &Terms) -> Result<(), Error> {
+    async fn reopen(&mut self, endpoint: &Endpoint, terms: &Terms) -> Result<(), Error> {
         if let Some(Pause { end, cause }) = &self.pause
             && Instant::now() < *end
         {
             let kind = ErrorKind::Unavailable(cause.clone());
             return Err(Error::new(Stage::Connect, Execution::NotRun, kind));
         }
-        match open_and_sync(address, terms).await {
+        match open_and_sync(endpoint, terms).await {
             Ok(connection) => {
                 self.connection = connection;
                 self.failures = 0;
@@ -104,10 +104,10 @@ impl Channel {
 }
 
 pub(crate) async fn open_and_sync(
-    address: &Address,
+    endpoint: &Endpoint,
     terms: &Terms,
 ) -> Result<AnyConnection, Error> {
-    let mut connection = open(address, terms).await?;
+    let mut connection = endpoint.open(terms).await?;
     connection.handshake(terms).await?;
     Ok(connection)
 }

@@ -1,8 +1,8 @@
 //! A client that tasks share.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -11,7 +11,7 @@ use tokio::time::timeout_at;
 
 use crate::attachments::Attachments;
 use crate::channel::{Channel, open_and_sync};
-use crate::connect::{AnyConnection, connect_error};
+use crate::connect::{AnyConnection, Endpoint, connect_error};
 use crate::connection::Terms;
 use crate::error::{ErrorKind, Execution, Stage};
 use crate::message::Request;
@@ -22,7 +22,7 @@ use crate::{Address, AddressError, Connection, Error, Options, Pipeline, QgaComm
 /// Cloning is cheap, and clones share the channel: their commands run one after the other, in
 /// the order in which they came.
 ///
-/// A client made from an address connects again when the channel was lost: the command that
+/// A client that was [connected](Self::connect) connects again when the channel was lost: the command that
 /// notices the loss fails, and the next one opens the socket anew, within its own deadline. After
 /// two failures in a row there is a pause, of up to 30 seconds, in which commands fail at once with
 /// [`ErrorKind::Unavailable`]. No command is sent twice.
@@ -295,11 +295,41 @@ impl ClientBuilder {
         let address = address
             .try_into()
             .map_err(|error| connect_error(ErrorKind::Address(error.into())))?;
-        let opened = self.open(&address).await;
-        match opened {
-            Ok(connection) => Ok(self.client(connection, Some(address))),
-            Err(error) => Err(error.with_address(Some(&address))),
-        }
+        self.open(Endpoint::Address(Arc::new(address))).await
+    }
+
+    /// Connects through a stream that `open` opens, and through another one each time that the
+    /// channel is lost: for a transport that has no address here, such as vsock or a tunnel.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), qga_core::Error> {
+    /// # let agent = qga_testserver::TestAgent::start().await;
+    /// # let path = agent.path().to_owned();
+    /// use qga_core::Client;
+    /// use tokio::net::UnixStream;
+    ///
+    /// let client = Client::builder()
+    ///     .connect_with(move || UnixStream::connect(path.clone()))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the stream cannot be opened, or the agent does not answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Client::connect`].
+    pub async fn connect_with<F, O, S>(self, open: F) -> Result<Client, Error>
+    where
+        F: Fn() -> O + Send + Sync + 'static,
+        O: Future<Output = io::Result<S>> + Send + 'static,
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        self.open(Endpoint::custom(open)).await
     }
 
     /// A client over a stream that is already open; see [`Client::new`].
@@ -307,14 +337,17 @@ impl ClientBuilder {
         self.client(Connection::new(Box::pin(stream)), None)
     }
 
-    async fn open(&self, address: &Address) -> Result<AnyConnection, Error> {
+    async fn open(self, endpoint: Endpoint) -> Result<Client, Error> {
         let terms = Terms::raw(&self.options.timeout(self.connect_timeout));
-        open_and_sync(address, &terms).await
+        match open_and_sync(&endpoint, &terms).await {
+            Ok(connection) => Ok(self.client(connection, Some(endpoint))),
+            Err(error) => Err(error.with_address(endpoint.address().map(|address| &**address))),
+        }
     }
 
-    fn client(self, connection: AnyConnection, address: Option<Address>) -> Client {
-        let address = address.map(Arc::new);
-        let channel = Channel::new(connection, address.clone());
+    fn client(self, connection: AnyConnection, endpoint: Option<Endpoint>) -> Client {
+        let address = endpoint.as_ref().and_then(Endpoint::address).cloned();
+        let channel = Channel::new(connection, endpoint);
         Client {
             channel: Arc::new(Mutex::new(channel)),
             attachments: Arc::default(),

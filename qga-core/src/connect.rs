@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,26 +18,61 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
 
-pub(crate) type AnyConnection = Connection<Pin<Box<dyn Stream>>>;
+type AnyStream = Pin<Box<dyn Stream>>;
+type Opening = Pin<Box<dyn Future<Output = io::Result<AnyStream>> + Send>>;
 
-pub(crate) async fn open(address: &Address, terms: &Terms) -> Result<AnyConnection, Error> {
-    let stream = match timeout_at(terms.wait.deadline, open_stream(address)).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) if is_no_socket(address) => {
-            drop(error);
-            return Err(connect_error(ErrorKind::NotASocket));
+pub(crate) type AnyConnection = Connection<AnyStream>;
+
+/// How a channel is opened, each time anew.
+#[derive(Clone)]
+pub(crate) enum Endpoint {
+    Address(Arc<Address>),
+    Custom(Arc<dyn Fn() -> Opening + Send + Sync>),
+}
+
+impl Endpoint {
+    pub(crate) fn custom<F, O, S>(open: F) -> Self
+    where
+        F: Fn() -> O + Send + Sync + 'static,
+        O: Future<Output = io::Result<S>> + Send + 'static,
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        Self::Custom(Arc::new(move || {
+            let opening = open();
+            Box::pin(async move { Ok(Box::pin(opening.await?) as AnyStream) })
+        }))
+    }
+
+    pub(crate) fn address(&self) -> Option<&Arc<Address>> {
+        match self {
+            Self::Address(address) => Some(address),
+            Self::Custom(_) => None,
         }
-        Ok(Err(error)) => return Err(connect_error(ErrorKind::Open(error))),
-        Err(_) => return Err(connect_error(ErrorKind::Timeout(terms.timeout))),
-    };
-    Ok(Connection::new(stream))
+    }
+
+    pub(crate) async fn open(&self, terms: &Terms) -> Result<AnyConnection, Error> {
+        let opening = async {
+            match self {
+                Self::Address(address) => open_stream(address).await,
+                Self::Custom(open) => open().await,
+            }
+        };
+        match timeout_at(terms.wait.deadline, opening).await {
+            Ok(Ok(stream)) => Ok(Connection::new(stream)),
+            Ok(Err(_)) if self.address().is_some_and(|address| is_no_socket(address)) => {
+                Err(connect_error(ErrorKind::NotASocket))
+            }
+            Ok(Err(error)) => Err(connect_error(ErrorKind::Open(error))),
+            Err(_) => Err(connect_error(ErrorKind::Timeout(terms.timeout))),
+        }
+    }
 }
 
 pub(crate) fn connect_error(kind: ErrorKind) -> Error {
     Error::new(Stage::Connect, Execution::NotRun, kind)
 }
 
-async fn open_stream(address: &Address) -> io::Result<Pin<Box<dyn Stream>>> {
+async fn open_stream(address: &Address) -> io::Result<AnyStream> {
     match address {
         #[cfg(unix)]
         Address::Unix(path) => Ok(Box::pin(open_unix(path).await?)),

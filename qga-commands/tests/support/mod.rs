@@ -1,10 +1,17 @@
 //! What the tests of operations share.
 
-#![allow(dead_code, clippy::unwrap_used, reason = "each test uses a part of it")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "each test uses a part of it"
+)]
 
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
+
+pub(crate) mod faults;
 
 /// Polls a future so many times, each time when it is woken, and drops it. Whether it has ended.
 pub(crate) async fn poll_times<F: Future>(future: F, polls: usize) -> Option<F::Output> {

@@ -42,6 +42,29 @@ async fn a_client_made_from_an_address_connects_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_was_given_a_way_to_connect_uses_it_again() {
+    let (ours, streams) = std::sync::mpsc::channel();
+    let open = move || {
+        let (stream, peer) = tokio::io::duplex(4096);
+        ours.send(Peer::over(peer)).unwrap();
+        async move { Ok(stream) }
+    };
+    let serve = async || {
+        tokio::task::yield_now().await;
+        let mut peer = streams.recv().unwrap();
+        peer.sync().await;
+        peer
+    };
+    let (client, peer) = tokio::join!(Client::builder().connect_with(open), serve());
+    let client = client.unwrap();
+    drop(peer);
+    let (pinged, ()) = tokio::join!(client.execute(Ping), async {
+        serve().await.answer(json!({})).await;
+    });
+    pinged.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_two_failures_commands_fail_at_once_until_a_pause_is_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("qga.sock");
