@@ -1,9 +1,10 @@
 //! What people do with a guest: run programs in it, read and write its files, freeze
 //! its filesystems for a snapshot, wait until it is
-//! ready, shut it down.
+//! ready, shut it down; passwords and SSH keys.
 //!
 //! A [`Guest`] stands on a [`Client`] and on the commands of this crate.
 
+pub mod accounts;
 mod backoff;
 mod error;
 pub mod files;
@@ -12,6 +13,7 @@ mod health;
 pub mod power;
 pub mod process;
 pub mod ready;
+pub mod ssh_keys;
 
 use qga_core::{Address, AddressError, Client, Execution, QgaCommand};
 

@@ -85,6 +85,14 @@ pub enum GuestError {
         /// How it ended and what it had written, if it was killed.
         output: Option<Box<Output>>,
     },
+    /// A command failed, and what the agent says of it is not shown, since it contains the password
+    /// that was to be set.
+    Withheld {
+        /// The command.
+        command: &'static str,
+        /// Whether it may have run.
+        execution: Execution,
+    },
 }
 
 impl GuestError {
@@ -107,6 +115,7 @@ impl GuestError {
     pub fn execution(&self) -> Execution {
         match self {
             Self::Command(error) => error.execution(),
+            Self::Withheld { execution, .. } => *execution,
             Self::InvalidInput(_)
             | Self::Address(_)
             | Self::NotReady { .. }
@@ -176,6 +185,10 @@ impl fmt::Display for GuestError {
                 Some(pid) => write!(f, "process {pid} did not end within {deadline:?}; {kill}"),
                 None => write!(f, "no program was known to run within {deadline:?}"),
             },
+            Self::Withheld { command, .. } => write!(
+                f,
+                "{command} failed, and the agent's words are withheld: they contain the password"
+            ),
         }
     }
 }
