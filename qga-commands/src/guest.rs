@@ -1,6 +1,6 @@
 //! What people do with a guest: run programs in it, read and write its files, freeze
 //! its filesystems for a snapshot, wait until it is
-//! ready, shut it down; passwords and SSH keys.
+//! ready, shut it down; passwords and SSH keys, processors and memory, clock, network and disks.
 //!
 //! A [`Guest`] stands on a [`Client`] and on the commands of this crate.
 
@@ -10,6 +10,7 @@ mod error;
 pub mod files;
 pub mod freeze;
 mod health;
+pub mod hotplug;
 pub mod power;
 pub mod process;
 pub mod ready;

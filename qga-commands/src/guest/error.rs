@@ -93,6 +93,15 @@ pub enum GuestError {
         /// Whether it may have run.
         execution: Execution,
     },
+    /// A part of what was asked for was done, and the rest was not, or it is not known.
+    Partial {
+        /// How many things or steps were done, the first ones.
+        done: usize,
+        /// How many there are.
+        of: usize,
+        /// What went wrong then.
+        source: Box<GuestError>,
+    },
 }
 
 impl GuestError {
@@ -103,7 +112,7 @@ impl GuestError {
             Self::Command(error)
             | Self::MaybeFrozen { source: error }
             | Self::ResultLost { source: error, .. } => Some(error),
-            Self::Wait { source, .. } => source.command_error(),
+            Self::Wait { source, .. } | Self::Partial { source, .. } => source.command_error(),
             Self::NotReady { source, .. } => source.as_ref(),
             _ => None,
         }
@@ -116,6 +125,10 @@ impl GuestError {
         match self {
             Self::Command(error) => error.execution(),
             Self::Withheld { execution, .. } => *execution,
+            Self::Partial { source, .. } => match source.execution() {
+                Execution::NotRun => Execution::Answered,
+                other => other,
+            },
             Self::InvalidInput(_)
             | Self::Address(_)
             | Self::NotReady { .. }
@@ -189,6 +202,7 @@ impl fmt::Display for GuestError {
                 f,
                 "{command} failed, and the agent's words are withheld: they contain the password"
             ),
+            Self::Partial { done, of, .. } => write!(f, "only a part was done, {done} of {of}"),
         }
     }
 }
@@ -199,7 +213,7 @@ impl std::error::Error for GuestError {
             Self::Command(error)
             | Self::MaybeFrozen { source: error }
             | Self::ResultLost { source: error, .. } => Some(error),
-            Self::Wait { source, .. } => Some(&**source),
+            Self::Wait { source, .. } | Self::Partial { source, .. } => Some(&**source),
             Self::NotText(error) => Some(error),
             Self::Address(error) => Some(error),
             Self::NotReady { source, .. } => source.as_ref().map(|error| error as _),
