@@ -6,6 +6,7 @@
 
 pub mod accounts;
 mod backoff;
+pub mod clock;
 mod error;
 pub mod files;
 pub mod freeze;
