@@ -12,6 +12,7 @@ pub mod files;
 pub mod freeze;
 mod health;
 pub mod hotplug;
+pub mod network;
 pub mod power;
 pub mod process;
 pub mod ready;
