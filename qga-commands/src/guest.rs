@@ -7,9 +7,11 @@
 pub mod accounts;
 mod backoff;
 pub mod clock;
+pub mod disks;
 mod error;
 pub mod files;
 pub mod freeze;
+pub mod fstrim;
 mod health;
 pub mod hotplug;
 pub mod network;
