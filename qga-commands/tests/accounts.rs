@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::time::{Duration, UNIX_EPOCH};
 
+use qga_commands::user::GuestUser;
 use qga_commands::{Guest, GuestError, Secret};
 use qga_core::{Client, Execution};
 use qga_testserver::{Login, Profile, TestAgent};
@@ -167,7 +168,7 @@ async fn users_come_by_name_with_their_login() {
     let users = guest.users().await.unwrap();
     let names: Vec<_> = users.iter().map(|user| user.user.as_str()).collect();
     assert_eq!(names, ["amy", "bob", "eve", "zoe"]);
-    let logins: Vec<_> = users.iter().map(|user| user.logged_in_at()).collect();
+    let logins: Vec<_> = users.iter().map(GuestUser::logged_in_at).collect();
     let late = UNIX_EPOCH + Duration::from_millis(1500);
     let early = UNIX_EPOCH.checked_sub(Duration::from_secs(2));
     assert_eq!(logins, [early, None, None, Some(late)]);

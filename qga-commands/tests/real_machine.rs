@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use qga_commands::fs::GuestFilesystemInfo;
 use qga_commands::{GuestError, Usable};
 
 #[path = "support/real.rs"]
@@ -37,10 +38,7 @@ async fn a_real_agents_lists_are_in_order() {
     }
     let filesystems = told(guest.filesystems().await);
     assert!(filesystems.is_sorted_by_key(|filesystem| &filesystem.mountpoint));
-    for usage in filesystems
-        .iter()
-        .filter_map(|filesystem| filesystem.usage())
-    {
+    for usage in filesystems.iter().filter_map(GuestFilesystemInfo::usage) {
         assert!((0.0..=1.0).contains(&usage), "{usage}");
     }
     assert!(told(guest.disks().await).is_sorted_by_key(|disk| &disk.name));
