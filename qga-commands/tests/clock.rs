@@ -139,6 +139,18 @@ async fn a_clock_that_was_set_and_then_not_looked_at_is_a_part() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_that_was_set_late_and_then_not_again_is_a_part() {
+    let (agent, _clock, guest) = guest(nanos(HOUR));
+    agent.on("guest-set-time").reply(json!({}));
+    agent.on("guest-ping").error("CommandNotFound", "no");
+    agent.on("guest-ping").reply(json!({})).times(1);
+    let error = guest.sync_time().await.unwrap_err();
+    assert!(matches!(error, GuestError::Partial { done: 1, of: 2, .. }));
+    assert_eq!(error.execution(), Execution::Answered);
+    assert_eq!(agent.requests_of("guest-set-time").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_time_is_set_to_the_nanosecond_or_from_the_hardware() {
     let (agent, _clock, guest) = guest(0);
     let time = UNIX_EPOCH + Duration::new(1_800_000_000, 123_456_700);

@@ -1,7 +1,8 @@
 //! Passwords of the guest's users, and who is logged in.
 //!
 //! ```no_run
-//! # async fn example(guest: qga_commands::Guest, password: String) -> Result<(), qga_commands::GuestError> {
+//! # use qga_commands::{Guest, GuestError};
+//! # async fn example(guest: Guest, password: String) -> Result<(), GuestError> {
 //! guest.set_password("root", password).await?;
 //! for login in guest.users().await? {
 //!     println!("{} since {:?}", login.user, login.logged_in_at());
@@ -111,7 +112,7 @@ impl GuestUser {
     }
 }
 
-/// RULES 112: the agent refuses some of these, and takes a NUL for the password's end.
+/// The agent refuses some of these, and takes a NUL for the password's end.
 fn check(user: &str, password: &Secret) -> Result<(), GuestError> {
     if user.is_empty() || user.contains([':', '\n', '\r', '\0']) {
         let text = "a user's name is empty or has a colon, a line break or a NUL";

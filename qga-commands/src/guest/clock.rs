@@ -97,9 +97,9 @@ impl Guest {
 
     /// Sets the guest's clock to this host's, and tells how far it is from it then.
     ///
-    /// Where other commands hold the channel meanwhile, the time arrives late: so it is set again, to the
-    /// time it is by then, while it is more than a second off, three times at most. What comes back
-    /// tells what remains.
+    /// Where other commands hold the channel meanwhile, the time arrives late: so it is set again, to
+    /// the time it is by then, while it is more than a second off, three times at most. What comes
+    /// back tells what remains.
     ///
     /// Since QEMU 1.5.
     ///
@@ -113,20 +113,14 @@ impl Guest {
     ///
     /// The clock may be set or not.
     pub async fn sync_time(&self) -> Result<ClockOffset, GuestError> {
-        let mut attempts = 1..=ATTEMPTS;
-        loop {
-            // It finds out how long a request takes, and what is wrong with the channel is mended
-            // before the clock is read.
-            let start = Instant::now();
-            self.execute(Ping).await?;
-            let way = start.elapsed() / 2;
-            self.set_time(SystemTime::now() + way).await?;
-            let offset = self.clock_offset().await.map_err(was_set)?;
-            attempts.next();
-            if attempts.is_empty() || offset.apart() <= CLOSE + offset.uncertainty {
-                return Ok(offset);
+        let mut offset = self.set_and_look().await?;
+        for _ in 1..ATTEMPTS {
+            if offset.apart() <= CLOSE + offset.uncertainty {
+                break;
             }
+            offset = self.set_and_look().await.map_err(was_set)?;
         }
+        Ok(offset)
     }
 
     /// Sets the guest's clock. To set it to this host's, use [`sync_time`](Self::sync_time).
@@ -162,6 +156,16 @@ impl Guest {
         self.execute(SetTime::new()).await.map(drop)
     }
 
+    async fn set_and_look(&self) -> Result<ClockOffset, GuestError> {
+        // It finds out how long a request takes, and what is wrong with the channel is mended
+        // before the clock is read.
+        let start = Instant::now();
+        self.execute(Ping).await?;
+        let way = start.elapsed() / 2;
+        self.set_time(SystemTime::now() + way).await?;
+        self.clock_offset().await.map_err(was_set)
+    }
+
     async fn sample(&self) -> Result<ClockOffset, GuestError> {
         let (before, start) = (on_wire(SystemTime::now())?, Instant::now());
         let guest = self.execute(GetTime).await?;
@@ -176,11 +180,14 @@ impl Guest {
 }
 
 /// Of two steps, to set the clock and to look at it, one was done.
-fn was_set(source: GuestError) -> GuestError {
-    GuestError::Partial {
-        done: 1,
-        of: 2,
-        source: Box::new(source),
+fn was_set(error: GuestError) -> GuestError {
+    match error {
+        GuestError::Partial { .. } => error,
+        _ => GuestError::Partial {
+            done: 1,
+            of: 2,
+            source: Box::new(error),
+        },
     }
 }
 

@@ -23,8 +23,8 @@ mod vcpus;
 
 use super::{Guest, GuestError};
 
-/// How many processors or blocks are asked for at once, so that each request has time enough, and none is
-/// too long for the channel.
+/// How many processors or blocks are asked for at once, so that each request has time enough, and
+/// none is too long for the channel.
 const AT_ONCE: usize = 64;
 
 /// What went wrong after a part was done.

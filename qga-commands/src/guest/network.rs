@@ -99,7 +99,7 @@ impl Guest {
     }
 }
 
-/// RULES 106: the two versions of IP have different members.
+/// The two versions of IP have different members.
 fn route(told: GuestNetworkRoute) -> Option<Route> {
     let destination: IpAddr = told.destination.parse().ok()?;
     let (prefix, gateway) = match destination {

@@ -58,7 +58,7 @@ impl SshKeys {
     pub async fn list(&self) -> Result<Vec<String>, GuestError> {
         let listed = SshGetAuthorizedKeys::new(&self.user);
         match self.guest.execute(listed).await {
-            // RULES 111: the last line comes first.
+            // The agent tells the last line first.
             Ok(listed) => Ok(listed.keys.into_iter().rev().collect()),
             Err(error) if is_no_file(&error) => Ok(Vec::new()),
             Err(error) => Err(error),
@@ -122,8 +122,8 @@ impl SshKeys {
     }
 }
 
-/// By the agent's words alone: it has no other way to say it (RULES 111). Whatever is said otherwise
-/// stays an error.
+/// By the agent's words alone: it has no other way to say it. Whatever is said otherwise stays an
+/// error.
 fn is_no_file(error: &GuestError) -> bool {
     let said = error.command_error().and_then(qga_core::Error::agent_error);
     said.is_some_and(|said| {
@@ -145,7 +145,7 @@ fn checked(keys: impl IntoIterator<Item = impl Into<String>>) -> Result<Vec<Stri
     keys.collect()
 }
 
-/// What the agent takes for a key (RULES 111), on a line of its own.
+/// What the agent takes for a key, on a line of its own.
 fn line(key: &str) -> Result<String, GuestError> {
     let line = key.trim();
     let text = match line {

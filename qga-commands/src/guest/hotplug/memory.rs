@@ -22,7 +22,7 @@ impl Guest {
     /// As [`execute`](Self::execute); nothing is changed in the guest.
     pub async fn memory_blocks(&self) -> Result<Vec<GuestMemoryBlock>, GuestError> {
         let listed = self.execute(GetMemoryBlocks).await?.into_iter();
-        // RULES 105: in the order of a folder.
+        // They come in the order of a folder.
         let by_index: BTreeMap<_, _> = listed.map(|block| (block.phys_index, block)).collect();
         Ok(by_index.into_values().collect())
     }

@@ -22,7 +22,7 @@ impl Guest {
     /// As [`execute`](Self::execute); nothing is changed in the guest.
     pub async fn vcpus(&self) -> Result<Vec<GuestLogicalProcessor>, GuestError> {
         let listed = self.execute(GetVcpus).await?.into_iter();
-        // RULES 105: in no order.
+        // They come in no order.
         let by_id: BTreeMap<_, _> = listed.map(|vcpu| (vcpu.logical_id, vcpu)).collect();
         Ok(by_id.into_values().collect())
     }
@@ -75,8 +75,8 @@ impl Guest {
     ///
     /// # Errors
     ///
-    /// [`GuestError::InvalidInput`], with nothing changed, if the guest has too few processors, or too many that cannot
-    /// go offline. Otherwise as [`set_vcpus`](Self::set_vcpus).
+    /// [`GuestError::InvalidInput`], with nothing changed, if the guest has too few processors, or
+    /// too many that cannot go offline. Otherwise as [`set_vcpus`](Self::set_vcpus).
     ///
     /// # Cancel safety
     ///
@@ -101,7 +101,7 @@ impl Guest {
         Ok(())
     }
 
-    /// RULES 110: the agent stops at one that fails, and tells why only if that is the first.
+    /// The agent stops at one that fails, and tells why only if that is the first.
     async fn send_some(
         &self,
         some: &[GuestLogicalProcessor],
