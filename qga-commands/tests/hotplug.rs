@@ -8,7 +8,7 @@ use qga_commands::{Guest, GuestError};
 use qga_core::{Client, Execution};
 use qga_testserver::{Answer, MemoryBlock, TestAgent, Vcpu};
 use serde_json::{Value, json};
-use support::faults::{TIMEOUT, can_be_done_again};
+use support::faults::{TIMEOUT, at_every_message, can_be_done_again};
 
 mod support;
 
@@ -186,6 +186,27 @@ async fn processors_can_be_set_again_after_any_fault() {
         |agent| plug(agent, 100),
         async |guest: &Guest| guest.set_vcpus(change(10..100, false)).await,
         |agent| online(agent).len() == 10,
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_goes_wrong_the_error_tells_no_more_than_was_done() {
+    at_every_message(
+        6 * TIMEOUT,
+        |agent| plug(agent, 200),
+        async |guest: &Guest| guest.set_online_vcpus(10).await,
+        |agent, context, result| {
+            let done = 200 - online(agent).len();
+            let Err(error) = result else {
+                return assert_eq!(done, 190, "{context}");
+            };
+            if let GuestError::Partial { done: told, .. } = &error {
+                assert!((1..=done).contains(told), "{context}: {told} of {done}");
+            }
+            let unchanged = error.execution() == Execution::NotRun;
+            assert!(!unchanged || done == 0, "{context}: {error:?}");
+        },
     )
     .await;
 }
