@@ -8,7 +8,7 @@ use std::process::Command;
 use qga_testserver::real_agent::RealAgent;
 
 /// Each program and a piece of what it prints with the fake agent.
-const EXAMPLES: [(&str, &str, &str); 7] = [
+const EXAMPLES: [(&str, &str, &str); 8] = [
     ("host_name", env!("CARGO_BIN_EXE_host_name"), "test-guest"),
     (
         "guest_info",
@@ -32,6 +32,11 @@ const EXAMPLES: [(&str, &str, &str); 7] = [
         "test-guest is ready",
     ),
     (
+        "ssh_keys",
+        env!("CARGO_BIN_EXE_ssh_keys"),
+        "ssh-ed25519 AAAA",
+    ),
+    (
         "custom_command",
         env!("CARGO_BIN_EXE_custom_command"),
         "wrote 32 bytes to /tmp/qga-example.txt\nrefused: failed to open file '/no/such/file'",
@@ -40,10 +45,11 @@ const EXAMPLES: [(&str, &str, &str); 7] = [
 
 /// What an agent that is real, and whose guest is this very machine, must never be asked for.
 const HARMFUL: &str = "guest-fsfreeze-freeze,guest-fsfreeze-freeze-list,guest-shutdown,\
-    guest-suspend-disk,guest-suspend-ram,guest-suspend-hybrid,guest-fstrim,guest-set-time";
+    guest-suspend-disk,guest-suspend-ram,guest-suspend-hybrid,guest-fstrim,guest-set-time,\
+    guest-ssh-add-authorized-keys,guest-ssh-remove-authorized-keys";
 
-/// The examples that do.
-const WITH_FAKE_AGENT_ONLY: [&str; 1] = ["snapshot_freeze"];
+/// The examples that do; the keys of this machine's root are real.
+const WITH_FAKE_AGENT_ONLY: [&str; 2] = ["snapshot_freeze", "ssh_keys"];
 
 fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap();

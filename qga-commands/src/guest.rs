@@ -1,17 +1,24 @@
 //! What people do with a guest: run programs in it, read and write its files, freeze
 //! its filesystems for a snapshot, wait until it is
-//! ready, shut it down.
+//! ready, shut it down; passwords and SSH keys, processors and memory, clock, network and disks.
 //!
 //! A [`Guest`] stands on a [`Client`] and on the commands of this crate.
 
+pub mod accounts;
 mod backoff;
+pub mod clock;
+pub mod disks;
 mod error;
 pub mod files;
 pub mod freeze;
+pub mod fstrim;
 mod health;
+pub mod hotplug;
+pub mod network;
 pub mod power;
 pub mod process;
 pub mod ready;
+pub mod ssh_keys;
 
 use qga_core::{Address, AddressError, Client, Execution, QgaCommand};
 

@@ -1,7 +1,7 @@
 //! What operations return may move to another thread.
 
-use qga_commands::Guest;
 use qga_commands::guest::ready::Ready;
+use qga_commands::{Guest, Usable};
 use qga_core::Client;
 
 fn check<T: Send>(_: T) {}
@@ -17,6 +17,16 @@ fn the_futures_of_operations_may_move_to_another_thread() {
     check(guest.open("/tmp/file"));
     check(guest.while_frozen(async {}));
     check(guest.thaw());
+    check(guest.set_password("root", "x"));
+    check(guest.ssh_keys("root").add(["x"]));
+    check(guest.set_online_vcpus(1));
+    check(guest.set_vcpus([]));
+    check(guest.set_memory_blocks([]));
+    check(guest.sync_time());
+    check(guest.addresses(&Usable::new()));
+    check(guest.routes());
+    check(guest.filesystems());
+    check(guest.fstrim().run());
     check(guest.wait_ready(&Ready::ping()));
     check(Ready::ping().connect("unix:/run/vm1/qga.sock"));
 }

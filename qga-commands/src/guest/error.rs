@@ -85,6 +85,23 @@ pub enum GuestError {
         /// How it ended and what it had written, if it was killed.
         output: Option<Box<Output>>,
     },
+    /// A command failed, and what the agent says of it is not shown, since it contains the password
+    /// that was to be set.
+    Withheld {
+        /// The command.
+        command: &'static str,
+        /// Whether it may have run.
+        execution: Execution,
+    },
+    /// A part of what was asked for was done, and the rest was not, or it is not known.
+    Partial {
+        /// How many things or steps were done, the first ones.
+        done: usize,
+        /// How many there are.
+        of: usize,
+        /// What went wrong then.
+        source: Box<GuestError>,
+    },
 }
 
 impl GuestError {
@@ -95,7 +112,7 @@ impl GuestError {
             Self::Command(error)
             | Self::MaybeFrozen { source: error }
             | Self::ResultLost { source: error, .. } => Some(error),
-            Self::Wait { source, .. } => source.command_error(),
+            Self::Wait { source, .. } | Self::Partial { source, .. } => source.command_error(),
             Self::NotReady { source, .. } => source.as_ref(),
             _ => None,
         }
@@ -107,6 +124,11 @@ impl GuestError {
     pub fn execution(&self) -> Execution {
         match self {
             Self::Command(error) => error.execution(),
+            Self::Withheld { execution, .. } => *execution,
+            Self::Partial { source, .. } => match source.execution() {
+                Execution::NotRun => Execution::Answered,
+                other => other,
+            },
             Self::InvalidInput(_)
             | Self::Address(_)
             | Self::NotReady { .. }
@@ -176,6 +198,11 @@ impl fmt::Display for GuestError {
                 Some(pid) => write!(f, "process {pid} did not end within {deadline:?}; {kill}"),
                 None => write!(f, "no program was known to run within {deadline:?}"),
             },
+            Self::Withheld { command, .. } => write!(
+                f,
+                "{command} failed, and the agent's words are withheld: they contain the password"
+            ),
+            Self::Partial { done, of, .. } => write!(f, "only a part was done, {done} of {of}"),
         }
     }
 }
@@ -186,7 +213,7 @@ impl std::error::Error for GuestError {
             Self::Command(error)
             | Self::MaybeFrozen { source: error }
             | Self::ResultLost { source: error, .. } => Some(error),
-            Self::Wait { source, .. } => Some(&**source),
+            Self::Wait { source, .. } | Self::Partial { source, .. } => Some(&**source),
             Self::NotText(error) => Some(error),
             Self::Address(error) => Some(error),
             Self::NotReady { source, .. } => source.as_ref().map(|error| error as _),

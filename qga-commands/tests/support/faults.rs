@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use qga_commands::agent::Ping;
 use qga_commands::{Guest, GuestError};
-use qga_core::{Client, Options};
+use qga_core::{Client, Execution, Options};
 use qga_testserver::{Fault, TestAgent};
 use tokio::time::Instant;
 
@@ -105,6 +105,46 @@ pub(crate) async fn dropped_at_every_poll<T>(
         }
     }
     panic!("it never came to its end");
+}
+
+/// An operation that does no harm when it is done again: with each fault at each of its messages its
+/// error says so if it may have been done, and after a fault, and after a drop at any point, it is done
+/// when it is done again.
+pub(crate) async fn can_be_done_again<T>(
+    limit: Duration,
+    prepare: impl Fn(&TestAgent),
+    operation: impl AsyncFn(&Guest) -> Result<T, GuestError>,
+    is_done: impl Fn(&TestAgent) -> bool,
+) {
+    let check = |agent: &TestAgent, context: &str, result: Result<T, GuestError>| match result {
+        Ok(_) => assert!(is_done(agent), "{context}: it is not done"),
+        Err(error) if error.execution() == Execution::NotRun => {
+            assert!(!is_done(agent), "{context}: it is done: {error:?}");
+        }
+        Err(_) => {}
+    };
+    at_every_message(limit, &prepare, &operation, check).await;
+    let again = async |guest: &Guest| {
+        let mut result = operation(guest).await;
+        for _ in 0..2 {
+            if result.is_err() {
+                result = operation(guest).await;
+            }
+        }
+        result
+    };
+    let check = |agent: &TestAgent, context: &str, result: Result<T, GuestError>| {
+        let error = result.err();
+        assert!(error.is_none(), "{context}: {error:?}");
+        assert!(is_done(agent), "{context}: it is not done");
+    };
+    at_every_message(limit * 3, &prepare, again, check).await;
+    let check = async |agent: &TestAgent, guest: &Guest, context: &str| {
+        let error = operation(guest).await.err();
+        assert!(error.is_none(), "{context}: {error:?}");
+        assert!(is_done(agent), "{context}: it is not done");
+    };
+    dropped_at_every_poll(Duration::ZERO, &prepare, &operation, check).await;
 }
 
 /// A channel that was just lost may fail one command before it is opened anew.

@@ -51,16 +51,22 @@ fn trim(context: &Context<'_>, arguments: Arguments<'_>) -> Value {
     let minimum = arguments.integer("minimum").unwrap_or(0);
     let mut machine = context.machine();
     let filesystems = machine.facts_mut().filesystems.iter_mut();
-    let paths = filesystems.map(|filesystem| {
-        let trimmed = std::mem::take(&mut filesystem.trimmable_bytes);
-        Value::Object(Object::of([
-            ("path", filesystem.mountpoint.as_str().into()),
-            ("trimmed", trimmed.into()),
-            ("minimum", minimum.into()),
-        ]))
-    });
+    let paths = filesystems.map(|filesystem| trim_one(filesystem, minimum));
     let paths = Value::Array(paths.collect());
     Value::Object(Object::of([("paths", paths)]))
+}
+
+/// One that fails has neither of the numbers.
+fn trim_one(filesystem: &mut Filesystem, minimum: i64) -> Value {
+    let mut members = Object::of([("path", filesystem.mountpoint.as_str().into())]);
+    if let Some(error) = &filesystem.trim_error {
+        members.put("error", error.as_str().into());
+    } else {
+        let trimmed = std::mem::take(&mut filesystem.trimmable_bytes);
+        members.put("trimmed", trimmed.into());
+        members.put("minimum", minimum.into());
+    }
+    Value::Object(members)
 }
 
 const COUNTERS: [&str; 17] = [

@@ -151,9 +151,11 @@ impl Route {
         vec![
             Self::v4("0.0.0.0", "192.0.2.1", "0.0.0.0", 3),
             Self::v4("192.0.2.0", "0.0.0.0", "255.255.255.0", 1),
-            Self::v6("fe80::", "64", 1),
-            // As a real agent tells the reject route: 32 bits, sign-extended.
-            Self::v6("::", "0", 18_446_744_071_564_165_121),
+            Self::v6("eth0", "fe80::/64", 256, 1),
+            // As a real agent tells a route to the guest itself: 32 bits, sign-extended.
+            Self::v6("lo", "::1/128", 0, 18_446_744_071_564_165_121),
+            // The kernel's last route, which refuses.
+            Self::v6("lo", "::/0", -1, 0x20_0200),
         ]
     }
 
@@ -174,11 +176,12 @@ impl Route {
         }
     }
 
-    fn v6(destination: &str, bits: &str, flags: u64) -> Self {
+    fn v6(iface: &str, network: &str, metric: i64, flags: u64) -> Self {
+        let (destination, bits) = network.split_once('/').unwrap_or((network, "128"));
         Self {
-            iface: "eth0".into(),
+            iface: iface.into(),
             destination: destination.into(),
-            metric: if flags == 1 { 256 } else { -1 },
+            metric,
             version: 6,
             flags: Some(flags),
             refcnt: Some(1),

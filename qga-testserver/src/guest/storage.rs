@@ -123,6 +123,8 @@ pub struct Filesystem {
     pub freeze_error: Option<String>,
     /// Bytes that a trim finds to give back.
     pub trimmable_bytes: i64,
+    /// Why it cannot be trimmed, as the agent says it: `trim not supported`, say.
+    pub trim_error: Option<String>,
 }
 
 impl Filesystem {

@@ -190,6 +190,18 @@ async fn a_trim_gives_back_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_filesystem_that_cannot_be_trimmed_says_so_and_the_others_are() {
+    let mut caller = Caller::new();
+    caller.agent.edit_guest(|guest| {
+        guest.filesystems[0].trim_error = Some("trim not supported".into());
+    });
+    let paths = caller.get("guest-fstrim").await["paths"].clone();
+    let failed = json!({"path": "/", "error": "trim not supported"});
+    assert_eq!(paths[0], failed);
+    assert_eq!(paths[1]["trimmed"], 1 << 20);
+}
+
+#[tokio::test(start_paused = true)]
 async fn statistics_have_an_entry_for_each_disk_and_processor() {
     let mut caller = Caller::new();
     let disks = caller.get("guest-get-diskstats").await;

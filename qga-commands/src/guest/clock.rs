@@ -1,0 +1,197 @@
+//! The guest's clock, and how far it is from the host's.
+//!
+//! ```no_run
+//! # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
+//! use std::time::Duration;
+//!
+//! let offset = guest.clock_offset().await?;
+//! println!("the guest's clock is {offset}");
+//! if offset.apart() > Duration::from_secs(1) {
+//!     guest.sync_time().await?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A guest that was paused, restored or moved is behind. Its own time service may set the clock too.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use super::{Guest, GuestError};
+use crate::GuestTime;
+use crate::agent::Ping;
+use crate::time::{GetTime, SetTime};
+
+/// How often the clock is asked; the quickest answer counts.
+const SAMPLES: usize = 3;
+
+/// How far the clock may be off after it was set, beyond what cannot be known.
+const CLOSE: Duration = Duration::from_secs(1);
+
+/// How often the clock is set, where the channel is so busy that the time is old on arrival.
+const ATTEMPTS: usize = 3;
+
+/// How far a guest's clock is from the host's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockOffset {
+    nanos: i64,
+    uncertainty: Duration,
+}
+
+impl ClockOffset {
+    /// Nanoseconds that the guest is ahead of the host; negative if it is behind.
+    #[must_use]
+    pub fn as_nanos(&self) -> i64 {
+        self.nanos
+    }
+
+    /// How far it is, ahead or behind.
+    #[must_use]
+    pub fn apart(&self) -> Duration {
+        Duration::from_nanos(self.nanos.unsigned_abs())
+    }
+
+    /// How much it may be more or less: half of the time that the quickest answer took.
+    #[must_use]
+    pub fn uncertainty(&self) -> Duration {
+        self.uncertainty
+    }
+}
+
+impl fmt::Display for ClockOffset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = if self.nanos < 0 { "behind" } else { "ahead" };
+        let (apart, uncertainty) = (self.apart(), self.uncertainty);
+        write!(f, "{apart:?} {side}, give or take {uncertainty:?}")
+    }
+}
+
+impl Guest {
+    /// How far the guest's clock is from this host's. It is asked three times, and the quickest answer
+    /// counts: the guest is taken to have looked at its clock in the middle of the way there and
+    /// back.
+    ///
+    /// Since QEMU 1.5.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute); [`GuestError::InvalidInput`] if this host's own clock is before
+    /// 1677 or after 2262.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`execute`](Self::execute); nothing is changed in the guest.
+    pub async fn clock_offset(&self) -> Result<ClockOffset, GuestError> {
+        let mut best = self.sample().await?;
+        for _ in 1..SAMPLES {
+            let sample = self.sample().await?;
+            if sample.uncertainty < best.uncertainty {
+                best = sample;
+            }
+        }
+        Ok(best)
+    }
+
+    /// Sets the guest's clock to this host's, and tells how far it is from it then.
+    ///
+    /// Where other commands hold the channel meanwhile, the time arrives late: so it is set again, to
+    /// the time it is by then, while it is more than a second off, three times at most. What comes
+    /// back tells what remains.
+    ///
+    /// Since QEMU 1.5.
+    ///
+    /// # Errors
+    ///
+    /// [`GuestError::Partial`] if the clock was set, and then could not be compared. Otherwise as
+    /// [`clock_offset`](Self::clock_offset). After a lost reply the clock may be set or not, and
+    /// `sync_time` may be called again.
+    ///
+    /// # Cancel safety
+    ///
+    /// The clock may be set or not.
+    pub async fn sync_time(&self) -> Result<ClockOffset, GuestError> {
+        let mut offset = self.set_and_look().await?;
+        for _ in 1..ATTEMPTS {
+            if offset.apart() <= CLOSE + offset.uncertainty {
+                break;
+            }
+            offset = self.set_and_look().await.map_err(was_set)?;
+        }
+        Ok(offset)
+    }
+
+    /// Sets the guest's clock. To set it to this host's, use [`sync_time`](Self::sync_time).
+    ///
+    /// Since QEMU 1.5.
+    ///
+    /// # Errors
+    ///
+    /// [`GuestError::InvalidInput`] before 1677 and after 2262. Otherwise as
+    /// [`execute`](Self::execute). After a lost reply do not send the same time again: it has passed.
+    ///
+    /// # Cancel safety
+    ///
+    /// The clock may be set or not.
+    pub async fn set_time(&self, time: SystemTime) -> Result<(), GuestError> {
+        let time = on_wire(time)?;
+        self.execute(SetTime::new().time(time)).await.map(drop)
+    }
+
+    /// Sets the guest's clock to its hardware clock, which QEMU keeps going while the guest is paused
+    /// or saved.
+    ///
+    /// Since QEMU 1.5.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Cancel safety
+    ///
+    /// The clock may be set or not. Setting it again does no harm.
+    pub async fn set_time_from_hardware(&self) -> Result<(), GuestError> {
+        self.execute(SetTime::new()).await.map(drop)
+    }
+
+    async fn set_and_look(&self) -> Result<ClockOffset, GuestError> {
+        // It finds out how long a request takes, and what is wrong with the channel is mended
+        // before the clock is read.
+        let start = Instant::now();
+        self.execute(Ping).await?;
+        let way = start.elapsed() / 2;
+        self.set_time(SystemTime::now() + way).await?;
+        self.clock_offset().await.map_err(was_set)
+    }
+
+    async fn sample(&self) -> Result<ClockOffset, GuestError> {
+        let (before, start) = (on_wire(SystemTime::now())?, Instant::now());
+        let guest = self.execute(GetTime).await?;
+        let uncertainty = start.elapsed() / 2;
+        let half = i64::try_from(uncertainty.as_nanos()).unwrap_or(i64::MAX);
+        let middle = before.as_nanos().saturating_add(half);
+        Ok(ClockOffset {
+            nanos: guest.as_nanos().saturating_sub(middle),
+            uncertainty,
+        })
+    }
+}
+
+/// Of two steps, to set the clock and to look at it, one was done.
+fn was_set(error: GuestError) -> GuestError {
+    match error {
+        GuestError::Partial { .. } => error,
+        _ => GuestError::Partial {
+            done: 1,
+            of: 2,
+            source: Box::new(error),
+        },
+    }
+}
+
+fn on_wire(time: SystemTime) -> Result<GuestTime, GuestError> {
+    let text = "a time is before 1677 or after 2262, which a guest's clock does not reach";
+    GuestTime::try_from(time).map_err(|_| GuestError::InvalidInput(text))
+}

@@ -1,0 +1,40 @@
+//! Processors and memory of a guest that are taken online and offline.
+//!
+//! QEMU plugs processors and memory in; that the guest uses them is for the guest. Linux only.
+//!
+//! ```no_run
+//! # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
+//! use qga_commands::memory::GuestMemoryBlock;
+//!
+//! guest.set_online_vcpus(4).await?;
+//!
+//! let mut idle = guest.memory_blocks().await?;
+//! idle.retain(|block| !block.online);
+//! let wanted = idle.iter().map(|block| GuestMemoryBlock::new(block.phys_index, true));
+//! for block in guest.set_memory_blocks(wanted).await? {
+//!     println!("block {}: {}", block.phys_index, block.response);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod memory;
+mod vcpus;
+
+use super::{Guest, GuestError};
+
+/// How many processors or blocks are asked for at once, so that each request has time enough, and
+/// none is too long for the channel.
+const AT_ONCE: usize = 64;
+
+/// What went wrong after a part was done.
+fn partial(done: usize, of: usize, source: GuestError) -> GuestError {
+    match done {
+        0 => source,
+        _ => GuestError::Partial {
+            done,
+            of,
+            source: Box::new(source),
+        },
+    }
+}

@@ -1,0 +1,180 @@
+//! The public keys with which a user of the guest may log in over SSH.
+//!
+//! ```no_run
+//! # async fn example(guest: qga_commands::Guest) -> Result<(), Box<dyn std::error::Error>> {
+//! let keys = guest.ssh_keys("root");
+//! keys.add([std::fs::read_to_string("/home/me/.ssh/id_ed25519.pub")?]).await?;
+//! for key in keys.list().await? {
+//!     println!("{key}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The agent keeps them where `sshd` looks for them by default: in `.ssh/authorized_keys` of the user's
+//! home, or in Windows, for administrators, in the file that all of them share. Since QEMU 5.2, in
+//! Windows since 9.1.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Guest, GuestError};
+use crate::ssh::{SshAddAuthorizedKeys, SshGetAuthorizedKeys, SshRemoveAuthorizedKeys};
+
+/// The SSH keys of one user, from [`Guest::ssh_keys`].
+///
+/// A key is one line, as in a `.pub` file: type, key and comment, and options before them if need be.
+/// Blanks and line breaks around it are taken off. What is no key is
+/// [refused](GuestError::InvalidInput) before anything is sent.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is done until `list`, `add`, `remove` or `replace` is called"]
+pub struct SshKeys {
+    guest: Guest,
+    user: String,
+}
+
+impl Guest {
+    /// The SSH keys of a user. This asks nothing of the guest.
+    pub fn ssh_keys(&self, user: impl Into<String>) -> SshKeys {
+        SshKeys {
+            guest: self.clone(),
+            user: user.into(),
+        }
+    }
+}
+
+impl SshKeys {
+    /// The user's keys in the order of the file, without comments and blank lines. None if there is
+    /// no file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guest::execute`]. An agent that calls a file that is not there by words of its own
+    /// language is an error too.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Guest::execute`]; nothing is changed in the guest.
+    pub async fn list(&self) -> Result<Vec<String>, GuestError> {
+        let listed = SshGetAuthorizedKeys::new(&self.user);
+        match self.guest.execute(listed).await {
+            // The agent tells the last line first.
+            Ok(listed) => Ok(listed.keys.into_iter().rev().collect()),
+            Err(error) if is_no_file(&error) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lets the user log in with more keys. One that is there, letter by letter, is not added again.
+    ///
+    /// # Errors
+    ///
+    /// [`GuestError::InvalidInput`], with nothing sent, if one of them is no public key. Otherwise as
+    /// [`Guest::execute`].
+    ///
+    /// # Cancel safety
+    ///
+    /// All of them are added, or none. Adding them again does no harm.
+    pub async fn add(
+        &self,
+        keys: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<(), GuestError> {
+        let add = SshAddAuthorizedKeys::new(&self.user, checked(keys)?);
+        self.guest.execute(add).await.map(drop)
+    }
+
+    /// Lets the user log in with these keys alone. All else in the file is lost, comments too; without
+    /// keys, the user can no longer log in by a key.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    ///
+    /// # Cancel safety
+    ///
+    /// All of them are replaced, or none. Replacing them again does no harm.
+    pub async fn replace(
+        &self,
+        keys: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<(), GuestError> {
+        let replace = SshAddAuthorizedKeys::new(&self.user, checked(keys)?).reset(true);
+        self.guest.execute(replace).await.map(drop)
+    }
+
+    /// Takes keys away from the user. The whole line counts, options and comment too, as
+    /// [`list`](Self::list) has it. One that is not there is passed over.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add), but whatever a line of the file may be can be removed.
+    ///
+    /// # Cancel safety
+    ///
+    /// All of them are removed, or none. Removing them again does no harm.
+    pub async fn remove(
+        &self,
+        keys: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<(), GuestError> {
+        let keys = keys.into_iter().map(|key| line(&key.into()));
+        let keys = keys.collect::<Result<Vec<_>, _>>()?;
+        let remove = SshRemoveAuthorizedKeys::new(&self.user, keys);
+        self.guest.execute(remove).await.map(drop)
+    }
+}
+
+/// By the agent's words alone: it has no other way to say it. Whatever is said otherwise stays an
+/// error.
+fn is_no_file(error: &GuestError) -> bool {
+    let said = error.command_error().and_then(qga_core::Error::agent_error);
+    said.is_some_and(|said| {
+        said.desc.starts_with("failed to read '")
+            && said.desc.ends_with("No such file or directory")
+    })
+}
+
+fn checked(keys: impl IntoIterator<Item = impl Into<String>>) -> Result<Vec<String>, GuestError> {
+    let keys = keys.into_iter().map(|key| {
+        let key = line(&key.into())?;
+        if has_key(&key) {
+            Ok(key)
+        } else {
+            let text = "what should be a public SSH key is none, or is cut";
+            Err(GuestError::InvalidInput(text))
+        }
+    });
+    keys.collect()
+}
+
+/// What the agent takes for a key, on a line of its own.
+fn line(key: &str) -> Result<String, GuestError> {
+    let line = key.trim();
+    let text = match line {
+        "" => "an SSH key is empty",
+        _ if line.starts_with('#') => "an SSH key is a comment",
+        _ if line.contains(|c: char| c.is_control() && c != '\t') => {
+            "an SSH key has a line break or another control character"
+        }
+        _ => return Ok(line.to_owned()),
+    };
+    Err(GuestError::InvalidInput(text))
+}
+
+/// Whether somewhere a key follows its type. There may be options before, with blanks in quotes.
+fn has_key(line: &str) -> bool {
+    let types = line.split_ascii_whitespace();
+    let keys = line.split_ascii_whitespace().skip(1);
+    types.zip(keys).any(|(name, key)| is_key(name, key))
+}
+
+/// Whatever the type, a key begins with its name, and before that with the name's length.
+fn is_key(name: &str, key: &str) -> bool {
+    let Ok(bytes) = STANDARD.decode(key) else {
+        return false;
+    };
+    let Some((length, rest)) = bytes.split_first_chunk::<4>() else {
+        return false;
+    };
+    usize::try_from(u32::from_be_bytes(*length)) == Ok(name.len())
+        && rest.starts_with(name.as_bytes())
+        && rest.len() > name.len()
+}
