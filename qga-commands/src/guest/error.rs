@@ -30,12 +30,14 @@ pub enum GuestError {
         /// What went wrong last, if the agent did not answer.
         source: Option<Error>,
     },
-    /// The command was not sent: it has to wait until the filesystems are thawed that this client has
-    /// frozen.
+    /// The command was not sent: it has to wait until the filesystems are thawed. This client has
+    /// frozen them, or, where a freeze was to be sent, somebody else has.
     Frozen {
         /// The command.
         command: &'static str,
     },
+    /// A freeze found nothing to freeze: no filesystem is mounted there, or none can be frozen.
+    NothingFrozen,
     /// It is not known whether filesystems are frozen.
     MaybeFrozen {
         /// Why the freeze or the thaw failed.
@@ -110,7 +112,8 @@ impl GuestError {
             Self::InvalidInput(_)
             | Self::Address(_)
             | Self::NotReady { .. }
-            | Self::Frozen { .. } => Execution::NotRun,
+            | Self::Frozen { .. }
+            | Self::NothingFrozen => Execution::NotRun,
             _ => Execution::MaybeRun,
         }
     }
@@ -151,6 +154,7 @@ impl fmt::Display for GuestError {
                     "{command} has to wait: the guest's filesystems are frozen"
                 )
             }
+            Self::NothingFrozen => f.write_str("there was no filesystem to freeze"),
             Self::MaybeFrozen { .. } => f.write_str("the guest's filesystems may be frozen"),
             Self::Unexpected(what) => write!(f, "unexpected answer: {what}"),
             Self::TooLarge(limit) => write!(f, "the file is longer than {limit} bytes"),
