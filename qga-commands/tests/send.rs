@@ -17,6 +17,9 @@ fn the_futures_of_operations_may_move_to_another_thread() {
     check(guest.open("/tmp/file"));
     check(guest.while_frozen(|| async {}));
     check(guest.thaw());
+    check(guest.shutdown().send());
+    check(guest.reboot().into_future());
+    check(guest.health());
     check(guest.wait_ready(&Ready::ping()));
     check(Ready::ping().connect("unix:/run/vm1/qga.sock"));
 }

@@ -7,7 +7,7 @@ use std::{fmt, io};
 use qga_core::{AddressError, Error, Execution};
 
 use super::process::{Kill, Output};
-use super::ready::Stage;
+use super::ready::{CheckError, Stage};
 
 /// An operation on a guest that failed.
 ///
@@ -27,8 +27,9 @@ pub enum GuestError {
         stage: Stage,
         /// The time it was given.
         within: Duration,
-        /// What went wrong last, if the agent did not answer.
-        source: Option<Error>,
+        /// What went wrong last: an [`Error`] if the agent did not answer, what the caller's check
+        /// returned if that did not succeed.
+        source: Option<CheckError>,
     },
     /// The command was not sent: it has to wait until the filesystems are thawed. This client has
     /// frozen them, or, where a freeze was to be sent, somebody else has.
@@ -98,7 +99,7 @@ impl GuestError {
             | Self::MaybeFrozen { source: error }
             | Self::ResultLost { source: error, .. } => Some(error),
             Self::Wait { source, .. } => source.command_error(),
-            Self::NotReady { source, .. } => source.as_ref(),
+            Self::NotReady { source, .. } => command_error_of(source.as_deref()?),
             _ => None,
         }
     }
@@ -117,6 +118,11 @@ impl GuestError {
             _ => Execution::MaybeRun,
         }
     }
+}
+
+fn command_error_of<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a Error> {
+    let of_operation = || cause.downcast_ref::<GuestError>()?.command_error();
+    cause.downcast_ref().or_else(of_operation)
 }
 
 impl From<Error> for GuestError {
@@ -193,7 +199,7 @@ impl std::error::Error for GuestError {
             Self::Wait { source, .. } => Some(&**source),
             Self::NotText(error) => Some(error),
             Self::Address(error) => Some(error),
-            Self::NotReady { source, .. } => source.as_ref().map(|error| error as _),
+            Self::NotReady { source, .. } => source.as_deref().map(|error| error as _),
             _ => None,
         }
     }
