@@ -1,7 +1,12 @@
 //! A runtime that ends while filesystems are frozen, over a real socket.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this is a test"
+)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;

@@ -1,6 +1,11 @@
 //! Shutting a guest down and putting it to sleep.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this is a test"
+)]
 
 use std::time::Duration;
 
@@ -154,13 +159,16 @@ async fn a_halt_and_a_suspend_end_in_silence() {
 
 #[tokio::test(start_paused = true)]
 async fn a_guest_that_wakes_at_once_is_still_running() {
-    let (agent, guest) = guest();
-    let suspend = guest.suspend_ram().within(Duration::from_secs(30));
-    let (outcome, ()) = tokio::join!(suspend.into_future(), async {
-        tokio::time::sleep(Duration::from_secs(4)).await;
-        agent.wake();
-    });
-    assert_eq!(outcome.unwrap(), Outcome::StillRunning);
+    for profile in [Profile::Qemu10_0, Profile::Rhel9] {
+        let (agent, guest) = guest();
+        agent.profile(profile);
+        let suspend = guest.suspend_ram().within(Duration::from_secs(30));
+        let (outcome, ()) = tokio::join!(suspend.into_future(), async {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            agent.wake();
+        });
+        assert_eq!(outcome.unwrap(), Outcome::StillRunning);
+    }
 }
 
 #[tokio::test(start_paused = true)]

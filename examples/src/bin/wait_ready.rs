@@ -15,10 +15,10 @@ async fn main() -> anyhow::Result<()> {
     let ready = Ready::ping()
         .command("guest-file-open")
         .then(|guest| async move {
-            match guest.read("/etc/hostname").await?.is_empty() {
-                true => Err("it has no name yet")?,
-                false => Ok(()),
+            if guest.read("/etc/hostname").await?.is_empty() {
+                return Err("it has no name yet".into());
             }
+            Ok(())
         })
         .within(Duration::from_secs(120));
     let guest = ready.connect(address).await?;

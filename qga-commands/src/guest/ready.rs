@@ -9,10 +9,10 @@
 //!     .command("guest-exec")
 //!     .then(|guest| async move {
 //!         let output = guest.command("systemctl").args(["is-active", "nginx"]).output().await?;
-//!         match output.status.success() {
-//!             true => Ok(()),
-//!             false => Err("nginx is not active")?,
+//!         if !output.status.success() {
+//!             return Err("nginx is not active".into());
 //!         }
+//!         Ok(())
 //!     })
 //!     .within(Duration::from_secs(120));
 //! let guest = ready.connect("unix:/run/vm1/qga.sock").await?;

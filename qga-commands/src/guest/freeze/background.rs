@@ -12,7 +12,7 @@ use crate::guest::Guest;
 /// A task of a runtime that ends is dropped. A thread of its pool is waited for, but a clock that is
 /// paused, which only a runtime of one thread has, stands still meanwhile. So the thaw is a task there,
 /// and a thread in a runtime of many, which refuses new threads by the time that it drops its tasks.
-pub(super) fn thaw(guest: Guest, runtime: &Handle) {
+pub(super) fn thaw(guest: &Guest, runtime: &Handle) {
     let duty = |next| Duty {
         guest: guest.clone(),
         next,

@@ -65,7 +65,7 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if self.armed {
-            background::thaw(self.guest.clone(), &self.runtime);
+            background::thaw(&self.guest, &self.runtime);
         }
     }
 }

@@ -78,8 +78,8 @@ impl Transition {
         let mark = Mark::set(&self.guest).await?;
         let heard = self.way.send(&self.guest).await?;
         let end = after(self.within);
-        let watch = Watch::new(&self.guest, mark, end);
-        Ok(watch.outcome(self.way.aim(), heard).await)
+        let watch = Watch::new(&self.guest, mark, end, self.way.aim());
+        Ok(watch.outcome(heard).await)
     }
 
     /// An agent that is not there would be taken for one that obeys in silence.

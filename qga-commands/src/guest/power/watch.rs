@@ -48,21 +48,23 @@ pub(super) struct Watch {
     guest: Guest,
     mark: Option<Mark>,
     end: Instant,
+    aim: Aim,
     was_silent: bool,
 }
 
 impl Watch {
-    pub(super) fn new(guest: &Guest, mark: Option<Mark>, end: Instant) -> Self {
+    pub(super) fn new(guest: &Guest, mark: Option<Mark>, end: Instant, aim: Aim) -> Self {
         Self {
             guest: guest.clone(),
             mark,
             end,
+            aim,
             was_silent: false,
         }
     }
 
     /// Looks until the aim is reached or the time is up.
-    pub(super) async fn outcome(mut self, aim: Aim, heard: NoReply) -> Outcome {
+    pub(super) async fn outcome(mut self, heard: NoReply) -> Outcome {
         let mut last = match heard {
             NoReply::Closed => Seen::Lost,
             NoReply::Silent => Seen::Silent,
@@ -71,7 +73,7 @@ impl Watch {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         while Instant::now() < self.end {
             if let Some(seen) = self.look().await {
-                if is_reached(aim, last, seen) {
+                if is_reached(self.aim, last, seen) {
                     return self.conclude(seen);
                 }
                 if seen != last {
@@ -113,6 +115,7 @@ impl Watch {
             Err(error) if self.mark.is_some() && is_unknown(&error) => Seen::New,
             Err(error) if error.agent_error().is_none() => of_failure(&error)?,
             // Somebody answers, and nothing but the time tells who.
+            _ if self.aim != Aim::Back => Seen::Running,
             _ if self.was_silent || asked.elapsed() >= GAP => Seen::New,
             _ => Seen::Running,
         };
@@ -123,11 +126,12 @@ impl Watch {
 
 fn is_reached(aim: Aim, last: Seen, seen: Seen) -> bool {
     match (aim, seen) {
-        (_, Seen::New) | (Aim::Off | Aim::Silence, Seen::Gone) => true,
+        (_, Seen::New) | (Aim::Off | Aim::Silence, Seen::Gone) | (Aim::Silence, Seen::Silent) => {
+            true
+        }
         // A channel that is lost once may have been closed by something between, and comes back.
         (_, Seen::Ended) => matches!(last, Seen::Lost | Seen::Ended),
         (Aim::Off | Aim::Silence, Seen::Lost) => last == Seen::Lost,
-        (Aim::Silence, Seen::Silent) => true,
         _ => false,
     }
 }
