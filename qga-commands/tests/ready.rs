@@ -115,3 +115,78 @@ async fn a_guest_whose_socket_is_not_there_yet_is_connected_to_later() {
         .await
         .unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_check_of_the_callers_is_made_again_until_it_succeeds() {
+    let (agent, guest) = guest();
+    let ready = Ready::ping().then(|guest| async move {
+        match guest.read_to_string("/tmp/state").await?.as_str() {
+            "up" => Ok(()),
+            _ => Err("the service is not up")?,
+        }
+    });
+    let start = Instant::now();
+    let boots = async {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        agent.file("/tmp/state", "coming");
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        agent.file("/tmp/state", "up");
+    };
+    let (waited, ()) = tokio::join!(guest.wait_ready(&ready), boots);
+    waited.unwrap();
+    let took = start.elapsed().as_secs();
+    assert!((40..43).contains(&took), "{took}");
+    // A pause of 2 seconds at most, and three quarters of it at least.
+    assert!(agent.requests_of("guest-file-open").len() < 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_does_not_succeed_is_told_with_its_number_and_its_reason() {
+    let (_agent, guest) = guest();
+    let ready = Ready::ping()
+        .command("guest-file-open")
+        .then(|_| async { Ok(()) })
+        .then(|_| async { Err("not today")? })
+        .within(Duration::from_secs(10));
+    let start = Instant::now();
+    let error = guest.wait_ready(&ready.clone()).await.unwrap_err();
+    let reason = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(reason, "not today");
+    assert!(error.command_error().is_none());
+    assert!(error.to_string().contains("check 2"), "{error}");
+    assert_eq!(stage(error), Stage::Check(2));
+    assert!(start.elapsed() <= Duration::from_secs(11));
+    assert!(format!("{ready:?}").contains("checks: 2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_fails_in_a_check_is_in_the_error() {
+    let (_agent, guest) = guest();
+    let ready = Ready::ping()
+        .then(|guest| async move {
+            guest.read("/none").await?;
+            Ok(())
+        })
+        .within(Duration::from_secs(5));
+    let error = guest.wait_ready(&ready).await.unwrap_err();
+    assert!(error.command_error().unwrap().agent_error().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_hangs_is_dropped_when_the_time_is_up() {
+    let (_agent, guest) = guest();
+    let ready = Ready::ping()
+        .then(|_| std::future::pending())
+        .within(Duration::from_secs(10));
+    let start = Instant::now();
+    let error = guest.wait_ready(&ready).await.unwrap_err();
+    assert_eq!(stage(error), Stage::Check(1));
+    assert!(start.elapsed() <= Duration::from_secs(11));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_without_end_is_no_overflow() {
+    let (_agent, guest) = guest();
+    let ready = Ready::ping().within(Duration::MAX);
+    guest.wait_ready(&ready).await.unwrap();
+}

@@ -15,7 +15,7 @@ fn the_futures_of_operations_may_move_to_another_thread() {
     check(guest.read("/etc/hostname"));
     check(guest.write("/tmp/file", "x"));
     check(guest.open("/tmp/file"));
-    check(guest.while_frozen(async {}));
+    check(guest.while_frozen(|| async {}));
     check(guest.thaw());
     check(guest.set_password("root", "x"));
     check(guest.ssh_keys("root").add(["x"]));
@@ -27,6 +27,9 @@ fn the_futures_of_operations_may_move_to_another_thread() {
     check(guest.routes());
     check(guest.filesystems());
     check(guest.fstrim().run());
+    check(guest.shutdown().send());
+    check(guest.reboot().into_future());
+    check(guest.health());
     check(guest.wait_ready(&Ready::ping()));
     check(Ready::ping().connect("unix:/run/vm1/qga.sock"));
 }

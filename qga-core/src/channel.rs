@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use crate::Connection;
 use crate::connect::{AnyConnection, Endpoint};
 use crate::connection::Terms;
 use crate::error::{Error, ErrorKind, Execution, Stage};
@@ -71,6 +72,9 @@ impl Channel {
             let kind = ErrorKind::Unavailable(cause.clone());
             return Err(Error::new(Stage::Connect, Execution::NotRun, kind));
         }
+        // An agent that serves one client at a time first has to see the end of the old stream, which
+        // may have failed on this side only, as one does whose runtime has ended.
+        self.connection = Connection::closed(Box::pin(tokio::io::empty()));
         match open_and_sync(endpoint, terms).await {
             Ok(connection) => {
                 self.connection = connection;

@@ -97,6 +97,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         }
     }
 
+    /// A connection that has ended.
+    pub(crate) fn closed(stream: T) -> Self {
+        Self {
+            state: State::Closed,
+            ..Self::new(stream)
+        }
+    }
+
     /// Waits until the agent has answered a sync, whatever the channel holds from earlier.
     ///
     /// # Errors

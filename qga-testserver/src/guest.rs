@@ -54,7 +54,11 @@ pub struct Guest {
     pub memory_block_size: u64,
     /// The answer of `guest-get-devices`, which only agents in Windows have.
     pub devices: Vec<serde_json::Value>,
-    /// How long a reboot takes, in milliseconds of tokio's time; the agent is silent meanwhile.
+    /// How long the agent answers on after a power command, in milliseconds of tokio's time, as while
+    /// services stop.
+    pub stop_milliseconds: u64,
+    /// How long a reboot takes from there, in milliseconds of tokio's time; the agent is silent
+    /// meanwhile.
     pub reboot_milliseconds: u64,
 }
 
@@ -91,6 +95,7 @@ impl Default for Guest {
             memory_blocks: (0..4).map(MemoryBlock::new).collect(),
             memory_block_size: 128 << 20,
             devices: Vec::new(),
+            stop_milliseconds: 0,
             reboot_milliseconds: 3000,
         }
     }

@@ -1,5 +1,7 @@
 use std::sync::{Arc, OnceLock};
 
+use tokio::time::Instant;
+
 use crate::Guest;
 use crate::files::Files;
 use crate::processes::Processes;
@@ -9,6 +11,8 @@ use crate::profile::Platform;
 #[derive(Debug)]
 pub(crate) struct Machine {
     facts: Arc<Guest>,
+    /// When a command froze the filesystems.
+    pub(crate) frozen_since: Option<Instant>,
     pub(crate) files: Files,
     pub(crate) processes: Processes,
 }
@@ -17,6 +21,7 @@ impl Default for Machine {
     fn default() -> Self {
         Self {
             facts: plain(),
+            frozen_since: None,
             files: Files::default(),
             processes: Processes::default(),
         }
@@ -65,6 +70,7 @@ impl Machine {
 
     /// Thaws every filesystem, and says how many were frozen.
     pub(crate) fn thaw(&mut self) -> i64 {
+        self.frozen_since = None;
         let facts = self.facts_mut();
         facts.frozen = false;
         let frozen = facts.filesystems.iter_mut().filter(|fs| fs.frozen);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::delivery::{Delivery, Piece};
 use crate::dispatch::answer;
@@ -29,7 +30,9 @@ const CHUNK: usize = 64 << 10;
 /// What a client left half sent stays in the reader, and the next client goes on with it.
 pub(crate) async fn serve(mut clients: Clients, state: Arc<State>) {
     let mut reader = Reader::default();
+    let mut stopping = None;
     while let Some(stream) = clients.next().await {
+        stop(&state, &mut stopping).await;
         if state.power.settled().await == Power::Off {
             continue;
         }
@@ -37,10 +40,13 @@ pub(crate) async fn serve(mut clients: Clients, state: Arc<State>) {
             stream,
             gone: false,
         }
-        .serve(&mut reader, &state)
+        .serve(&mut reader, &state, &mut stopping)
         .await;
     }
 }
+
+/// When a power command takes its course, and which.
+type Stopping = Option<(Instant, PowerChange)>;
 
 /// Before the agent tries again to accept a client.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
@@ -87,18 +93,25 @@ async fn either<A, B>(
 }
 
 /// Lets a power command take its course; what arrives meanwhile stays in the channel.
-async fn change_power(state: &State, change: Option<PowerChange>) -> Power {
+async fn change_power(state: &State, change: PowerChange) -> Power {
     match change {
-        None => return Power::On,
-        Some(PowerChange::ShutDown) => state.power.set(Power::Off),
-        Some(PowerChange::Sleep) => state.power.set(Power::Asleep),
-        Some(PowerChange::Reboot) => {
+        PowerChange::ShutDown => state.power.set(Power::Off),
+        PowerChange::Sleep => state.power.set(Power::Asleep),
+        PowerChange::Reboot => {
             let time = lock(&state.machine).facts().reboot_milliseconds;
             tokio::time::sleep(Duration::from_millis(time)).await;
             lock(&state.machine).reboot();
         }
     }
     state.power.settled().await
+}
+
+/// Lets a power command take its course if it is time.
+async fn stop(state: &State, stopping: &mut Stopping) -> Power {
+    match stopping.take_if(|(end, _)| *end <= Instant::now()) {
+        Some((_, change)) => change_power(state, change).await,
+        None => Power::On,
+    }
 }
 
 /// The client that has its turn.
@@ -109,10 +122,12 @@ struct Client {
 }
 
 impl Client {
-    async fn serve(&mut self, reader: &mut Reader, state: &State) {
+    async fn serve(&mut self, reader: &mut Reader, state: &State, stopping: &mut Stopping) {
         let mut buffer = vec![0; CHUNK];
         loop {
-            let count = self.read(&mut buffer, state).await;
+            let Some(count) = self.read_until(&mut buffer, state, stopping).await else {
+                return;
+            };
             let mut input = buffer.get(..count).unwrap_or_default();
             if input.is_empty() {
                 return;
@@ -131,11 +146,33 @@ impl Client {
                 if delivery.reset {
                     self.stream.reset_on_close();
                 }
-                if delivery.close || change_power(state, delivery.power).await == Power::Off {
+                if let Some(change) = delivery.power {
+                    let time = lock(&state.machine).facts().stop_milliseconds;
+                    *stopping = Some((Instant::now() + Duration::from_millis(time), change));
+                }
+                if delivery.close || stop(state, stopping).await == Power::Off {
                     return;
                 }
             }
         }
+    }
+
+    /// Reads what there is, unless the guest goes off before.
+    async fn read_until(
+        &mut self,
+        buffer: &mut [u8],
+        state: &State,
+        stopping: &mut Stopping,
+    ) -> Option<usize> {
+        while let Some((end, _)) = *stopping {
+            let timer = pin!(tokio::time::sleep_until(end));
+            match either(pin!(self.read(buffer, state)), timer).await {
+                Either::First(count) => return Some(count),
+                Either::Second(()) if stop(state, stopping).await == Power::Off => return None,
+                Either::Second(()) => {}
+            }
+        }
+        Some(self.read(buffer, state).await)
     }
 
     /// Reads what there is; zero bytes are the end of the stream.

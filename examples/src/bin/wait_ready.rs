@@ -1,4 +1,4 @@
-//! Waiting until a guest that boots lets its files be opened, or saying what is missing.
+//! Waiting until a guest that boots has a name, or saying what is missing.
 
 use std::env;
 use std::time::Duration;
@@ -14,6 +14,12 @@ async fn main() -> anyhow::Result<()> {
 
     let ready = Ready::ping()
         .command("guest-file-open")
+        .then(|guest| async move {
+            if guest.read("/etc/hostname").await?.is_empty() {
+                return Err("it has no name yet".into());
+            }
+            Ok(())
+        })
         .within(Duration::from_secs(120));
     let guest = ready.connect(address).await?;
     println!("{} is ready", guest.execute(GetHostName).await?.host_name);

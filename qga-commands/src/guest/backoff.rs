@@ -3,6 +3,15 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
+/// The moment so long from now; far away where that overflows.
+pub(crate) fn after(time: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
+    let now = Instant::now();
+    now.checked_add(time.min(FAR)).unwrap_or(now)
+}
+
 /// Pauses that double from one to the next, up to a longest one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {
@@ -38,7 +47,6 @@ fn random_share() -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::time::Instant;
 
     #[tokio::test(start_paused = true)]
     async fn pauses_double_to_the_longest_with_at_most_a_quarter_left_out() {

@@ -7,7 +7,7 @@ use std::{fmt, io};
 use qga_core::{AddressError, Error, Execution};
 
 use super::process::{Kill, Output};
-use super::ready::Stage;
+use super::ready::{CheckError, Stage};
 
 /// An operation on a guest that failed.
 ///
@@ -27,15 +27,18 @@ pub enum GuestError {
         stage: Stage,
         /// The time it was given.
         within: Duration,
-        /// What went wrong last, if the agent did not answer.
-        source: Option<Error>,
+        /// What went wrong last: an [`Error`] if the agent did not answer, what the caller's check
+        /// returned if that did not succeed.
+        source: Option<CheckError>,
     },
-    /// The command was not sent: it has to wait until the filesystems are thawed that this client has
-    /// frozen.
+    /// The command was not sent: it has to wait until the filesystems are thawed. This client has
+    /// frozen them, or, where a freeze was to be sent, somebody else has.
     Frozen {
         /// The command.
         command: &'static str,
     },
+    /// A freeze found nothing to freeze: no filesystem is mounted there, or none can be frozen.
+    NothingFrozen,
     /// It is not known whether filesystems are frozen.
     MaybeFrozen {
         /// Why the freeze or the thaw failed.
@@ -113,7 +116,7 @@ impl GuestError {
             | Self::MaybeFrozen { source: error }
             | Self::ResultLost { source: error, .. } => Some(error),
             Self::Wait { source, .. } | Self::Partial { source, .. } => source.command_error(),
-            Self::NotReady { source, .. } => source.as_ref(),
+            Self::NotReady { source, .. } => command_error_of(source.as_deref()?),
             _ => None,
         }
     }
@@ -132,10 +135,16 @@ impl GuestError {
             Self::InvalidInput(_)
             | Self::Address(_)
             | Self::NotReady { .. }
-            | Self::Frozen { .. } => Execution::NotRun,
+            | Self::Frozen { .. }
+            | Self::NothingFrozen => Execution::NotRun,
             _ => Execution::MaybeRun,
         }
     }
+}
+
+fn command_error_of<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a Error> {
+    let of_operation = || cause.downcast_ref::<GuestError>()?.command_error();
+    cause.downcast_ref().or_else(of_operation)
 }
 
 impl From<Error> for GuestError {
@@ -173,6 +182,7 @@ impl fmt::Display for GuestError {
                     "{command} has to wait: the guest's filesystems are frozen"
                 )
             }
+            Self::NothingFrozen => f.write_str("there was no filesystem to freeze"),
             Self::MaybeFrozen { .. } => f.write_str("the guest's filesystems may be frozen"),
             Self::Unexpected(what) => write!(f, "unexpected answer: {what}"),
             Self::TooLarge(limit) => write!(f, "the file is longer than {limit} bytes"),
@@ -216,7 +226,7 @@ impl std::error::Error for GuestError {
             Self::Wait { source, .. } | Self::Partial { source, .. } => Some(&**source),
             Self::NotText(error) => Some(error),
             Self::Address(error) => Some(error),
-            Self::NotReady { source, .. } => source.as_ref().map(|error| error as _),
+            Self::NotReady { source, .. } => source.as_deref().map(|error| error as _),
             _ => None,
         }
     }

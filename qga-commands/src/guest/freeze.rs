@@ -3,27 +3,51 @@
 //! ```no_run
 //! # async fn take_snapshot() -> std::io::Result<()> { Ok(()) }
 //! # async fn example(guest: qga_commands::Guest) -> Result<(), Box<dyn std::error::Error>> {
-//! let (snapshot, thawed) = guest.while_frozen(take_snapshot()).await?;
+//! let (snapshot, thawed) = guest.while_frozen(take_snapshot).await?;
 //! snapshot?;
 //! assert!(thawed.is_complete());
 //! # Ok(())
 //! # }
 //! ```
 //!
+//! With a deadline around it, and for some filesystems only:
+//!
+//! ```no_run
+//! # async fn take_snapshot() -> std::io::Result<()> { Ok(()) }
+//! # async fn example(guest: qga_commands::Guest) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use tokio::time::timeout;
+//!
+//! timeout(Duration::from_secs(8), guest.while_frozen(take_snapshot)).await??.0?;
+//!
+//! let frozen = guest.freeze_only(["/", "/srv"]).await?;
+//! take_snapshot().await?; // on an error, `frozen` is dropped, and that thaws
+//! let thawed = frozen.thaw().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # While they are frozen
 //!
-//! The guest's programs wait as soon as they write, so be quick. Windows thaws by itself after 10
-//! seconds; [`Thawed::is_complete`] tells. Through this [`Guest`] and its clones only the few commands
-//! run that an agent carries out then; all others fail at once with [`GuestError::Frozen`]. A command
-//! through [`Guest::client`] is not held back, and the agent refuses it.
+//! The guest's programs wait as soon as they write, so be quick. Windows holds writes for 10 seconds and
+//! then lets them go by itself; [`Thawed::is_complete`] tells. Through this [`Guest`] and its clones only
+//! the few commands run that an agent carries out then; all others fail at once with
+//! [`GuestError::Frozen`]. A command through [`Guest::client`] is not held back, and the agent refuses it.
 //!
 //! # What happens in the worst case
 //!
 //! A freeze is sent once. Where its reply is lost, the agent is asked whether it is frozen. When a
-//! future or a [`Frozen`] is dropped on the way, by a deadline or a panic, a task is spawned that
-//! thaws, for up to ten minutes, also where the channel has to be opened again. That task dies with its
-//! runtime: end a program by way of [`Frozen::thaw`] or [`Guest::thaw`].
+//! future or a [`Frozen`] is dropped on the way, by a deadline, an abort, an error or a panic, it is
+//! thawed in the background, for up to ten minutes, also where the channel has to be opened again.
+//!
+//! A runtime that ends meanwhile, as after an early return or a panic in `main`, waits for that thaw
+//! for up to 90 seconds when it is dropped. It does not wait after
+//! [`shutdown_background`](tokio::runtime::Runtime::shutdown_background); a thread goes on then.
+//!
+//! Nothing helps against the end of the process: [`exit`](std::process::exit), an abort, a kill. The
+//! guest stays frozen, also when its agent is killed, until somebody calls [`Guest::thaw`].
 
+mod background;
 mod frozen;
 mod state;
 mod thaw;
@@ -39,12 +63,14 @@ impl Guest {
     ///
     /// # Errors
     ///
-    /// When the agent cannot freeze them; they are not frozen then. If it is not known
+    /// [`GuestError::Frozen`] when they are frozen already, by this client or by somebody else, who is
+    /// left alone; [`GuestError::NothingFrozen`] when there was nothing to freeze; and when the agent
+    /// cannot freeze them, in which case they are not frozen. If that is not known
     /// ([`GuestError::MaybeFrozen`]), they are being thawed.
     ///
     /// # Cancel safety
     ///
-    /// After the future is dropped, what it has frozen is thawed by a task of its own.
+    /// After the future is dropped, what it has frozen is thawed in the background.
     ///
     /// # Panics
     ///
@@ -53,7 +79,8 @@ impl Guest {
         frozen::freeze(self, None).await
     }
 
-    /// Freezes some filesystems, by where they are mounted in the guest.
+    /// Freezes some filesystems, by where they are mounted in the guest; since QEMU 2.2. An agent
+    /// passes over those that it does not have: compare [`Frozen::count`].
     ///
     /// # Errors
     ///
@@ -74,7 +101,8 @@ impl Guest {
         frozen::freeze(self, Some(mountpoints)).await
     }
 
-    /// Freezes all local filesystems, does some work, and thaws them.
+    /// Freezes all local filesystems, does some work, and thaws them. The work begins when they are
+    /// frozen: it is a closure that returns a future.
     ///
     /// # Errors
     ///
@@ -83,18 +111,21 @@ impl Guest {
     ///
     /// # Cancel safety
     ///
-    /// After the future is dropped, what it has frozen is thawed by a task of its own. So it is when
-    /// the work panics.
+    /// After the future is dropped, what it has frozen is thawed in the background. So it is when the
+    /// work panics.
     ///
     /// # Panics
     ///
     /// As [`freeze`](Self::freeze).
-    pub async fn while_frozen<T>(
+    pub async fn while_frozen<F>(
         &self,
-        work: impl Future<Output = T>,
-    ) -> Result<(T, Thawed), GuestError> {
+        work: impl FnOnce() -> F,
+    ) -> Result<(F::Output, Thawed), GuestError>
+    where
+        F: Future,
+    {
         let frozen = self.freeze().await?;
-        let result = work.await;
+        let result = work().await;
         Ok((result, frozen.thaw().await?))
     }
 

@@ -1,26 +1,31 @@
 //! How a guest fares.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use qga_core::{Error, Stage};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
-use super::Guest;
+use super::{Guest, freeze};
 use crate::agent::Ping;
 use crate::fs::{FsfreezeStatus, GuestFsfreezeStatus};
 
 /// How long an agent that is well may take.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long an answer is given again.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// How a guest fares, and why it is taken to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Health {
     /// How it fares.
     pub state: HealthState,
     /// What went wrong, if something did.
-    pub cause: Option<Error>,
+    pub cause: Option<Arc<Error>>,
 }
 
 /// How a guest fares.
@@ -41,12 +46,26 @@ pub enum HealthState {
     Ready,
 }
 
-/// Whether an agent has answered.
+/// What a guest's clones know of its health.
 #[derive(Debug, Default)]
-struct Answered(AtomicBool);
+struct Known {
+    /// Whether an agent has ever answered.
+    answered: AtomicBool,
+    /// Locked while somebody asks, so that others wait for the answer.
+    last: Mutex<Option<Answer>>,
+}
+
+#[derive(Debug)]
+struct Answer {
+    at: Instant,
+    /// Whether this client had frozen the guest.
+    frozen: bool,
+    health: Health,
+}
 
 impl Guest {
-    /// Asks how the guest fares, for 2 seconds a question and two questions at most.
+    /// Asks how the guest fares, for 2 seconds a question and two questions at most. An answer is given
+    /// again for a second, to clones too, and who asks meanwhile waits for it with the first.
     ///
     /// Where the channel is lost and cannot be opened again, the client pauses, and `health` answers
     /// at once meanwhile.
@@ -55,20 +74,39 @@ impl Guest {
     ///
     /// Nothing is changed in the guest.
     pub async fn health(&self) -> Health {
-        let answered = self.client.attachment::<Answered>();
-        match self.ask_for_health().await {
-            Ok(state) => {
-                answered.0.store(true, Ordering::Relaxed);
-                Health { state, cause: None }
-            }
-            Err(error) => Health {
-                state: state_after(&error, answered.0.load(Ordering::Relaxed)),
-                cause: Some(error),
-            },
+        let known = self.client.attachment::<Known>();
+        let mut last = known.last.lock().await;
+        let frozen = self.client.attachment::<freeze::State>().is_frozen();
+        if let Some(answer) = &*last
+            && answer.at.elapsed() < FRESH
+            && answer.frozen == frozen
+        {
+            return answer.health.clone();
         }
+        let health = self.ask_for_health(&known.answered).await;
+        *last = Some(Answer {
+            at: Instant::now(),
+            frozen,
+            health: health.clone(),
+        });
+        health
     }
 
-    async fn ask_for_health(&self) -> Result<HealthState, Error> {
+    async fn ask_for_health(&self, answered: &AtomicBool) -> Health {
+        let (state, cause) = match self.ask_for_state().await {
+            Ok(state) => {
+                answered.store(true, Ordering::Relaxed);
+                (state, None)
+            }
+            Err(error) => {
+                let state = state_after(&error, answered.load(Ordering::Relaxed));
+                (state, Some(Arc::new(error)))
+            }
+        };
+        Health { state, cause }
+    }
+
+    async fn ask_for_state(&self) -> Result<HealthState, Error> {
         let options = self.client.options().timeout(PATIENCE);
         let client = self.client.with_options(options);
         client.execute(Ping).await?;

@@ -1,113 +1,76 @@
 //! Shutting a guest down and putting it to sleep.
 //!
-//! An agent answers these commands only when it fails. So each operation asks first whether the agent
-//! is there, sends its command once, and then listens for the client's
-//! [grace](qga_core::Options::grace), 2 seconds unless set. What it returns tells what was heard:
+//! ```no_run
+//! # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
+//! use qga_commands::guest::power::Outcome;
+//! use std::time::Duration;
 //!
-//! - [`NoReply::Closed`]: the channel closed, as it does when the machine powers off.
-//! - [`NoReply::Silent`]: no error came, and the channel is open. A reboot keeps it open, and the agent
-//!   answers again once the guest has booted; so do a halt and a suspend, in silence.
+//! match guest.shutdown().within(Duration::from_secs(60)).await? {
+//!     Outcome::Off => println!("it is off"),
+//!     outcome => println!("not yet: {outcome}"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
 //!
-//! That the guest has gone all the way is for QEMU to say. [`Guest::wait_ready`] waits for one that comes
-//! back.
+//! Each operation asks first whether the agent is there, sends its command once, and then looks at the
+//! channel until it knows the [`Outcome`] or the time is up. An agent answers these commands only when
+//! it fails, and that is the error. It is listened for during the client's
+//! [grace](qga_core::Options::grace), 2 seconds unless set; an agent that finds out later that it has
+//! failed is [`Outcome::StillRunning`].
+//!
+//! That the guest has gone all the way is for QEMU to say: an agent's silence is not a guest's.
 
-use qga_core::{NoReply, QgaCommand};
+mod mark;
+mod outcome;
+mod transition;
+mod watch;
 
-use super::{Guest, GuestError};
-use crate::agent::Ping;
-use crate::power::{Shutdown, SuspendDisk, SuspendHybrid, SuspendRam};
+pub use outcome::Outcome;
+pub use transition::Transition;
+
+use super::Guest;
+use transition::Way;
 
 impl Guest {
-    /// Shuts the guest down and powers its machine off.
-    ///
-    /// # Errors
-    ///
-    /// When the agent is not there, in which case nothing was sent, and when it answers that it has
-    /// failed.
-    ///
-    /// # Cancel safety
-    ///
-    /// The guest may be on its way.
-    pub async fn shutdown(&self) -> Result<NoReply, GuestError> {
-        self.send_off(Shutdown::new().mode("powerdown")).await
+    /// Shuts the guest down and powers its machine off: [`Outcome::Off`] once the channel is closed.
+    pub fn shutdown(&self) -> Transition {
+        Transition::new(self, Way::Powerdown)
     }
 
-    /// Shuts the guest down and leaves its machine on: it goes silent.
-    ///
-    /// # Errors
-    ///
-    /// As [`shutdown`](Self::shutdown).
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`shutdown`](Self::shutdown).
-    pub async fn halt(&self) -> Result<NoReply, GuestError> {
-        self.send_off(Shutdown::new().mode("halt")).await
+    /// Shuts the guest down and leaves its machine on: [`Outcome::Silent`] once its agent does not
+    /// answer any more.
+    pub fn halt(&self) -> Transition {
+        Transition::new(self, Way::Halt)
     }
 
-    /// Shuts the guest down and starts it again. The agent may answer for a moment before it goes.
+    /// Shuts the guest down and starts it again: [`Outcome::Back`] once an agent answers that was
+    /// started since.
     ///
-    /// # Errors
-    ///
-    /// As [`shutdown`](Self::shutdown).
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`shutdown`](Self::shutdown).
-    pub async fn reboot(&self) -> Result<NoReply, GuestError> {
-        self.send_off(Shutdown::new().mode("reboot")).await
+    /// The old agent answers for a while. They are told apart by an open file, which only the old one
+    /// knows. Where an agent does not let files be opened, the first that answers after a second or
+    /// more of silence is taken for the new one.
+    pub fn reboot(&self) -> Transition {
+        Transition::new(self, Way::Reboot)
     }
 
-    /// Puts the guest to sleep with its memory kept. A machine that cannot be woken sleeps until it is
-    /// reset.
+    /// Puts the guest to sleep with its memory kept: [`Outcome::Silent`] once its agent does not answer
+    /// any more. A machine that cannot be woken sleeps until it is reset.
     ///
-    /// # Errors
-    ///
-    /// As [`shutdown`](Self::shutdown).
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`shutdown`](Self::shutdown).
-    pub async fn suspend_ram(&self) -> Result<NoReply, GuestError> {
-        self.send_off(SuspendRam).await
+    /// To wait until it is awake again, see [`wait_ready`](Self::wait_ready).
+    pub fn suspend_ram(&self) -> Transition {
+        Transition::new(self, Way::SuspendRam)
     }
 
-    /// Saves the guest's memory to its disk and powers its machine off.
-    ///
-    /// # Errors
-    ///
-    /// As [`shutdown`](Self::shutdown).
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`shutdown`](Self::shutdown).
-    pub async fn suspend_disk(&self) -> Result<NoReply, GuestError> {
-        self.send_off(SuspendDisk).await
+    /// Saves the guest's memory to its disk and powers its machine off: [`Outcome::Off`] once the
+    /// channel is closed.
+    pub fn suspend_disk(&self) -> Transition {
+        Transition::new(self, Way::SuspendDisk)
     }
 
-    /// Saves the guest's memory to its disk and puts it to sleep with its memory kept. Not in Windows.
-    ///
-    /// # Errors
-    ///
-    /// As [`shutdown`](Self::shutdown).
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`shutdown`](Self::shutdown).
-    pub async fn suspend_hybrid(&self) -> Result<NoReply, GuestError> {
-        self.send_off(SuspendHybrid).await
-    }
-
-    async fn send_off<C>(&self, command: C) -> Result<NoReply, GuestError>
-    where
-        C: QgaCommand<Response = NoReply>,
-    {
-        self.before(C::NAME).await?;
-        // An agent that is not there would be taken for one that obeys in silence.
-        match self.execute(Ping).await {
-            Err(GuestError::Command(error)) if error.agent_error().is_some() => {}
-            pinged => drop(pinged?),
-        }
-        self.execute(command).await
+    /// Saves the guest's memory to its disk and puts it to sleep with its memory kept, as
+    /// [`suspend_ram`](Self::suspend_ram) does. Not in Windows.
+    pub fn suspend_hybrid(&self) -> Transition {
+        Transition::new(self, Way::SuspendHybrid)
     }
 }

@@ -5,44 +5,57 @@
 //! use qga_commands::guest::ready::Ready;
 //! use std::time::Duration;
 //!
-//! let ready = Ready::ping().command("guest-exec").within(Duration::from_secs(120));
+//! let ready = Ready::ping()
+//!     .command("guest-exec")
+//!     .then(|guest| async move {
+//!         let output = guest.command("systemctl").args(["is-active", "nginx"]).output().await?;
+//!         if !output.status.success() {
+//!             return Err("nginx is not active".into());
+//!         }
+//!         Ok(())
+//!     })
+//!     .within(Duration::from_secs(120));
 //! let guest = ready.connect("unix:/run/vm1/qga.sock").await?;
 //! # Ok(())
 //! # }
 //! ```
 
+mod stage;
+
 use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use qga_core::{Address, AddressError, Client, Error};
+use qga_core::{Address, AddressError, Client};
 use tokio::time::{Instant, timeout_at};
 
-use super::backoff::Backoff;
+use super::backoff::{Backoff, after};
 use super::{Guest, GuestError};
 use crate::agent::Ping;
-use crate::capabilities::{Capabilities, Refusal};
+use crate::capabilities::Capabilities;
+
+pub use stage::Stage;
+use stage::{Attempt, Short, unreachable_or_silent};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// Why a check of your own does not succeed: any error, or a text.
+pub type CheckError = Box<dyn std::error::Error + Send + Sync>;
+
+type Checking = Pin<Box<dyn Future<Output = Result<(), CheckError>> + Send>>;
+
 /// What a guest must do to be ready, and how long to wait for it.
-#[derive(Clone, Debug)]
+///
+/// It is tried in the order agent, commands, checks, from the beginning each time, with pauses of up to
+/// 2 seconds.
+#[derive(Clone)]
 #[must_use = "nothing is waited for until `connect` or `Guest::wait_ready` is called"]
 pub struct Ready {
     commands: Vec<String>,
+    checks: Vec<Arc<dyn Fn(Guest) -> Checking + Send + Sync>>,
     within: Duration,
-}
-
-/// How far a guest has come that did not become ready.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Stage {
-    /// Its agent could not be reached.
-    Connect,
-    /// Its agent did not answer.
-    Ping,
-    /// Its agent refuses a command.
-    Command(Refusal),
 }
 
 impl Ready {
@@ -50,6 +63,7 @@ impl Ready {
     pub fn ping() -> Self {
         Self {
             commands: Vec::new(),
+            checks: Vec::new(),
             within: Duration::from_secs(60),
         }
     }
@@ -57,6 +71,18 @@ impl Ready {
     /// The agent carries out this command too, such as `guest-exec`. It is not run.
     pub fn command(mut self, name: impl Into<String>) -> Self {
         self.commands.push(name.into());
+        self
+    }
+
+    /// A check of your own succeeds too, after those that were given before. It is made again and
+    /// again while it returns an error, and dropped when the time is up.
+    pub fn then<F, C>(mut self, check: F) -> Self
+    where
+        F: Fn(Guest) -> C + Send + Sync + 'static,
+        C: Future<Output = Result<(), CheckError>> + Send + 'static,
+    {
+        let check = move |guest| Box::pin(check(guest)) as Checking;
+        self.checks.push(Arc::new(check));
         self
     }
 
@@ -82,62 +108,77 @@ impl Ready {
         let address = address
             .try_into()
             .map_err(|error| GuestError::Address(error.into()))?;
-        self.until(|| self.reach(&address)).await
-    }
-
-    async fn reach(&self, address: &Address) -> Result<Guest, (Stage, Option<Error>)> {
-        let client = Client::connect(address.clone()).await;
-        let guest = Guest::new(client.map_err(unreachable_or_silent)?);
-        self.check(&guest).await?;
+        let end = after(self.within);
+        let connect = async || match Client::connect(address.clone()).await {
+            Ok(client) => Ok(Guest::new(client)),
+            Err(error) => Err(unreachable_or_silent(error)),
+        };
+        let guest = self
+            .until(end, || in_time(end, Stage::Ping, connect()))
+            .await?;
+        self.until(end, || self.check(&guest, end)).await?;
         Ok(guest)
     }
 
     /// Tries until it succeeds, the time is up, or it cannot succeed any more.
-    async fn until<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, GuestError>
+    async fn until<T, F>(&self, end: Instant, attempt: impl Fn() -> F) -> Result<T, GuestError>
     where
-        F: Future<Output = Result<T, (Stage, Option<Error>)>>,
+        F: Future<Output = Attempt<T>>,
     {
-        let end = Instant::now() + self.within;
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
-        let mut last = (Stage::Ping, None);
-        while let Ok(tried) = timeout_at(end, attempt()).await {
-            match tried {
+        let mut last = Short::default();
+        loop {
+            match attempt().await {
                 Ok(ready) => return Ok(ready),
-                Err(failed) => last = failed,
+                Err(short) => last.replace_by(short),
             }
-            let for_good = matches!(
-                last.0,
-                Stage::Command(Refusal::Unknown { .. } | Refusal::Disabled { .. })
-            );
-            if for_good || timeout_at(end, backoff.pause()).await.is_err() {
-                break;
+            if last.is_for_good() || timeout_at(end, backoff.pause()).await.is_err() {
+                return Err(last.into_error(self.within));
             }
         }
-        let (stage, source) = last;
-        Err(GuestError::NotReady {
-            stage,
-            within: self.within,
-            source,
-        })
     }
 
-    async fn check(&self, guest: &Guest) -> Result<(), (Stage, Option<Error>)> {
-        let client = guest.client();
-        client.execute(Ping).await.map_err(unreachable_or_silent)?;
+    async fn check(&self, guest: &Guest, end: Instant) -> Attempt<()> {
+        in_time(end, Stage::Ping, ping(guest)).await?;
+        in_time(end, Stage::Ping, self.check_commands(guest)).await?;
+        for (number, check) in (1..).zip(&self.checks) {
+            let stage = Stage::Check(number);
+            let checking = check(guest.clone());
+            let checking = async { checking.await.map_err(|error| Short::new(stage, error)) };
+            in_time(end, Stage::Check(number), checking).await?;
+        }
+        Ok(())
+    }
+
+    async fn check_commands(&self, guest: &Guest) -> Attempt<()> {
         if self.commands.is_empty() {
             return Ok(());
         }
-        let capabilities = Capabilities::ask(client)
+        let capabilities = Capabilities::ask(guest.client())
             .await
             .map_err(unreachable_or_silent)?;
-        let mut refusals = self
-            .commands
-            .iter()
-            .filter_map(|command| capabilities.refusal(command));
-        match refusals.next() {
+        let mut commands = self.commands.iter();
+        match commands.find_map(|command| capabilities.refusal(command)) {
             None => Ok(()),
-            Some(refusal) => Err((Stage::Command(refusal), None)),
+            Some(refusal) => Err(Short::at(Stage::Command(refusal))),
         }
+    }
+}
+
+async fn ping(guest: &Guest) -> Attempt<()> {
+    let pinged = guest.client().execute(Ping).await;
+    pinged.map(drop).map_err(unreachable_or_silent)
+}
+
+/// What is cut off by the end of the time has not come further than this stage.
+async fn in_time<T>(
+    end: Instant,
+    stage: Stage,
+    work: impl Future<Output = Attempt<T>>,
+) -> Attempt<T> {
+    match timeout_at(end, work).await {
+        Ok(done) => done,
+        Err(_) => Err(Short::cut_off(stage)),
     }
 }
 
@@ -150,26 +191,19 @@ impl Guest {
     ///
     /// # Cancel safety
     ///
-    /// Nothing is changed in the guest.
+    /// Nothing is changed in the guest, but by a check of your own.
     pub async fn wait_ready(&self, ready: &Ready) -> Result<(), GuestError> {
-        ready.until(|| ready.check(self)).await
+        let end = after(ready.within);
+        ready.until(end, || ready.check(self, end)).await
     }
 }
 
-fn unreachable_or_silent(error: Error) -> (Stage, Option<Error>) {
-    let stage = match error.stage() {
-        qga_core::Stage::Connect => Stage::Connect,
-        _ => Stage::Ping,
-    };
-    (stage, Some(error))
-}
-
-impl fmt::Display for Stage {
+impl fmt::Debug for Ready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Connect => f.write_str("its agent cannot be reached"),
-            Self::Ping => f.write_str("its agent does not answer"),
-            Self::Command(refusal) => refusal.fmt(f),
-        }
+        f.debug_struct("Ready")
+            .field("commands", &self.commands)
+            .field("checks", &self.checks.len())
+            .field("within", &self.within)
+            .finish()
     }
 }

@@ -65,6 +65,35 @@ async fn a_client_that_was_given_a_way_to_connect_uses_it_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_old_stream_is_let_go_of_before_the_new_one_is_synchronized() {
+    let (ours, streams) = std::sync::mpsc::channel();
+    let open = move || {
+        let (stream, peer) = tokio::io::duplex(4096);
+        ours.send(Peer::over(peer)).unwrap();
+        async move { Ok(stream) }
+    };
+    let next = async || {
+        tokio::task::yield_now().await;
+        streams.recv().unwrap()
+    };
+    let connect = Client::builder().connect_with(open);
+    let (client, mut first) = tokio::join!(connect, async {
+        let mut first = next().await;
+        first.sync().await;
+        first
+    });
+    first.say_no_more().await;
+    let client = client.unwrap();
+    let (pinged, ()) = tokio::join!(client.execute(Ping), async {
+        let mut second = next().await;
+        assert!(!first.hears_nothing().await, "the old stream is open");
+        second.sync().await;
+        second.answer(json!({})).await;
+    });
+    pinged.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_two_failures_commands_fail_at_once_until_a_pause_is_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("qga.sock");

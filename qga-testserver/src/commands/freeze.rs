@@ -1,6 +1,14 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::{Command, Context, look};
 use crate::arguments::{Arguments, Kind, optional};
+use crate::profile::Platform;
 use crate::reply::{Failure, Outcome};
+
+/// How long Windows holds writes.
+const WINDOWS_LIMIT: Duration = Duration::from_secs(10);
 
 pub(super) const COMMANDS: &[Command] = &[
     look("guest-fsfreeze-status", |context, _| {
@@ -13,9 +21,7 @@ pub(super) const COMMANDS: &[Command] = &[
         parameters: &[optional("mountpoints", Kind::Texts)],
         run: freeze_list,
     },
-    look("guest-fsfreeze-thaw", |context, _| {
-        Ok(context.machine().thaw().into())
-    }),
+    look("guest-fsfreeze-thaw", |context, _| thaw(context)),
 ];
 
 fn freeze_list(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
@@ -42,6 +48,7 @@ fn freeze(context: &mut Context<'_>, wanted: Option<&[&[u8]]>) -> Outcome {
         count += 1;
     }
     facts.frozen = count > 0;
+    machine.frozen_since = (count > 0).then(Instant::now);
     match failure {
         Some(failure) => {
             machine.thaw();
@@ -49,4 +56,17 @@ fn freeze(context: &mut Context<'_>, wanted: Option<&[&[u8]]>) -> Outcome {
         }
         None => Ok(count.into()),
     }
+}
+
+/// Windows says only now that it has let writes go before, and is thawed all the same.
+fn thaw(context: &mut Context<'_>) -> Outcome {
+    let windows = context.settings.profile.platform() == Platform::Windows;
+    let mut machine = context.machine();
+    let since = machine.frozen_since;
+    let count = machine.thaw();
+    if windows && since.is_some_and(|since| since.elapsed() > WINDOWS_LIMIT) {
+        let text = "couldn't hold writes: fsfreeze is limited up to 10 seconds";
+        return Err(Failure::generic(text));
+    }
+    Ok(count.into())
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use qga_testserver::{Filesystem, Interface, Login, Password, Profile, Vcpu};
 use serde_json::{Value, json};
 
@@ -247,5 +249,24 @@ async fn devices_pipes_sockets_and_links_behave_as_such() {
             .call("guest-file-read", json!({"handle": handle}))
             .await;
         assert_eq!(chunk["buf-b64"], wanted, "{path}: {chunk}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn windows_says_at_the_thaw_that_it_has_let_writes_go() {
+    let mut caller = Caller::new();
+    caller.agent.profile(Profile::Windows);
+    for (seconds, answer) in [
+        (9, json!(2)),
+        (
+            11,
+            "couldn't hold writes: fsfreeze is limited up to 10 seconds".into(),
+        ),
+    ] {
+        assert_eq!(caller.get("guest-fsfreeze-freeze").await, 2);
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        assert_eq!(caller.get("guest-fsfreeze-status").await, "frozen");
+        assert_eq!(caller.get("guest-fsfreeze-thaw").await, answer);
+        assert_eq!(caller.get("guest-fsfreeze-status").await, "thawed");
     }
 }

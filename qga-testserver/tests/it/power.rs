@@ -73,3 +73,17 @@ async fn a_shutdown_in_an_unknown_mode_is_an_error() {
     assert!(reply.contains("mode is invalid"), "{reply}");
     assert_eq!(caller.client.ask(PING).await, PONG);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_may_answer_for_a_while_before_the_guest_goes() {
+    let mut caller = Caller::new();
+    caller
+        .agent
+        .edit_guest(|guest| guest.stop_milliseconds = 2000);
+    caller.client.send(shutdown("powerdown")).await;
+    let start = Instant::now();
+    assert_eq!(caller.client.ask(PING).await, PONG);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert_eq!(caller.client.rest().await, "");
+    assert_eq!(start.elapsed(), Duration::from_secs(2));
+}

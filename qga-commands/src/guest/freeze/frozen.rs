@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use qga_core::{Execution, QgaCommand};
+use qga_core::{Error, Execution, QgaCommand};
 use tokio::runtime::Handle;
 
-use super::{State, Thawed, thaw};
+use super::{State, Thawed, background, thaw};
 use crate::capabilities::ClientExt as _;
-use crate::fs::{FsfreezeFreeze, FsfreezeFreezeList, GuestFsfreezeStatus};
+use crate::fs::{FsfreezeFreeze, FsfreezeFreezeList, FsfreezeStatus, GuestFsfreezeStatus};
 use crate::guest::{Guest, GuestError};
 
-/// Frozen filesystems. Dropped without a [`thaw`](Self::thaw), they are thawed by a task of its own.
+/// Frozen filesystems. Dropped without a [`thaw`](Self::thaw), they are thawed in the background.
 #[must_use = "the filesystems are thawed when this is dropped"]
 pub struct Frozen {
     guard: Guard,
@@ -28,11 +28,11 @@ impl Frozen {
     ///
     /// # Errors
     ///
-    /// [`GuestError::MaybeFrozen`] when it does not succeed; a task of its own goes on trying.
+    /// [`GuestError::MaybeFrozen`] when it does not succeed; it is tried further in the background.
     ///
     /// # Cancel safety
     ///
-    /// After the future is dropped, a task of its own thaws.
+    /// After the future is dropped, they are thawed in the background.
     pub async fn thaw(self) -> Result<Thawed, GuestError> {
         let guest = self.guard.guest.clone();
         let thawed = thaw::thaw(&guest, self.count, thaw::SHORT).await?;
@@ -65,11 +65,7 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if self.armed {
-            let guest = self.guest.clone();
-            self.runtime.spawn(async move {
-                // Nobody is left to hear of a failure; the guest's clones stay refused.
-                drop(thaw::thaw(&guest, None, thaw::LONG).await);
-            });
+            background::thaw(&self.guest, &self.runtime);
         }
     }
 }
@@ -79,49 +75,59 @@ pub(super) async fn freeze(
     guest: &Guest,
     mountpoints: Option<Vec<String>>,
 ) -> Result<Frozen, GuestError> {
-    guest.before(FsfreezeFreeze::NAME).await?;
-    let state = guest.client().attachment::<State>();
-    if !state.freeze() {
-        let command = FsfreezeFreeze::NAME;
-        return Err(GuestError::Frozen { command });
-    }
-    // From here on every way out thaws, but for the one on which nothing was frozen.
-    let guard = Guard {
-        guest: guest.clone(),
-        runtime: Handle::current(),
-        armed: true,
-    };
-    let frozen = match mountpoints {
+    let guard = begin(guest).await?;
+    let sent = match mountpoints {
         None => guest.client().execute(FsfreezeFreeze).await,
         Some(mountpoints) => {
             let list = FsfreezeFreezeList::new().mountpoints(mountpoints);
             guest.client().execute(list).await
         }
     };
-    let error = match frozen {
-        Ok(count) => {
-            guest.client().forget_capabilities().await;
-            let count = Some(count);
-            return Ok(Frozen { guard, count });
-        }
-        Err(error) => error,
+    let count = match sent {
+        Ok(count) => Some(count),
+        Err(error) if error.execution() == Execution::NotRun => return Err(undo(guard, error)),
+        Err(error) => match thaw::status(guest).await {
+            Ok(GuestFsfreezeStatus::Frozen) if error.agent_error().is_none() => None,
+            Ok(GuestFsfreezeStatus::Thawed) => return Err(undo(guard, error)),
+            // An agent that says it failed and is frozen all the same is thawed by the guard.
+            Ok(_) | Err(_) => return Err(GuestError::MaybeFrozen { source: error }),
+        },
     };
-    if error.execution() == Execution::NotRun {
-        state.thaw();
+    guest.client().forget_capabilities().await;
+    let frozen = Frozen { guard, count };
+    if count == Some(0) {
+        frozen.thaw().await?;
+        return Err(GuestError::NothingFrozen);
+    }
+    Ok(frozen)
+}
+
+/// Makes sure that nothing is frozen yet: what somebody else has frozen is not ours to thaw. From
+/// here on every way out thaws, but for the one on which nothing was frozen.
+async fn begin(guest: &Guest) -> Result<Guard, GuestError> {
+    let command = FsfreezeFreeze::NAME;
+    guest.before(command).await?;
+    let frozen = match guest.client().execute(FsfreezeStatus).await {
+        Ok(status) => status == GuestFsfreezeStatus::Frozen,
+        // An agent may have the question disabled; it refuses a second freeze by itself.
+        Err(error) if error.agent_error().is_some() => false,
+        Err(error) => return Err(error.into()),
+    };
+    let guard = Guard {
+        guest: guest.clone(),
+        runtime: Handle::current(),
+        armed: true,
+    };
+    if frozen || !guest.client().attachment::<State>().freeze() {
         guard.disarm();
-        return Err(error.into());
+        return Err(GuestError::Frozen { command });
     }
-    match thaw::status(guest).await {
-        Ok(GuestFsfreezeStatus::Frozen) if error.agent_error().is_none() => {
-            guest.client().forget_capabilities().await;
-            Ok(Frozen { guard, count: None })
-        }
-        Ok(GuestFsfreezeStatus::Thawed) => {
-            state.thaw();
-            guard.disarm();
-            Err(error.into())
-        }
-        // An agent that says it failed and is frozen all the same is thawed by the guard.
-        Ok(_) | Err(_) => Err(GuestError::MaybeFrozen { source: error }),
-    }
+    Ok(guard)
+}
+
+/// Nothing was frozen.
+fn undo(guard: Guard, error: Error) -> GuestError {
+    guard.guest.client().attachment::<State>().thaw();
+    guard.disarm();
+    error.into()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use qga_core::Error;
+use qga_core::{AgentError, Error};
 use tokio::time::{Instant, timeout_at};
 
 use super::State;
@@ -22,18 +22,21 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const ATTEMPTS: u32 = 3;
 
 /// What came of a freeze and its thaw.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Thawed {
     /// How many filesystems had been frozen; `None` if that is not known.
     pub frozen: Option<i64>,
     /// How many were thawed; `None` if an answer was lost, so that it cannot be said.
     pub thawed: Option<i64>,
+    /// What the agent said of a thaw that failed and after which nothing is frozen. Windows says so
+    /// after 10 seconds, when it has let the guest write before.
+    pub error: Option<AgentError>,
 }
 
 impl Thawed {
-    /// Whether as many filesystems were thawed as had been frozen. If fewer, somebody else has thawed
-    /// them before, as Windows does after 10 seconds, and a snapshot may not be consistent.
+    /// Whether as many filesystems were thawed as had been frozen. If not, somebody else has thawed
+    /// them before, or Windows has by itself, and a snapshot may not be consistent.
     ///
     /// False where a number is not known.
     #[must_use]
@@ -55,15 +58,32 @@ pub(super) async fn thaw(
         let error = match guest.client().execute(FsfreezeThaw).await {
             Ok(count) => {
                 let thawed = sure.then_some(count);
-                return Ok(done(guest, Thawed { frozen, thawed }).await);
+                let error = None;
+                return Ok(done(
+                    guest,
+                    Thawed {
+                        frozen,
+                        thawed,
+                        error,
+                    },
+                )
+                .await);
             }
             Err(error) => error,
         };
         // An answer that was lost may have had the number; the next one then says 0.
         sure &= error.execution() == qga_core::Execution::NotRun;
         if error.agent_error().is_some() && is_thawed(guest).await {
-            let thawed = None;
-            return Ok(done(guest, Thawed { frozen, thawed }).await);
+            let (thawed, error) = (None, error.agent_error().cloned());
+            return Ok(done(
+                guest,
+                Thawed {
+                    frozen,
+                    thawed,
+                    error,
+                },
+            )
+            .await);
         }
         if timeout_at(end, backoff.pause()).await.is_err() {
             return Err(GuestError::MaybeFrozen { source: error });

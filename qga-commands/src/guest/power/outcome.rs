@@ -1,0 +1,30 @@
+//! What became of a guest.
+
+use std::fmt;
+
+/// What became of a guest that was told to go, as far as its channel shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "the guest may still run"]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The channel closed and cannot be opened: the machine is off.
+    Off,
+    /// An agent answers that was started since.
+    Back,
+    /// The channel is open and the agent does not answer. After a halt or a suspend that is the aim;
+    /// after a shutdown or a reboot it means that the guest is still on its way, or stuck.
+    Silent,
+    /// The same agent still answers: the guest has not gone, or, after a suspend, is awake already.
+    StillRunning,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Off => "the machine is off",
+            Self::Back => "an agent answers that was started since",
+            Self::Silent => "the agent does not answer",
+            Self::StillRunning => "the agent still answers",
+        })
+    }
+}

@@ -1,0 +1,133 @@
+//! A power command and what it waits for.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use qga_core::{NoReply, QgaCommand as _};
+
+use super::Outcome;
+use super::mark::Mark;
+use super::watch::{Aim, Watch};
+use crate::agent::Ping;
+use crate::guest::backoff::after;
+use crate::guest::{Guest, GuestError};
+use crate::power::{Shutdown, SuspendDisk, SuspendHybrid, SuspendRam};
+
+/// A guest that is to be shut down or put to sleep; await it.
+///
+/// # Errors
+///
+/// When the agent is not there, in which case the command was not sent, and when it answers that it
+/// has failed. What the guest does otherwise is no error but an [`Outcome`].
+///
+/// # Cancel safety
+///
+/// The command is sent once or not at all. The guest may be on its way.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct Transition {
+    guest: Guest,
+    way: Way,
+    within: Duration,
+}
+
+/// How a guest goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    Powerdown,
+    Halt,
+    Reboot,
+    SuspendRam,
+    SuspendDisk,
+    SuspendHybrid,
+}
+
+impl Transition {
+    pub(super) fn new(guest: &Guest, way: Way) -> Self {
+        Self {
+            guest: guest.clone(),
+            way,
+            within: Duration::from_secs(120),
+        }
+    }
+
+    /// How long to wait for the outcome, from when the command was sent and not refused. 2 minutes
+    /// unless set. Then the outcome is what was seen last.
+    pub fn within(mut self, within: Duration) -> Self {
+        self.within = within;
+        self
+    }
+
+    /// Sends the command and does not wait for what comes of it, but for an error, during the client's
+    /// [grace](qga_core::Options::grace).
+    ///
+    /// # Errors
+    ///
+    /// As when it is awaited.
+    ///
+    /// # Cancel safety
+    ///
+    /// As when it is awaited.
+    pub async fn send(self) -> Result<NoReply, GuestError> {
+        self.ping().await?;
+        self.way.send(&self.guest).await
+    }
+
+    async fn run(self) -> Result<Outcome, GuestError> {
+        self.ping().await?;
+        let mark = Mark::set(&self.guest).await?;
+        let heard = self.way.send(&self.guest).await?;
+        let end = after(self.within);
+        let watch = Watch::new(&self.guest, mark, end, self.way.aim());
+        Ok(watch.outcome(heard).await)
+    }
+
+    /// An agent that is not there would be taken for one that obeys in silence.
+    async fn ping(&self) -> Result<(), GuestError> {
+        self.guest.before(self.way.command()).await?;
+        match self.guest.execute(Ping).await {
+            Err(GuestError::Command(error)) if error.agent_error().is_some() => Ok(()),
+            pinged => pinged.map(drop),
+        }
+    }
+}
+
+impl IntoFuture for Transition {
+    type Output = Result<Outcome, GuestError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl Way {
+    fn aim(self) -> Aim {
+        match self {
+            Self::Powerdown | Self::SuspendDisk => Aim::Off,
+            Self::Reboot => Aim::Back,
+            Self::Halt | Self::SuspendRam | Self::SuspendHybrid => Aim::Silence,
+        }
+    }
+
+    fn command(self) -> &'static str {
+        match self {
+            Self::Powerdown | Self::Halt | Self::Reboot => Shutdown::NAME,
+            Self::SuspendRam => SuspendRam::NAME,
+            Self::SuspendDisk => SuspendDisk::NAME,
+            Self::SuspendHybrid => SuspendHybrid::NAME,
+        }
+    }
+
+    async fn send(self, guest: &Guest) -> Result<NoReply, GuestError> {
+        let shutdown = |mode| guest.execute(Shutdown::new().mode(mode));
+        match self {
+            Self::Powerdown => shutdown("powerdown").await,
+            Self::Halt => shutdown("halt").await,
+            Self::Reboot => shutdown("reboot").await,
+            Self::SuspendRam => guest.execute(SuspendRam).await,
+            Self::SuspendDisk => guest.execute(SuspendDisk).await,
+            Self::SuspendHybrid => guest.execute(SuspendHybrid).await,
+        }
+    }
+}
