@@ -253,7 +253,7 @@ async fn an_attached_process_that_nobody_knows_is_not_a_lost_result() {
 #[tokio::test(start_paused = true)]
 async fn a_program_is_detached_and_attached_again() {
     let (_agent, guest) = guest(3 * SECOND, ended(4));
-    let pid = guest.command("sleep").spawn().await.unwrap().pid();
+    let pid = guest.command("sleep").start().await.unwrap().pid();
     let mut process = guest.process(pid);
     assert_eq!(process.try_wait().await.unwrap(), None);
     assert_eq!(process.wait().await.unwrap().status.code(), Some(4));
@@ -333,7 +333,7 @@ async fn late(guest: &Guest) -> GuestError {
     let mut command = guest.command("sleep");
     command
         .deadline(5 * SECOND)
-        .kill_on_deadline(true)
+        .kill_on_drop(true)
         .output()
         .await
         .unwrap_err()
@@ -424,7 +424,7 @@ async fn an_agent_that_falls_silent_does_not_hold_up_a_late_program_for_long() {
 #[tokio::test(start_paused = true)]
 async fn a_program_that_ended_is_not_killed() {
     let (agent, guest) = guest(Duration::ZERO, ended(5));
-    let mut process = guest.command("true").spawn().await.unwrap();
+    let mut process = guest.command("true").start().await.unwrap();
     process.kill().await.unwrap();
     assert_eq!(agent.requests_of("guest-exec").len(), 1);
     assert_eq!(process.wait().await.unwrap().status.code(), Some(5));
@@ -434,7 +434,7 @@ async fn a_program_that_ended_is_not_killed() {
 async fn a_waiting_that_is_cancelled_anywhere_leaves_the_guest_usable() {
     for polls in 0..40 {
         let (_agent, guest) = guest(SECOND, ended(0));
-        let mut process = guest.command("true").spawn().await.unwrap();
+        let mut process = guest.command("true").start().await.unwrap();
         support::poll_times(process.wait(), polls).await;
         match process.wait().await {
             Ok(output) => assert!(output.status.success()),

@@ -6,7 +6,7 @@ use std::{fmt, io};
 
 use qga_core::{AddressError, Error, Execution};
 
-use super::process::{Kill, Output};
+use super::process::{ExitStatus, Kill, Output};
 use super::ready::Stage;
 
 /// An operation on a guest that failed.
@@ -73,6 +73,16 @@ pub enum GuestError {
         /// How the program that kills ended, and what it says.
         output: Output,
     },
+    /// A guest has no place for the files that a program writes to whose output is streamed.
+    /// The program was not started.
+    SpoolFailed(ExitStatus),
+    /// A program has written more to one of its streams than its caller wants to keep.
+    TooMuchOutput {
+        /// The program's process.
+        pid: i64,
+        /// What was to be kept of a stream, in bytes.
+        limit: usize,
+    },
     /// A program did not end in the time that its caller gave it.
     Deadline {
         /// The program's process; `None` if not even that was known, so that the program may have been
@@ -110,7 +120,8 @@ impl GuestError {
             Self::InvalidInput(_)
             | Self::Address(_)
             | Self::NotReady { .. }
-            | Self::Frozen { .. } => Execution::NotRun,
+            | Self::Frozen { .. }
+            | Self::SpoolFailed(_) => Execution::NotRun,
             _ => Execution::MaybeRun,
         }
     }
@@ -166,6 +177,13 @@ impl fmt::Display for GuestError {
                 let (status, text) = (output.status, output.stderr_lossy());
                 let text: String = text.trim().chars().take(200).collect();
                 write!(f, "process {pid} was not killed: {status}, {text:?}")
+            }
+            Self::SpoolFailed(status) => write!(
+                f,
+                "no files could be made in the guest for a program's output: {status}"
+            ),
+            Self::TooMuchOutput { pid, limit } => {
+                write!(f, "process {pid} wrote more than {limit} bytes to a stream")
             }
             Self::Deadline {
                 pid,
