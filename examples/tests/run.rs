@@ -8,7 +8,7 @@ use std::process::Command;
 use qga_testserver::real_agent::RealAgent;
 
 /// Each program and a piece of what it prints with the fake agent.
-const EXAMPLES: [(&str, &str, &str); 7] = [
+const EXAMPLES: [(&str, &str, &str); 8] = [
     ("host_name", env!("CARGO_BIN_EXE_host_name"), "test-guest"),
     (
         "guest_info",
@@ -16,6 +16,11 @@ const EXAMPLES: [(&str, &str, &str); 7] = [
         "eth0 192.0.2.10",
     ),
     ("exec", env!("CARGO_BIN_EXE_exec"), "exit code 0: 6.12.43"),
+    (
+        "stream_output",
+        env!("CARGO_BIN_EXE_stream_output"),
+        ": done\nexit code 3",
+    ),
     (
         "copy_file",
         env!("CARGO_BIN_EXE_copy_file"),

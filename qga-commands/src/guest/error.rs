@@ -48,7 +48,7 @@ pub enum GuestError {
     TooLarge(usize),
     /// A file of the guest is not UTF-8.
     NotText(Utf8Error),
-    /// A program was started, and then its end could not be learned. It may still run:
+    /// A program was started, and then its end or its output could not be learned. It may still run:
     /// [`Guest::process`](super::Guest::process) attaches to it.
     Wait {
         /// The program's process.
@@ -169,7 +169,7 @@ impl fmt::Display for GuestError {
             Self::Wait { pid, .. } => {
                 write!(
                     f,
-                    "process {pid} was started, and its end could not be learned"
+                    "process {pid} was started, and its end or its output could not be learned"
                 )
             }
             Self::ResultLost { pid, .. } => write!(f, "the result of process {pid} is lost"),

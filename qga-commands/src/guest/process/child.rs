@@ -163,7 +163,8 @@ async fn collect(reader: Option<Reader>, limit: usize, pid: i64) -> Result<Vec<u
         return Ok(collected);
     };
     loop {
-        let run = poll_fn(|cx| reader.poll_run(cx)).await?;
+        let run = poll_fn(|cx| reader.poll_run(cx)).await;
+        let run = run.map_err(|error| started(pid, error))?;
         if run.is_empty() {
             return Ok(collected);
         }
@@ -171,6 +172,17 @@ async fn collect(reader: Option<Reader>, limit: usize, pid: i64) -> Result<Vec<u
             return Err(GuestError::TooMuchOutput { pid, limit });
         }
         collected.extend_from_slice(&run);
+    }
+}
+
+/// The program was started, whatever became of the command that failed.
+fn started(pid: i64, error: GuestError) -> GuestError {
+    match error {
+        GuestError::Wait { .. } | GuestError::ResultLost { .. } => error,
+        error => GuestError::Wait {
+            pid,
+            source: Box::new(error),
+        },
     }
 }
 

@@ -5,8 +5,10 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use qga_core::{Error, Execution};
 use tokio::runtime::Handle;
 
+use super::ExitStatus;
 use super::kill::{KILL_TIME, is_windows};
 use super::reader::Source;
 use super::wait::Asking;
@@ -54,7 +56,8 @@ impl Spool {
         match made {
             Ok(status) if status.success() => Ok(spool),
             Ok(status) => Err(GuestError::SpoolFailed(status)),
-            Err(error) if error.execution() == qga_core::Execution::NotRun => {
+            // The shell was not started.
+            Err(GuestError::Command(error)) if error.execution() != Execution::MaybeRun => {
                 spool.armed = false;
                 Err(explain(guest, error).await)
             }
@@ -78,7 +81,7 @@ impl Spool {
         self.armed = false;
     }
 
-    async fn shell(&self, script: &str) -> Result<super::ExitStatus, GuestError> {
+    async fn shell(&self, script: &str) -> Result<ExitStatus, GuestError> {
         let mut command = self.guest.command("/bin/sh");
         command.args(["-c", script, &self.path]);
         command.deadline(KILL_TIME).status().await
@@ -111,18 +114,15 @@ pub(super) fn run(folder: &str, words: &[String]) -> Vec<String> {
     shell.into_iter().chain(words.iter().cloned()).collect()
 }
 
-/// Whether a shell could not be started since the guest is a Windows.
-async fn explain(guest: &Guest, error: GuestError) -> GuestError {
-    let refused = error
-        .command_error()
-        .and_then(qga_core::Error::agent_error)
-        .is_some_and(|error| !error.is_command_not_found());
+/// Says it if a shell could not be started since the guest is a Windows.
+async fn explain(guest: &Guest, error: Error) -> GuestError {
+    let refused = error.agent_error().is_some() && !error.is_command_not_found();
     if refused && is_windows(guest).await.unwrap_or_default() {
         return GuestError::InvalidInput(
             "the output of a program in Windows cannot be streamed; use `output` or `start`",
         );
     }
-    error
+    GuestError::Command(error)
 }
 
 fn random() -> u64 {
