@@ -1,6 +1,11 @@
 //! Programs whose output is read while they run, with an agent that goes wrong at every message.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this is a test"
+)]
 
 use std::future::poll_fn;
 use std::pin::Pin;

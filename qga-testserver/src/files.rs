@@ -164,9 +164,13 @@ impl Files {
             .handles
             .remove(&number)
             .ok_or_else(|| unknown(number))?;
-        handle
-            .flush(&mut self.tree)
-            .map_err(|errno| failed("close handle", errno))
+        let flushed = handle.flush(&mut self.tree);
+        let path = handle.path();
+        if !self.handles.values().any(|other| other.path() == path) {
+            self.tree.forget_removed(path);
+            self.removed.retain(|_, moved| moved != path);
+        }
+        flushed.map_err(|errno| failed("close handle", errno))
     }
 
     /// Writes out what is left.

@@ -27,6 +27,10 @@ impl Handle {
         }
     }
 
+    pub(super) fn path(&self) -> &[u8] {
+        &self.path
+    }
+
     /// The file may have been moved to another path.
     pub(super) fn follow(&mut self, moved: &BTreeMap<Vec<u8>, Vec<u8>>) {
         if let Some(path) = moved.get(&self.path) {

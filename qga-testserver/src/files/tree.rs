@@ -127,6 +127,15 @@ impl Tree {
         moved
     }
 
+    /// A file that was removed is not open any more.
+    pub(super) fn forget_removed(&mut self, path: &[u8]) {
+        if path.starts_with(NOWHERE)
+            && let Some(Node::File(content)) = self.nodes.remove(path)
+        {
+            self.space = SPACE.min(self.space + content.len());
+        }
+    }
+
     /// The path as it is kept, links followed. Its folders must exist, it need not.
     pub(super) fn resolve(&self, path: &[u8]) -> Result<Vec<u8>, Errno> {
         self.follow(path, &mut 0)

@@ -29,9 +29,12 @@ pub(super) struct Reader {
 enum State {
     Idle(Source),
     /// In a task of its own: a reading that nobody polls must not hold the channel.
-    Reading(JoinHandle<(Option<Source>, Result<Vec<u8>, GuestError>)>),
+    Reading(JoinHandle<Outcome>),
     Ended,
 }
+
+/// The file, unless the stream has ended, and what was read.
+type Outcome = (Option<Source>, Result<Vec<u8>, GuestError>);
 
 impl Reader {
     pub(super) fn new(source: Source, ending: Arc<Ending>) -> Self {
@@ -114,7 +117,7 @@ impl Source {
         opening.await.unwrap_or(Err(STOPPED))
     }
 
-    async fn next(mut self, ending: Arc<Ending>) -> (Option<Self>, Result<Vec<u8>, GuestError>) {
+    async fn next(mut self, ending: Arc<Ending>) -> Outcome {
         match self.more(&ending).await {
             Ok(bytes) if bytes.is_empty() => {
                 self.close().await;
