@@ -147,6 +147,60 @@ async fn dropped_streams_are_closed_and_a_dropped_child_runs_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_waiting_that_is_dropped_anywhere_does_not_lose_the_end() {
+    for polls in 0.. {
+        let (agent, guest) = reconnecting().await;
+        agent.program("job").pause(SECOND / 100).exit(3);
+        let mut child = guest.command("job").spawn().await.unwrap();
+        let ended = support::poll_times(child.wait(), polls).await.is_some();
+        let status = child.wait().await.unwrap();
+        assert_eq!(status.code(), Some(3), "after {polls} polls");
+        if ended {
+            return;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_that_is_dropped_anywhere_loses_no_bytes() {
+    for polls in 0.. {
+        let (agent, guest) = reconnecting().await;
+        agent.program("job").runs(|_| job());
+        let mut child = guest.command("job").spawn().await.unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let mut read = vec![0; 5];
+        let first = support::poll_times(stdout.read(&mut read), polls).await;
+        let length = first.as_ref().map_or(0, |read| *read.as_ref().unwrap());
+        read.truncate(length);
+        stdout.read_to_end(&mut read).await.unwrap();
+        assert_eq!(String::from_utf8(read).unwrap(), "one two");
+        if first.is_some() {
+            return;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_child_wrote_last_is_read_whoever_learns_its_end() {
+    for pause in 1..40 {
+        let (agent, guest) = reconnecting().await;
+        let pause = Duration::from_millis(pause);
+        let program = agent.program("job").stdout("one ").pause(pause);
+        program.stdout("two").exit(3);
+        let mut child = guest.command("job").spawn().await.unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let reading = tokio::spawn(async move {
+            let mut text = String::new();
+            stdout.read_to_string(&mut text).await.map(|_| text)
+        });
+        while child.try_wait().await.unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(reading.await.unwrap().unwrap(), "one two");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_killed_child_ends_its_streams_after_what_it_wrote() {
     let (agent, guest) = reconnecting().await;
     agent.program("job").stdout("begun").never_ends();

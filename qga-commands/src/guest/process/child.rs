@@ -29,7 +29,9 @@ use crate::guest::GuestError;
 /// ```
 ///
 /// It runs on when this is dropped, unless it is to be
-/// [killed](super::Command::kill_on_drop); the streams can be read on.
+/// [killed](super::Command::kill_on_drop); the streams can be read on. While this client holds the
+/// guest's filesystems frozen, reading and waiting fail with [`GuestError::Frozen`]; they go on
+/// after the thaw.
 #[derive(Debug)]
 pub struct Child {
     /// Its standard output; take it to read it in another task.

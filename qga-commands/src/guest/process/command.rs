@@ -193,7 +193,7 @@ impl Command {
                 "the guest's shell would mistake this program for an option",
             ));
         }
-        // The shell is no secret: what is too long fails before anything was done.
+        // What is too long is told before anything was done.
         self.request(spool::run("", &words))?;
         let spool = spool::Spool::make(&self.guest).await?;
         let (stdout, stderr) = spool.open().await?;
