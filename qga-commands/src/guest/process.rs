@@ -43,6 +43,7 @@ mod kill;
 mod leash;
 mod output;
 mod reader;
+mod request;
 mod spool;
 mod wait;
 

@@ -78,11 +78,9 @@ fn become_program(context: &Context<'_>, mut script: Arc<Script>) -> Arc<Script>
             let text = format!("sh: 1: exec: {name}: not found\n");
             Arc::new(Script::new().stderr(text).exit(127))
         };
-        let mut program = self::script(context, next).unwrap_or_else(not_found);
-        let changed = Arc::make_mut(&mut program);
-        changed.steps.splice(..0, script.steps.iter().cloned());
-        changed.files = changed.files.take().or(script.files.clone());
-        script = program;
+        let program = self::script(context, next).unwrap_or_else(not_found);
+        let before = Script::clone(&script);
+        script = Arc::new(before.then(&program, false));
     }
     script
 }

@@ -155,7 +155,7 @@ impl Script {
     }
 
     /// Goes on with what another program does; its output may all go to the stream for errors.
-    pub(super) fn then(mut self, next: &Self, to_stderr: bool) -> Self {
+    pub(crate) fn then(mut self, next: &Self, to_stderr: bool) -> Self {
         let start = self.clock;
         for piece in &next.pieces {
             self.clock = start.saturating_add(piece.at);
@@ -164,6 +164,9 @@ impl Script {
         }
         self.clock = start.saturating_add(next.clock.max(next.least));
         self.end = next.end;
+        self.steps.extend_from_slice(&next.steps);
+        self.files = next.files.clone().or(self.files);
+        self.becomes.clone_from(&next.becomes);
         self
     }
 

@@ -116,7 +116,7 @@ fn simple(script: Script, command: &str, call: &Invocation) -> (Script, bool) {
     if matches!(name.as_str(), "set" | "umask") {
         return (script, false);
     }
-    let ran = run(name, args, call, &|_| None);
+    let ran = run(name, args, call, &|_| None).filter(|ran| ran.becomes.is_none());
     let after = match ran {
         Some(ran) => script.then(&ran, to_stderr),
         None => script

@@ -277,7 +277,11 @@ async fn a_shell_kills_what_runs_and_fails_for_what_does_not() {
 #[tokio::test(start_paused = true)]
 async fn a_shell_that_becomes_a_missing_program_ends_with_127() {
     let mut caller = Caller::new();
-    let words = json!(["-c", "exec \"$@\"", "sh", "nonesuch"]);
-    let ended = run(&mut caller, json!({"path": "sh", "arg": words})).await;
-    assert_eq!(ended["exitcode"], 127);
+    let words = json!(["-c", "echo hi; exec \"$@\"", "sh", "nonesuch"]);
+    let arguments = json!({"path": "sh", "arg": words, "capture-output": true});
+    let ended = run(&mut caller, arguments).await;
+    assert_eq!(
+        (&ended["exitcode"], &ended["out-data"]),
+        (&json!(127), &json!("aGkK"))
+    );
 }

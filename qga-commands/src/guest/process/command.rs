@@ -8,20 +8,18 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::kill::KILL_TIME;
 use super::leash::Leash;
 use super::{Child, ExitStatus, Kill, Output, Process, spool};
-use crate::exec::Exec;
 use crate::guest::{Guest, GuestError};
-use crate::limits;
 
 /// A program to be run in the guest; made by [`Guest::command`].
 #[derive(Clone)]
 #[must_use = "nothing runs until `output`, `status`, `start` or `spawn` is called"]
 pub struct Command {
     guest: Guest,
-    program: String,
-    args: Vec<String>,
-    env: Vec<(String, String)>,
-    env_clear: bool,
-    stdin: Option<Vec<u8>>,
+    pub(super) program: String,
+    pub(super) args: Vec<String>,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) env_clear: bool,
+    pub(super) stdin: Option<Vec<u8>>,
     deadline: Option<Duration>,
     kill: bool,
 }
@@ -229,70 +227,6 @@ impl Command {
             Err(_) if self.kill => kill_late(leash, deadline).await,
             Err(_) => Err(late(pid, deadline, Kill::NotAsked, None)),
         }
-    }
-
-    fn exec(&self) -> Result<Exec, GuestError> {
-        self.check()?;
-        self.request(self.words()?)
-    }
-
-    /// The program and its arguments, through `env` where variables are merged.
-    fn words(&self) -> Result<Vec<String>, GuestError> {
-        let mut words = Vec::new();
-        if !self.env_clear && !self.env.is_empty() {
-            self.check_merging()?;
-            words.push("env".to_owned());
-            words.extend(self.variables());
-        }
-        words.push(self.program.clone());
-        words.extend_from_slice(&self.args);
-        Ok(words)
-    }
-
-    /// The request that runs these words.
-    fn request(&self, words: Vec<String>) -> Result<Exec, GuestError> {
-        let mut words = words.into_iter();
-        let mut exec = Exec::new(words.next().unwrap_or_default()).arg(words);
-        if self.env_clear {
-            exec = exec.env(self.variables());
-        }
-        if let Some(bytes) = &self.stdin {
-            exec = exec.input_data(&**bytes);
-        }
-        if limits::fits(&exec) {
-            Ok(exec)
-        } else {
-            Err(GuestError::InvalidInput(
-                "a program's input, arguments and environment are more than an agent takes at once",
-            ))
-        }
-    }
-
-    fn variables(&self) -> impl Iterator<Item = String> {
-        self.env
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-    }
-
-    fn check(&self) -> Result<(), GuestError> {
-        let wrong = |(name, _): &(String, String)| name.is_empty() || name.contains('=');
-        if self.env.iter().any(wrong) {
-            return Err(GuestError::InvalidInput(
-                "an environment variable's name is empty or has a `=`",
-            ));
-        }
-        Ok(())
-    }
-
-    /// Whether `env` can tell the variables from its options and from the program.
-    fn check_merging(&self) -> Result<(), GuestError> {
-        let option = self.env.iter().any(|(name, _)| name.starts_with('-'));
-        if option || self.program.starts_with('-') || self.program.contains('=') {
-            return Err(GuestError::InvalidInput(
-                "the guest's `env` would mistake this program or variable; use `env_clear`",
-            ));
-        }
-        Ok(())
     }
 }
 
