@@ -35,6 +35,13 @@ fn job() -> Script {
     script.stdout("two").pause(SECOND).exit(3)
 }
 
+/// The same with fewer messages.
+fn quick_job() -> Script {
+    let script = Script::new().stdout("one ").pause(SECOND / 10);
+    let script = script.stderr("oops").pause(SECOND / 10);
+    script.stdout("two").pause(SECOND / 20).exit(3)
+}
+
 /// The folders that were to be made in the guest.
 fn folders(agent: &TestAgent) -> Vec<String> {
     let requests = agent.requests_of("guest-exec");
@@ -347,7 +354,7 @@ async fn a_stream_that_meets_any_fault_is_whole_or_an_error() {
             let counted = Arc::clone(&counted);
             agent.program("job").runs(move |_| {
                 counted.fetch_add(1, Ordering::Relaxed);
-                job()
+                quick_job()
             });
         },
         async |guest| {
@@ -382,7 +389,7 @@ async fn a_stream_that_is_dropped_anywhere_leaves_nothing_in_the_guest() {
     dropped_at_every_poll(
         60 * SECOND,
         |agent| {
-            agent.program("job").runs(|_| job());
+            agent.program("job").runs(|_| quick_job());
         },
         stream,
         async |agent, guest, context| {
