@@ -17,6 +17,11 @@ const EXAMPLES: [(&str, &str, &str); 8] = [
     ),
     ("exec", env!("CARGO_BIN_EXE_exec"), "exit code 0: 6.12.43"),
     (
+        "stream_output",
+        env!("CARGO_BIN_EXE_stream_output"),
+        ": done\nexit code 3",
+    ),
+    (
         "copy_file",
         env!("CARGO_BIN_EXE_copy_file"),
         "copied 20 bytes from /tmp/greeting",

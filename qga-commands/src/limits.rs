@@ -1,5 +1,6 @@
 //! How long the replies may be that bring much at once.
 
+use crate::exec::Exec;
 use crate::file::FileRead;
 
 /// What surrounds the data.
@@ -12,4 +13,39 @@ pub(crate) const EXEC_STATUS: usize = 2 * (16 * 1024 * 1024 / 3 + 1) * 4 + REST;
 pub(crate) fn file_read(command: &FileRead) -> usize {
     let bytes = usize::try_from(command.count.unwrap_or(0)).unwrap_or(0);
     (bytes / 3 + 1).saturating_mul(4).saturating_add(REST)
+}
+
+/// What an agent takes as one request, in bytes, less what surrounds the arguments.
+const REQUEST: usize = 64 * 1024 * 1024 - REST;
+
+/// Whether an agent takes this as one request. Characters that JSON escapes count as the longest escape.
+pub(crate) fn fits(command: &Exec) -> bool {
+    let text = |text: &String| {
+        let escaped = |byte: u8| byte < b' ' || matches!(byte, b'"' | b'\\' | 0x7F);
+        let bytes = text.bytes();
+        // Two quotes and a comma.
+        3 + bytes
+            .map(|byte| if escaped(byte) { 6 } else { 1 })
+            .sum::<usize>()
+    };
+    let list = |list: &Option<Vec<String>>| -> usize { list.iter().flatten().map(text).sum() };
+    let input = command.input_data.as_ref().map_or(0, Vec::len);
+    let input = input.div_ceil(3).saturating_mul(4);
+    let rest = text(&command.path) + list(&command.arg) + list(&command.env);
+    input.saturating_add(rest) <= REQUEST
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_of_64_mib_fits_and_a_longer_one_does_not() {
+        let input = |bytes| Exec::new("cat").input_data(vec![0; bytes]);
+        assert!(fits(&input(48 * 1024 * 1024 - 1024)));
+        assert!(!fits(&input(48 * 1024 * 1024)));
+        let arguments = |text: &str| Exec::new("echo").arg([text.repeat(20 * 1024 * 1024)]);
+        assert!(fits(&arguments("a")));
+        assert!(!fits(&arguments("\n")));
+    }
 }

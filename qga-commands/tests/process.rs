@@ -2,15 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is a test")]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use qga_commands::guest::process::{Kill, Output};
 use qga_commands::{Guest, GuestError};
 use qga_core::{Client, Execution, Options};
-use qga_testserver::{Answer, Fault, TestAgent};
+use qga_testserver::{Answer, Fault, Profile, Script, TestAgent};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use support::faults;
+use tokio::time::{Instant, timeout};
 
 mod support;
 
@@ -154,27 +156,216 @@ async fn what_env_would_mistake_is_not_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_is_cut_if_the_agent_says_so_or_it_is_as_long_as_what_is_kept() {
-    let full = format!("{}==", "A".repeat((16 * 1024 * 1024 / 3 + 1) * 4 - 2));
-    let cases = [
-        (
-            json!({"exited": true, "exitcode": 0, "out-data": "aGk=", "out-truncated": false}),
-            false,
-        ),
-        (
-            json!({"exited": true, "exitcode": 0, "err-data": "aGk=", "err-truncated": true}),
-            true,
-        ),
-        (
-            json!({"exited": true, "exitcode": 0, "out-data": full, "out-truncated": false}),
-            true,
-        ),
-    ];
-    for (status, truncated) in cases {
-        let (_agent, guest) = guest(Duration::ZERO, status);
-        let output = guest.command("cat").output().await.unwrap();
-        assert_eq!(output.truncated, truncated);
-        assert!(truncated || output.stdout == b"hi");
+    const KEPT: u64 = 16 * 1024 * 1024;
+    // The first says false where it means true; the second says false for a stream that is whole.
+    for profile in [Profile::Qemu10_0, Profile::Qemu11_1] {
+        for (length, cut) in [(KEPT - 1, false), (KEPT, true), (KEPT + 1, true)] {
+            let (agent, guest) = faults::reconnecting().await;
+            agent.profile(profile);
+            agent.program("zeros").stdout_zeros(length).stderr("e");
+            let output = guest.command("zeros").output().await.unwrap();
+            assert_eq!(output.truncated, cut, "{profile} {length}");
+            assert_eq!(output.stdout.len() as u64, length.min(KEPT));
+            assert_eq!(output.stderr_lossy(), "e");
+        }
     }
+    let said = json!({"exited": true, "exitcode": 0, "err-data": "aGk=", "err-truncated": true});
+    let (_agent, guest) = guest(Duration::ZERO, said);
+    assert!(guest.command("cat").output().await.unwrap().truncated);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_way_to_run_a_program_sends_the_capture_modes_that_break_agents() {
+    let (agent, guest) = faults::reconnecting().await;
+    agent.program("job").runs(|_| sleeper());
+    let mut command = guest.command("job");
+    command.env("A", "1").deadline(SECOND).kill_on_drop(true);
+    command.output().await.unwrap_err();
+    command.deadline(60 * SECOND).output().await.unwrap();
+    command.status().await.unwrap();
+    command.start().await.unwrap().kill().await.unwrap();
+    command.spawn().await.unwrap().kill().await.unwrap();
+    let sent = agent.requests_of("guest-exec");
+    assert!(sent.len() >= 9, "{}", sent.len());
+    for request in sent {
+        let capture = &request.arguments["capture-output"];
+        assert!(capture.is_boolean(), "{capture}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn input_beyond_what_an_agent_takes_is_not_sent() {
+    let (agent, guest) = guest(SECOND, ended(0));
+    let mut command = guest.command("cat");
+    command.stdin(vec![0; 48 * 1024 * 1024]);
+    let outcomes = [
+        command.output().await.unwrap_err(),
+        command.start().await.unwrap_err(),
+        command.spawn().await.unwrap_err(),
+    ];
+    for error in outcomes {
+        assert!(matches!(error, GuestError::InvalidInput(_)), "{error}");
+    }
+    assert!(agent.requests().is_empty());
+}
+
+/// A program that runs for 20 seconds.
+fn sleeper() -> Script {
+    Script::new()
+        .stdout("begun ")
+        .pause(20 * SECOND)
+        .stdout("done")
+        .exit(3)
+}
+
+/// Counts how often the program `job` is run.
+fn counted(agent: &TestAgent, runs: &Arc<AtomicUsize>) {
+    runs.store(0, Ordering::Relaxed);
+    let runs = Arc::clone(runs);
+    agent.program("job").runs(move |_| {
+        runs.fetch_add(1, Ordering::Relaxed);
+        sleeper()
+    });
+}
+
+/// The result is right or lost, and the program has not run twice.
+fn honest(context: &str, runs: &AtomicUsize, result: Result<Output, GuestError>) {
+    let runs = runs.load(Ordering::Relaxed);
+    assert!(runs <= 1, "{context}: it ran {runs} times");
+    match result {
+        Ok(output) => {
+            assert_eq!(output.status.code(), Some(3), "{context}");
+            assert_eq!(output.stdout_lossy(), "begun done", "{context}");
+        }
+        Err(error) if runs == 1 => {
+            assert_eq!(error.execution(), Execution::MaybeRun, "{context}: {error}");
+        }
+        Err(_) => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_output_that_meets_any_fault_is_whole_or_an_error() {
+    let runs = Arc::new(AtomicUsize::new(0));
+    for kill in [false, true] {
+        faults::at_every_message(
+            100 * SECOND,
+            |agent| counted(agent, &runs),
+            async |guest| guest.command("job").kill_on_drop(kill).output().await,
+            |_, context, result| honest(context, &runs, result),
+        )
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_and_a_waiting_that_meet_any_fault_are_whole_or_an_error() {
+    let runs = Arc::new(AtomicUsize::new(0));
+    faults::at_every_message(
+        100 * SECOND,
+        |agent| counted(agent, &runs),
+        async |guest| guest.command("job").start().await?.wait().await,
+        |_, context, result| honest(context, &runs, result),
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_that_meets_any_fault_has_killed_or_says_that_it_may_not_have() {
+    faults::at_every_message(
+        100 * SECOND,
+        |agent| {
+            agent.program("job").never_ends();
+        },
+        async |guest| {
+            let mut process = guest.command("job").start().await?;
+            process.kill().await?;
+            process.wait().await
+        },
+        |agent, context, result| match result {
+            Ok(output) => {
+                assert_eq!(output.status.signal(), Some(9), "{context}");
+                assert!(agent.running().is_empty(), "{context}");
+            }
+            Err(_) => assert!(agent.running().len() <= 1, "{context}"),
+        },
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_that_is_dropped_anywhere_leaves_the_guest_usable() {
+    faults::dropped_at_every_poll(
+        SECOND,
+        |agent| {
+            agent.program("job").never_ends();
+        },
+        async |guest| guest.command("job").start().await?.kill().await,
+        async |agent, guest, context| {
+            for pid in agent.running() {
+                let killed = guest.process(pid).kill().await;
+                assert!(killed.is_ok(), "{context}: {killed:?}");
+            }
+        },
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_whose_output_is_dropped_anywhere_is_killed_if_it_is_to_be() {
+    for with_deadline in [false, true] {
+        faults::dropped_at_every_poll(
+            5 * SECOND,
+            |agent| {
+                agent.program("job").runs(|_| sleeper());
+            },
+            async |guest| {
+                let mut command = guest.command("job");
+                command.kill_on_drop(true);
+                if with_deadline {
+                    command.deadline(10 * SECOND);
+                }
+                command.output().await
+            },
+            async |agent, _, context| assert!(agent.running().is_empty(), "{context}"),
+        )
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_whose_start_is_not_answered_in_time_is_killed_all_the_same() {
+    let (agent, guest) = faults::reconnecting().await;
+    agent.program("job").never_ends();
+    agent
+        .on("guest-exec")
+        .fault(Fault::delay(3 * SECOND))
+        .times(1);
+    let mut command = guest.command("job");
+    command.kill_on_drop(true).deadline(SECOND);
+    let error = command.output().await.unwrap_err();
+    let unconfirmed = matches!(
+        error,
+        GuestError::Deadline {
+            pid: None,
+            kill: Kill::Unconfirmed,
+            ..
+        }
+    );
+    assert!(unconfirmed, "{error}");
+    assert_eq!(agent.running().len(), 1);
+    tokio::time::sleep(5 * SECOND).await;
+    assert!(agent.running().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_is_dropped_runs_on_unless_it_is_to_be_killed() {
+    let (agent, guest) = faults::reconnecting().await;
+    agent.program("job").runs(|_| sleeper());
+    let command = guest.command("job");
+    assert!(timeout(SECOND, command.output()).await.is_err());
+    tokio::time::sleep(5 * SECOND).await;
+    assert_eq!(agent.running().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,7 +444,7 @@ async fn an_attached_process_that_nobody_knows_is_not_a_lost_result() {
 #[tokio::test(start_paused = true)]
 async fn a_program_is_detached_and_attached_again() {
     let (_agent, guest) = guest(3 * SECOND, ended(4));
-    let pid = guest.command("sleep").spawn().await.unwrap().pid();
+    let pid = guest.command("sleep").start().await.unwrap().pid();
     let mut process = guest.process(pid);
     assert_eq!(process.try_wait().await.unwrap(), None);
     assert_eq!(process.wait().await.unwrap().status.code(), Some(4));
@@ -333,7 +524,7 @@ async fn late(guest: &Guest) -> GuestError {
     let mut command = guest.command("sleep");
     command
         .deadline(5 * SECOND)
-        .kill_on_deadline(true)
+        .kill_on_drop(true)
         .output()
         .await
         .unwrap_err()
@@ -424,7 +615,7 @@ async fn an_agent_that_falls_silent_does_not_hold_up_a_late_program_for_long() {
 #[tokio::test(start_paused = true)]
 async fn a_program_that_ended_is_not_killed() {
     let (agent, guest) = guest(Duration::ZERO, ended(5));
-    let mut process = guest.command("true").spawn().await.unwrap();
+    let mut process = guest.command("true").start().await.unwrap();
     process.kill().await.unwrap();
     assert_eq!(agent.requests_of("guest-exec").len(), 1);
     assert_eq!(process.wait().await.unwrap().status.code(), Some(5));
@@ -434,7 +625,7 @@ async fn a_program_that_ended_is_not_killed() {
 async fn a_waiting_that_is_cancelled_anywhere_leaves_the_guest_usable() {
     for polls in 0..40 {
         let (_agent, guest) = guest(SECOND, ended(0));
-        let mut process = guest.command("true").spawn().await.unwrap();
+        let mut process = guest.command("true").start().await.unwrap();
         support::poll_times(process.wait(), polls).await;
         match process.wait().await {
             Ok(output) => assert!(output.status.success()),

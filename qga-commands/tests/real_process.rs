@@ -54,7 +54,7 @@ async fn a_real_program_that_is_late_is_killed() {
     command.args(["-c", "echo begun; exec sleep 60"]);
     command
         .deadline(Duration::from_millis(300))
-        .kill_on_deadline(true);
+        .kill_on_drop(true);
     let error = command.output().await.unwrap_err();
     let GuestError::Deadline {
         kill: Kill::Killed,

@@ -20,6 +20,8 @@ pub(crate) struct Files {
     tree: Tree,
     handles: BTreeMap<i64, Handle>,
     next: i64,
+    /// Where files are that were removed, by their old paths.
+    removed: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 /// Something in the tree that is no file.
@@ -48,6 +50,7 @@ impl Default for Files {
             tree: Tree::default(),
             handles: BTreeMap::new(),
             next: 1000,
+            removed: BTreeMap::new(),
         }
     }
 }
@@ -73,6 +76,45 @@ impl Files {
     pub(crate) fn replace(&mut self, path: &[u8], content: Vec<u8>) -> Result<(), &'static [u8]> {
         let replaced = self.tree.put_for_client(path, content);
         replaced.map_err(Errno::text)
+    }
+
+    /// Makes a folder in one that is there, unless something of its name is.
+    pub(crate) fn make_folder(&mut self, path: &[u8]) -> bool {
+        let parent = path.iter().rposition(|byte| *byte == b'/');
+        let parent = parent.and_then(|end| path.get(..end)).unwrap_or_default();
+        let free = self.exists(parent) && !self.exists(path);
+        if free {
+            self.tree.put(path, Node::Folder);
+        }
+        free
+    }
+
+    /// Makes an empty file in a folder that is there, or empties one.
+    pub(crate) fn make_file(&mut self, path: &[u8]) -> bool {
+        Mode::parse(b"w").is_some_and(|mode| self.tree.open(path, mode).is_ok())
+    }
+
+    /// Removes all that the path leads to. What a client has open stays for it, and for `append`.
+    pub(crate) fn remove(&mut self, path: &[u8]) {
+        let removed = self.tree.remove(path);
+        for handle in self.handles.values_mut() {
+            handle.follow(&removed);
+        }
+        self.removed.extend(removed);
+    }
+
+    /// Adds to a file's end what a program has written; the file may have been removed since.
+    pub(crate) fn append(&mut self, path: &[u8], bytes: &[u8]) {
+        let path = self.removed.get(path).map_or(path, Vec::as_slice);
+        let end = self.tree.content(path).map_or(0, <[u8]>::len);
+        // A full disk is the program's trouble.
+        let end = i64::try_from(end).unwrap_or(i64::MAX);
+        let _ = self.tree.write(path, end, bytes);
+    }
+
+    /// The numbers of the open files.
+    pub(crate) fn open_handles(&self) -> Vec<i64> {
+        self.handles.keys().copied().collect()
     }
 
     /// What a file holds.
@@ -122,9 +164,13 @@ impl Files {
             .handles
             .remove(&number)
             .ok_or_else(|| unknown(number))?;
-        handle
-            .flush(&mut self.tree)
-            .map_err(|errno| failed("close handle", errno))
+        let flushed = handle.flush(&mut self.tree);
+        let path = handle.path();
+        if !self.handles.values().any(|other| other.path() == path) {
+            self.tree.forget_removed(path);
+            self.removed.retain(|_, moved| moved != path);
+        }
+        flushed.map_err(|errno| failed("close handle", errno))
     }
 
     /// Writes out what is left.

@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use crate::Guest;
 use crate::files::Files;
-use crate::processes::Processes;
+use crate::processes::{Processes, Step};
 use crate::profile::Platform;
 
 /// All of the guest: its facts, its files, and what runs in it.
@@ -51,6 +51,26 @@ impl Machine {
     pub(crate) fn become_platform(&mut self, platform: Platform) {
         if platform != Platform::Linux && Arc::ptr_eq(&self.facts, &plain()) {
             self.set_facts(Guest::of(platform));
+        }
+    }
+
+    /// Puts into files what programs have written to them by now.
+    pub(crate) fn pour(&mut self) {
+        for (path, bytes) in self.processes.pour() {
+            self.files.append(path.as_bytes(), &bytes);
+        }
+    }
+
+    /// Does what a shell does; false if it fails.
+    pub(crate) fn step(&mut self, step: &Step) -> bool {
+        match step {
+            Step::MakeFolder(path) => self.files.make_folder(path.as_bytes()),
+            Step::MakeFile(path) => self.files.make_file(path.as_bytes()),
+            Step::Remove(path) => {
+                self.files.remove(path.as_bytes());
+                true
+            }
+            Step::Kill { pid, signal } => self.processes.kill(*pid, *signal),
         }
     }
 

@@ -16,7 +16,7 @@ pub(crate) use builtin::builtin;
 pub(crate) use program::Programs;
 pub use program::{Invocation, Program};
 pub use script::Script;
-pub(crate) use script::{Capture, End};
+pub(crate) use script::{Capture, End, Step};
 pub(crate) use status::Status;
 
 /// The processes that nobody has yet been told the end of.
@@ -36,6 +36,8 @@ struct Process {
     /// When and by which signal the test ended it.
     killed: Option<(Duration, i64)>,
     cost: usize,
+    /// How many of the script's pieces are in its files.
+    poured: usize,
 }
 
 /// As many as a user may usually have.
@@ -49,7 +51,7 @@ impl Processes {
     /// Starts a process, and gives its id.
     pub(crate) fn start(&mut self, script: Arc<Script>, capture: Capture) -> Result<i64, String> {
         let script = match capture {
-            Capture::Nothing => Arc::new(script.silenced()),
+            Capture::Nothing if script.files.is_none() => Arc::new(script.silenced()),
             _ => script,
         };
         let cost = script.cost();
@@ -64,6 +66,7 @@ impl Processes {
             start: Instant::now(),
             killed: None,
             cost,
+            poured: 0,
         };
         self.started.insert(self.latest, process);
         Ok(self.latest)
@@ -87,6 +90,22 @@ impl Processes {
             process.killed = Some((process.start.elapsed(), signal));
             true
         })
+    }
+
+    /// What processes have printed to files since this was last asked: a path, and bytes.
+    pub(crate) fn pour(&mut self) -> Vec<(String, Vec<u8>)> {
+        let mut poured = Vec::new();
+        for process in self.started.values_mut() {
+            let Some(files) = &process.script.files else {
+                continue;
+            };
+            let until = process.killed.map_or(process.start.elapsed(), |(at, _)| at);
+            let (printed, next) = process.script.printed(process.poured, until);
+            process.poured = next;
+            poured.extend(files.iter().cloned().zip(printed));
+        }
+        poured.retain(|(_, bytes)| !bytes.is_empty());
+        poured
     }
 
     /// The ids of those that run.

@@ -20,7 +20,7 @@ async fn main() -> anyhow::Result<()> {
         .command("uname")
         .arg("-r")
         .deadline(Duration::from_secs(10))
-        .kill_on_deadline(true)
+        .kill_on_drop(true)
         .output()
         .await?;
     println!("{}: {}", output.status, output.stdout_text()?.trim_end());

@@ -6,7 +6,7 @@ use std::{fmt, io};
 
 use qga_core::{AddressError, Error, Execution};
 
-use super::process::{Kill, Output};
+use super::process::{ExitStatus, Kill, Output};
 use super::ready::{CheckError, Stage};
 
 /// An operation on a guest that failed.
@@ -51,7 +51,7 @@ pub enum GuestError {
     TooLarge(usize),
     /// A file of the guest is not UTF-8.
     NotText(Utf8Error),
-    /// A program was started, and then its end could not be learned. It may still run:
+    /// A program was started, and then its end or its output could not be learned. It may still run:
     /// [`Guest::process`](super::Guest::process) attaches to it.
     Wait {
         /// The program's process.
@@ -75,6 +75,16 @@ pub enum GuestError {
         pid: i64,
         /// How the program that kills ended, and what it says.
         output: Output,
+    },
+    /// A guest has no place for the files that a program writes to whose output is streamed.
+    /// The program was not started.
+    SpoolFailed(ExitStatus),
+    /// A program has written more to one of its streams than its caller wants to keep.
+    TooMuchOutput {
+        /// The program's process.
+        pid: i64,
+        /// What was to be kept of a stream, in bytes.
+        limit: usize,
     },
     /// A program did not end in the time that its caller gave it.
     Deadline {
@@ -136,7 +146,8 @@ impl GuestError {
             | Self::Address(_)
             | Self::NotReady { .. }
             | Self::Frozen { .. }
-            | Self::NothingFrozen => Execution::NotRun,
+            | Self::NothingFrozen
+            | Self::SpoolFailed(_) => Execution::NotRun,
             _ => Execution::MaybeRun,
         }
     }
@@ -190,7 +201,7 @@ impl fmt::Display for GuestError {
             Self::Wait { pid, .. } => {
                 write!(
                     f,
-                    "process {pid} was started, and its end could not be learned"
+                    "process {pid} was started, and its end or its output could not be learned"
                 )
             }
             Self::ResultLost { pid, .. } => write!(f, "the result of process {pid} is lost"),
@@ -198,6 +209,13 @@ impl fmt::Display for GuestError {
                 let (status, text) = (output.status, output.stderr_lossy());
                 let text: String = text.trim().chars().take(200).collect();
                 write!(f, "process {pid} was not killed: {status}, {text:?}")
+            }
+            Self::SpoolFailed(status) => write!(
+                f,
+                "no files could be made in the guest for a program's output: {status}"
+            ),
+            Self::TooMuchOutput { pid, limit } => {
+                write!(f, "process {pid} wrote more than {limit} bytes to a stream")
             }
             Self::Deadline {
                 pid,

@@ -26,7 +26,7 @@
 //! ([`OpenOptions::append`]) cannot be repaired so, and fails.
 
 mod file;
-mod handle;
+pub(super) mod handle;
 mod io;
 mod open;
 mod whole;

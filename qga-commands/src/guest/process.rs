@@ -8,7 +8,7 @@
 //!     .command("tar")
 //!     .args(["-tzf", "/var/backups/etc.tgz"])
 //!     .deadline(Duration::from_secs(60))
-//!     .kill_on_deadline(true)
+//!     .kill_on_drop(true)
 //!     .output()
 //!     .await?;
 //! if !output.status.success() {
@@ -26,14 +26,30 @@
 //!
 //! The agent tells how a program ended **once** and then forgets it. An answer that is lost on the
 //! way is [`GuestError::ResultLost`].
+//!
+//! # Four ways to run a program
+//!
+//! | | what it writes | for |
+//! |---|---|---|
+//! | [`Command::output`] | captured, 16 MiB a stream | most things |
+//! | [`Command::status`] | lost | what only succeeds or fails |
+//! | [`Command::start`] | captured, 16 MiB a stream | to detach, and [attach](Guest::process) later, by the process's number |
+//! | [`Command::spawn`] | read while it runs, no limit | long output, or output as it comes; not in Windows |
 
+mod child;
 mod command;
+mod ending;
 mod kill;
+mod leash;
 mod output;
+mod reader;
+mod request;
+mod spool;
 mod wait;
 
 use super::{Guest, GuestError};
 
+pub use child::{Child, ChildStderr, ChildStdout};
 pub use command::Command;
 pub use kill::Kill;
 pub use output::{ExitStatus, Output};
@@ -59,7 +75,7 @@ impl Process {
     }
 
     /// Waits until the program has ended. Its output is empty unless it was
-    /// [captured](Command::spawn).
+    /// [captured](Command::start).
     ///
     /// The agent is asked after 10 milliseconds and then ever more rarely, once a second in the
     /// end. A question that the channel fails is asked again, three times in a row at most.

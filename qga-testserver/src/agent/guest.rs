@@ -43,7 +43,7 @@ impl TestAgent {
     ///
     /// A name without a slash is found in any folder. Programs that the test has not given do not
     /// exist, but for `true`, `false`, `echo`, `cat`, `env`, `printf`, `pwd`, `sleep`, and an `sh`
-    /// that takes a list of these and of `exit` and `kill`.
+    /// that takes a list of these and of `exec`, `exit`, `kill`, `mkdir` and `rm`.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -67,6 +67,12 @@ impl TestAgent {
     #[must_use]
     pub fn running(&self) -> Vec<i64> {
         lock(&self.state.machine).processes.running()
+    }
+
+    /// The handles of the files that clients have open, oldest first.
+    #[must_use]
+    pub fn open_handles(&self) -> Vec<i64> {
+        lock(&self.state.machine).files.open_handles()
     }
 
     /// Ends a process by a signal, with what it has printed so far; false if it does not run.

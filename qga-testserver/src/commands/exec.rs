@@ -1,8 +1,14 @@
+use std::sync::Arc;
+
 use super::{Command, Context, base64};
+use crate::Script;
 use crate::arguments::{Arguments, Kind, optional, required};
 use crate::json::{Object, Value, text};
 use crate::processes::{Capture, End, Invocation, Status, builtin};
 use crate::reply::{Failure, Outcome};
+
+/// So many programs may take each other's place.
+const BECOME_LIMIT: usize = 10;
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -26,20 +32,17 @@ pub(super) const COMMANDS: &[Command] = &[
 fn exec(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     let invocation = invocation(arguments)?;
     let start = || {
-        let found = context.machine().processes.programs.find(&invocation.path);
-        // A closure may use the agent, so no lock is held while it runs.
-        let script = match found {
-            Some(behaviour) => behaviour.script(&invocation),
-            None => builtin(&invocation, &|path| {
-                context.machine().files.content(path.as_bytes())
-            })
-            .map(Into::into)
-            .ok_or_else(|| cannot_execute(context, arguments))?,
+        let script =
+            script(context, &invocation).ok_or_else(|| cannot_execute(context, arguments))?;
+        let script = become_program(context, script);
+        let mut machine = context.machine();
+        let done = script.steps.iter().all(|step| machine.step(step));
+        let script = if done {
+            script
+        } else {
+            Arc::new(Script::new().stderr("sh: a command failed\n").exit(1))
         };
-        context
-            .machine()
-            .processes
-            .start(script, capture(arguments))
+        machine.processes.start(script, capture(arguments))
     };
     match start() {
         Ok(pid) => Ok(Value::Object(Object::of([("pid", pid.into())]))),
@@ -49,6 +52,37 @@ fn exec(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
             Err(Failure::generic(text))
         }
     }
+}
+
+/// What a program does, if the guest has it.
+fn script(context: &Context<'_>, invocation: &Invocation) -> Option<Arc<Script>> {
+    let found = context.machine().processes.programs.find(&invocation.path);
+    // A closure may use the agent, so no lock is held while it runs.
+    match found {
+        Some(behaviour) => Some(behaviour.script(invocation)),
+        None => builtin(invocation, &|path| {
+            context.machine().files.content(path.as_bytes())
+        })
+        .map(Into::into),
+    }
+}
+
+/// A shell or an `env` becomes the program that it runs.
+fn become_program(context: &Context<'_>, mut script: Arc<Script>) -> Arc<Script> {
+    for _ in 0..BECOME_LIMIT {
+        let Some(next) = &script.becomes else {
+            break;
+        };
+        let name = &next.path;
+        let not_found = || {
+            let text = format!("sh: 1: exec: {name}: not found\n");
+            Arc::new(Script::new().stderr(text).exit(127))
+        };
+        let program = self::script(context, next).unwrap_or_else(not_found);
+        let before = Script::clone(&script);
+        script = Arc::new(before.then(&program, false));
+    }
+    script
 }
 
 fn invocation(arguments: Arguments<'_>) -> Result<Invocation, Failure> {
@@ -93,7 +127,10 @@ fn cannot_execute(context: &Context<'_>, arguments: Arguments<'_>) -> String {
 fn status(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     let profile = context.settings.profile;
     let pid = arguments.integer("pid").unwrap_or_default();
-    let status = context.machine().processes.status(pid);
+    let mut machine = context.machine();
+    machine.pour();
+    let status = machine.processes.status(pid);
+    drop(machine);
     let (end, out, err) = match status {
         Some(Status::Ended { end, out, err }) => (end, out, err),
         Some(Status::Running) => {

@@ -58,8 +58,9 @@ fn close(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
 }
 
 fn read(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
-    let chunk = context
-        .machine()
+    let mut machine = context.machine();
+    machine.pour();
+    let chunk = machine
         .files
         .read(handle(arguments), arguments.integer("count"))?;
     Ok(Value::Object(Object::of([
@@ -88,10 +89,9 @@ fn write(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
 fn seek(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     let offset = arguments.integer("offset").unwrap_or_default();
     let whence = arguments.whence("whence").unwrap_or_default();
-    let position = context
-        .machine()
-        .files
-        .seek(handle(arguments), offset, whence)?;
+    let mut machine = context.machine();
+    machine.pour();
+    let position = machine.files.seek(handle(arguments), offset, whence)?;
     Ok(Value::Object(Object::of([
         ("position", position.into()),
         ("eof", false.into()),

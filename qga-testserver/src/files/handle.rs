@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::errno::Errno;
 use super::mode::Mode;
 use super::tree::{Node, Tree};
@@ -22,6 +24,17 @@ impl Handle {
             mode,
             position: 0,
             held: Vec::new(),
+        }
+    }
+
+    pub(super) fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    /// The file may have been moved to another path.
+    pub(super) fn follow(&mut self, moved: &BTreeMap<Vec<u8>, Vec<u8>>) {
+        if let Some(path) = moved.get(&self.path) {
+            self.path.clone_from(path);
         }
     }
 

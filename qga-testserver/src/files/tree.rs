@@ -39,6 +39,9 @@ const LINK_LIMIT: usize = 40;
 /// no command to make one.
 const SCRATCH: &[u8] = b"/tmp";
 
+/// What the paths of removed files begin with; no path that is asked for does.
+const NOWHERE: &[u8] = b"\0";
+
 impl Default for Tree {
     fn default() -> Self {
         let mut tree = Self {
@@ -46,7 +49,14 @@ impl Default for Tree {
             space: SPACE,
         };
         tree.nodes.insert(Vec::new(), Node::Folder);
-        for folder in ["/tmp", "/root", "/home/test", "/usr/bin", "/bin"] {
+        for folder in [
+            "/tmp",
+            "/var/tmp",
+            "/root",
+            "/home/test",
+            "/usr/bin",
+            "/bin",
+        ] {
             tree.put(folder.as_bytes(), Node::Folder);
         }
         let passwd = "root:x:0:0:root:/root:/bin/sh\ntest:x:1000:1000::/home/test:/bin/sh\n";
@@ -94,6 +104,36 @@ impl Tree {
         self.spend((path.len() + content.len() + NODE_SIZE).saturating_sub(before))?;
         self.put(path, Node::file(content));
         Ok(())
+    }
+
+    /// Removes a path and all below. Files go where no path leads, and this says where each is.
+    pub(super) fn remove(&mut self, path: &[u8]) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let below = [path, b"/"].concat();
+        let is_removed = |key: &Vec<u8>| key == path || key.starts_with(&below);
+        let removed: Vec<_> = self
+            .nodes
+            .keys()
+            .filter(|key| is_removed(key))
+            .cloned()
+            .collect();
+        let mut moved = BTreeMap::new();
+        for old in removed {
+            if let Some(node @ Node::File(_)) = self.nodes.remove(&old) {
+                let new = [NOWHERE, &old].concat();
+                self.nodes.insert(new.clone(), node);
+                moved.insert(old, new);
+            }
+        }
+        moved
+    }
+
+    /// A file that was removed is not open any more.
+    pub(super) fn forget_removed(&mut self, path: &[u8]) {
+        if path.starts_with(NOWHERE)
+            && let Some(Node::File(content)) = self.nodes.remove(path)
+        {
+            self.space = SPACE.min(self.space + content.len());
+        }
     }
 
     /// The path as it is kept, links followed. Its folders must exist, it need not.

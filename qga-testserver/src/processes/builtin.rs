@@ -33,6 +33,7 @@ pub(super) fn run(
         "pwd" => script.stdout("/\n"),
         "cat" if args.is_empty() => script.stdout(&call.stdin),
         "env" if args.is_empty() => script.stdout(environment(call)),
+        "env" => env(args, call)?,
         "sleep" => script.pause(seconds(args.first()?)),
         "printf" => script.stdout(format(args)),
         "head" => match args {
@@ -50,6 +51,22 @@ fn environment(call: &Invocation) -> String {
     let env = call.env.clone();
     let env = env.unwrap_or_else(|| vec!["PATH=/usr/bin:/bin".into(), "PWD=/".into()]);
     env.into_iter().map(|entry| entry + "\n").collect()
+}
+
+/// A program with variables on top of the caller's.
+fn env(args: &[String], call: &Invocation) -> Option<Script> {
+    let program = args.iter().position(|word| !word.contains('='))?;
+    let mut env = call.env.clone().unwrap_or_default();
+    env.extend(args.get(..program)?.iter().cloned());
+    let (path, rest) = args.get(program..)?.split_first()?;
+    let mut script = Script::new();
+    script.becomes = Some(Invocation {
+        path: path.clone(),
+        args: rest.to_vec(),
+        env: Some(env),
+        stdin: call.stdin.clone(),
+    });
+    Some(script)
 }
 
 fn seconds(text: &str) -> Duration {

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::program::Invocation;
 use super::status::Output;
 
 /// What a program does when it runs: it prints, takes time and ends.
@@ -17,6 +18,21 @@ pub struct Script {
     /// How long children that it does not wait for hold its output open.
     held_open: Duration,
     pub(crate) end: End,
+    /// What a shell does before anything is printed.
+    pub(crate) steps: Vec<Step>,
+    /// The files that its output goes to.
+    pub(crate) files: Option<[String; 2]>,
+    /// The program that it becomes.
+    pub(crate) becomes: Option<Invocation>,
+}
+
+/// What a shell does to the guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    MakeFolder(String),
+    MakeFile(String),
+    Remove(String),
+    Kill { pid: i64, signal: i64 },
 }
 
 /// How a process ends.
@@ -58,6 +74,9 @@ pub(super) enum Data {
     Zeros(u64),
 }
 
+/// So many zeros at once go to a file, in bytes.
+const ZEROS_LIMIT: usize = 256 << 20;
+
 impl Default for Script {
     fn default() -> Self {
         Self {
@@ -66,6 +85,9 @@ impl Default for Script {
             least: Duration::ZERO,
             held_open: Duration::ZERO,
             end: End::Exit(0),
+            steps: Vec::new(),
+            files: None,
+            becomes: None,
         }
     }
 }
@@ -133,7 +155,7 @@ impl Script {
     }
 
     /// Goes on with what another program does; its output may all go to the stream for errors.
-    pub(super) fn then(mut self, next: &Self, to_stderr: bool) -> Self {
+    pub(crate) fn then(mut self, next: &Self, to_stderr: bool) -> Self {
         let start = self.clock;
         for piece in &next.pieces {
             self.clock = start.saturating_add(piece.at);
@@ -142,6 +164,9 @@ impl Script {
         }
         self.clock = start.saturating_add(next.clock.max(next.least));
         self.end = next.end;
+        self.steps.extend_from_slice(&next.steps);
+        self.files = next.files.clone().or(self.files);
+        self.becomes.clone_from(&next.becomes);
         self
     }
 
@@ -167,8 +192,41 @@ impl Script {
     pub(super) fn silenced(&self) -> Self {
         Self {
             pieces: Vec::new(),
-            ..*self
+            ..self.clone()
         }
+    }
+
+    /// It does this to the guest as it starts.
+    pub(super) fn step(mut self, step: Step) -> Self {
+        self.steps.push(step);
+        self
+    }
+
+    /// What it prints to its two streams from its piece number `first` on, until then; and the
+    /// number of the next piece.
+    pub(super) fn printed(&self, first: usize, until: Duration) -> ([Vec<u8>; 2], usize) {
+        let mut printed = [Vec::new(), Vec::new()];
+        let mut next = first;
+        for piece in self.pieces.iter().skip(first) {
+            if piece.at > until {
+                break;
+            }
+            next += 1;
+            let [out, err] = &mut printed;
+            let stream = if piece.stream == Stream::Out {
+                out
+            } else {
+                err
+            };
+            match &piece.data {
+                Data::Bytes(bytes) => stream.extend_from_slice(bytes),
+                Data::Zeros(count) => {
+                    let count = usize::try_from(*count).unwrap_or(usize::MAX);
+                    stream.resize(stream.len().saturating_add(count.min(ZEROS_LIMIT)), 0);
+                }
+            }
+        }
+        (printed, next)
     }
 
     /// What its output takes in memory.

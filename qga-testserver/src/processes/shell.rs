@@ -1,6 +1,7 @@
 //! A shell that knows a list of plain commands, and no more of the language than that.
 
 use super::builtin::{Guest, run};
+use super::script::Step;
 use super::{Invocation, Script};
 
 /// What one argument of a program may take in a Linux guest, in bytes.
@@ -87,7 +88,10 @@ fn commands(text: &str) -> Vec<(&str, bool)> {
 
 /// Carries out one command; true if it ends the shell.
 fn simple(script: Script, command: &str, call: &Invocation) -> (Script, bool) {
-    let mut words = words(command);
+    let mut words = expand(words(command), call);
+    if words.first().is_some_and(|word| word == "command") {
+        words.drain(..words.len().min(2));
+    }
     let to_stderr = words.last().is_some_and(|word| word == ">&2");
     if to_stderr {
         words.pop();
@@ -103,9 +107,16 @@ fn simple(script: Script, command: &str, call: &Invocation) -> (Script, bool) {
             let signal = number(args.first()).map_or(15, i64::abs);
             return (script.signal(signal), true);
         }
+        "exec" => return exec(script, args, call),
         _ => {}
     }
-    let ran = run(name, args, call, &|_| None);
+    if let Some(step) = step(name, args) {
+        return (script.step(step), false);
+    }
+    if matches!(name.as_str(), "set" | "umask") {
+        return (script, false);
+    }
+    let ran = run(name, args, call, &|_| None).filter(|ran| ran.becomes.is_none());
     let after = match ran {
         Some(ran) => script.then(&ran, to_stderr),
         None => script
@@ -113,6 +124,57 @@ fn simple(script: Script, command: &str, call: &Invocation) -> (Script, bool) {
             .exit(127),
     };
     (after, false)
+}
+
+/// What a command does to the guest; none if it is not one of those.
+fn step(name: &str, args: &[String]) -> Option<Step> {
+    let path = args.last()?;
+    Some(match name {
+        "mkdir" => Step::MakeFolder(path.clone()),
+        ":" => Step::MakeFile(path.strip_prefix('>')?.to_owned()),
+        "rm" => Step::Remove(path.clone()),
+        "kill" => Step::Kill {
+            pid: path.parse().ok()?,
+            signal: match args.first()?.as_str() {
+                "-KILL" => 9,
+                signal => signal.parse::<i64>().map_or(15, i64::abs),
+            },
+        },
+        _ => return None,
+    })
+}
+
+/// The output goes to files, or another program takes the shell's place.
+fn exec(mut script: Script, args: &[String], call: &Invocation) -> (Script, bool) {
+    let redirect = |prefix: &str| args.iter().find_map(|word| word.strip_prefix(prefix));
+    if let (Some(out), Some(err)) = (redirect(">>"), redirect("2>>")) {
+        script.files = Some([out.to_owned(), err.to_owned()]);
+        return (script, false);
+    }
+    let (path, args) = match args.split_first() {
+        Some((path, args)) => (path.clone(), args.to_vec()),
+        None => return (script, false),
+    };
+    script.becomes = Some(Invocation {
+        path,
+        args,
+        ..call.clone()
+    });
+    (script, true)
+}
+
+/// Puts the arguments after a `-c` and its list in the places of `$0` and `$@`.
+fn expand(words: Vec<String>, call: &Invocation) -> Vec<String> {
+    let given = call.args.get(2..).unwrap_or_default();
+    let mut expanded = Vec::new();
+    for word in words {
+        match (word.as_str(), given.split_first()) {
+            ("$@", given) => expanded.extend(given.into_iter().flat_map(|given| given.1.to_vec())),
+            (_, Some((zero, _))) => expanded.push(word.replace("$0", zero)),
+            _ => expanded.push(word),
+        }
+    }
+    expanded
 }
 
 /// Words are parted by spaces; quotes keep them together.

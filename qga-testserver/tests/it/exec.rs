@@ -228,3 +228,60 @@ async fn a_list_without_end_is_cut_short() {
         assert_eq!(ended["exitcode"], 2);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_shell_sends_a_programs_output_to_files_that_outlive_their_names() {
+    let mut caller = Caller::new();
+    let second = Duration::from_secs(1);
+    let program = caller.agent.program("job").stdout("a").pause(second);
+    program.stderr("e").stdout("b").exit(3);
+    let make = r#"set -e; umask 077; mkdir -- "$0"; : >"$0/out"; : >"$0/err""#;
+    let make = json!({"path": "/bin/sh", "arg": ["-c", make, "/tmp/x"]});
+    assert_eq!(run(&mut caller, make.clone()).await["exitcode"], 0);
+    assert_eq!(run(&mut caller, make).await["exitcode"], 1);
+    let open = json!({"path": "/tmp/x/out"});
+    let handle = caller.call("guest-file-open", open).await;
+    assert_eq!(caller.agent.open_handles(), [1000]);
+
+    let script = r#"exec >>"$0/out" 2>>"$0/err"; command -p rm -rf -- "$0"; exec "$@""#;
+    let words = json!(["-c", script, "/tmp/x", "env", "A=1", "job"]);
+    let pid = start(&mut caller, json!({"path": "/bin/sh", "arg": words})).await;
+    let read = json!({"handle": handle});
+    let first = caller.call("guest-file-read", read.clone()).await;
+    assert_eq!(first["buf-b64"], "YQ==");
+    let empty = caller.call("guest-file-read", read.clone()).await;
+    assert_eq!((&empty["count"], &empty["eof"]), (&json!(0), &json!(true)));
+    assert_eq!(caller.agent.file_content("/tmp/x/out"), None);
+    tokio::time::sleep(second).await;
+    let ended = json!({"exited": true, "exitcode": 3});
+    assert_eq!(status(&mut caller, pid).await, ended);
+    let rest = caller.call("guest-file-read", read).await;
+    assert_eq!(rest["buf-b64"], "Yg==");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shell_kills_what_runs_and_fails_for_what_does_not() {
+    let mut caller = Caller::new();
+    caller.agent.program("job").never_ends();
+    let pid = start(&mut caller, json!({"path": "job"})).await;
+    let words = json!(["-c", "kill -KILL \"$0\"", pid.to_string()]);
+    let kill = json!({"path": "sh", "arg": words});
+    assert_eq!(run(&mut caller, kill.clone()).await["exitcode"], 0);
+    assert_eq!(run(&mut caller, kill).await["exitcode"], 1);
+    assert_eq!(
+        status(&mut caller, pid).await,
+        json!({"exited": true, "signal": 9})
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shell_that_becomes_a_missing_program_ends_with_127() {
+    let mut caller = Caller::new();
+    let words = json!(["-c", "echo hi; exec \"$@\"", "sh", "nonesuch"]);
+    let arguments = json!({"path": "sh", "arg": words, "capture-output": true});
+    let ended = run(&mut caller, arguments).await;
+    assert_eq!(
+        (&ended["exitcode"], &ended["out-data"]),
+        (&json!(127), &json!("aGkK"))
+    );
+}

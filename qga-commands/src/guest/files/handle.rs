@@ -20,9 +20,9 @@ const PATIENCE: u32 = 2;
 
 /// A handle, and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Handle {
-    pub(super) guest: Guest,
-    pub(super) number: i64,
+pub(in crate::guest) struct Handle {
+    pub(in crate::guest) guest: Guest,
+    pub(in crate::guest) number: i64,
     /// Whether writes go to the end.
     pub(super) append: bool,
     /// Where the next read or write is to be; `None` is wherever the agent has it.
@@ -33,14 +33,25 @@ pub(super) struct Handle {
 
 /// What a run of reads has brought.
 #[derive(Debug, Default)]
-pub(super) struct Run {
-    pub(super) bytes: Vec<u8>,
+pub(in crate::guest) struct Run {
+    pub(in crate::guest) bytes: Vec<u8>,
     pub(super) end: bool,
 }
 
 impl Handle {
+    /// A file that was just opened to be read.
+    pub(in crate::guest) fn reading(guest: Guest, number: i64) -> Self {
+        Self {
+            guest,
+            number,
+            append: false,
+            position: Some(0),
+            astray: false,
+        }
+    }
+
     /// Reads a run of chunks; no bytes at the file's end.
-    pub(super) async fn read(&mut self) -> Result<Run, GuestError> {
+    pub(in crate::guest) async fn read(&mut self) -> Result<Run, GuestError> {
         let mut lost = 0;
         loop {
             self.return_from_astray().await?;

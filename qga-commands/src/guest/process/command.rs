@@ -1,26 +1,25 @@
 //! A program to be run.
 
+use std::fmt;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{ExitStatus, Kill, Output, Process};
-use crate::exec::Exec;
+use super::kill::KILL_TIME;
+use super::leash::Leash;
+use super::{Child, ExitStatus, Kill, Output, Process, spool};
 use crate::guest::{Guest, GuestError};
 
-/// How long killing and learning the end of what was killed may take.
-const KILL_TIME: Duration = Duration::from_secs(10);
-
 /// A program to be run in the guest; made by [`Guest::command`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing runs until `output`, `status` or `spawn` is called"]
+#[derive(Clone)]
+#[must_use = "nothing runs until `output`, `status`, `start` or `spawn` is called"]
 pub struct Command {
     guest: Guest,
-    program: String,
-    args: Vec<String>,
-    env: Vec<(String, String)>,
-    env_clear: bool,
-    stdin: Option<Vec<u8>>,
+    pub(super) program: String,
+    pub(super) args: Vec<String>,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) env_clear: bool,
+    pub(super) stdin: Option<Vec<u8>>,
     deadline: Option<Duration>,
     kill: bool,
 }
@@ -58,6 +57,10 @@ impl Command {
     /// through the guest's `env`, which Windows lacks. The variables then stand in a command line,
     /// for a moment, where other users of the guest can see them, and a program that is not
     /// found is the exit code 127. With `env_clear` none of this is so, and `PATH` is what you set.
+    ///
+    /// With [`spawn`](Self::spawn) the variables of `env_clear` go through the guest's shell, which
+    /// may add some of its own, such as `PWD`, and may leave out those whose names are no
+    /// identifiers.
     pub fn env(&mut self, name: impl Into<String>, value: impl Into<String>) -> &mut Self {
         let name = name.into();
         self.env.retain(|(other, _)| *other != name);
@@ -71,23 +74,35 @@ impl Command {
         self
     }
 
-    /// What the program reads from its standard input; nothing unless set. A request holds a little
-    /// less than 48 MiB, through libvirt about 150 KB.
+    /// What the program reads from its standard input; nothing unless set.
+    ///
+    /// It goes along with the request that starts the program, and an agent takes no request beyond
+    /// 64 MiB, of which base64 leaves a little less than 48 MiB: more is
+    /// [`GuestError::InvalidInput`]. Libvirt hangs on requests of more than about 200 KB, so there
+    /// keep to 150 KB, and [write](Guest::write) more to a file.
     pub fn stdin(&mut self, bytes: impl Into<Vec<u8>>) -> &mut Self {
         self.stdin = Some(bytes.into());
         self
     }
 
     /// How long [`output`](Self::output) and [`status`](Self::status) may take in all, starting
-    /// the program included. As long as it takes unless set.
+    /// the program included. As long as it takes unless set. At the deadline the program is left
+    /// running, or [killed](Self::kill_on_drop).
     pub fn deadline(&mut self, deadline: Duration) -> &mut Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// Whether to kill the program when it did not end within the [deadline](Self::deadline), which
-    /// may take another 10 seconds. It is left running unless set.
-    pub fn kill_on_deadline(&mut self, kill: bool) -> &mut Self {
+    /// Whether to kill the program when nobody waits for its end any more: when the
+    /// [deadline](Self::deadline) has passed, and when the future of [`output`](Self::output) or
+    /// [`status`](Self::status), or a [`Child`], is dropped. It is left running unless set.
+    ///
+    /// At the deadline killing may take another 10 seconds, and [`GuestError::Deadline`] says
+    /// whether it succeeded. After a drop a task does it in the background, for 10 seconds at most,
+    /// and nobody hears of a failure. Also a program whose start is under way is killed, as soon
+    /// as the agent has told its number; a start that still waits for the channel is not called
+    /// off, so the program may run for a moment.
+    pub fn kill_on_drop(&mut self, kill: bool) -> &mut Self {
         self.kill = kill;
         self
     }
@@ -103,8 +118,8 @@ impl Command {
     ///
     /// # Cancel safety
     ///
-    /// The program is left running if it was started, and nobody knows its number. Where that
-    /// matters, [`spawn`](Self::spawn) it and cancel the waiting.
+    /// The program is left running if it was started, and nobody knows its number, unless it is to be
+    /// [killed](Self::kill_on_drop). Or [`start`](Self::start) it and cancel the waiting.
     pub async fn output(&self) -> Result<Output, GuestError> {
         self.run(true).await
     }
@@ -122,8 +137,8 @@ impl Command {
         Ok(self.run(false).await?.status)
     }
 
-    /// Starts the program, and captures what it writes for [`Process::wait`]. The deadline is not
-    /// for this.
+    /// Starts the program, and captures what it writes for [`Process::wait`]. It runs on when the
+    /// process is dropped; neither the deadline nor [`kill_on_drop`](Self::kill_on_drop) is for this.
     ///
     /// # Errors
     ///
@@ -133,25 +148,71 @@ impl Command {
     /// # Cancel safety
     ///
     /// The program may have been started, and nobody knows its number.
-    pub async fn spawn(&self) -> Result<Process, GuestError> {
-        self.start(true).await
+    pub async fn start(&self) -> Result<Process, GuestError> {
+        let exec = self.exec()?.capture_output(true);
+        Leash::start(&self.guest, exec, false).await?.release()
     }
 
-    async fn start(&self, capture: bool) -> Result<Process, GuestError> {
-        let exec = self.exec()?.capture_output(capture);
-        let started = self.guest.execute(exec).await?;
-        Ok(Process::new(self.guest.clone(), started.pid, true))
+    /// Starts the program with its output to be read while it runs, without a limit.
+    ///
+    /// An agent gives output only after the end, so the program writes to two files that are read
+    /// while it runs. In the guest this needs a shell at `/bin/sh`, its `mkdir`, and room in `/var/tmp`
+    /// (or `/tmp`, if that fails) for **all** that the program writes until it has ended. The files
+    /// are open to nobody else and have no name any more when the program begins, so nothing is
+    /// left over even if this host dies. A guest with Windows has no such shell; there, use
+    /// [`output`](Self::output) or [`start`](Self::start).
+    ///
+    /// What differs from pipes:
+    ///
+    /// - A program that is not found is no error: its exit code is 127, and the shell says so in
+    ///   standard error.
+    /// - The program never has to wait for its reader.
+    /// - A shell's `> /dev/stderr` empties the file, and what was not read yet is lost; `>&2` does not.
+    /// - A stream ends when the program has ended and all is read that was written by then. What
+    ///   children write that live on is lost from there.
+    ///
+    /// The deadline is not for this.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started: [`GuestError::SpoolFailed`] where the guest has no place for the
+    /// files, [`GuestError::InvalidInput`] in Windows. If the reply to the start is lost, the program
+    /// may have been started: [`execution`](GuestError::execution) tells.
+    ///
+    /// # Cancel safety
+    ///
+    /// The program may have been started. The files are removed in the background; the program is
+    /// killed if it is [to be](Self::kill_on_drop).
+    pub async fn spawn(&self) -> Result<Child, GuestError> {
+        self.check()?;
+        let words = self.words()?;
+        if words.first().is_some_and(|word| word.starts_with('-')) {
+            return Err(GuestError::InvalidInput(
+                "the guest's shell would mistake this program for an option",
+            ));
+        }
+        // What is too long is told before anything was done.
+        self.request(spool::run("", &words))?;
+        let spool = spool::Spool::make(&self.guest).await?;
+        let (stdout, stderr) = spool.open().await?;
+        let exec = self.request(spool::run(spool.path(), &words))?;
+        let exec = exec.capture_output(false);
+        let leash = Leash::start(&self.guest, exec, self.kill).await?;
+        spool.removes_itself();
+        Ok(Child::new(leash.release()?, stdout, stderr, self.kill))
     }
 
     async fn run(&self, capture: bool) -> Result<Output, GuestError> {
         let start = Instant::now();
+        let exec = self.exec()?.capture_output(capture);
+        let starting = Leash::start(&self.guest, exec, self.kill);
         let Some((deadline, end)) = self
             .deadline
             .and_then(|deadline| Some((deadline, start.checked_add(deadline)?)))
         else {
-            return self.start(capture).await?.wait().await;
+            return starting.await?.wait().await;
         };
-        let Ok(started) = timeout_at(end, self.start(capture)).await else {
+        let Ok(started) = timeout_at(end, starting).await else {
             let kill = if self.kill {
                 Kill::Unconfirmed
             } else {
@@ -159,53 +220,13 @@ impl Command {
             };
             return Err(late(None, deadline, kill, None));
         };
-        let mut process = started?;
-        match timeout_at(end, process.wait()).await {
+        let mut leash = started?;
+        let pid = leash.pid();
+        match timeout_at(end, leash.wait()).await {
             Ok(result) => result,
-            Err(_) if self.kill => kill_late(process, deadline).await,
-            Err(_) => Err(late(Some(process.pid()), deadline, Kill::NotAsked, None)),
+            Err(_) if self.kill => kill_late(leash, deadline).await,
+            Err(_) => Err(late(pid, deadline, Kill::NotAsked, None)),
         }
-    }
-
-    fn exec(&self) -> Result<Exec, GuestError> {
-        let variables = self
-            .env
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"));
-        if self
-            .env
-            .iter()
-            .any(|(name, _)| name.is_empty() || name.contains('='))
-        {
-            return Err(GuestError::InvalidInput(
-                "an environment variable's name is empty or has a `=`",
-            ));
-        }
-        let exec = if self.env_clear {
-            Exec::new(&*self.program).arg(&self.args).env(variables)
-        } else if self.env.is_empty() {
-            Exec::new(&*self.program).arg(&self.args)
-        } else {
-            self.check_merging()?;
-            let program = std::iter::once(self.program.clone());
-            let args = self.args.iter().cloned();
-            Exec::new("env").arg(variables.chain(program).chain(args))
-        };
-        Ok(match &self.stdin {
-            Some(bytes) => exec.input_data(&**bytes),
-            None => exec,
-        })
-    }
-
-    /// Whether `env` can tell the variables from its options and from the program.
-    fn check_merging(&self) -> Result<(), GuestError> {
-        let option = self.env.iter().any(|(name, _)| name.starts_with('-'));
-        if option || self.program.starts_with('-') || self.program.contains('=') {
-            return Err(GuestError::InvalidInput(
-                "the guest's `env` would mistake this program or variable; use `env_clear`",
-            ));
-        }
-        Ok(())
     }
 }
 
@@ -224,28 +245,26 @@ fn late(
 }
 
 /// Kills a program that did not end in time, unless it just has.
-async fn kill_late(mut process: Process, deadline: Duration) -> Result<Output, GuestError> {
-    let pid = Some(process.pid());
-    match timeout(KILL_TIME, end(&mut process)).await {
-        Ok(Ok(Ended::ByItself(output))) => Ok(output),
-        Ok(Ok(Ended::Killed(output))) => {
-            Err(late(pid, deadline, Kill::Killed, Some(Box::new(output))))
-        }
+async fn kill_late(mut leash: Leash, deadline: Duration) -> Result<Output, GuestError> {
+    let pid = leash.pid();
+    match timeout(KILL_TIME, leash.end()).await {
+        Ok(Ok(Ok(output))) => Ok(output),
+        Ok(Ok(Err(output))) => Err(late(pid, deadline, Kill::Killed, Some(Box::new(output)))),
         Ok(Err(_)) | Err(_) => Err(late(pid, deadline, Kill::Unconfirmed, None)),
     }
 }
 
-enum Ended {
-    ByItself(Output),
-    Killed(Output),
-}
-
-/// Kills a program and waits for its end.
-async fn end(process: &mut Process) -> Result<Ended, GuestError> {
-    let killed = process.kill().await;
-    if let Some(output) = process.ended.take() {
-        return Ok(Ended::ByItself(output));
+/// Without what may be long or secret.
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Command")
+            .field("program", &self.program)
+            .field("args", &self.args.len())
+            .field("env", &self.env.len())
+            .field("env_clear", &self.env_clear)
+            .field("stdin", &self.stdin.as_ref().map(Vec::len))
+            .field("deadline", &self.deadline)
+            .field("kill_on_drop", &self.kill)
+            .finish_non_exhaustive()
     }
-    killed?;
-    process.wait().await.map(Ended::Killed)
 }

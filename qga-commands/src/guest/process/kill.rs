@@ -1,10 +1,14 @@
 //! Killing a program, by another program.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::Command;
 use crate::guest::{Guest, GuestError};
 use crate::os::GetOsInfo;
+
+/// How long killing and learning the end of what was killed may take.
+pub(super) const KILL_TIME: Duration = Duration::from_secs(10);
 
 /// Whether a program that did not end in time was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,7 +34,7 @@ impl fmt::Display for Kill {
 
 /// Kills a process that the agent has not told the end of.
 pub(super) async fn kill(guest: &Guest, pid: i64) -> Result<(), GuestError> {
-    let mut killer = killer(guest, pid).await?.spawn().await?;
+    let mut killer = killer(guest, pid).await?.start().await?;
     let output = killer.wait().await?;
     if output.status.success() {
         Ok(())
@@ -59,7 +63,7 @@ async fn killer(guest: &Guest, pid: i64) -> Result<Command, GuestError> {
 
 /// Old agents, and those that forbid the question, are taken for POSIX: nothing there is named
 /// like a program of Windows.
-async fn is_windows(guest: &Guest) -> Result<bool, GuestError> {
+pub(super) async fn is_windows(guest: &Guest) -> Result<bool, GuestError> {
     match guest.execute(GetOsInfo).await {
         Ok(os) => Ok(os.id.as_deref() == Some("mswindows")),
         Err(GuestError::Command(error)) if error.agent_error().is_some() => Ok(false),

@@ -14,16 +14,48 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How many questions in a row may fail.
 const PATIENCE: u32 = 3;
 
+/// Asking again and again: pauses that grow, and a few failures in a row that are borne.
+pub(super) struct Asking {
+    backoff: Backoff,
+    failures: u32,
+}
+
+impl Asking {
+    pub(super) fn new() -> Self {
+        Self {
+            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+            failures: 0,
+        }
+    }
+
+    pub(super) async fn pause(&mut self) {
+        self.backoff.pause().await;
+    }
+
+    /// `None` for a failure after which it is worth asking again.
+    pub(super) fn bear<T>(
+        &mut self,
+        answer: Result<T, GuestError>,
+    ) -> Result<Option<T>, GuestError> {
+        match answer {
+            Err(error) if may_pass(&error) && self.failures < PATIENCE => {
+                self.failures += 1;
+                Ok(None)
+            }
+            answer => {
+                self.failures = 0;
+                answer.map(Some)
+            }
+        }
+    }
+}
+
 pub(super) async fn until_ended(process: &mut Process) -> Result<Output, GuestError> {
-    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
-    let mut lost = 0;
+    let mut asking = Asking::new();
     loop {
-        backoff.pause().await;
-        match ask(process).await {
-            Ok(Some(output)) => return Ok(output),
-            Ok(None) => lost = 0,
-            Err(error) if may_pass(&error) && lost < PATIENCE => lost += 1,
-            Err(error) => return Err(error),
+        asking.pause().await;
+        if let Some(Some(output)) = asking.bear(ask(process).await)? {
+            return Ok(output);
         }
     }
 }

@@ -1,0 +1,93 @@
+//! The end of a process, which the agent tells once and several wait for.
+
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use super::kill::KILL_TIME;
+use super::leash::STOPPED;
+use super::wait::Asking;
+use super::{ExitStatus, Process, kill};
+use crate::guest::{Guest, GuestError};
+
+/// How a process has ended, once that is known.
+#[derive(Debug)]
+pub(super) struct Ending {
+    guest: Guest,
+    pid: i64,
+    /// Locked while the agent is asked, which only tasks do that nobody can drop.
+    process: Mutex<Process>,
+    status: OnceLock<ExitStatus>,
+}
+
+impl Ending {
+    pub(super) fn new(process: Process) -> Self {
+        Self {
+            guest: process.guest.clone(),
+            pid: process.pid,
+            process: Mutex::new(process),
+            status: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn pid(&self) -> i64 {
+        self.pid
+    }
+
+    /// What is known, without asking.
+    pub(super) fn status(&self) -> Option<ExitStatus> {
+        self.status.get().copied()
+    }
+
+    /// Asks, unless the end is known. The question goes on if this future is dropped, so that its
+    /// answer is not lost.
+    pub(super) async fn ask(self: &Arc<Self>) -> Result<Option<ExitStatus>, GuestError> {
+        let ending = Arc::clone(self);
+        let question = tokio::spawn(async move {
+            let mut process = ending.process.lock().await;
+            if let Some(status) = ending.status() {
+                return Ok(Some(status));
+            }
+            let output = process.try_wait().await?;
+            Ok(output.map(|output| *ending.status.get_or_init(|| output.status)))
+        });
+        question.await.unwrap_or(Err(STOPPED))
+    }
+
+    /// Asks until the end is known.
+    pub(super) async fn wait(self: &Arc<Self>) -> Result<ExitStatus, GuestError> {
+        if let Some(status) = self.status() {
+            return Ok(status);
+        }
+        let mut asking = Asking::new();
+        loop {
+            asking.pause().await;
+            if let Some(Some(status)) = asking.bear(self.ask().await)? {
+                return Ok(status);
+            }
+        }
+    }
+
+    /// Kills the process, unless it has ended.
+    pub(super) async fn kill(self: &Arc<Self>) -> Result<(), GuestError> {
+        match self.ask().await? {
+            Some(_) => Ok(()),
+            None => kill::kill(&self.guest, self.pid).await,
+        }
+    }
+
+    /// Kills a process that nobody waits for, and takes its result from the agent. Nobody is left to
+    /// hear of a failure.
+    pub(super) async fn abandon(self: Arc<Self>) {
+        let end = async {
+            let mut asking = Asking::new();
+            // A channel that was just lost fails one command before it is opened again.
+            while asking.bear(self.kill().await)?.is_none() {
+                asking.pause().await;
+            }
+            self.wait().await
+        };
+        drop(timeout(KILL_TIME, end).await);
+    }
+}

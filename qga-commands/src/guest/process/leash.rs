@@ -1,0 +1,114 @@
+//! Programs that are killed when nobody waits for them any more.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use super::ending::Ending;
+use super::{Output, Process};
+use crate::exec::Exec;
+use crate::guest::{Guest, GuestError};
+
+/// A process that is killed when this is dropped before its end is known, if it is to be.
+pub(super) struct Leash {
+    process: Option<Process>,
+    kill: bool,
+    runtime: Handle,
+}
+
+impl Leash {
+    /// Starts a program. Where it is to be killed, the start goes on in a task of its own even if
+    /// this future is dropped, so that the process's number becomes known.
+    pub(super) async fn start(guest: &Guest, exec: Exec, kill: bool) -> Result<Self, GuestError> {
+        let runtime = Handle::current();
+        let process = if kill {
+            let task = runtime.spawn(start(guest.clone(), exec));
+            let task = Some(task);
+            let mut starting = Starting { task, runtime };
+            starting.process().await?
+        } else {
+            start(guest.clone(), exec).await?
+        };
+        Ok(Self {
+            process: Some(process),
+            kill,
+            runtime: Handle::current(),
+        })
+    }
+
+    pub(super) fn pid(&self) -> Option<i64> {
+        self.process.as_ref().map(Process::pid)
+    }
+
+    /// Lets go.
+    pub(super) fn release(mut self) -> Result<Process, GuestError> {
+        self.process.take().ok_or(GONE)
+    }
+
+    pub(super) async fn wait(&mut self) -> Result<Output, GuestError> {
+        let process = self.process.as_mut().ok_or(GONE)?;
+        let result = process.wait().await;
+        if matches!(result, Ok(_) | Err(GuestError::ResultLost { .. })) {
+            self.process = None;
+        }
+        result
+    }
+
+    /// Kills the process and waits for its end; `Ok` if it has ended by itself.
+    pub(super) async fn end(&mut self) -> Result<Result<Output, Output>, GuestError> {
+        let process = self.process.as_mut().ok_or(GONE)?;
+        let killed = process.kill().await;
+        if let Some(output) = process.ended.take() {
+            self.process = None;
+            return Ok(Ok(output));
+        }
+        killed?;
+        self.wait().await.map(Err)
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        if let (true, Some(process)) = (self.kill, self.process.take()) {
+            self.runtime.spawn(Arc::new(Ending::new(process)).abandon());
+        }
+    }
+}
+
+const GONE: GuestError = GuestError::InvalidInput("the process has ended");
+
+/// A start that is under way.
+struct Starting {
+    task: Option<JoinHandle<Result<Process, GuestError>>>,
+    runtime: Handle,
+}
+
+impl Starting {
+    async fn process(&mut self) -> Result<Process, GuestError> {
+        let task = self.task.as_mut().ok_or(GONE)?;
+        let result = task.await;
+        self.task = None;
+        result.unwrap_or(Err(STOPPED))
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            self.runtime.spawn(async move {
+                if let Ok(Ok(process)) = task.await {
+                    Arc::new(Ending::new(process)).abandon().await;
+                }
+            });
+        }
+    }
+}
+
+/// A task that does not come to its end has met the end of its runtime.
+pub(super) const STOPPED: GuestError = GuestError::Unexpected("none: the runtime was shut down");
+
+async fn start(guest: Guest, exec: Exec) -> Result<Process, GuestError> {
+    let started = guest.execute(exec).await?;
+    Ok(Process::new(guest, started.pid, true))
+}

@@ -1,0 +1,163 @@
+//! A child's stream, read from its file while the child writes.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use qga_core::Execution;
+use tokio::io::ReadBuf;
+use tokio::task::JoinHandle;
+
+use super::ending::Ending;
+use super::leash::STOPPED;
+use super::wait::Asking;
+use crate::file::{FileClose, FileOpen};
+use crate::guest::files::Dropped;
+use crate::guest::files::handle::Handle;
+use crate::guest::{Guest, GuestError};
+
+/// Reads a stream to its end.
+pub(super) struct Reader {
+    ending: Arc<Ending>,
+    state: State,
+    unread: Vec<u8>,
+    taken: usize,
+}
+
+enum State {
+    Idle(Source),
+    /// In a task of its own: a reading that nobody polls must not hold the channel.
+    Reading(JoinHandle<Outcome>),
+    Ended,
+}
+
+/// The file, unless the stream has ended, and what was read.
+type Outcome = (Option<Source>, Result<Vec<u8>, GuestError>);
+
+impl Reader {
+    pub(super) fn new(source: Source, ending: Arc<Ending>) -> Self {
+        Self {
+            ending,
+            state: State::Idle(source),
+            unread: Vec::new(),
+            taken: 0,
+        }
+    }
+
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        if self.taken >= self.unread.len() {
+            self.unread = Vec::new();
+            self.unread = ready!(self.poll_run(cx))?;
+            self.taken = 0;
+        }
+        let unread = self.unread.get(self.taken..).unwrap_or_default();
+        let bytes = unread.get(..buf.remaining()).unwrap_or(unread);
+        buf.put_slice(bytes);
+        self.taken += bytes.len();
+        Poll::Ready(Ok(()))
+    }
+
+    /// The next bytes; none at the end.
+    pub(super) fn poll_run(&mut self, cx: &mut Context<'_>) -> Poll<Result<Vec<u8>, GuestError>> {
+        let mut task = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Idle(source) => tokio::spawn(source.next(Arc::clone(&self.ending))),
+            State::Reading(task) => task,
+            State::Ended => return Poll::Ready(Ok(Vec::new())),
+        };
+        let Poll::Ready(read) = Pin::new(&mut task).poll(cx) else {
+            self.state = State::Reading(task);
+            return Poll::Pending;
+        };
+        let (source, result) = read.unwrap_or((None, Err(STOPPED)));
+        self.state = source.map_or(State::Ended, State::Idle);
+        Poll::Ready(result)
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let State::Reading(task) = &self.state {
+            task.abort();
+        }
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("pid", &self.ending.pid())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A stream's file, which is closed when this is dropped.
+pub(super) struct Source {
+    handle: Handle,
+    open: bool,
+}
+
+impl Source {
+    /// Opens a file. If this future is dropped, the file is closed as soon as its handle is known.
+    pub(super) async fn open(guest: &Guest, path: String) -> Result<Self, GuestError> {
+        let guest = guest.clone();
+        let opening = tokio::spawn(async move {
+            let number = guest.execute(FileOpen::new(path).mode("rb")).await?;
+            let handle = Handle::reading(guest, number);
+            Ok(Self { handle, open: true })
+        });
+        opening.await.unwrap_or(Err(STOPPED))
+    }
+
+    async fn next(mut self, ending: Arc<Ending>) -> Outcome {
+        match self.more(&ending).await {
+            Ok(bytes) if bytes.is_empty() => {
+                self.close().await;
+                (None, Ok(bytes))
+            }
+            result => (Some(self), result),
+        }
+    }
+
+    /// Waits for more bytes. There are none if the child had ended before the file was read.
+    async fn more(&mut self, ending: &Arc<Ending>) -> Result<Vec<u8>, GuestError> {
+        let (mut reading, mut asking) = (Asking::new(), Asking::new());
+        loop {
+            let ended = ending.status().is_some();
+            let run = reading.bear(self.handle.read().await)?;
+            if let Some(run) = run
+                && (ended || !run.bytes.is_empty())
+            {
+                return Ok(run.bytes);
+            }
+            asking.pause().await;
+            asking.bear(ending.ask().await)?;
+        }
+    }
+
+    /// The bytes are there, whatever becomes of the handle.
+    async fn close(mut self) {
+        // It is never closed twice, which can be the end of an agent.
+        self.open = false;
+        let close = FileClose::new(self.handle.number);
+        let closed = self.handle.guest.execute(close).await;
+        self.open = closed.is_err_and(|error| error.execution() == Execution::NotRun);
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if self.open {
+            let dropped = self.handle.guest.client().attachment::<Dropped>();
+            dropped.push(self.handle.number);
+        }
+    }
+}

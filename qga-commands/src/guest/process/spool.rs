@@ -1,0 +1,130 @@
+//! The files that a streamed program writes to.
+//!
+//! A pipe would not do: the agent reads through a buffer without blocking, and loses what it had read
+//! when a pipe runs dry. A file's end passes, and then reading goes on.
+
+use std::hash::{BuildHasher, RandomState};
+
+use qga_core::{Error, Execution};
+use tokio::runtime::Handle;
+
+use super::ExitStatus;
+use super::kill::{KILL_TIME, is_windows};
+use super::reader::Source;
+use super::wait::Asking;
+use crate::guest::{Guest, GuestError};
+
+/// Makes the folder, which must not be there yet, and the files.
+const MAKE: &str = r#"set -e; umask 077; mkdir -- "$0"; : >"$0/out"; : >"$0/err""#;
+/// Opens the files, removes their names, and becomes the program: its number is the shell's.
+/// `command -p`, since `PATH` may be the caller's.
+const RUN: &str =
+    r#"set -e; exec >>"$0/out" 2>>"$0/err"; command -p rm -rf -- "$0"; set +e; exec "$@""#;
+const REMOVE: &str = r#"rm -rf -- "$0""#;
+
+/// `/var/tmp` is for what may be long; `/tmp` is often kept in memory, but a small guest may have
+/// no other.
+const FOLDERS: [&str; 2] = ["/var/tmp", "/tmp"];
+
+/// A folder of the guest, with a file for each stream.
+///
+/// Its name is random and made here, so that the guest has no say in what is opened and removed.
+pub(super) struct Spool {
+    guest: Guest,
+    path: String,
+    runtime: Handle,
+    armed: bool,
+}
+
+impl Spool {
+    pub(super) async fn make(guest: &Guest) -> Result<Self, GuestError> {
+        let [first, second] = FOLDERS;
+        match Self::make_in(guest, first).await {
+            Err(GuestError::SpoolFailed(_)) => Self::make_in(guest, second).await,
+            result => result,
+        }
+    }
+
+    async fn make_in(guest: &Guest, folder: &str) -> Result<Self, GuestError> {
+        let mut spool = Self {
+            guest: guest.clone(),
+            path: format!("{folder}/qga-{:016x}{:016x}", random(), random()),
+            runtime: Handle::current(),
+            armed: true,
+        };
+        let made = spool.shell(MAKE).await;
+        match made {
+            Ok(status) if status.success() => Ok(spool),
+            Ok(status) => Err(GuestError::SpoolFailed(status)),
+            // The shell was not started.
+            Err(GuestError::Command(error)) if error.execution() != Execution::MaybeRun => {
+                spool.armed = false;
+                Err(explain(guest, error).await)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Opens both files.
+    pub(super) async fn open(&self) -> Result<(Source, Source), GuestError> {
+        let stdout = Source::open(&self.guest, format!("{}/out", self.path)).await?;
+        let stderr = Source::open(&self.guest, format!("{}/err", self.path)).await?;
+        Ok((stdout, stderr))
+    }
+
+    /// The program was started, which has removed the folder.
+    pub(super) fn removes_itself(mut self) {
+        self.armed = false;
+    }
+
+    async fn shell(&self, script: &str) -> Result<ExitStatus, GuestError> {
+        let mut command = self.guest.command("/bin/sh");
+        command.args(["-c", script, &self.path]);
+        command.deadline(KILL_TIME).status().await
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        if self.armed {
+            let spool = Self {
+                guest: self.guest.clone(),
+                path: std::mem::take(&mut self.path),
+                runtime: self.runtime.clone(),
+                armed: false,
+            };
+            self.runtime.spawn(async move {
+                // A channel that was just lost fails one command before it is opened again.
+                let mut asking = Asking::new();
+                while let Ok(None) = asking.bear(spool.shell(REMOVE).await) {
+                    asking.pause().await;
+                }
+            });
+        }
+    }
+}
+
+/// The words that run a program with a folder for its output.
+pub(super) fn run(folder: &str, words: &[String]) -> Vec<String> {
+    let shell = ["/bin/sh", "-c", RUN, folder].map(str::to_owned);
+    shell.into_iter().chain(words.iter().cloned()).collect()
+}
+
+/// Says it if a shell could not be started since the guest is a Windows.
+async fn explain(guest: &Guest, error: Error) -> GuestError {
+    let refused = error.agent_error().is_some() && !error.is_command_not_found();
+    if refused && is_windows(guest).await.unwrap_or_default() {
+        return GuestError::InvalidInput(
+            "the output of a program in Windows cannot be streamed; use `output` or `start`",
+        );
+    }
+    GuestError::Command(error)
+}
+
+fn random() -> u64 {
+    RandomState::new().hash_one(())
+}
