@@ -8,7 +8,7 @@ use std::process::Command;
 use qga_testserver::real_agent::RealAgent;
 
 /// Each program and a piece of what it prints with the fake agent.
-const EXAMPLES: [(&str, &str, &str); 8] = [
+const EXAMPLES: [(&str, &str, &str); 9] = [
     ("host_name", env!("CARGO_BIN_EXE_host_name"), "test-guest"),
     (
         "guest_info",
