@@ -43,6 +43,8 @@ pub enum GuestError {
     },
     /// The agent answered what makes no sense. The text says what.
     Unexpected(&'static str),
+    /// The tokio runtime in which the work was under way has ended.
+    Stopped,
     /// A file of the guest is longer than what is read at once, in bytes; open it and read it
     /// piece by piece.
     TooLarge(usize),
@@ -153,6 +155,7 @@ impl fmt::Display for GuestError {
             }
             Self::MaybeFrozen { .. } => f.write_str("the guest's filesystems may be frozen"),
             Self::Unexpected(what) => write!(f, "unexpected answer: {what}"),
+            Self::Stopped => f.write_str("the runtime that did the work has ended"),
             Self::TooLarge(limit) => write!(f, "the file is longer than {limit} bytes"),
             Self::NotText(_) => f.write_str("the file is not UTF-8"),
             Self::Wait { pid, .. } => {
