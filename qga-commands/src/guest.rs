@@ -5,6 +5,7 @@
 //! A [`Guest`] stands on a [`Client`] and on the commands of this crate.
 
 mod backoff;
+pub mod copy;
 mod error;
 pub mod files;
 pub mod freeze;

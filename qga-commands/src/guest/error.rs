@@ -6,6 +6,7 @@ use std::{fmt, io};
 
 use qga_core::{AddressError, Error, Execution};
 
+use super::copy::CopyFault;
 use super::process::{Kill, Output};
 use super::ready::Stage;
 
@@ -50,6 +51,13 @@ pub enum GuestError {
     TooLarge(usize),
     /// A file of the guest is not UTF-8.
     NotText(Utf8Error),
+    /// A copy failed.
+    Copy {
+        /// The file or folder at fault, of the guest or of this host.
+        path: String,
+        /// Why.
+        fault: Box<CopyFault>,
+    },
     /// A program was started, and then its end could not be learned. It may still run:
     /// [`Guest::process`](super::Guest::process) attaches to it.
     Wait {
@@ -98,6 +106,7 @@ impl GuestError {
             | Self::MaybeFrozen { source: error }
             | Self::ResultLost { source: error, .. } => Some(error),
             Self::Wait { source, .. } => source.command_error(),
+            Self::Copy { fault, .. } => fault.guest_error()?.command_error(),
             Self::NotReady { source, .. } => source.as_ref(),
             _ => None,
         }
@@ -109,6 +118,10 @@ impl GuestError {
     pub fn execution(&self) -> Execution {
         match self {
             Self::Command(error) => error.execution(),
+            Self::Copy { fault, .. } => match fault.guest_error() {
+                Some(error) => error.execution(),
+                None => Execution::MaybeRun,
+            },
             Self::InvalidInput(_)
             | Self::Address(_)
             | Self::NotReady { .. }
@@ -155,6 +168,10 @@ impl fmt::Display for GuestError {
             }
             Self::MaybeFrozen { .. } => f.write_str("the guest's filesystems may be frozen"),
             Self::Unexpected(what) => write!(f, "unexpected answer: {what}"),
+            Self::Copy { path, fault } => {
+                let path: String = path.chars().take(200).collect();
+                write!(f, "copying {path:?} failed: {fault}")
+            }
             Self::Stopped => f.write_str("the runtime that did the work has ended"),
             Self::TooLarge(limit) => write!(f, "the file is longer than {limit} bytes"),
             Self::NotText(_) => f.write_str("the file is not UTF-8"),
@@ -191,6 +208,7 @@ impl std::error::Error for GuestError {
             | Self::ResultLost { source: error, .. } => Some(error),
             Self::Wait { source, .. } => Some(&**source),
             Self::NotText(error) => Some(error),
+            Self::Copy { fault, .. } => fault.cause(),
             Self::Address(error) => Some(error),
             Self::NotReady { source, .. } => source.as_ref().map(|error| error as _),
             _ => None,

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use tokio::task::JoinHandle;
 
 use super::handle::{Handle, Run};
-use crate::guest::{Guest, GuestError};
+use crate::guest::GuestError;
 
 /// An open file of the guest, to be read, written and sought with the traits of [`tokio::io`].
 ///
@@ -45,9 +45,9 @@ enum Done {
 }
 
 impl File {
-    pub(super) fn new(guest: Guest, number: i64, append: bool) -> Self {
+    pub(super) fn new(handle: Handle) -> Self {
         Self {
-            handle: Handle::new(guest, number, append),
+            handle,
             read: Run::default(),
             taken: 0,
             job: None,
