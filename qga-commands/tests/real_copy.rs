@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::future::IntoFuture;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
@@ -243,10 +244,9 @@ async fn a_long_real_file_comes_back_as_it_went_and_tells_how_far_it_is() {
     let down = guest
         .download(text(&there), &back)
         .progress(move |now| tell(now.bytes, now.total))
-        .verify(true)
         .await
         .unwrap();
-    assert!(down.verified);
+    assert_eq!(down.bytes, 68 << 20);
     assert!(fs::read(&back).unwrap() == bytes);
     let seen = seen.lock().unwrap();
     assert!(seen.is_sorted() && seen.len() > 100);
@@ -260,4 +260,36 @@ async fn a_long_real_file_comes_back_as_it_went_and_tells_how_far_it_is() {
         .await
         .unwrap();
     assert!(fs::read(&there).unwrap() == part);
+}
+
+#[tokio::test]
+async fn a_copy_goes_on_after_the_real_agent_was_started_anew() {
+    for download in [true, false] {
+        let Some((mut agent, guest)) = real::guest("an agent that is started anew").await else {
+            return;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| folder.path().join(name));
+        let bytes: Vec<u8> = (0_u32..2_000_000).flat_map(u32::to_le_bytes).collect();
+        fs::write(&from, &bytes).unwrap();
+        let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
+        let transfer = if download {
+            guest.download(text(&from), &to)
+        } else {
+            guest.upload(&from, text(&to))
+        };
+        let transfer = transfer.verify(true).progress(move |now| {
+            if now.bytes > now.total / 3 {
+                let _ = begun.send(());
+            }
+        });
+        let copy = tokio::spawn(transfer.into_future());
+        begins.recv().await.unwrap();
+        let agent = tokio::task::spawn_blocking(move || agent.restart().map(|()| agent));
+        let _agent = agent.await.unwrap().unwrap();
+        let copied = copy.await.unwrap().unwrap();
+        assert!(copied.verified);
+        assert!(fs::read(&to).unwrap() == bytes);
+        assert_eq!(names(folder.path()), ["from", "to"]);
+    }
 }
