@@ -1,8 +1,9 @@
 //! How busy a copy of 64 MiB keeps a real agent, and what memory it takes here.
 //!
 //! An agent does one thing at a time, so a copy cannot go faster than when the agent's process has a
-//! core to itself all the time. Prints, for each way to copy, that process's share of a core while
-//! bytes flow and while the whole call lasts, the rate, and by how much this process has grown.
+//! core to itself all the time. Prints, for each way to copy, that process's share of a core over the
+//! whole call, the share of the time in which it could have had one, the rate, and by how much this
+//! process has grown at most.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -59,22 +60,29 @@ async fn measure<F: Future<Output = ()>>(name: &str, agent: &RealAgent, copy: im
     // The peak of this process's memory is counted from here.
     std::fs::write("/proc/self/clear_refs", "5").expect("clear_refs");
     let memory = status("VmRSS");
-    let (cpu, start) = (cpu_time(agent.pid()), Instant::now());
+    let ([ran, waited], start) = (cpu_time(agent.pid()), Instant::now());
     copy().await;
-    let (cpu, wall) = (cpu_time(agent.pid()) - cpu, start.elapsed());
+    let wall = start.elapsed();
+    let after = cpu_time(agent.pid());
+    let (cpu, queued) = (after[0] - ran, after[1] - waited);
     println!(
-        "{name:9} agent {:5.1} % of a core, {:4.0} MiB/s, {:5.1} MiB of memory",
+        "{name:9} agent {:5.1} % of a core, {:5.1} % of what other processes left it, {:4.0} MiB/s, {:5.1} MiB of memory",
         100.0 * cpu.as_secs_f64() / wall.as_secs_f64(),
+        100.0 * cpu.as_secs_f64() / (wall.saturating_sub(queued)).as_secs_f64(),
         LENGTH as f64 / (1 << 20) as f64 / wall.as_secs_f64(),
         (status("VmHWM") - memory) / 1024.0,
     );
 }
 
-/// The time that a process has had on a core, in user and kernel mode, of all its threads.
-fn cpu_time(pid: u32) -> Duration {
+/// How long a process has had a core, in user and kernel mode, and how long it waited for one that
+/// others had.
+fn cpu_time(pid: u32) -> [Duration; 2] {
     let text = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).expect("schedstat");
-    let nanoseconds = text.split(' ').next().and_then(|word| word.parse().ok());
-    Duration::from_nanos(nanoseconds.expect("nanoseconds"))
+    let mut words = text.split(' ');
+    [(); 2].map(|()| {
+        let nanoseconds = words.next().and_then(|word| word.parse().ok());
+        Duration::from_nanos(nanoseconds.expect("nanoseconds"))
+    })
 }
 
 /// A figure of this process, in KiB.
