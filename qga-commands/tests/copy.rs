@@ -1,6 +1,11 @@
 //! Copies to and from a guest that goes wrong at every message, and one that lies.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this is a test"
+)]
 
 use std::fs;
 use std::future::IntoFuture;

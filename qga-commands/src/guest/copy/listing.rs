@@ -87,8 +87,8 @@ pub(super) fn parse(printed: &[u8], max_bytes: u64) -> Result<Listing, (String, 
     };
     let mut listing = Listing::default();
     let mut rest = printed.strip_prefix(b"//").ok_or_else(broken)?;
-    let mut more = true;
-    while more {
+    let mut last = false;
+    while !last {
         let end = rest.windows(3).position(|bytes| bytes == b"\n//");
         let record = match end {
             Some(end) => rest.get(..end),
@@ -106,20 +106,18 @@ pub(super) fn parse(printed: &[u8], max_bytes: u64) -> Result<Listing, (String, 
                 .map_err(|why| (shown(), CopyFault::UnsafeName(why)))?,
         };
         match kind(mode) {
-            Some(kind) => listing
-                .add(
-                    Entry {
-                        path: path.to_owned(),
-                        kind,
-                        size: if kind == Kind::File { size } else { 0 },
-                        meta: Some(Meta {
-                            mode: mode & 0o777,
-                            modified,
-                        }),
-                    },
-                    max_bytes,
-                )
-                .map_err(|fault| (shown(), fault))?,
+            Some(kind) => {
+                let size = if kind == Kind::File { size } else { 0 };
+                let mode = mode & 0o777;
+                let entry = Entry {
+                    path: path.to_owned(),
+                    kind,
+                    size,
+                    meta: Some(Meta { mode, modified }),
+                };
+                let added = listing.add(entry, max_bytes);
+                added.map_err(|fault| (shown(), fault))?;
+            }
             None if path.is_empty() => {
                 let fault = CopyFault::Refused("it is neither a file nor a folder");
                 return Err((String::new(), fault));
@@ -127,7 +125,7 @@ pub(super) fn parse(printed: &[u8], max_bytes: u64) -> Result<Listing, (String, 
             None => listing.skipped += 1,
         }
         rest = end.and_then(|end| rest.get(end + 3..)).unwrap_or_default();
-        more = end.is_some();
+        last = end.is_none();
     }
     Ok(listing)
 }

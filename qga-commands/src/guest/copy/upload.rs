@@ -95,7 +95,7 @@ async fn fill(
 }
 
 /// A file of this host on its way.
-struct Send<'a> {
+struct Sending<'a> {
     guest: &'a Guest,
     file: Arc<File>,
     path: PathBuf,
@@ -110,7 +110,7 @@ async fn send(transfer: &mut Transfer, entry: &Entry, remote: &str) -> Result<()
     let path = place(&transfer.local, &entry.path);
     let opened = path.clone();
     let file = blocking(move || File::open(opened)).await;
-    let mut send = Send {
+    let mut sending = Sending {
         guest: &transfer.guest,
         file: Arc::new(file.map_err(|error| local(&path, error))?),
         path,
@@ -120,13 +120,13 @@ async fn send(transfer: &mut Transfer, entry: &Entry, remote: &str) -> Result<()
         created: false,
         report: &mut transfer.report,
     };
-    let sent = send.all().await;
-    sent.map_err(|error| within(error, remote))?;
+    let result = sending.all().await;
+    result.map_err(|error| within(error, remote))?;
     transfer.report.done(entry.size);
     Ok(())
 }
 
-impl Send<'_> {
+impl Sending<'_> {
     async fn all(&mut self) -> Result<(), GuestError> {
         let mut patience = Patience::new();
         loop {
