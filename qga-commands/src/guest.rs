@@ -7,6 +7,7 @@
 pub mod accounts;
 mod backoff;
 pub mod clock;
+pub mod copy;
 pub mod disks;
 mod error;
 pub mod files;

@@ -343,6 +343,47 @@ async fn a_reading_that_is_cancelled_anywhere_is_taken_up_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_read_that_is_dropped_while_the_file_is_kept_holds_nobody_up() {
+    for polls in 1..6 {
+        let (agent, guest) = guest();
+        agent.file(PATH, bytes(200_000));
+        let mut file = guest.open(PATH).await.unwrap();
+        let first = support::poll_times(file.read_u8(), polls).await;
+        guest.clone().execute(Ping).await.unwrap();
+        let mut content: Vec<u8> = first.map(Result::unwrap).into_iter().collect();
+        file.read_to_end(&mut content).await.unwrap();
+        assert!(content == bytes(200_000), "after {polls} polls");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_was_taken_is_done_though_the_file_is_dropped() {
+    let (agent, guest) = guest();
+    let mut file = guest.create(PATH).await.unwrap();
+    file.write_all(&bytes(10_000)).await.unwrap();
+    drop(file);
+    while agent.requests_of("guest-file-close").is_empty() {
+        guest.execute(Ping).await.unwrap();
+    }
+    assert!(agent.file_content(PATH).unwrap() == bytes(10_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_dropped_while_it_is_read_is_closed_once() {
+    for polls in 1..6 {
+        let (agent, guest) = guest();
+        agent.file(PATH, bytes(200_000));
+        let mut file = guest.open(PATH).await.unwrap();
+        support::poll_times(file.read_u8(), polls).await;
+        drop(file);
+        for _ in 0..3 {
+            guest.execute(Ping).await.unwrap();
+        }
+        assert_eq!(agent.requests_of("guest-file-close").len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_read_or_write_of_a_whole_file_that_is_cancelled_leaves_no_file_open_and_known() {
     for polls in 0..60 {
         let (agent, guest) = guest();

@@ -9,7 +9,7 @@
 //! A real agent on a Unix socket ends when a client closes with replies unread. Read all replies,
 //! or shut down the writing half and read to the end, before you close.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -24,9 +24,11 @@ use crate::socket;
 #[derive(Debug)]
 pub struct RealAgent {
     version: String,
+    program: PathBuf,
+    arguments: Vec<OsString>,
     path: PathBuf,
     process: Process,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Ends the process, and no other, when dropped.
@@ -99,34 +101,69 @@ impl RealAgent {
         self.process.0.id()
     }
 
-    fn run(program: &Path, arguments: &[std::ffi::OsString]) -> io::Result<Self> {
+    /// Kills the agent in the middle of whatever it does, and starts another one on the same socket, as
+    /// happens when it is updated. It blocks.
+    ///
+    /// # Errors
+    ///
+    /// When it does not start.
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.process.0.kill()?;
+        self.process.0.wait()?;
+        self.process = Process::start(
+            &self.program,
+            &self.arguments,
+            self.folder.path(),
+            &self.path,
+        )?;
+        Ok(())
+    }
+
+    fn run(program: &Path, arguments: &[OsString]) -> io::Result<Self> {
         let version = version(program)?;
         let folder = socket::folder()?;
         let path = folder.path().join("qga.sock");
-        let child = Command::new(program)
-            .args(["-m", "unix-listen", "-p"])
-            .arg(&path)
-            .arg("-t")
-            .arg(folder.path())
-            .arg("-f")
-            .arg(folder.path().join("pid"))
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let mut process = Process(child);
-        process.wait_until_accepting(&path)?;
+        let process = Process::start(program, arguments, folder.path(), &path)?;
         Ok(Self {
             version,
+            program: program.to_owned(),
+            arguments: arguments.to_owned(),
             path,
             process,
-            _folder: folder,
+            folder,
         })
     }
 }
 
 impl Process {
+    fn start(
+        program: &Path,
+        arguments: &[OsString],
+        folder: &Path,
+        path: &Path,
+    ) -> io::Result<Self> {
+        // An agent that was killed leaves it behind, and nobody would know when the new one listens.
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let child = Command::new(program)
+            .args(["-m", "unix-listen", "-p"])
+            .arg(path)
+            .arg("-t")
+            .arg(folder)
+            .arg("-f")
+            .arg(folder.join("pid"))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut process = Self(child);
+        process.wait_until_accepting(path)?;
+        Ok(process)
+    }
+
     fn wait_until_accepting(&mut self, path: &Path) -> io::Result<()> {
         let start = Instant::now();
         loop {

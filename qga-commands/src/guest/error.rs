@@ -6,6 +6,7 @@ use std::{fmt, io};
 
 use qga_core::{AddressError, Error, Execution};
 
+use super::copy::CopyFault;
 use super::process::{ExitStatus, Kill, Output};
 use super::ready::{CheckError, Stage};
 
@@ -46,11 +47,20 @@ pub enum GuestError {
     },
     /// The agent answered what makes no sense. The text says what.
     Unexpected(&'static str),
+    /// The tokio runtime in which the work was under way has ended.
+    Stopped,
     /// A file of the guest is longer than what is read at once, in bytes; open it and read it
     /// piece by piece.
     TooLarge(usize),
     /// A file of the guest is not UTF-8.
     NotText(Utf8Error),
+    /// A copy failed.
+    Copy {
+        /// The file or folder at fault, of the guest or of this host.
+        path: String,
+        /// Why.
+        fault: Box<CopyFault>,
+    },
     /// A program was started, and then its end or its output could not be learned. It may still run:
     /// [`Guest::process`](super::Guest::process) attaches to it.
     Wait {
@@ -126,6 +136,7 @@ impl GuestError {
             | Self::MaybeFrozen { source: error }
             | Self::ResultLost { source: error, .. } => Some(error),
             Self::Wait { source, .. } | Self::Partial { source, .. } => source.command_error(),
+            Self::Copy { fault, .. } => fault.guest_error()?.command_error(),
             Self::NotReady { source, .. } => command_error_of(source.as_deref()?),
             _ => None,
         }
@@ -141,6 +152,10 @@ impl GuestError {
             Self::Partial { source, .. } => match source.execution() {
                 Execution::NotRun => Execution::Answered,
                 other => other,
+            },
+            Self::Copy { fault, .. } => match fault.guest_error() {
+                Some(error) => error.execution(),
+                None => Execution::MaybeRun,
             },
             Self::InvalidInput(_)
             | Self::Address(_)
@@ -196,6 +211,11 @@ impl fmt::Display for GuestError {
             Self::NothingFrozen => f.write_str("there was no filesystem to freeze"),
             Self::MaybeFrozen { .. } => f.write_str("the guest's filesystems may be frozen"),
             Self::Unexpected(what) => write!(f, "unexpected answer: {what}"),
+            Self::Copy { path, fault } => {
+                let path: String = path.chars().take(200).collect();
+                write!(f, "copying {path:?} failed: {fault}")
+            }
+            Self::Stopped => f.write_str("the runtime that did the work has ended"),
             Self::TooLarge(limit) => write!(f, "the file is longer than {limit} bytes"),
             Self::NotText(_) => f.write_str("the file is not UTF-8"),
             Self::Wait { pid, .. } => {
@@ -243,6 +263,7 @@ impl std::error::Error for GuestError {
             | Self::ResultLost { source: error, .. } => Some(error),
             Self::Wait { source, .. } | Self::Partial { source, .. } => Some(&**source),
             Self::NotText(error) => Some(error),
+            Self::Copy { fault, .. } => fault.cause(),
             Self::Address(error) => Some(error),
             Self::NotReady { source, .. } => source.as_deref().map(|error| error as _),
             _ => None,

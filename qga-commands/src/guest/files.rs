@@ -35,6 +35,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use file::File;
+pub(super) use handle::{Handle, WRITE_CHUNK};
 pub use open::OpenOptions;
 
 /// Handles of files that were dropped without a close, to be closed by the next operation.

@@ -52,6 +52,7 @@ use super::{Guest, GuestError};
 pub use child::{Child, ChildStderr, ChildStdout};
 pub use command::Command;
 pub use kill::Kill;
+pub(super) use kill::is_windows;
 pub use output::{ExitStatus, Output};
 
 /// A program that was started in the guest.

@@ -6,19 +6,22 @@ use std::io::SeekFrom;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use qga_core::Execution;
+use tokio::task::JoinHandle;
 
-use super::Dropped;
 use super::handle::{Handle, Run};
-use crate::file::FileClose;
-use crate::guest::{Guest, GuestError};
+use crate::guest::GuestError;
 
 /// An open file of the guest, to be read, written and sought with the traits of [`tokio::io`].
 ///
 /// As with `tokio::fs::File`, a write returns when its bytes are taken, and an error of it comes with
 /// the next operation: end with [`close`](Self::close), which reports what is left. A file that is
-/// dropped instead is closed by the next operation on its guest, and what the last write took may
-/// not have been sent.
+/// dropped instead is closed by an operation on its guest soon afterwards; a read under way is given
+/// up, and what the last write took is still written, if the runtime lives so long.
+///
+/// # Panics
+///
+/// Reading, writing and seeking panic outside a tokio runtime: they run in tasks of their own, so that
+/// other tasks' commands get on whatever becomes of the future that waits for them.
 pub struct File {
     pub(super) handle: Handle,
     /// What was read and not yet taken, from `taken` on.
@@ -27,10 +30,13 @@ pub struct File {
     job: Option<Job>,
     pub(super) seek_to: Option<SeekFrom>,
     pub(super) unflushed: bool,
-    open: bool,
 }
 
-type Job = Pin<Box<dyn Future<Output = (Handle, Result<Done, GuestError>)> + Send>>;
+/// Something under way, in a task of its own: the channel may be its, and the caller need not poll.
+struct Job {
+    task: JoinHandle<(Handle, Result<Done, GuestError>)>,
+    reads: bool,
+}
 
 /// What a job has done.
 enum Done {
@@ -39,28 +45,21 @@ enum Done {
 }
 
 impl File {
-    pub(super) fn new(guest: Guest, number: i64, append: bool) -> Self {
+    pub(super) fn new(handle: Handle) -> Self {
         Self {
-            handle: Handle {
-                guest,
-                number,
-                append,
-                position: (!append).then_some(0),
-                astray: false,
-            },
+            handle,
             read: Run::default(),
             taken: 0,
             job: None,
             seek_to: None,
             unflushed: false,
-            open: true,
         }
     }
 
     /// The agent's number for the open file, 1000 or more.
     #[must_use]
     pub fn handle(&self) -> i64 {
-        self.handle.number
+        self.handle.number()
     }
 
     /// Writes what is left to write and closes the file.
@@ -75,12 +74,8 @@ impl File {
     /// The file may stay open in the agent.
     pub async fn close(mut self) -> Result<(), GuestError> {
         let worked = poll_fn(|cx| self.poll_job(cx)).await;
-        let close = FileClose::new(self.handle.number);
-        // It is never closed twice, which can be the end of an agent.
-        self.open = false;
-        let closed = self.handle.guest.execute(close).await;
-        self.open = matches!(&closed, Err(error) if error.execution() == Execution::NotRun);
-        worked.and(closed.map(drop))
+        let closed = self.handle.close().await;
+        worked.and(closed)
     }
 
     /// What was read and not yet taken.
@@ -111,35 +106,44 @@ impl File {
 
     pub(super) fn start_read(&mut self) {
         let mut handle = self.handle.clone();
-        self.job = Some(Box::pin(async move {
+        self.spawn(true, async move {
             let result = handle.read().await.map(Done::Read);
             (handle, result)
-        }));
+        });
     }
 
     pub(super) fn start_write(&mut self, bytes: Vec<u8>) {
         self.unflushed = true;
         let mut handle = self.handle.clone();
-        self.job = Some(Box::pin(async move {
+        self.spawn(false, async move {
             let result = handle.write(&bytes).await;
             (handle, result.map(|()| Done::Other))
-        }));
+        });
     }
 
     pub(super) fn start_flush(&mut self) {
         let mut handle = self.handle.clone();
-        self.job = Some(Box::pin(async move {
+        self.spawn(false, async move {
             let result = handle.flush().await;
             (handle, result.map(|()| Done::Other))
-        }));
+        });
     }
 
     pub(super) fn start_seek(&mut self, to: SeekFrom) {
         let mut handle = self.handle.clone();
-        self.job = Some(Box::pin(async move {
+        self.spawn(false, async move {
             let result = handle.seek(to).await;
             (handle, result.map(|_| Done::Other))
-        }));
+        });
+    }
+
+    fn spawn(
+        &mut self,
+        reads: bool,
+        work: impl Future<Output = (Handle, Result<Done, GuestError>)> + Send + 'static,
+    ) {
+        let task = tokio::spawn(work);
+        self.job = Some(Job { task, reads });
     }
 
     /// Ready when nothing is under way.
@@ -147,8 +151,9 @@ impl File {
         let Some(job) = &mut self.job else {
             return Poll::Ready(Ok(()));
         };
-        let (handle, result) = ready!(job.as_mut().poll(cx));
+        let ended = ready!(Pin::new(&mut job.task).poll(cx));
         self.job = None;
+        let (handle, result) = ended.map_err(|_| GuestError::Stopped)?;
         self.handle = handle;
         if let Done::Read(run) = result? {
             self.read = run;
@@ -160,9 +165,10 @@ impl File {
 
 impl Drop for File {
     fn drop(&mut self) {
-        if self.open {
-            let dropped = self.handle.guest.client().attachment::<Dropped>();
-            dropped.push(self.handle.number);
+        if let Some(job) = self.job.take()
+            && job.reads
+        {
+            job.task.abort();
         }
     }
 }
@@ -170,7 +176,7 @@ impl Drop for File {
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("File")
-            .field("handle", &self.handle.number)
+            .field("handle", &self.handle.number())
             .field("position", &self.handle.position)
             .finish_non_exhaustive()
     }

@@ -2,33 +2,57 @@
 
 use std::io::SeekFrom;
 use std::iter;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use qga_core::{Execution, QgaCommand as _};
+use tokio::time::Instant;
 
-use crate::file::{FileFlush, FileRead, FileSeek, FileWrite, GuestFileRead, QgaSeek};
+use super::Dropped;
+use crate::file::{FileClose, FileFlush, FileRead, FileSeek, FileWrite, GuestFileRead, QgaSeek};
 use crate::guest::{Guest, GuestError};
 
 /// What one read brings, in bytes. Large enough that the way there and back hardly counts.
 const READ_CHUNK: i64 = 256 * 1024;
-/// How many reads make a run, which has the channel to itself.
+/// How many reads make a run of [`Handle::read`], which holds it in memory.
 const RUN: usize = 4;
+/// After this time a run asks for no more, so that other tasks have their turn.
+const TURN: Duration = Duration::from_millis(100);
 /// What one write takes, in bytes. Libvirt hangs on requests beyond 200 KB, and base64 adds a third.
-pub(super) const WRITE_CHUNK: usize = 128 * 1024;
+pub(in crate::guest) const WRITE_CHUNK: usize = 128 * 1024;
 /// How often in a row a lost reply is made good.
 const PATIENCE: u32 = 2;
 
-/// A handle, and where it stands.
+/// A handle, and where it stands. A clone stands where it stood when it was cloned.
 #[derive(Clone, Debug)]
 pub(in crate::guest) struct Handle {
-    pub(in crate::guest) guest: Guest,
-    pub(in crate::guest) number: i64,
+    open: Arc<Open>,
     /// Whether writes go to the end.
-    pub(super) append: bool,
+    append: bool,
     /// Where the next read or write is to be; `None` is wherever the agent has it.
     pub(super) position: Option<u64>,
     /// Whether the agent may stand elsewhere.
     pub(super) astray: bool,
+}
+
+/// What the agent has open until nobody here has it any more.
+#[derive(Debug)]
+struct Open {
+    guest: Guest,
+    number: i64,
+    closed: AtomicBool,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !self.closed.load(Ordering::Relaxed) {
+            self.guest
+                .client()
+                .attachment::<Dropped>()
+                .push(self.number);
+        }
+    }
 }
 
 /// What a run of reads has brought.
@@ -39,39 +63,89 @@ pub(in crate::guest) struct Run {
 }
 
 impl Handle {
-    /// A file that was just opened to be read.
-    pub(in crate::guest) fn reading(guest: Guest, number: i64) -> Self {
+    pub(in crate::guest) fn new(guest: Guest, number: i64, append: bool) -> Self {
+        let closed = AtomicBool::new(false);
         Self {
-            guest,
-            number,
-            append: false,
-            position: Some(0),
+            open: Arc::new(Open {
+                guest,
+                number,
+                closed,
+            }),
+            append,
+            position: (!append).then_some(0),
             astray: false,
         }
     }
 
+    pub(super) fn number(&self) -> i64 {
+        self.open.number
+    }
+
+    /// Closes it, unless that does not reach the agent; then the next operation does.
+    pub(in crate::guest) async fn close(&self) -> Result<(), GuestError> {
+        let Open {
+            guest,
+            number,
+            closed,
+        } = &*self.open;
+        // It is never closed twice, which can be the end of an agent.
+        closed.store(true, Ordering::Relaxed);
+        let result = guest.execute(FileClose::new(*number)).await;
+        if matches!(&result, Err(error) if error.execution() == Execution::NotRun) {
+            closed.store(false, Ordering::Relaxed);
+        }
+        result.map(drop)
+    }
+
     /// Reads a run of chunks; no bytes at the file's end.
     pub(in crate::guest) async fn read(&mut self) -> Result<Run, GuestError> {
+        let mut bytes = Vec::new();
+        let take = |chunk: Vec<u8>| {
+            if bytes.is_empty() {
+                bytes = chunk;
+            } else {
+                bytes.extend_from_slice(&chunk);
+            }
+            true
+        };
+        let end = self.read_run(RUN, take).await?;
+        Ok(Run { bytes, end })
+    }
+
+    /// Reads a run of at most so many chunks and hands each to `take`, which says whether it would have
+    /// more in this run; one or two more may be on their way then. Whether the file's end was met.
+    pub(in crate::guest) async fn read_run(
+        &mut self,
+        most: usize,
+        mut take: impl FnMut(Vec<u8>) -> bool + Send,
+    ) -> Result<bool, GuestError> {
         let mut lost = 0;
         loop {
             self.return_from_astray().await?;
-            let mut run = Run::default();
-            match self.read_run(&mut run).await {
+            let start = self.position;
+            match self.try_run(most, &mut take).await {
                 // What is there is good; the failure shows itself again, or passes.
-                Err(_) if !run.bytes.is_empty() && self.position.is_some() => return Ok(run),
+                Err(_) if self.position != start && self.position.is_some() => return Ok(false),
                 Err(error) if self.may_repair(&error) && lost < PATIENCE => lost += 1,
-                Err(error) => return Err(error),
-                Ok(()) => return Ok(run),
+                result => return result,
             }
         }
     }
 
-    async fn read_run(&mut self, run: &mut Run) -> Result<(), GuestError> {
-        self.guest.before(FileRead::NAME).await?;
-        let read = FileRead::new(self.number).count(READ_CHUNK);
-        let ended = AtomicBool::new(false);
-        let reads = iter::repeat_n(read, RUN).take_while(|_| !ended.load(Ordering::Relaxed));
-        let mut chunks = self.guest.client().pipeline(reads);
+    async fn try_run(
+        &mut self,
+        most: usize,
+        take: &mut (impl FnMut(Vec<u8>) -> bool + Send),
+    ) -> Result<bool, GuestError> {
+        let open = Arc::clone(&self.open);
+        open.guest.before(FileRead::NAME).await?;
+        let read = FileRead::new(open.number).count(READ_CHUNK);
+        let stop = AtomicBool::new(false);
+        let start = Instant::now();
+        let reads = iter::repeat_n(read, most)
+            .take_while(|_| !stop.load(Ordering::Relaxed) && start.elapsed() < TURN);
+        let mut chunks = open.guest.client().pipeline(reads);
+        let mut end = false;
         // Until the last reply is here, the agent may be further on than what was received.
         self.astray = true;
         while let Some(chunk) = chunks.next().await {
@@ -80,23 +154,25 @@ impl Handle {
                 return Err(GuestError::Unexpected("more bytes than were asked for"));
             }
             self.advance(data.len());
-            run.end |= eof || data.is_empty();
-            ended.store(run.end, Ordering::Relaxed);
-            run.bytes.extend_from_slice(&data);
+            end |= eof || data.is_empty();
+            let enough = !data.is_empty() && !take(data.into_vec());
+            if end || enough {
+                stop.store(true, Ordering::Relaxed);
+            }
         }
         self.astray = false;
-        Ok(())
+        Ok(end)
     }
 
     /// Writes these bytes, all of them.
-    pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), GuestError> {
+    pub(in crate::guest) async fn write(&mut self, bytes: &[u8]) -> Result<(), GuestError> {
         let mut left = bytes;
         let mut lost = 0;
         while !left.is_empty() {
             self.return_from_astray().await?;
             self.astray = !self.append;
-            let write = FileWrite::new(self.number, left);
-            match self.guest.execute(write).await {
+            let write = FileWrite::new(self.number(), left);
+            match self.open.guest.execute(write).await {
                 Ok(written) => {
                     let count = usize::try_from(written.count).unwrap_or(0);
                     left = match left.get(count..) {
@@ -122,27 +198,27 @@ impl Handle {
 
     /// Hands what the agent has buffered to the guest's kernel. It may be sent twice.
     pub(super) async fn flush(&mut self) -> Result<(), GuestError> {
-        let flush = FileFlush::new(self.number);
-        match self.guest.execute(&flush).await {
-            Err(error) if is_lost(&error) => self.guest.execute(&flush).await?,
+        let flush = FileFlush::new(self.number());
+        match self.open.guest.execute(&flush).await {
+            Err(error) if is_lost(&error) => self.open.guest.execute(&flush).await?,
             result => result?,
         };
         Ok(())
     }
 
     /// Sets where the file stands, and tells it in bytes from the beginning.
-    pub(super) async fn seek(&mut self, to: SeekFrom) -> Result<u64, GuestError> {
+    pub(in crate::guest) async fn seek(&mut self, to: SeekFrom) -> Result<u64, GuestError> {
         let (offset, whence) = match to {
             SeekFrom::Start(offset) => (i64::try_from(offset).ok(), QgaSeek::Start),
             SeekFrom::Current(offset) => (Some(offset), QgaSeek::Current),
             SeekFrom::End(offset) => (Some(offset), QgaSeek::End),
         };
         let offset = offset.ok_or(GuestError::InvalidInput("a file is not that long"))?;
-        let seek = FileSeek::new(self.number, offset, whence.clone());
-        let sought = match self.guest.execute(&seek).await {
+        let seek = FileSeek::new(self.number(), offset, whence.clone());
+        let sought = match self.open.guest.execute(&seek).await {
             // Sent twice, it would move twice.
             Err(error) if is_lost(&error) && whence != QgaSeek::Current => {
-                self.guest.execute(&seek).await?
+                self.open.guest.execute(&seek).await?
             }
             result => result?,
         };

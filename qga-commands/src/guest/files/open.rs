@@ -1,6 +1,7 @@
 //! How a file is opened.
 
 use super::File;
+use super::handle::Handle;
 use crate::file::FileOpen;
 use crate::guest::{Guest, GuestError};
 
@@ -81,11 +82,19 @@ impl OpenOptions {
     /// The file may have been opened, and then stays open in the agent until that ends: nobody knows
     /// its handle. So it is after an error whose [`execution`](GuestError::execution) is not known.
     pub async fn open(&self, guest: &Guest, path: impl Into<String>) -> Result<File, GuestError> {
+        self.open_handle(guest, path).await.map(File::new)
+    }
+
+    pub(in crate::guest) async fn open_handle(
+        &self,
+        guest: &Guest,
+        path: impl Into<String>,
+    ) -> Result<Handle, GuestError> {
         let mode = self.mode().ok_or(GuestError::InvalidInput(
             "an agent cannot open a file with these options",
         ))?;
         let handle = guest.execute(FileOpen::new(path).mode(mode)).await?;
-        Ok(File::new(guest.clone(), handle, self.append))
+        Ok(Handle::new(guest.clone(), handle, self.append))
     }
 
     /// In the letters of `fopen`; binary, so that Windows changes nothing.

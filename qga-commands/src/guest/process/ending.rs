@@ -6,7 +6,6 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::kill::KILL_TIME;
-use super::leash::STOPPED;
 use super::wait::Asking;
 use super::{ExitStatus, Process, kill};
 use crate::guest::{Guest, GuestError};
@@ -52,7 +51,7 @@ impl Ending {
             let output = process.try_wait().await?;
             Ok(output.map(|output| *ending.status.get_or_init(|| output.status)))
         });
-        question.await.unwrap_or(Err(STOPPED))
+        question.await.unwrap_or(Err(GuestError::Stopped))
     }
 
     /// Asks until the end is known.

@@ -63,7 +63,7 @@ async fn killer(guest: &Guest, pid: i64) -> Result<Command, GuestError> {
 
 /// Old agents, and those that forbid the question, are taken for POSIX: nothing there is named
 /// like a program of Windows.
-pub(super) async fn is_windows(guest: &Guest) -> Result<bool, GuestError> {
+pub(in crate::guest) async fn is_windows(guest: &Guest) -> Result<bool, GuestError> {
     match guest.execute(GetOsInfo).await {
         Ok(os) => Ok(os.id.as_deref() == Some("mswindows")),
         Err(GuestError::Command(error)) if error.agent_error().is_some() => Ok(false),

@@ -89,7 +89,7 @@ impl Starting {
         let task = self.task.as_mut().ok_or(GONE)?;
         let result = task.await;
         self.task = None;
-        result.unwrap_or(Err(STOPPED))
+        result.unwrap_or(Err(GuestError::Stopped))
     }
 }
 
@@ -104,9 +104,6 @@ impl Drop for Starting {
         }
     }
 }
-
-/// A task that does not come to its end has met the end of its runtime.
-pub(super) const STOPPED: GuestError = GuestError::Unexpected("none: the runtime was shut down");
 
 async fn start(guest: Guest, exec: Exec) -> Result<Process, GuestError> {
     let started = guest.execute(exec).await?;

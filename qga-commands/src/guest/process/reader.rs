@@ -6,15 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use qga_core::Execution;
 use tokio::io::ReadBuf;
 use tokio::task::JoinHandle;
 
 use super::ending::Ending;
-use super::leash::STOPPED;
 use super::wait::Asking;
-use crate::file::{FileClose, FileOpen};
-use crate::guest::files::Dropped;
+use crate::file::FileOpen;
 use crate::guest::files::handle::Handle;
 use crate::guest::{Guest, GuestError};
 
@@ -77,7 +74,7 @@ impl Reader {
             self.state = State::Reading(task);
             return Poll::Pending;
         };
-        let (source, result) = read.unwrap_or((None, Err(STOPPED)));
+        let (source, result) = read.unwrap_or((None, Err(GuestError::Stopped)));
         self.state = source.map_or(State::Ended, State::Idle);
         Poll::Ready(result)
     }
@@ -100,10 +97,7 @@ impl fmt::Debug for Reader {
 }
 
 /// A stream's file, which is closed when this is dropped.
-pub(super) struct Source {
-    handle: Handle,
-    open: bool,
-}
+pub(super) struct Source(Handle);
 
 impl Source {
     /// Opens a file. If this future is dropped, the file is closed as soon as its handle is known.
@@ -111,16 +105,16 @@ impl Source {
         let guest = guest.clone();
         let opening = tokio::spawn(async move {
             let number = guest.execute(FileOpen::new(path).mode("rb")).await?;
-            let handle = Handle::reading(guest, number);
-            Ok(Self { handle, open: true })
+            Ok(Self(Handle::new(guest, number, false)))
         });
-        opening.await.unwrap_or(Err(STOPPED))
+        opening.await.unwrap_or(Err(GuestError::Stopped))
     }
 
     async fn next(mut self, ending: Arc<Ending>) -> Outcome {
         match self.more(&ending).await {
             Ok(bytes) if bytes.is_empty() => {
-                self.close().await;
+                // The bytes are there, whatever becomes of the handle.
+                drop(self.0.close().await);
                 (None, Ok(bytes))
             }
             result => (Some(self), result),
@@ -132,7 +126,7 @@ impl Source {
         let (mut reading, mut asking) = (Asking::new(), Asking::new());
         loop {
             let ended = ending.status().is_some();
-            let run = reading.bear(self.handle.read().await)?;
+            let run = reading.bear(self.0.read().await)?;
             if let Some(run) = run
                 && (ended || !run.bytes.is_empty())
             {
@@ -140,24 +134,6 @@ impl Source {
             }
             asking.pause().await;
             asking.bear(ending.ask().await)?;
-        }
-    }
-
-    /// The bytes are there, whatever becomes of the handle.
-    async fn close(mut self) {
-        // It is never closed twice, which can be the end of an agent.
-        self.open = false;
-        let close = FileClose::new(self.handle.number);
-        let closed = self.handle.guest.execute(close).await;
-        self.open = closed.is_err_and(|error| error.execution() == Execution::NotRun);
-    }
-}
-
-impl Drop for Source {
-    fn drop(&mut self) {
-        if self.open {
-            let dropped = self.handle.guest.client().attachment::<Dropped>();
-            dropped.push(self.handle.number);
         }
     }
 }

@@ -1,0 +1,212 @@
+//! What there is to copy.
+
+use super::{Copied, CopyFault, names};
+
+/// How many files and folders may be copied.
+pub(super) const MOST_ENTRIES: usize = 100_000;
+
+/// Files and folders, each folder before what is in it; the first is what was named.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    pub(super) entries: Vec<Entry>,
+    pub(super) skipped: u64,
+    pub(super) bytes: u64,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Below what was named, with slashes; empty for itself.
+    pub(super) path: String,
+    pub(super) kind: Kind,
+    /// In bytes; 0 for a folder.
+    pub(super) size: u64,
+    /// Permissions, and when it was changed, in seconds since 1970.
+    pub(super) meta: Option<Meta>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Meta {
+    pub(super) mode: u32,
+    pub(super) modified: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    File,
+    Folder,
+}
+
+impl Listing {
+    pub(super) fn add(&mut self, entry: Entry, max_bytes: u64) -> Result<(), CopyFault> {
+        if self.entries.len() >= MOST_ENTRIES {
+            return Err(CopyFault::TooMuch(
+                "there are more than 100,000 files and folders",
+            ));
+        }
+        self.bytes = self.bytes.saturating_add(entry.size);
+        if self.bytes > max_bytes {
+            return Err(CopyFault::TooMuch(
+                "there are more bytes than may be copied",
+            ));
+        }
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    pub(super) fn is_folder(&self) -> bool {
+        self.entries
+            .first()
+            .is_some_and(|entry| entry.kind == Kind::Folder)
+    }
+
+    pub(super) fn of_kind(&self, kind: Kind) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.kind == kind)
+    }
+
+    pub(super) fn copied(&self, verified: bool, atomic: bool) -> Copied {
+        Copied {
+            files: self.of_kind(Kind::File).count() as u64,
+            folders: self.of_kind(Kind::Folder).count() as u64,
+            bytes: self.bytes,
+            skipped: self.skipped,
+            verified,
+            atomic,
+        }
+    }
+}
+
+/// Reads what [`shell::LIST`](super::shell::LIST) prints: two slashes, the mode in hexadecimal, the
+/// size, the time, and `.` or a path that begins with `./`. A path never holds two slashes, so these
+/// part the records whatever the names are.
+pub(super) fn parse(printed: &[u8], max_bytes: u64) -> Result<Listing, (String, CopyFault)> {
+    let broken = || {
+        (
+            String::new(),
+            CopyFault::Refused("the guest's list cannot be read"),
+        )
+    };
+    let mut listing = Listing::default();
+    let mut rest = printed.strip_prefix(b"//").ok_or_else(broken)?;
+    let mut last = false;
+    while !last {
+        let end = rest.windows(3).position(|bytes| bytes == b"\n//");
+        let record = match end {
+            Some(end) => rest.get(..end),
+            None => rest.strip_suffix(b"\n"),
+        };
+        let (mode, size, modified, name) = record.and_then(fields).ok_or_else(broken)?;
+        let shown = || String::from_utf8_lossy(name).into_owned();
+        let path = match name {
+            b"." if listing.entries.is_empty() => "",
+            _ if listing.entries.is_empty() => return Err(broken()),
+            _ => name
+                .strip_prefix(b"./")
+                .ok_or("it does not lie in the folder")
+                .and_then(|path| names::check(path, cfg!(windows)))
+                .map_err(|why| (shown(), CopyFault::UnsafeName(why)))?,
+        };
+        match kind(mode) {
+            Some(kind) => {
+                let size = if kind == Kind::File { size } else { 0 };
+                let mode = mode & 0o777;
+                let entry = Entry {
+                    path: path.to_owned(),
+                    kind,
+                    size,
+                    meta: Some(Meta { mode, modified }),
+                };
+                let added = listing.add(entry, max_bytes);
+                added.map_err(|fault| (shown(), fault))?;
+            }
+            None if path.is_empty() => {
+                let fault = CopyFault::Refused("it is neither a file nor a folder");
+                return Err((String::new(), fault));
+            }
+            None => listing.skipped += 1,
+        }
+        rest = end.and_then(|end| rest.get(end + 3..)).unwrap_or_default();
+        last = end.is_none();
+    }
+    Ok(listing)
+}
+
+fn fields(record: &[u8]) -> Option<(u32, u64, i64, &[u8])> {
+    let mut fields = record.splitn(4, |byte| *byte == b' ');
+    let mut text = || std::str::from_utf8(fields.next()?).ok();
+    let mode = u32::from_str_radix(text()?, 16).ok()?;
+    let size = text()?.parse().ok()?;
+    let modified = text()?.parse().ok()?;
+    Some((mode, size, modified, fields.next()?))
+}
+
+/// By the mode's type, which is the same in every system.
+fn kind(mode: u32) -> Option<Kind> {
+    match mode & 0xF000 {
+        0x8000 => Some(Kind::File),
+        0x4000 => Some(Kind::Folder),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_with_blanks_and_newlines_stay_whole() {
+        let printed =
+            b"//41ed 4096 17 .\n//81a4 3 -1 ./a b\n\n/c\n//81a4 0 9 ./d\n//a1ff 1 1 ./l\n";
+        let listing = parse(printed, 100).unwrap();
+        let paths: Vec<_> = listing.entries.iter().map(|entry| &*entry.path).collect();
+        // The second path ends in a newline and a folder of another name; all of it is one record.
+        assert_eq!(paths, ["", "a b\n\n/c", "d"]);
+        assert_eq!((listing.skipped, listing.bytes), (1, 3));
+        let modified = listing.entries[1].meta.unwrap().modified;
+        assert_eq!((listing.entries[1].size, modified), (3, -1));
+    }
+
+    #[test]
+    fn bits_beyond_the_permissions_are_dropped() {
+        let listing = parse(b"//8fff 1 1 .\n", 100).unwrap();
+        assert_eq!(listing.entries[0].meta.unwrap().mode, 0o777);
+    }
+
+    #[test]
+    fn a_hostile_list_is_an_error() {
+        let root = "//41ed 0 0 .\n";
+        let bad = [
+            "//81a4 1 1 ./../x\n",
+            "//81a4 1 1 /etc/passwd\n",
+            "//81a4 1 1 ./a/../../x\n",
+            "//81a4 1 1 .\n",
+            "//81a4 1 1 ./\n",
+            "//81a4 1 1 \n",
+            "//81a4 1 1 ./a//b\n",
+            "//81a4 -1 1 ./a\n",
+            "//81a4 99999999999999999999 1 ./a\n",
+            "//81a4 101 1 ./a\n",
+            "//zz 1 1 ./a\n",
+            "//81a4 1 1 ./a",
+            "//81a4 1\n",
+            "//\n",
+        ];
+        for bad in bad {
+            assert!(
+                parse(format!("{root}{bad}").as_bytes(), 100).is_err(),
+                "{bad:?}"
+            );
+        }
+        for whole in ["", "\n", "x", "//", "//11ed 0 0 .\n", "//81a4 1 1 ./a\n"] {
+            assert!(parse(whole.as_bytes(), 100).is_err(), "{whole:?}");
+        }
+        let sum = format!("{root}//81a4 60 1 ./a\n//81a4 60 1 ./b\n");
+        assert!(parse(sum.as_bytes(), 100).is_err());
+    }
+
+    #[test]
+    fn there_is_an_end_to_the_number_of_entries() {
+        let many = "//41ed 0 0 .\n".to_owned() + &"//81a4 0 0 ./a\n".repeat(MOST_ENTRIES);
+        let (_, fault) = parse(many.as_bytes(), 100).unwrap_err();
+        assert!(matches!(fault, CopyFault::TooMuch(_)), "{fault}");
+    }
+}

@@ -1,0 +1,48 @@
+//! How often something is tried again.
+
+use std::time::Duration;
+
+use crate::guest::GuestError;
+use crate::guest::backoff::Backoff;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How many attempts in a row may bring nothing.
+const ATTEMPTS: u32 = 8;
+
+pub(super) struct Patience {
+    backoff: Backoff,
+    left: u32,
+    refusals: u32,
+}
+
+impl Patience {
+    pub(super) fn new() -> Self {
+        Self {
+            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+            left: ATTEMPTS - 1,
+            refusals: 1,
+        }
+    }
+
+    /// Waits until it may be tried again; the error if it may not.
+    ///
+    /// An agent's refusal is forgiven once: one that was started anew knows no file that was
+    /// open before, and its words for that are not to be relied on.
+    pub(super) async fn after(&mut self, error: GuestError) -> Result<(), GuestError> {
+        let Some(command) = error.command_error() else {
+            return Err(error);
+        };
+        let left = match command.agent_error() {
+            Some(refusal) if refusal.is_command_not_found() => return Err(error),
+            Some(_) => &mut self.refusals,
+            None => &mut self.left,
+        };
+        if *left == 0 {
+            return Err(error);
+        }
+        *left -= 1;
+        self.backoff.pause().await;
+        Ok(())
+    }
+}

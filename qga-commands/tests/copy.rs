@@ -1,0 +1,328 @@
+//! Copies to and from a guest that goes wrong at every message, and one that lies.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this is a test"
+)]
+
+use std::fs;
+use std::future::IntoFuture;
+use std::path::Path;
+use std::time::Duration;
+
+use qga_commands::guest::copy::CopyFault;
+use qga_commands::{Guest, GuestError};
+use qga_testserver::{Profile, Script, TestAgent};
+use serde_json::json;
+use support::faults::{at_every_message, dropped_at_every_poll, reconnecting};
+
+mod support;
+
+const LONG: Duration = Duration::from_secs(1800);
+
+/// More than one piece of a download, so that it can break between two.
+fn content() -> Vec<u8> {
+    bytes(70_000)
+}
+
+/// More than one piece of an upload.
+fn short() -> Vec<u8> {
+    bytes(33_000)
+}
+
+fn bytes(count: u32) -> Vec<u8> {
+    (0..count).flat_map(u32::to_le_bytes).collect()
+}
+
+/// Gives the guest a shell that lists this and does nothing else but succeed.
+fn shell(agent: &TestAgent, list: impl Into<Vec<u8>>) {
+    let list = list.into();
+    agent.program("sh").runs(move |call| {
+        let script = &call.args[1];
+        if script.contains("find .") {
+            Script::new().stdout(&list)
+        } else if script.contains("sha256sum") {
+            Script::new().stdout("0".repeat(64) + "  -\n")
+        } else {
+            Script::new()
+        }
+    });
+}
+
+/// What is in a folder of this host, at any depth but the folders themselves.
+fn found(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+fn fault(error: &GuestError) -> &CopyFault {
+    match error {
+        GuestError::Copy { fault, .. } => fault,
+        error => panic!("{error}"),
+    }
+}
+
+/// The temporary folders of the guest that scripts with this in them were called for.
+fn called(agent: &TestAgent, script: &str) -> Vec<String> {
+    let calls = agent.requests_of("guest-exec").into_iter();
+    calls
+        .filter(|call| call.arguments["arg"][1].as_str().unwrap().contains(script))
+        .map(|call| call.arguments["arg"][3].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_is_whole_or_absent_whatever_message_is_spoilt() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("target");
+    at_every_message(
+        LONG,
+        |agent| {
+            agent.file("/tree/a", content());
+            agent.file("/tree/b", "");
+            shell(
+                agent,
+                format!(
+                    "//41ed 0 5 .\n//81a4 {} 5 ./a\n//81a4 0 5 ./b\n",
+                    content().len()
+                ),
+            );
+        },
+        async |guest| guest.download("/tree", &target).await,
+        |_, context, copied| {
+            copied.unwrap_or_else(|error| panic!("{context}: {error}"));
+            assert_eq!(found(folder.path()), ["target"], "{context}");
+            assert!(
+                fs::read(target.join("a")).unwrap() == content(),
+                "{context}"
+            );
+            assert_eq!(fs::read(target.join("b")).unwrap(), b"");
+            fs::remove_dir_all(&target).unwrap();
+        },
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_is_moved_to_its_place_only_when_it_is_whole_whatever_message_is_spoilt() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("source");
+    fs::write(&source, short()).unwrap();
+    at_every_message(
+        LONG,
+        |agent| shell(agent, ""),
+        async |guest| guest.upload(&source, "/tmp/target").await,
+        |agent, context, copied| {
+            let copied = copied.unwrap_or_else(|error| panic!("{context}: {error}"));
+            assert!(copied.atomic, "{context}");
+            let moved = called(agent, "mv -f");
+            let path = format!("{}/content", moved.first().unwrap());
+            assert!(agent.file_content(&path).unwrap() == short(), "{context}");
+            assert!(agent.file_content("/tmp/target").is_none());
+        },
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_that_is_dropped_leaves_nothing_that_looks_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("target");
+    dropped_at_every_poll(
+        Duration::from_secs(5),
+        |agent| {
+            agent.file("/a", content());
+            shell(agent, format!("//81a4 {} 5 .\n", content().len()));
+        },
+        async |guest| guest.download("/a", &target).await,
+        async |_, _, context| {
+            // What was under way here ends, and the folder is removed.
+            while found(folder.path()).iter().any(|name| name != "target") {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            if target.exists() {
+                assert!(fs::read(&target).unwrap() == content(), "{context}");
+                fs::remove_file(&target).unwrap();
+            }
+        },
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_is_dropped_is_removed_from_the_guest() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("source");
+    fs::write(&source, short()).unwrap();
+    dropped_at_every_poll(
+        Duration::from_secs(60),
+        |agent| shell(agent, ""),
+        async |guest| guest.upload(&source, "/tmp/target").await,
+        async |agent, _, context| {
+            let (made, removed) = (called(agent, "mkdir -m"), called(agent, "rm -rf"));
+            // The script that moves removes the folder too.
+            assert!(
+                made.first().is_none_or(|temp| removed.contains(temp)),
+                "{context}"
+            );
+        },
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_that_a_guest_lists_never_leave_the_target() {
+    let (agent, guest) = reconnecting().await;
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("inner/target");
+    fs::create_dir(folder.path().join("inner")).unwrap();
+    agent.file("/evil", "x");
+    let long = "x".repeat(256);
+    let deep = "x/".repeat(70) + "x";
+    let names = [
+        "./..",
+        "./../x",
+        "./a/../../x",
+        "/x",
+        "x",
+        "./",
+        "./.",
+        "./a//x",
+        "./a\0b",
+        &long,
+        &deep,
+    ];
+    for name in names {
+        shell(&agent, format!("//41ed 0 0 .\n//81a4 1 0 {name}\n"));
+        guest.download("/", &target).await.unwrap_err();
+        assert_eq!(found(folder.path()), ["inner"], "{name:?}");
+        assert!(found(&folder.path().join("inner")).is_empty(), "{name:?}");
+    }
+    assert!(agent.requests_of("guest-file-open").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_that_lists_a_name_twice_or_a_file_as_a_folder_writes_nothing_elsewhere() {
+    let (agent, guest) = reconnecting().await;
+    let folder = tempfile::tempdir().unwrap();
+    agent.file("/t/a", "x");
+    agent.file("/t/a/b", "x");
+    for list in [
+        "//81a4 1 0 ./a\n//81a4 1 0 ./a\n",
+        "//81a4 1 0 ./a\n//81a4 1 0 ./a/b\n",
+        "//81a4 1 0 ./c/a\n",
+    ] {
+        shell(&agent, format!("//41ed 0 0 .\n{list}"));
+        guest
+            .download("/t", folder.path().join("t"))
+            .await
+            .unwrap_err();
+        assert!(found(folder.path()).is_empty(), "{list:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_longer_or_shorter_than_listed_is_an_error() {
+    let (agent, guest) = reconnecting().await;
+    let folder = tempfile::tempdir().unwrap();
+    agent.file("/f", content());
+    for (path, size) in [
+        ("/f", 279_999),
+        ("/f", 280_001),
+        ("/f", 0),
+        ("/dev/zero", 300_000),
+    ] {
+        shell(&agent, format!("//81a4 {size} 0 .\n"));
+        let error = guest
+            .download(path, folder.path().join("f"))
+            .await
+            .unwrap_err();
+        assert!(matches!(fault(&error), CopyFault::Changed(_)), "{error}");
+        assert!(found(folder.path()).is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_is_an_end_to_what_a_guest_may_send() {
+    let (agent, guest) = reconnecting().await;
+    let folder = tempfile::tempdir().unwrap();
+    agent.file("/f", "12345");
+    shell(&agent, "//81a4 5 0 .\n");
+    let to = folder.path().join("f");
+    let error = guest.download("/f", &to).max_bytes(4).await.unwrap_err();
+    assert!(matches!(fault(&error), CopyFault::TooMuch(_)), "{error}");
+    let cut = json!({"exited": true, "exitcode": 0, "out-data": "", "out-truncated": true});
+    agent.on("guest-exec-status").reply(cut);
+    let error = guest.download("/f", &to).await.unwrap_err();
+    assert!(matches!(fault(&error), CopyFault::TooMuch(_)), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_whose_checksum_differs_is_not_put_into_its_place() {
+    let (agent, guest) = reconnecting().await;
+    let folder = tempfile::tempdir().unwrap();
+    agent.file("/f", "12345");
+    shell(&agent, "//81a4 5 0 .\n");
+    let to = folder.path().join("f");
+    let error = guest.download("/f", &to).verify(true).await.unwrap_err();
+    assert!(matches!(fault(&error), CopyFault::Mismatch), "{error}");
+    assert!(found(folder.path()).is_empty());
+    fs::write(&to, "12345").unwrap();
+    let error = guest.upload(&to, "/tmp/g").verify(true).await.unwrap_err();
+    assert!(matches!(fault(&error), CopyFault::Mismatch), "{error}");
+    assert!(called(&agent, "mv -f").is_empty());
+    assert_eq!(called(&agent, "mkdir -m"), called(&agent, "rm -rf \"$1\""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_without_a_shell_has_single_files_copied() {
+    let folder = tempfile::tempdir().unwrap();
+    let [from, to] = ["from", "to"].map(|name| folder.path().join(name));
+    fs::write(&from, content()).unwrap();
+    for windows in [true, false] {
+        let (agent, guest) = reconnecting().await;
+        if windows {
+            agent.profile(Profile::Windows);
+        } else {
+            agent.disable("guest-exec");
+        }
+        let up = guest.upload(&from, "/tmp/f").verify(true).await.unwrap();
+        assert!(!up.verified && !up.atomic);
+        assert!(agent.file_content("/tmp/f").unwrap() == content());
+        let down = guest.download("/tmp/f", &to).verify(true).await.unwrap();
+        assert!(!down.verified && down.atomic);
+        assert!(fs::read(&to).unwrap() == content());
+        let error = guest.upload(folder.path(), "/tmp/tree").await.unwrap_err();
+        assert!(matches!(fault(&error), CopyFault::Refused(_)), "{error}");
+        guest
+            .download("/tmp", folder.path().join("tree"))
+            .await
+            .unwrap_err();
+        assert!(agent.requests_of("guest-exec").len() <= 4 * usize::from(!windows));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_does_not_end_in_time_is_an_error_and_is_removed() {
+    let (agent, guest) = reconnecting().await;
+    let folder = tempfile::tempdir().unwrap();
+    agent.program("sh").never_ends();
+    let copy = guest.download("/f", folder.path().join("f"));
+    let error = copy.deadline(Duration::from_secs(3)).await.unwrap_err();
+    assert!(matches!(fault(&error), CopyFault::Deadline(_)), "{error}");
+    assert!(found(folder.path()).is_empty());
+}
+
+#[test]
+fn a_copy_may_move_to_another_thread_and_shows_no_content() {
+    fn check<T: Send>(_: &T) {}
+    fn try_it(guest: &Guest) {
+        check(&guest.download("/f", "f").into_future());
+        check(&guest.upload("f", "/f").into_future());
+    }
+    let _ = try_it;
+}
