@@ -1,8 +1,9 @@
 //! A client that tasks share.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fmt, io};
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -10,12 +11,16 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout_at;
 
 use crate::attachments::Attachments;
-use crate::channel::{Channel, open_and_sync};
-use crate::connect::{AnyConnection, Endpoint, connect_error};
+use crate::channel::Channel;
 use crate::connection::Terms;
 use crate::error::{ErrorKind, Execution, Stage};
+use crate::gate::{Gate, Hold, Policy};
 use crate::message::Request;
-use crate::{Address, AddressError, Connection, Error, Options, Pipeline, QgaCommand};
+use crate::{Address, AddressError, Error, Options, Pipeline, QgaCommand};
+
+mod builder;
+
+pub use builder::ClientBuilder;
 
 /// Talks to one guest agent.
 ///
@@ -40,9 +45,15 @@ use crate::{Address, AddressError, Connection, Error, Options, Pipeline, QgaComm
 #[derive(Clone)]
 pub struct Client {
     channel: Arc<Mutex<Channel>>,
-    attachments: Arc<Attachments>,
-    address: Option<Arc<Address>>,
+    shared: Arc<Shared>,
     options: Options,
+}
+
+/// What all clones of a client have in common beside the channel.
+struct Shared {
+    address: Option<Arc<Address>>,
+    attachments: Attachments,
+    gate: Arc<Gate>,
 }
 
 impl Client {
@@ -78,6 +89,7 @@ impl Client {
         ClientBuilder {
             options: Options::new(),
             connect_timeout: Duration::from_secs(5),
+            policy: Policy::default(),
         }
     }
 
@@ -125,7 +137,23 @@ impl Client {
     /// ```
     #[must_use]
     pub fn attachment<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
-        self.attachments.get()
+        self.shared.attachments.get()
+    }
+
+    /// Holds commands back on the host, through all clones of this client, until the [`Hold`] is
+    /// dropped: each for whose name `runs` is false fails at once with
+    /// [`ErrorKind::NotAllowed`] and the `reason`. Several holds add up. What waits for the channel already is held back
+    /// too; what is on its way to the agent is not. The client's own syncs go on.
+    ///
+    /// ```no_run
+    /// # async fn example(client: qga_core::Client) {
+    /// let hold = client.hold("an update is under way", |command| command == "guest-ping");
+    /// // Until here only guest-ping runs.
+    /// drop(hold);
+    /// # }
+    /// ```
+    pub fn hold(&self, reason: impl Into<Cow<'static, str>>, runs: fn(&str) -> bool) -> Hold {
+        self.shared.gate.hold(reason.into(), runs)
     }
 
     /// Runs a command and returns what the agent answers.
@@ -146,8 +174,7 @@ impl Client {
     /// Outside a tokio runtime with time enabled.
     pub async fn execute<C: QgaCommand>(&self, command: C) -> Result<C::Response, Error> {
         let terms = Terms::new(&command, &self.options);
-        let request = Request::new(&command).map_err(Error::encode);
-        self.exchange(request, terms)
+        self.exchange(C::NAME, || Request::new(&command), terms)
             .await
             .map_err(|error| error.with_command(C::NAME))
     }
@@ -185,8 +212,7 @@ impl Client {
     /// As [`execute`](Self::execute).
     pub async fn execute_raw(&self, name: &str, arguments: Value) -> Result<Value, Error> {
         let terms = Terms::raw(&self.options);
-        let request = Request::raw(name, &arguments).map_err(Error::encode);
-        self.exchange(request, terms)
+        self.exchange(name, || Request::raw(name, &arguments), terms)
             .await
             .map_err(|error| error.with_command(name.to_owned()))
     }
@@ -204,23 +230,31 @@ impl Client {
 
     async fn exchange<R: serde::de::DeserializeOwned>(
         &self,
-        request: Result<Request, Error>,
+        name: &str,
+        encode: impl Fn() -> serde_json::Result<Request>,
         terms: Terms,
     ) -> Result<R, Error> {
-        let result = match (request, self.channel.try_lock()) {
-            (Err(error), _) => Err(error),
-            (Ok(request), Ok(mut channel)) => channel.exchange(request, terms).await,
-            (Ok(request), Err(_)) => match self.lock(&terms).await {
-                Ok(mut channel) => channel.exchange(request, terms).await,
-                Err(error) => Err(error),
-            },
+        let exchange = async {
+            self.check(name)?;
+            let request = encode().map_err(Error::encode)?;
+            let mut channel = self.lock(&terms).await?;
+            self.check(name)?;
+            channel.exchange(request, terms).await
         };
-        result.map_err(|error| self.locate(error))
+        exchange.await.map_err(|error| self.locate(error))
+    }
+
+    /// Whether a command may be sent.
+    pub(crate) fn check(&self, name: &str) -> Result<(), Error> {
+        self.shared.gate.check(name)
     }
 
     /// Waits for the channel.
     pub(crate) async fn lock(&self, terms: &Terms) -> Result<OwnedMutexGuard<Channel>, Error> {
         let channel = self.channel.clone();
+        if let Ok(channel) = channel.clone().try_lock_owned() {
+            return Ok(channel);
+        }
         timeout_at(terms.wait.deadline, channel.lock_owned())
             .await
             .map_err(|_| {
@@ -230,129 +264,15 @@ impl Client {
     }
 
     pub(crate) fn locate(&self, error: Error) -> Error {
-        error.with_address(self.address.as_deref())
+        error.with_address(self.shared.address.as_deref())
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("address", &self.address)
+            .field("address", &self.shared.address)
             .field("options", &self.options)
             .finish_non_exhaustive()
-    }
-}
-
-/// Makes a [`Client`] with timeouts and limits of its own.
-///
-/// ```no_run
-/// # async fn example() -> Result<(), qga_core::Error> {
-/// use qga_core::{Client, Options};
-/// use std::time::Duration;
-///
-/// let client = Client::builder()
-///     .connect_timeout(Duration::from_secs(60))
-///     .options(Options::new().timeout(Duration::from_secs(10)))
-///     .connect("unix:/run/vm1/qga.sock")
-///     .await?;
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct ClientBuilder {
-    options: Options,
-    connect_timeout: Duration,
-}
-
-impl ClientBuilder {
-    /// What holds for every command of the client.
-    pub fn options(mut self, options: Options) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// How long connecting may take, the agent's answer to the sync included. 5 seconds unless
-    /// set.
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// Connects; see [`Client::connect`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Client::connect`].
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`Client::connect`].
-    pub async fn connect<A>(self, address: A) -> Result<Client, Error>
-    where
-        A: TryInto<Address, Error: Into<AddressError>>,
-    {
-        let address = address
-            .try_into()
-            .map_err(|error| connect_error(ErrorKind::Address(error.into())))?;
-        self.open(Endpoint::Address(Arc::new(address))).await
-    }
-
-    /// Connects through a stream that `open` opens, and through another one each time that the
-    /// channel is lost: for a transport that has no address here, such as vsock or a tunnel.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), qga_core::Error> {
-    /// # let agent = qga_testserver::TestAgent::start().await;
-    /// # let path = agent.path().to_owned();
-    /// use qga_core::Client;
-    /// use tokio::net::UnixStream;
-    ///
-    /// let client = Client::builder()
-    ///     .connect_with(move || UnixStream::connect(path.clone()))
-    ///     .await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// When the stream cannot be opened, or the agent does not answer.
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`Client::connect`].
-    pub async fn connect_with<F, O, S>(self, open: F) -> Result<Client, Error>
-    where
-        F: Fn() -> O + Send + Sync + 'static,
-        O: Future<Output = io::Result<S>> + Send + 'static,
-        S: AsyncRead + AsyncWrite + Send + 'static,
-    {
-        self.open(Endpoint::custom(open)).await
-    }
-
-    /// A client over a stream that is already open; see [`Client::new`].
-    pub fn build(self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Client {
-        self.client(Connection::new(Box::pin(stream)), None)
-    }
-
-    async fn open(self, endpoint: Endpoint) -> Result<Client, Error> {
-        let terms = Terms::raw(&self.options.timeout(self.connect_timeout));
-        match open_and_sync(&endpoint, &terms).await {
-            Ok(connection) => Ok(self.client(connection, Some(endpoint))),
-            Err(error) => Err(error.with_address(endpoint.address().map(|address| &**address))),
-        }
-    }
-
-    fn client(self, connection: AnyConnection, endpoint: Option<Endpoint>) -> Client {
-        let address = endpoint.as_ref().and_then(Endpoint::address).cloned();
-        let channel = Channel::new(connection, endpoint);
-        Client {
-            channel: Arc::new(Mutex::new(channel)),
-            attachments: Arc::default(),
-            address,
-            options: self.options,
-        }
     }
 }

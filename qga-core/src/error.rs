@@ -73,6 +73,9 @@ pub enum ErrorKind {
     /// The channel was lost and could not be opened again several times; it will be tried again
     /// after a pause. This is what went wrong last.
     Unavailable(Arc<Error>),
+    /// The client refused to send the command, for this reason: by what it was
+    /// [made](crate::ClientBuilder::deny) to refuse, or by a [hold](crate::Client::hold).
+    NotAllowed(Cow<'static, str>),
     /// The time given was not enough.
     Timeout(Duration),
     /// The other side closed the channel.
@@ -255,6 +258,12 @@ impl Error {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         matches!(self.kind(), ErrorKind::Closed(_))
+    }
+
+    /// Whether the client refused to send the command.
+    #[must_use]
+    pub fn is_not_allowed(&self) -> bool {
+        matches!(self.kind(), ErrorKind::NotAllowed(_))
     }
 
     /// Whether the agent refused the command: it does not know it, has it disabled, or is

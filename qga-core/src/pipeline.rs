@@ -116,16 +116,19 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
         &mut self,
         terms: &mut Terms,
     ) -> Option<Result<<I::Item as QgaCommand>::Response, Error>> {
-        if let Err(error) = self.acquire(terms).await {
-            self.failed = true;
-            self.commands.next()?;
-            return Some(Err(error));
-        }
         loop {
             self.fill();
             match self.slots.front() {
                 Some(Slot::InFlight { .. }) => self.receive(terms).await,
-                Some(Slot::Done(_)) | None => break,
+                Some(Slot::Done(_)) => break,
+                None if self.failed || self.commands.peek().is_none() => return None,
+                None => {
+                    if let Err(error) = self.acquire(terms).await {
+                        self.failed = !error.is_not_allowed();
+                        self.commands.next()?;
+                        return Some(Err(error));
+                    }
+                }
             }
         }
         match self.slots.pop_front() {
@@ -134,13 +137,12 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
         }
     }
 
-    /// Takes the channel, if there is anything to send through it.
+    /// Takes the channel for the next command.
     async fn acquire(&mut self, terms: &Terms) -> Result<(), Error> {
-        if self.channel.is_none() && !self.failed && self.commands.peek().is_some() {
-            let mut channel = self.client.lock(terms).await?;
-            let ids = channel.open(terms).await?.begin(terms).await?;
-            self.channel = Some((channel, ids));
-        }
+        self.client.check(I::Item::NAME)?;
+        let mut channel = self.client.lock(terms).await?;
+        let ids = channel.open(terms).await?.begin(terms).await?;
+        self.channel = Some((channel, ids));
         Ok(())
     }
 
@@ -157,12 +159,16 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
             let Some(command) = self.commands.next() else {
                 return;
             };
-            self.slots.push_back(match Request::new(&command) {
+            let request = self
+                .client
+                .check(I::Item::NAME)
+                .and_then(|()| Request::new(&command).map_err(Error::encode));
+            self.slots.push_back(match request {
                 Ok(request) => Slot::InFlight {
                     id: connection.send(request, *ids),
                     reply_limit: command.reply_limit().unwrap_or_default(),
                 },
-                Err(error) => Slot::Done(Err(Error::encode(error))),
+                Err(error) => Slot::Done(Err(error)),
             });
         }
     }

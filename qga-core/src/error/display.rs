@@ -36,6 +36,7 @@ impl Error {
             ErrorKind::Unavailable(_) => {
                 f.write_str("the channel was lost and cannot be opened again for now")
             }
+            ErrorKind::NotAllowed(reason) => write!(f, "not sent: {}", Excerpt(reason)),
             ErrorKind::Timeout(limit) => self.write_timeout(f, *limit),
             ErrorKind::Closed(_) => self.write_closed(f),
             ErrorKind::Agent(error) => write!(f, "{error}"),

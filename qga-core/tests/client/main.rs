@@ -10,6 +10,7 @@
 
 mod connect;
 mod exchange;
+mod gate;
 mod pipeline;
 mod random;
 mod reconnect;

@@ -1,0 +1,162 @@
+//! Making a client.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Mutex;
+
+use super::{Client, Shared};
+use crate::attachments::Attachments;
+use crate::channel::{Channel, open_and_sync};
+use crate::connect::{AnyConnection, Endpoint, connect_error};
+use crate::connection::Terms;
+use crate::error::ErrorKind;
+use crate::gate::{Gate, Policy};
+use crate::{Address, AddressError, Connection, Error, Options};
+
+/// Makes a [`Client`] with timeouts and limits of its own.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), qga_core::Error> {
+/// use qga_core::{Client, Options};
+/// use std::time::Duration;
+///
+/// let client = Client::builder()
+///     .connect_timeout(Duration::from_secs(60))
+///     .options(Options::new().timeout(Duration::from_secs(10)))
+///     .connect("unix:/run/vm1/qga.sock")
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ClientBuilder {
+    pub(super) options: Options,
+    pub(super) connect_timeout: Duration,
+    pub(super) policy: Policy,
+}
+
+impl ClientBuilder {
+    /// What holds for every command of the client.
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// How long connecting may take, the agent's answer to the sync included. 5 seconds unless
+    /// set.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Commands that may run; all others fail with [`ErrorKind::NotAllowed`] and are never sent.
+    /// Further calls add to them. The names are compared as they are, and the client's own syncs go
+    /// on.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), qga_core::Error> {
+    /// let client = qga_core::Client::builder()
+    ///     .allow(["guest-ping", "guest-info"])
+    ///     .connect("unix:/run/vm1/qga.sock")
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn allow<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        let allowed = self.policy.allow.get_or_insert_default();
+        allowed.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// Commands that never run, even [allowed](Self::allow) ones: they fail with
+    /// [`ErrorKind::NotAllowed`] and are never sent. Further calls add to them.
+    pub fn deny<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        let denied = names.into_iter().map(Into::into);
+        self.policy.deny.extend(denied);
+        self
+    }
+
+    /// Connects; see [`Client::connect`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::connect`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Client::connect`].
+    pub async fn connect<A>(self, address: A) -> Result<Client, Error>
+    where
+        A: TryInto<Address, Error: Into<AddressError>>,
+    {
+        let address = address
+            .try_into()
+            .map_err(|error| connect_error(ErrorKind::Address(error.into())))?;
+        self.open(Endpoint::Address(Arc::new(address))).await
+    }
+
+    /// Connects through a stream that `open` opens, and through another one each time that the
+    /// channel is lost: for a transport that has no address here, such as vsock or a tunnel.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), qga_core::Error> {
+    /// # let agent = qga_testserver::TestAgent::start().await;
+    /// # let path = agent.path().to_owned();
+    /// use qga_core::Client;
+    /// use tokio::net::UnixStream;
+    ///
+    /// let client = Client::builder()
+    ///     .connect_with(move || UnixStream::connect(path.clone()))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the stream cannot be opened, or the agent does not answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Client::connect`].
+    pub async fn connect_with<F, O, S>(self, open: F) -> Result<Client, Error>
+    where
+        F: Fn() -> O + Send + Sync + 'static,
+        O: Future<Output = io::Result<S>> + Send + 'static,
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        self.open(Endpoint::custom(open)).await
+    }
+
+    /// A client over a stream that is already open; see [`Client::new`].
+    pub fn build(self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Client {
+        self.client(Connection::new(Box::pin(stream)), None)
+    }
+
+    async fn open(self, endpoint: Endpoint) -> Result<Client, Error> {
+        let terms = Terms::raw(&self.options.timeout(self.connect_timeout));
+        match open_and_sync(&endpoint, &terms).await {
+            Ok(connection) => Ok(self.client(connection, Some(endpoint))),
+            Err(error) => Err(error.with_address(endpoint.address().map(|address| &**address))),
+        }
+    }
+
+    fn client(self, connection: AnyConnection, endpoint: Option<Endpoint>) -> Client {
+        let address = endpoint.as_ref().and_then(Endpoint::address).cloned();
+        let channel = Channel::new(connection, endpoint);
+        Client {
+            channel: Arc::new(Mutex::new(channel)),
+            shared: Arc::new(Shared {
+                address,
+                attachments: Attachments::default(),
+                gate: Arc::new(Gate::new(self.policy)),
+            }),
+            options: self.options,
+        }
+    }
+}
