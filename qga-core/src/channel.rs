@@ -14,6 +14,8 @@ use crate::sync;
 
 /// After the second failure in a row; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// How often a command is sent at most.
+const TRIES: u32 = 3;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Channel {
@@ -55,13 +57,46 @@ impl Channel {
         Ok(&mut self.connection)
     }
 
-    /// Opens the connection where that is due, and runs a command.
+    /// Opens the connection where that is due, and runs a command; again, where the terms allow it
+    /// and `encode` gives the request once more.
     pub(crate) async fn exchange<R: DeserializeOwned>(
+        &mut self,
+        mut request: Request,
+        encode: impl Fn() -> Result<Request, Error>,
+        terms: Terms,
+    ) -> Result<R, Error> {
+        let mut maybe_run = false;
+        let mut tries = 1;
+        loop {
+            let error = match self.once(request, terms).await {
+                Ok(response) => return Ok(response),
+                Err(error) if maybe_run => error.after_maybe_run(),
+                Err(error) => error,
+            };
+            if tries == TRIES || !terms.repeat.allows(&error) || !self.is_usable(&terms) {
+                return Err(error);
+            }
+            request = match encode() {
+                Ok(request) => request,
+                Err(_) => return Err(error),
+            };
+            maybe_run = error.execution() == Execution::MaybeRun;
+            tries += 1;
+        }
+    }
+
+    async fn once<R: DeserializeOwned>(
         &mut self,
         request: Request,
         terms: Terms,
     ) -> Result<R, Error> {
         self.open(&terms).await?.exchange(request, terms).await
+    }
+
+    /// Whether there is a channel for another try, and time.
+    fn is_usable(&self, terms: &Terms) -> bool {
+        let can_open = self.endpoint.is_some() || !self.connection.is_closed();
+        can_open && Instant::now() < terms.wait.deadline
     }
 
     async fn reopen(&mut self, endpoint: &Endpoint, terms: &Terms) -> Result<(), Error> {

@@ -27,10 +27,10 @@ pub use builder::ClientBuilder;
 /// Cloning is cheap, and clones share the channel: their commands run one after the other, in
 /// the order in which they came.
 ///
-/// A client that was [connected](Self::connect) connects again when the channel was lost: the command that
-/// notices the loss fails, and the next one opens the socket anew, within its own deadline. After
-/// two failures in a row there is a pause, of up to 30 seconds, in which commands fail at once with
-/// [`ErrorKind::Unavailable`]. No command is sent twice.
+/// A client that was [connected](Self::connect) connects again when the channel was lost: with the
+/// command that notices the loss if that may be [sent again](Options::retry), else with the next one,
+/// within that command's deadline. After two failures in a row there is a pause, of up to 30 seconds, in which
+/// commands fail at once with [`ErrorKind::Unavailable`].
 ///
 /// ```no_run
 /// # #[derive(qga_core::QgaCommand)]
@@ -176,7 +176,7 @@ impl Client {
         let terms = Terms::new(&command, &self.options);
         self.exchange(C::NAME, || Request::new(&command), terms)
             .await
-            .map_err(|error| error.with_command(C::NAME))
+            .map_err(|error| error.with_command(C::NAME).with_check(C::CHECK))
     }
 
     /// Runs a command by its name. Arguments that are null are left out.
@@ -234,12 +234,15 @@ impl Client {
         encode: impl Fn() -> serde_json::Result<Request>,
         terms: Terms,
     ) -> Result<R, Error> {
-        let exchange = async {
+        let encode = || {
             self.check(name)?;
-            let request = encode().map_err(Error::encode)?;
+            encode().map_err(Error::encode)
+        };
+        let exchange = async {
+            let request = encode()?;
             let mut channel = self.lock(&terms).await?;
             self.check(name)?;
-            channel.exchange(request, terms).await
+            channel.exchange(request, encode, terms).await
         };
         exchange.await.map_err(|error| self.locate(error))
     }

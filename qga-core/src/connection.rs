@@ -14,7 +14,7 @@ use crate::lines::{self, Idle, Lines, Wait};
 use crate::matching::{Match, attribute};
 use crate::message::{Request, parse_expected};
 use crate::sync::{self, Handshake, Ids, Step};
-use crate::{Options, QgaCommand, Reply};
+use crate::{Options, QgaCommand, Reply, Retry};
 
 /// How much of a malformed line an error keeps, in bytes.
 const LINE_EXCERPT: usize = 4096;
@@ -49,7 +49,18 @@ pub(crate) struct Terms {
     pub(crate) timeout: Duration,
     /// Whether the reply is kept out of errors.
     pub(crate) secret: bool,
+    pub(crate) repeat: Repeat,
     pub(crate) wait: Wait,
+}
+
+/// When a command is sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    Never,
+    /// Where nothing of it was sent.
+    Unsent,
+    /// After any failure of the channel.
+    Lost,
 }
 
 /// Why a request has no answer.
@@ -64,6 +75,7 @@ impl Terms {
     pub(crate) fn new<C: QgaCommand>(command: &C, options: &Options) -> Self {
         let mut terms = Self::raw(options);
         terms.secret = C::SECRET_REPLY;
+        terms.repeat = Repeat::of(C::RETRY, options.retry);
         if let Some(limit) = command.reply_limit() {
             terms.wait.limit = terms.wait.limit.max(limit);
         }
@@ -77,12 +89,34 @@ impl Terms {
         Self {
             timeout: options.timeout,
             secret: false,
+            repeat: Repeat::of(Retry::Never, options.retry),
             wait: Wait {
                 deadline: after(options.timeout),
                 limit: options.reply_limit,
                 grace: None,
                 in_grace: false,
             },
+        }
+    }
+}
+
+impl Repeat {
+    fn of(class: Retry, most_daring: Retry) -> Self {
+        match (class, most_daring) {
+            (_, Retry::Never) => Self::Never,
+            (Retry::Safe, _) | (Retry::AfterResync, Retry::AfterResync) => Self::Lost,
+            (Retry::Never | Retry::AfterResync, _) => Self::Unsent,
+        }
+    }
+
+    /// Whether a command that failed so is sent again.
+    pub(crate) fn allows(self, error: &Error) -> bool {
+        let unsent = error.execution() == Execution::NotRun;
+        match error.kind() {
+            ErrorKind::Closed(_) => self == Self::Lost || (self == Self::Unsent && unsent),
+            ErrorKind::Malformed { reason, .. } => self == Self::Lost && reason.is_damage(),
+            ErrorKind::Unattributed(_) => self == Self::Lost,
+            _ => false,
         }
     }
 }
@@ -110,7 +144,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         self.handshake(&Terms::raw(options)).await.map(drop)
     }
 
-    /// Runs a command, after a sync where one is due.
+    /// Runs a command, after a sync where one is due. It is sent once, whatever the options say.
     ///
     /// # Errors
     ///
@@ -134,7 +168,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             }
             Err(error) => Err(error),
         };
-        result.map_err(|error| error.with_command(C::NAME))
+        result.map_err(|error| error.with_command(C::NAME).with_check(C::CHECK))
     }
 
     /// Sends a request and waits for its reply, or for the silence that it hopes for.

@@ -25,6 +25,7 @@ struct Inner {
     stage: Stage,
     execution: Execution,
     command: Option<Cow<'static, str>>,
+    check: Option<&'static str>,
     address: Option<Address>,
 }
 
@@ -128,6 +129,13 @@ pub enum Malformed {
     BadError,
 }
 
+impl Malformed {
+    /// Whether the channel is at fault rather than the agent, so that the next reply may be better.
+    pub(crate) fn is_damage(self) -> bool {
+        !matches!(self, Self::TooDeep)
+    }
+}
+
 /// Why JSON could not be written or read, in serde's words.
 ///
 /// These may quote what a guest wrote, so they are cut and escaped like the rest.
@@ -165,6 +173,7 @@ impl Error {
             stage,
             execution,
             command: None,
+            check: None,
             address: None,
         }))
     }
@@ -195,6 +204,19 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_check(mut self, check: Option<&'static str>) -> Self {
+        self.0.check = check;
+        self
+    }
+
+    /// The error of a command that was sent before, when it may have run.
+    pub(crate) fn after_maybe_run(mut self) -> Self {
+        if self.0.execution == Execution::NotRun {
+            self.0.execution = Execution::MaybeRun;
+        }
+        self
+    }
+
     pub(crate) fn with_address(mut self, address: Option<&Address>) -> Self {
         self.0.address = address.cloned();
         self
@@ -216,6 +238,15 @@ impl Error {
     #[must_use]
     pub fn execution(&self) -> Execution {
         self.0.execution
+    }
+
+    /// What shows whether the command has run, where that is [not known](Execution::MaybeRun) and
+    /// the command [says](crate::QgaCommand::CHECK) so: a phrase to stand after "check".
+    #[must_use]
+    pub fn check(&self) -> Option<&'static str> {
+        self.0
+            .check
+            .filter(|_| self.execution() == Execution::MaybeRun)
     }
 
     /// The command's name, if it came to a command.

@@ -196,7 +196,8 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
     }
 
     fn locate(&self, error: Error) -> Error {
-        self.client.locate(error).with_command(I::Item::NAME)
+        let error = self.client.locate(error).with_command(I::Item::NAME);
+        error.with_check(I::Item::CHECK)
     }
 }
 

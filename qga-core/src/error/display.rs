@@ -21,7 +21,10 @@ impl Display for Error {
         write!(f, ": ")?;
         self.write_kind(f)?;
         match self.execution() {
-            Execution::MaybeRun => f.write_str(" (the command may have run)"),
+            Execution::MaybeRun => match self.check() {
+                Some(check) => write!(f, " (the command may have run; check {check})"),
+                None => f.write_str(" (the command may have run)"),
+            },
             Execution::NotRun | Execution::Answered => Ok(()),
         }
     }

@@ -14,5 +14,6 @@ mod gate;
 mod pipeline;
 mod random;
 mod reconnect;
+mod retry;
 mod sharing;
 mod support;
