@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -54,6 +55,24 @@ struct Shared {
     address: Option<Arc<Address>>,
     attachments: Attachments,
     gate: Arc<Gate>,
+    /// How many wait for the channel.
+    waiting: AtomicUsize,
+}
+
+/// One that waits for the channel.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Client {
@@ -258,12 +277,18 @@ impl Client {
         if let Ok(channel) = channel.clone().try_lock_owned() {
             return Ok(channel);
         }
+        let _waiting = Waiting::new(&self.shared.waiting);
         timeout_at(terms.wait.deadline, channel.lock_owned())
             .await
             .map_err(|_| {
                 let kind = ErrorKind::Timeout(terms.timeout);
                 Error::new(Stage::Queue, Execution::NotRun, kind)
             })
+    }
+
+    /// Whether somebody waits for the channel.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.shared.waiting.load(Ordering::Relaxed) > 0
     }
 
     pub(crate) fn locate(&self, error: Error) -> Error {

@@ -13,6 +13,7 @@ use crate::error::{AgentError, Error, ErrorKind, Execution, Malformed, Stage};
 use crate::lines::{self, Idle, Lines, Wait};
 use crate::matching::{Match, attribute};
 use crate::message::{Request, parse_expected};
+use crate::options::{Shape, Skip};
 use crate::sync::{self, Handshake, Ids, Step};
 use crate::{Options, QgaCommand, Reply, Retry};
 
@@ -51,6 +52,8 @@ pub(crate) struct Terms {
     pub(crate) secret: bool,
     pub(crate) repeat: Repeat,
     pub(crate) wait: Wait,
+    pub(crate) shape: Shape,
+    pub(crate) skip: Skip,
 }
 
 /// When a command is sent again.
@@ -90,9 +93,12 @@ impl Terms {
             timeout: options.timeout,
             secret: false,
             repeat: Repeat::of(Retry::Never, options.retry),
+            shape: options.shape,
+            skip: options.skip,
             wait: Wait {
                 deadline: after(options.timeout),
                 limit: options.reply_limit,
+                allowance: u64::MAX,
                 grace: None,
                 in_grace: false,
             },
@@ -289,12 +295,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                 .map_err(Fault::Line)?;
             let frame = self.lines.frame();
             if ids == Ids::Echoed
-                && let Some((id, value)) = parse_expected(frame.bytes)
+                && let Some((id, value)) = parse_expected(frame.bytes, terms.shape)
                 && in_flight.contains(&id)
             {
                 return Ok((id, Ok(value)));
             }
-            match attribute(frame, ids, in_flight) {
+            match attribute(frame, ids, in_flight, terms.shape) {
                 Match::Answer(id, Ok(value)) => return Ok((id, decode(value.get(), terms.secret))),
                 Match::Answer(id, Err(error)) => return Ok((id, Err(Error::agent(error)))),
                 Match::Stale if Instant::now() < terms.wait.deadline => {}
@@ -344,23 +350,29 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         let mut wait = Wait {
             deadline: terms.wait.deadline.min(after(patience)),
             limit: sync::LINE_LIMIT,
+            allowance: terms.skip.bytes,
             grace: None,
             in_grace: false,
         };
+        let mut lines_left = terms.skip.lines;
         loop {
             let step = match self.lines.next(&mut wait).await {
                 Ok(()) => handshake.receive(self.lines.frame()),
+                Err(lines::Fault::Flooded) => return Err(too_much_skipped(terms, lines_left, 0)),
                 Err(lines::Fault::TooLong(_) | lines::Fault::Timeout) => Step::Wait,
                 Err(closed) => return Err(self.sync_failure(closed.into(), terms)),
             };
             match step {
+                Step::Wait if Instant::now() < wait.deadline && lines_left == 0 => {
+                    return Err(too_much_skipped(terms, 0, wait.allowance));
+                }
                 Step::Synced(ids) => {
                     self.state = State::Synced(ids);
                     return Ok(ids);
                 }
                 Step::Refused(error) => return Err(Error::sync(ErrorKind::SyncRefused(error))),
                 Step::Resend => self.lines.push(handshake.request()),
-                Step::Wait if Instant::now() < wait.deadline => {}
+                Step::Wait if Instant::now() < wait.deadline => lines_left -= 1,
                 Step::Wait if wait.deadline >= terms.wait.deadline => {
                     return Err(self.sync_failure(lines::Fault::Timeout.into(), terms));
                 }
@@ -384,6 +396,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     }
 }
 
+/// A sync that has passed over all it may, with this many lines left and these bytes.
+fn too_much_skipped(terms: &Terms, lines_left: u64, bytes_left: u64) -> Error {
+    Error::sync(ErrorKind::TooMuchSkipped {
+        bytes: terms.skip.bytes - bytes_left,
+        lines: terms.skip.lines - lines_left,
+    })
+}
+
 impl Fault {
     fn is_closed(&self) -> bool {
         matches!(self, Self::Line(lines::Fault::Closed(_)))
@@ -393,6 +413,8 @@ impl Fault {
         match self {
             Self::Line(lines::Fault::Timeout) => ErrorKind::Timeout(timeout),
             Self::Line(lines::Fault::Closed(error)) => ErrorKind::Closed(error),
+            // Only a sync has an allowance, and it says itself what it has passed over.
+            Self::Line(lines::Fault::Flooded) => ErrorKind::ReplyTooLong(usize::MAX),
             Self::Line(lines::Fault::TooLong(limit)) => ErrorKind::ReplyTooLong(limit),
             Self::Malformed(reason, line) => ErrorKind::Malformed { reason, line },
             Self::Unattributed(error) => ErrorKind::Unattributed(error),

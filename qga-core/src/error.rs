@@ -90,6 +90,13 @@ pub enum ErrorKind {
     Unattributed(AgentError),
     /// A line was longer than this many bytes.
     ReplyTooLong(usize),
+    /// The channel held more than a sync may [pass over](crate::Options::skip_limit).
+    TooMuchSkipped {
+        /// What was passed over, in bytes.
+        bytes: u64,
+        /// And in lines.
+        lines: u64,
+    },
     /// A line is no reply.
     Malformed {
         /// In which way.
@@ -115,8 +122,10 @@ pub enum Malformed {
     NotUtf8,
     /// It is not JSON.
     NotJson,
-    /// It nests deeper than [`DEPTH_LIMIT`](crate::message::DEPTH_LIMIT).
+    /// It nests deeper than the [limit](crate::Options::depth_limit).
     TooDeep,
+    /// A list or an object in it is longer than the [limit](crate::Options::list_limit).
+    TooManyItems,
     /// It is JSON, but no object.
     NotAnObject,
     /// It has neither `return` nor `error`.
@@ -132,7 +141,7 @@ pub enum Malformed {
 impl Malformed {
     /// Whether the channel is at fault rather than the agent, so that the next reply may be better.
     pub(crate) fn is_damage(self) -> bool {
-        !matches!(self, Self::TooDeep)
+        !matches!(self, Self::TooDeep | Self::TooManyItems)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::Retry;
+use crate::message::DEPTH_LIMIT;
 
 /// How long a command may take and how much it may bring.
 ///
@@ -21,6 +22,32 @@ pub struct Options {
     pub(crate) reply_limit: usize,
     pub(crate) grace: Duration,
     pub(crate) retry: Retry,
+    pub(crate) shape: Shape,
+    pub(crate) skip: Skip,
+}
+
+/// How a reply may be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) depth: usize,
+    pub(crate) items: usize,
+}
+
+/// How much a sync may pass over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Skip {
+    pub(crate) bytes: u64,
+    pub(crate) lines: u64,
+}
+
+impl Shape {
+    /// More levels than these do not decode.
+    const DEEPEST: usize = 127;
+
+    pub(crate) const DEFAULT: Self = Self {
+        depth: DEPTH_LIMIT,
+        items: 100_000,
+    };
 }
 
 impl Options {
@@ -32,6 +59,11 @@ impl Options {
             reply_limit: 10 * 1024 * 1024,
             grace: Duration::from_secs(2),
             retry: Retry::Safe,
+            shape: Shape::DEFAULT,
+            skip: Skip {
+                bytes: 4 * 1024 * 1024 * 1024,
+                lines: 4_000_000,
+            },
         }
     }
 
@@ -48,6 +80,33 @@ impl Options {
     #[must_use]
     pub const fn reply_limit(mut self, bytes: usize) -> Self {
         self.reply_limit = bytes;
+        self
+    }
+
+    /// How many elements a list in a reply may have, and how many members an object; 100,000 unless
+    /// set. A reply with more is [malformed](crate::Malformed::TooManyItems), not cut.
+    #[must_use]
+    pub const fn list_limit(mut self, items: usize) -> Self {
+        self.shape.items = items;
+        self
+    }
+
+    /// How deep a reply may nest, the reply itself counted; 100 unless set, and 127 at most.
+    #[must_use]
+    pub const fn depth_limit(mut self, levels: usize) -> Self {
+        self.shape.depth = if levels < Shape::DEEPEST {
+            levels
+        } else {
+            Shape::DEEPEST
+        };
+        self
+    }
+
+    /// How much may stand in the channel before the answer to a sync: 4 GiB and 4 million lines
+    /// unless set. It is dropped as it comes and takes no memory; this limits the work.
+    #[must_use]
+    pub const fn skip_limit(mut self, bytes: u64, lines: u64) -> Self {
+        self.skip = Skip { bytes, lines };
         self
     }
 

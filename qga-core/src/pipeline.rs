@@ -19,8 +19,11 @@ use crate::{Client, Error, QgaCommand, Reply};
 ///
 /// [`next`](Self::next) returns one result for each command taken from the iterator, in their
 /// order. The iterator is asked for a command only when there is room for it in flight, so it
-/// may be endless. From the first call of `next` until the last result, or until the pipeline is
-/// dropped, it has the channel to itself.
+/// may be endless.
+///
+/// When another task waits for the channel, the pipeline sends nothing more, reads the answers to
+/// what is in flight, and queues again behind that task. It does so in the calls of `next`, so go on
+/// calling: between two calls with requests in flight it keeps the channel.
 ///
 /// ```no_run
 /// # #[derive(qga_core::QgaCommand)]
@@ -106,7 +109,9 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
         terms.wait.deadline = *self.deadline.get_or_insert(terms.wait.deadline);
         let result = self.next_under(&mut terms).await;
         self.deadline = None;
-        if self.slots.is_empty() && (self.failed || self.commands.peek().is_none()) {
+        let is_over = self.slots.is_empty() && (self.failed || self.commands.peek().is_none());
+        let is_awaited = in_flight(&self.slots).is_none() && self.client.is_awaited();
+        if is_over || is_awaited {
             self.channel = None;
         }
         result.map(|result| result.map_err(|error| self.locate(error)))
@@ -117,7 +122,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
         terms: &mut Terms,
     ) -> Option<Result<<I::Item as QgaCommand>::Response, Error>> {
         loop {
-            self.fill();
+            self.go_on_or_yield();
             match self.slots.front() {
                 Some(Slot::InFlight { .. }) => self.receive(terms).await,
                 Some(Slot::Done(_)) => break,
@@ -128,6 +133,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
                         self.commands.next()?;
                         return Some(Err(error));
                     }
+                    self.fill();
                 }
             }
         }
@@ -144,6 +150,16 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
         let ids = channel.open(terms).await?.begin(terms).await?;
         self.channel = Some((channel, ids));
         Ok(())
+    }
+
+    /// Writes ahead; but when somebody else waits, no more, and gives the channel away once nothing
+    /// is in flight. A turn is at least what [`in_flight`](Self::in_flight) allows.
+    fn go_on_or_yield(&mut self) {
+        if !self.client.is_awaited() {
+            self.fill();
+        } else if in_flight(&self.slots).is_none() {
+            self.channel = None;
+        }
     }
 
     fn fill(&mut self) {

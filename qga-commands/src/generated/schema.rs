@@ -120,7 +120,9 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("int"),
         reply: Reply::Always,
         retry: Retry::Never,
-        check: Some("whether the file is there, if it was to be made or emptied; a handle that nobody knows stays open until the agent ends"),
+        check: Some(
+            "whether the file is there, if it was to be made or emptied; a handle that nobody knows stays open until the agent ends",
+        ),
         while_frozen: false,
     },
     Command {
@@ -134,7 +136,9 @@ pub static COMMANDS: &[Command] = &[
         returns: None,
         reply: Reply::Always,
         retry: Retry::Never,
-        check: Some("the file, if it was written to; the handle is closed or stays open until the agent ends"),
+        check: Some(
+            "the file, if it was written to; the handle is closed or stays open until the agent ends",
+        ),
         while_frozen: false,
     },
     Command {

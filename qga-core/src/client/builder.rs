@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -155,6 +156,7 @@ impl ClientBuilder {
                 address,
                 attachments: Attachments::default(),
                 gate: Arc::new(Gate::new(self.policy)),
+                waiting: AtomicUsize::new(0),
             }),
             options: self.options,
         }

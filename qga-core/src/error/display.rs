@@ -50,6 +50,10 @@ impl Error {
                 write!(f, "the agent could not read a request: {error}")
             }
             ErrorKind::ReplyTooLong(limit) => write!(f, "the reply is longer than {limit} bytes"),
+            ErrorKind::TooMuchSkipped { bytes, lines } => write!(
+                f,
+                "the channel does not come to rest: {bytes} bytes in {lines} lines were passed over"
+            ),
             ErrorKind::Malformed { reason, line } => {
                 write!(f, "the reply {reason}: {}", Excerpt(line))
             }
@@ -137,6 +141,7 @@ impl Display for Malformed {
             Self::NotUtf8 => "is not UTF-8",
             Self::NotJson => "is not JSON",
             Self::TooDeep => "nests too deep",
+            Self::TooManyItems => "has too long a list",
             Self::NotAnObject => "is no JSON object",
             Self::NoReturnOrError => "has neither `return` nor `error`",
             Self::ReturnAndError => "has both `return` and `error`",

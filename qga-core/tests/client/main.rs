@@ -11,6 +11,7 @@
 mod connect;
 mod exchange;
 mod gate;
+mod limits;
 mod pipeline;
 mod random;
 mod reconnect;
