@@ -16,6 +16,7 @@ use crate::channel::Channel;
 use crate::connection::Terms;
 use crate::error::{ErrorKind, Execution, Stage};
 use crate::gate::{Gate, Hold, Policy};
+use crate::lock::Lock;
 use crate::message::Request;
 use crate::{Address, AddressError, Error, Options, Pipeline, QgaCommand};
 
@@ -57,6 +58,8 @@ struct Shared {
     gate: Arc<Gate>,
     /// How many wait for the channel.
     waiting: AtomicUsize,
+    /// Held until the last clone is dropped.
+    _lock: Option<Lock>,
 }
 
 /// One that waits for the channel.
@@ -109,6 +112,7 @@ impl Client {
             options: Options::new(),
             connect_timeout: Duration::from_secs(5),
             policy: Policy::default(),
+            lock: false,
         }
     }
 

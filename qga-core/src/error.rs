@@ -69,6 +69,13 @@ pub enum ErrorKind {
     Address(AddressError),
     /// The socket cannot be opened.
     Open(io::Error),
+    /// Another client holds the [lock](crate::ClientBuilder::lock) of the channel.
+    Held {
+        /// Its process, if that is known.
+        pid: Option<u32>,
+    },
+    /// The [lock](crate::ClientBuilder::lock) of the channel cannot be taken.
+    Lock(io::Error),
     /// The path is there, but it is no socket.
     NotASocket,
     /// The channel was lost and could not be opened again several times; it will be tried again
@@ -157,7 +164,7 @@ impl JsonError {
 }
 
 /// The error that an agent answered.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct AgentError {
     /// `GenericError` or `CommandNotFound`; other classes have not been seen.
@@ -300,6 +307,12 @@ impl Error {
         matches!(self.kind(), ErrorKind::Closed(_))
     }
 
+    /// Whether another client holds the [lock](crate::ClientBuilder::lock) of the channel.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Held { .. })
+    }
+
     /// Whether the client refused to send the command.
     #[must_use]
     pub fn is_not_allowed(&self) -> bool {
@@ -349,7 +362,9 @@ impl std::error::Error for Error {
         match self.kind() {
             ErrorKind::Address(error) => Some(error),
             ErrorKind::Unavailable(cause) => Some(&**cause),
-            ErrorKind::Open(error) | ErrorKind::Closed(Some(error)) => Some(error),
+            ErrorKind::Open(error) | ErrorKind::Lock(error) | ErrorKind::Closed(Some(error)) => {
+                Some(error)
+            }
             ErrorKind::Encode(source) => Some(source),
             ErrorKind::Decode(error) => Some(error.reason()),
             _ => None,

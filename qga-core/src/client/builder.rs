@@ -15,6 +15,7 @@ use crate::connect::{AnyConnection, Endpoint, connect_error};
 use crate::connection::Terms;
 use crate::error::ErrorKind;
 use crate::gate::{Gate, Policy};
+use crate::lock::Lock;
 use crate::{Address, AddressError, Connection, Error, Options};
 
 /// Makes a [`Client`] with timeouts and limits of its own.
@@ -38,6 +39,7 @@ pub struct ClientBuilder {
     pub(super) options: Options,
     pub(super) connect_timeout: Duration,
     pub(super) policy: Policy,
+    pub(super) lock: bool,
 }
 
 impl ClientBuilder {
@@ -78,6 +80,22 @@ impl ClientBuilder {
     pub fn deny<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         let denied = names.into_iter().map(Into::into);
         self.policy.deny.extend(denied);
+        self
+    }
+
+    /// Whether to hold a lock on the file `SOCKET.lock` beside a Unix socket, from before the socket
+    /// is opened until the last clone of the client is dropped; not so unless set.
+    ///
+    /// An agent serves one client at a time, and a second one hears nothing. With the lock it is told
+    /// so at once, by [`ErrorKind::Held`] with the number of the process that holds the channel. Only clients that
+    /// use the lock see each other. A file that is left behind does no harm: what counts is the lock
+    /// on it, and the kernel lifts that when its holder ends. The folder must be writable; the file is
+    /// made for this user alone, and a link in its place is refused.
+    ///
+    /// A client without the path of a Unix socket cannot connect with this
+    /// ([`ErrorKind::Lock`]), and [`build`](Self::build) takes no notice of it.
+    pub fn lock(mut self, lock: bool) -> Self {
+        self.lock = lock;
         self
     }
 
@@ -136,18 +154,28 @@ impl ClientBuilder {
 
     /// A client over a stream that is already open; see [`Client::new`].
     pub fn build(self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Client {
-        self.client(Connection::new(Box::pin(stream)), None)
+        self.client(Connection::new(Box::pin(stream)), None, None)
     }
 
     async fn open(self, endpoint: Endpoint) -> Result<Client, Error> {
         let terms = Terms::raw(&self.options.timeout(self.connect_timeout));
-        match open_and_sync(&endpoint, &terms).await {
-            Ok(connection) => Ok(self.client(connection, Some(endpoint))),
-            Err(error) => Err(error.with_address(endpoint.address().map(|address| &**address))),
+        let address = endpoint.address().map(|address| &**address);
+        let opened = async {
+            let lock = self.lock.then(|| Lock::take(address)).transpose()?;
+            Ok((open_and_sync(&endpoint, &terms).await?, lock))
+        };
+        match opened.await {
+            Ok((connection, lock)) => Ok(self.client(connection, Some(endpoint), lock)),
+            Err(error) => Err(Error::with_address(error, address)),
         }
     }
 
-    fn client(self, connection: AnyConnection, endpoint: Option<Endpoint>) -> Client {
+    fn client(
+        self,
+        connection: AnyConnection,
+        endpoint: Option<Endpoint>,
+        lock: Option<Lock>,
+    ) -> Client {
         let address = endpoint.as_ref().and_then(Endpoint::address).cloned();
         let channel = Channel::new(connection, endpoint);
         Client {
@@ -157,6 +185,7 @@ impl ClientBuilder {
                 attachments: Attachments::default(),
                 gate: Arc::new(Gate::new(self.policy)),
                 waiting: AtomicUsize::new(0),
+                _lock: lock,
             }),
             options: self.options,
         }

@@ -12,6 +12,7 @@ mod connect;
 mod exchange;
 mod gate;
 mod limits;
+mod lock;
 mod pipeline;
 mod random;
 mod reconnect;
