@@ -11,6 +11,7 @@ use crate::connection::Terms;
 use crate::error::{Error, ErrorKind, Execution, Stage};
 use crate::message::Request;
 use crate::sync;
+use crate::trace::{self, Span};
 
 /// After the second failure in a row; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -64,11 +65,12 @@ impl Channel {
         mut request: Request,
         encode: impl Fn() -> Result<Request, Error>,
         terms: Terms,
+        span: &Span,
     ) -> Result<R, Error> {
         let mut maybe_run = false;
         let mut tries = 1;
         loop {
-            let error = match self.once(request, terms).await {
+            let error = match self.once(request, terms, span).await {
                 Ok(response) => return Ok(response),
                 Err(error) if maybe_run => error.after_maybe_run(),
                 Err(error) => error,
@@ -89,8 +91,13 @@ impl Channel {
         &mut self,
         request: Request,
         terms: Terms,
+        span: &Span,
     ) -> Result<R, Error> {
-        self.open(&terms).await?.exchange(request, terms).await
+        let connection = self.open(&terms).await?;
+        let result = connection.exchange(request, terms).await;
+        span.sent(connection.request_length);
+        span.received(connection.reply_length());
+        result
     }
 
     /// Whether there is a channel for another try, and time.
@@ -106,11 +113,13 @@ impl Channel {
             let kind = ErrorKind::Unavailable(cause.clone());
             return Err(Error::new(Stage::Connect, Execution::NotRun, kind));
         }
+        trace::event("the channel was lost; opening it again");
         match open_and_sync(endpoint, terms).await {
             Ok(connection) => {
                 self.connection = connection;
                 self.failures = 0;
                 self.pause = None;
+                trace::event("the channel is open again");
                 Ok(())
             }
             Err(error) => Err(self.failed(error)),

@@ -18,6 +18,7 @@ use crate::error::{ErrorKind, Execution, Stage};
 use crate::gate::{Gate, Hold, Policy};
 use crate::lock::Lock;
 use crate::message::Request;
+use crate::trace::Span;
 use crate::{Address, AddressError, Error, Options, Pipeline, QgaCommand};
 
 mod builder;
@@ -261,13 +262,15 @@ impl Client {
             self.check(name)?;
             encode().map_err(Error::encode)
         };
+        let span = self.span(name);
         let exchange = async {
             let request = encode()?;
             let mut channel = self.lock(&terms).await?;
             self.check(name)?;
-            channel.exchange(request, encode, terms).await
+            channel.exchange(request, encode, terms, &span).await
         };
-        exchange.await.map_err(|error| self.locate(error))
+        let result = span.around(exchange).await;
+        result.map_err(|error| self.locate(error))
     }
 
     /// Whether a command may be sent.
@@ -293,6 +296,11 @@ impl Client {
     /// Whether somebody waits for the channel.
     pub(crate) fn is_awaited(&self) -> bool {
         self.shared.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    /// What a subscriber hears of a command.
+    pub(crate) fn span(&self, name: &str) -> Span {
+        Span::new(name, self.shared.address.as_deref())
     }
 
     pub(crate) fn locate(&self, error: Error) -> Error {

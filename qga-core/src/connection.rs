@@ -15,6 +15,7 @@ use crate::matching::{Match, attribute};
 use crate::message::{Request, parse_expected};
 use crate::options::{Shape, Skip};
 use crate::sync::{self, Handshake, Ids, Step};
+use crate::trace;
 use crate::{Options, QgaCommand, Reply, Retry};
 
 /// How much of a malformed line an error keeps, in bytes.
@@ -33,6 +34,8 @@ pub struct Connection<T> {
     lines: Lines<T>,
     state: State,
     next_id: u64,
+    /// Of the request that was sent last, in bytes.
+    pub(crate) request_length: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -134,6 +137,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             lines: Lines::new(stream),
             state: State::Dirty,
             next_id: sync::random(),
+            request_length: 0,
         }
     }
 
@@ -243,6 +247,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         }
     }
 
+    /// The length of the line that was read last, in bytes.
+    pub(crate) fn reply_length(&self) -> usize {
+        self.lines.frame().bytes.len()
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }
@@ -273,7 +282,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         let id = self.next_id;
         self.next_id += 1;
         let on_the_wire = (ids == Ids::Echoed).then_some(id);
-        self.lines.push(request.into_line(on_the_wire));
+        let line = request.into_line(on_the_wire);
+        self.request_length = line.len();
+        self.lines.push(line);
         id
     }
 
@@ -343,6 +354,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         }
         self.state = State::Dirty;
         self.lines.clear();
+        trace::event("synchronizing");
         let mut handshake = Handshake::new();
         self.lines.push(handshake.request());
         // A serial port loses what is sent before the guest opens it, so ask again from time to time.
@@ -368,6 +380,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                 }
                 Step::Synced(ids) => {
                     self.state = State::Synced(ids);
+                    trace::event("synchronized");
                     return Ok(ids);
                 }
                 Step::Refused(error) => return Err(Error::sync(ErrorKind::SyncRefused(error))),

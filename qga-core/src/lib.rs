@@ -75,6 +75,7 @@ pub mod message;
 mod options;
 mod pipeline;
 pub mod sync;
+mod trace;
 
 pub use address::{Address, AddressError};
 pub use client::{Client, ClientBuilder};

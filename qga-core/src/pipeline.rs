@@ -13,6 +13,7 @@ use crate::connection::Terms;
 use crate::error::{ErrorKind, Execution, Stage};
 use crate::message::Request;
 use crate::sync::Ids;
+use crate::trace::Span;
 use crate::{Client, Error, QgaCommand, Reply};
 
 /// Runs commands of one type with requests written ahead; made by [`Client::pipeline`].
@@ -56,7 +57,11 @@ pub struct Pipeline<I: Iterator<Item: QgaCommand>> {
 }
 
 enum Slot<R> {
-    InFlight { id: u64, reply_limit: usize },
+    InFlight {
+        id: u64,
+        reply_limit: usize,
+        span: Span,
+    },
     Done(Result<R, Error>),
 }
 
@@ -179,11 +184,17 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
                 .client
                 .check(I::Item::NAME)
                 .and_then(|()| Request::new(&command).map_err(Error::encode));
+            let span = self.client.span(I::Item::NAME);
             self.slots.push_back(match request {
-                Ok(request) => Slot::InFlight {
-                    id: connection.send(request, *ids),
-                    reply_limit: command.reply_limit().unwrap_or_default(),
-                },
+                Ok(request) => {
+                    let id = connection.send(request, *ids);
+                    span.sent(connection.request_length);
+                    Slot::InFlight {
+                        id,
+                        reply_limit: command.reply_limit().unwrap_or_default(),
+                        span,
+                    }
+                }
                 Err(error) => Slot::Done(Err(error)),
             });
         }
@@ -198,7 +209,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
         terms.wait.limit = self.slots.iter().fold(terms.wait.limit, Slot::reply_limit);
         match connection.receive(*ids, &in_flight, terms).await {
             Ok((id, result)) => {
-                settle(&mut self.slots, id, result);
+                settle(&mut self.slots, id, result, connection.reply_length());
                 if id + 1 == in_flight.end {
                     connection.finish(*ids);
                 }
@@ -235,6 +246,19 @@ impl<R> Slot<R> {
         }
     }
 
+    fn received(&self, bytes: usize) {
+        if let Self::InFlight { span, .. } = self {
+            span.received(bytes);
+        }
+    }
+
+    fn end(&mut self, result: Result<R, Error>) {
+        if let Self::InFlight { span, .. } = self {
+            span.end(&result);
+        }
+        *self = Self::Done(result);
+    }
+
     fn id(&self) -> Option<u64> {
         match self {
             Self::InFlight { id, .. } => Some(*id),
@@ -251,16 +275,17 @@ fn in_flight<R>(slots: &VecDeque<Slot<R>>) -> Option<Range<u64>> {
 }
 
 /// Stores a result. The agent answers in order, so what it has passed over stays unanswered.
-fn settle<R>(slots: &mut VecDeque<Slot<R>>, answered: u64, result: Result<R, Error>) {
+fn settle<R>(slots: &mut VecDeque<Slot<R>>, answered: u64, result: Result<R, Error>, bytes: usize) {
     let mut result = Some(result);
     for slot in slots {
         match slot.id() {
             Some(id) if id < answered => {
-                *slot = Slot::Done(Err(maybe_run(ErrorKind::ReplyLost)));
+                slot.end(Err(maybe_run(ErrorKind::ReplyLost)));
             }
             Some(id) if id == answered => {
                 if let Some(result) = result.take() {
-                    *slot = Slot::Done(result);
+                    slot.received(bytes);
+                    slot.end(result);
                 }
             }
             _ => {}
@@ -273,7 +298,7 @@ fn abandon<R>(slots: &mut VecDeque<Slot<R>>, error: Error) {
     let mut error = Some(error);
     for slot in slots.iter_mut().filter(|slot| slot.id().is_some()) {
         let error = error.take();
-        *slot = Slot::Done(Err(error.unwrap_or_else(|| maybe_run(ErrorKind::Abandoned))));
+        slot.end(Err(error.unwrap_or_else(|| maybe_run(ErrorKind::Abandoned))));
     }
 }
 
