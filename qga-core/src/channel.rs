@@ -4,27 +4,51 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::connect::{AnyConnection, Endpoint};
 use crate::connection::Terms;
+use crate::deadline::after;
 use crate::error::{Error, ErrorKind, Execution, Stage};
 use crate::message::Request;
+use crate::state::{ChannelState, cause};
 use crate::sync;
 use crate::trace::{self, Span};
 
-/// After the second failure in a row; it doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// What is said of a channel whose end nobody has seen in detail.
+const CLOSED: &str = "the other side closed the channel";
+
 /// How often a command is sent at most.
 const TRIES: u32 = 3;
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Channel {
     connection: AnyConnection,
     /// None for a stream that was handed to us, which cannot be opened again.
     endpoint: Option<Endpoint>,
     failures: u32,
+    pauses: Pauses,
     pause: Option<Pause>,
+    state: watch::Sender<ChannelState>,
+    /// Why it was lost, where that is known.
+    cause: Option<Arc<str>>,
+}
+
+/// How long to wait after failures.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pauses {
+    /// After the second failure in a row; it doubles with each further one.
+    pub(crate) first: Duration,
+    pub(crate) longest: Duration,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(200),
+            longest: Duration::from_secs(30),
+        }
+    }
 }
 
 /// Until when not to try again, and why.
@@ -34,13 +58,39 @@ struct Pause {
 }
 
 impl Channel {
-    pub(crate) fn new(connection: AnyConnection, endpoint: Option<Endpoint>) -> Self {
+    pub(crate) fn new(
+        connection: AnyConnection,
+        endpoint: Option<Endpoint>,
+        pauses: Pauses,
+        state: watch::Sender<ChannelState>,
+    ) -> Self {
         Self {
             connection,
             endpoint,
             failures: 0,
+            pauses,
             pause: None,
+            state,
+            cause: None,
         }
+    }
+
+    /// Says that somebody has it.
+    pub(crate) fn take_up(&mut self) {
+        self.state.send_replace(ChannelState::Busy);
+    }
+
+    /// Says that nobody has it any more.
+    pub(crate) fn lay_down(&mut self) {
+        let state = if self.connection.is_closed() {
+            let cause = self.cause.get_or_insert_with(|| CLOSED.into());
+            ChannelState::Lost {
+                cause: Arc::clone(cause),
+            }
+        } else {
+            ChannelState::Ready
+        };
+        self.state.send_replace(state);
     }
 
     /// The connection, opened again if it was lost and can be.
@@ -97,6 +147,11 @@ impl Channel {
         let result = connection.exchange(request, terms).await;
         span.sent(connection.request_length);
         span.received(connection.reply_length());
+        if let Err(error) = &result
+            && connection.is_closed()
+        {
+            self.cause = Some(cause(error));
+        }
         result
     }
 
@@ -114,11 +169,14 @@ impl Channel {
             return Err(Error::new(Stage::Connect, Execution::NotRun, kind));
         }
         trace::event("the channel was lost; opening it again");
+        self.state.send_replace(ChannelState::Connecting);
         match open_and_sync(endpoint, terms).await {
             Ok(connection) => {
                 self.connection = connection;
                 self.failures = 0;
                 self.pause = None;
+                self.cause = None;
+                self.state.send_replace(ChannelState::Busy);
                 trace::event("the channel is open again");
                 Ok(())
             }
@@ -134,12 +192,13 @@ impl Channel {
     /// A first failure is told as it is; from the second on there is a pause.
     fn failed(&mut self, error: Error) -> Error {
         self.failures = self.failures.saturating_add(1);
+        self.cause = Some(cause(&error));
         if self.failures < 2 {
             return error;
         }
         let cause = Arc::new(error);
         self.pause = Some(Pause {
-            end: Instant::now() + pause_after(self.failures),
+            end: after(self.pauses.after(self.failures)),
             cause: cause.clone(),
         });
         let kind = ErrorKind::Unavailable(cause);
@@ -156,13 +215,13 @@ pub(crate) async fn open_and_sync(
     Ok(connection)
 }
 
-/// Half of it is fixed and half is random, so that many clients of one host do not move in step.
-fn pause_after(failures: u32) -> Duration {
-    let doublings = failures.saturating_sub(2).min(16);
-    let whole = FIRST_PAUSE
-        .saturating_mul(1 << doublings)
-        .min(LONGEST_PAUSE);
-    let half = whole / 2;
-    let random = u32::try_from(sync::random() % 1024).unwrap_or_default();
-    half + half * random / 1024
+impl Pauses {
+    /// Half of it is fixed and half is random, so that many clients of one host do not move in step.
+    fn after(self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(2).min(16);
+        let whole = self.first.saturating_mul(1 << doublings);
+        let half = whole.min(self.longest) / 2;
+        let random = u32::try_from(sync::random() % 1024).unwrap_or_default();
+        half + half / 1024 * random
+    }
 }

@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, watch};
 use tokio::time::timeout_at;
 
 use crate::attachments::Attachments;
-use crate::channel::Channel;
+use crate::channel::{Channel, Pauses};
 use crate::connection::Terms;
 use crate::error::{ErrorKind, Execution, Stage};
 use crate::gate::{Gate, Hold, Policy};
 use crate::lock::Lock;
 use crate::message::Request;
+use crate::state::{ChannelState, InUse};
 use crate::trace::Span;
 use crate::{Address, AddressError, Error, Options, Pipeline, QgaCommand};
 
@@ -32,7 +33,7 @@ pub use builder::ClientBuilder;
 ///
 /// A client that was [connected](Self::connect) connects again when the channel was lost: with the
 /// command that notices the loss if that may be [sent again](Options::retry), else with the next one,
-/// within that command's deadline. After two failures in a row there is a pause, of up to 30 seconds, in which
+/// within that command's deadline. After two failures in a row there is a [pause](ClientBuilder::pauses), of up to 30 seconds, in which
 /// commands fail at once with [`ErrorKind::Unavailable`].
 ///
 /// ```no_run
@@ -59,6 +60,7 @@ struct Shared {
     gate: Arc<Gate>,
     /// How many wait for the channel.
     waiting: AtomicUsize,
+    state: watch::Sender<ChannelState>,
     /// Held until the last clone is dropped.
     _lock: Option<Lock>,
 }
@@ -114,6 +116,7 @@ impl Client {
             connect_timeout: Duration::from_secs(5),
             policy: Policy::default(),
             lock: false,
+            pauses: Pauses::default(),
         }
     }
 
@@ -162,6 +165,23 @@ impl Client {
     #[must_use]
     pub fn attachment<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         self.shared.attachments.get()
+    }
+
+    /// What the channel does, to look at or to wait for changes.
+    ///
+    /// Nobody reads the channel while no command runs, so a loss is noticed by the next command. The receiver keeps
+    /// nothing alive: its [`changed`](watch::Receiver::changed) fails once the last clone is dropped.
+    ///
+    /// ```
+    /// use qga_core::ChannelState;
+    ///
+    /// # let (_agent, stream) = tokio::io::duplex(64);
+    /// let client = qga_core::Client::new(stream);
+    /// assert_eq!(*client.state().borrow(), ChannelState::Ready);
+    /// ```
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<ChannelState> {
+        self.shared.state.subscribe()
     }
 
     /// Holds commands back on the host, through all clones of this client, until the [`Hold`] is
@@ -279,14 +299,15 @@ impl Client {
     }
 
     /// Waits for the channel.
-    pub(crate) async fn lock(&self, terms: &Terms) -> Result<OwnedMutexGuard<Channel>, Error> {
+    pub(crate) async fn lock(&self, terms: &Terms) -> Result<InUse, Error> {
         let channel = self.channel.clone();
         if let Ok(channel) = channel.clone().try_lock_owned() {
-            return Ok(channel);
+            return Ok(InUse::new(channel));
         }
         let _waiting = Waiting::new(&self.shared.waiting);
         timeout_at(terms.wait.deadline, channel.lock_owned())
             .await
+            .map(InUse::new)
             .map_err(|_| {
                 let kind = ErrorKind::Timeout(terms.timeout);
                 Error::new(Stage::Queue, Execution::NotRun, kind)

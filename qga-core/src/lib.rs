@@ -74,6 +74,7 @@ mod matching;
 pub mod message;
 mod options;
 mod pipeline;
+mod state;
 pub mod sync;
 mod trace;
 
@@ -88,3 +89,4 @@ pub use gate::Hold;
 pub use options::Options;
 pub use pipeline::Pipeline;
 pub use qga_derive::QgaCommand;
+pub use state::ChannelState;

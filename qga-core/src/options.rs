@@ -122,8 +122,8 @@ impl Options {
     /// deadline, when the channel failed: it was closed, or what came is no reply.
     ///
     /// - [`Retry::Safe`], unless set: those that only ask.
-    /// - [`Retry::AfterResync`]: also those of which twice is as good as once.
-    /// - [`Retry::Never`]: none.
+    /// - [`Retry::AfterResync`][]: also those of which twice is as good as once.
+    /// - [`Retry::Never`][]: none.
     ///
     /// But for the last, any command of which nothing had been sent goes out through the channel that
     /// is opened again. After a timeout nothing is sent again, nor in a [pipeline](crate::Pipeline).

@@ -5,13 +5,12 @@ use std::fmt;
 use std::iter::{Fuse, Peekable};
 use std::ops::Range;
 
-use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
-use crate::channel::Channel;
 use crate::connection::Terms;
 use crate::error::{ErrorKind, Execution, Stage};
 use crate::message::Request;
+use crate::state::InUse;
 use crate::sync::Ids;
 use crate::trace::Span;
 use crate::{Client, Error, QgaCommand, Reply};
@@ -49,7 +48,7 @@ pub struct Pipeline<I: Iterator<Item: QgaCommand>> {
     client: Client,
     commands: Peekable<Fuse<I>>,
     capacity: usize,
-    channel: Option<(OwnedMutexGuard<Channel>, Ids)>,
+    channel: Option<(InUse, Ids)>,
     slots: VecDeque<Slot<<I::Item as QgaCommand>::Response>>,
     failed: bool,
     /// Of the result that is awaited, however often `next` is called for it.

@@ -1,21 +1,23 @@
 //! Making a client.
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use super::{Client, Shared};
 use crate::attachments::Attachments;
-use crate::channel::{Channel, open_and_sync};
+use crate::channel::{Channel, Pauses, open_and_sync};
 use crate::connect::{AnyConnection, Endpoint, connect_error};
 use crate::connection::Terms;
 use crate::error::ErrorKind;
 use crate::gate::{Gate, Policy};
 use crate::lock::Lock;
+use crate::state::ChannelState;
 use crate::{Address, AddressError, Connection, Error, Options};
 
 /// Makes a [`Client`] with timeouts and limits of its own.
@@ -40,6 +42,7 @@ pub struct ClientBuilder {
     pub(super) connect_timeout: Duration,
     pub(super) policy: Policy,
     pub(super) lock: bool,
+    pub(super) pauses: Pauses,
 }
 
 impl ClientBuilder {
@@ -80,6 +83,16 @@ impl ClientBuilder {
     pub fn deny<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         let denied = names.into_iter().map(Into::into);
         self.policy.deny.extend(denied);
+        self
+    }
+
+    /// How long commands fail at once after the channel could not be opened twice in a row: from
+    /// the start of the range, doubled with each further failure, to its end; 200 milliseconds to 30
+    /// seconds unless set. Up to half of a pause is taken off by chance, so that many clients do not
+    /// move in step.
+    pub fn pauses(mut self, pauses: RangeInclusive<Duration>) -> Self {
+        let (first, longest) = pauses.into_inner();
+        self.pauses = Pauses { first, longest };
         self
     }
 
@@ -177,7 +190,8 @@ impl ClientBuilder {
         lock: Option<Lock>,
     ) -> Client {
         let address = endpoint.as_ref().and_then(Endpoint::address).cloned();
-        let channel = Channel::new(connection, endpoint);
+        let (state, _) = watch::channel(ChannelState::Ready);
+        let channel = Channel::new(connection, endpoint, self.pauses, state.clone());
         Client {
             channel: Arc::new(Mutex::new(channel)),
             shared: Arc::new(Shared {
@@ -185,6 +199,7 @@ impl ClientBuilder {
                 attachments: Attachments::default(),
                 gate: Arc::new(Gate::new(self.policy)),
                 waiting: AtomicUsize::new(0),
+                state,
                 _lock: lock,
             }),
             options: self.options,

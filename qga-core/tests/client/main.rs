@@ -18,4 +18,5 @@ mod random;
 mod reconnect;
 mod retry;
 mod sharing;
+mod state;
 mod support;
