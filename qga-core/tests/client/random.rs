@@ -136,6 +136,10 @@ impl Agent {
         }
         // Without ids, an old reply cannot be told from a new one.
         if self.echoes_ids {
+            if !is_sync && self.random.percent(4) {
+                answer.extend_from_slice(b"{\"return\": \"brok\n");
+                return true;
+            }
             if self.random.percent(6) && !self.said.is_empty() {
                 let old = self.random.size(self.said.len() as u64);
                 answer.extend_from_slice(self.said[old].as_bytes());
