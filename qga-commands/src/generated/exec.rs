@@ -19,7 +19,7 @@ use crate::bytes::Bytes;
 #[qga(
     name = "guest-exec-status",
     response = GuestExecStatus,
-    check = "by what the program leaves behind; how it ended is told only once",
+    check = "what the program leaves behind; its end is told only once",
     reply_limit = crate::limits::EXEC_STATUS
 )]
 #[non_exhaustive]

@@ -18,7 +18,7 @@ use crate::bytes::Bytes;
 #[qga(
     name = "guest-file-open",
     response = i64,
-    check = "whether the file is there, if it was to be made or emptied; a handle that nobody knows stays open until the agent ends"
+    check = "whether the file was made or emptied; its handle is lost"
 )]
 #[non_exhaustive]
 pub struct FileOpen {
@@ -54,7 +54,7 @@ impl FileOpen {
 #[derive(Clone, Debug, QgaCommand)]
 #[qga(
     name = "guest-file-close",
-    check = "the file, if it was written to; the handle is closed or stays open until the agent ends"
+    check = "what the file holds; its handle may be open still"
 )]
 #[non_exhaustive]
 pub struct FileClose {

@@ -120,9 +120,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("int"),
         reply: Reply::Always,
         retry: Retry::Never,
-        check: Some(
-            "whether the file is there, if it was to be made or emptied; a handle that nobody knows stays open until the agent ends",
-        ),
+        check: Some("whether the file was made or emptied; its handle is lost"),
         while_frozen: false,
     },
     Command {
@@ -136,9 +134,7 @@ pub static COMMANDS: &[Command] = &[
         returns: None,
         reply: Reply::Always,
         retry: Retry::Never,
-        check: Some(
-            "the file, if it was written to; the handle is closed or stays open until the agent ends",
-        ),
+        check: Some("what the file holds; its handle may be open still"),
         while_frozen: false,
     },
     Command {
@@ -461,7 +457,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("GuestExecStatus"),
         reply: Reply::Always,
         retry: Retry::Never,
-        check: Some("by what the program leaves behind; how it ended is told only once"),
+        check: Some("what the program leaves behind; its end is told only once"),
         while_frozen: false,
     },
     Command {
