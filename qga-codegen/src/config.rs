@@ -83,6 +83,8 @@ pub(crate) struct Command {
     pub(crate) since: String,
     pub(crate) doc: String,
     pub(crate) retry: Retry,
+    /// What shows whether it has run, where its reply was lost.
+    pub(crate) check: Option<String>,
     /// A path to the type of the reply, in place of the one that the schema implies.
     pub(crate) returns: Option<String>,
     /// The longest reply to expect, in bytes: an expression in Rust, which may use `self`.

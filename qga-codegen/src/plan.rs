@@ -49,6 +49,7 @@ pub(crate) struct Row {
     pub(crate) returns: Option<String>,
     pub(crate) success_response: bool,
     pub(crate) retry: Retry,
+    pub(crate) check: Option<String>,
     pub(crate) while_frozen: bool,
 }
 
@@ -60,6 +61,7 @@ pub(crate) struct Command {
     pub(crate) response: Option<RustType>,
     pub(crate) success_response: bool,
     pub(crate) retry: Retry,
+    pub(crate) check: Option<String>,
     pub(crate) reply_limit: Option<String>,
     pub(crate) secret_reply: bool,
     pub(crate) fields: Vec<Field>,

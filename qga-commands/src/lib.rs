@@ -51,6 +51,7 @@ mod generated;
 pub mod guest;
 mod guest_time;
 mod limits;
+pub mod policy;
 pub mod schema;
 mod secret;
 mod usable;

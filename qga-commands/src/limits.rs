@@ -4,10 +4,10 @@ use crate::exec::Exec;
 use crate::file::FileRead;
 
 /// What surrounds the data.
-const REST: usize = 1024;
+const REST: usize = 4 * 1024;
 
-/// The agent keeps 16 MiB of each of two streams, and sends them as base64.
-pub(crate) const EXEC_STATUS: usize = 2 * (16 * 1024 * 1024 / 3 + 1) * 4 + REST;
+/// The agent keeps 16 MiB of each of two streams, and sends them as base64: 43 MiB.
+pub(crate) const EXEC_STATUS: usize = 48 * 1024 * 1024;
 
 /// As much as was asked for, as base64.
 pub(crate) fn file_read(command: &FileRead) -> usize {

@@ -41,6 +41,8 @@ pub struct Command {
     pub reply: Reply,
     /// Whether it may be sent again after its reply was lost.
     pub retry: Retry,
+    /// What shows whether it has run, where its reply was lost; it stands after "check".
+    pub check: Option<&'static str>,
     /// Whether the agent runs it while filesystems are frozen.
     pub while_frozen: bool,
 }

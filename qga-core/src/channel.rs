@@ -4,25 +4,52 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::Connection;
 use crate::connect::{AnyConnection, Endpoint};
 use crate::connection::Terms;
+use crate::deadline::after;
 use crate::error::{Error, ErrorKind, Execution, Stage};
 use crate::message::Request;
+use crate::state::{ChannelState, cause};
 use crate::sync;
+use crate::trace::{self, Span};
 
-/// After the second failure in a row; it doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// What is said of a channel whose end nobody has seen in detail.
+const CLOSED: &str = "the other side closed the channel";
+
+/// How often a command is sent at most.
+const TRIES: u32 = 3;
 
 pub(crate) struct Channel {
     connection: AnyConnection,
     /// None for a stream that was handed to us, which cannot be opened again.
     endpoint: Option<Endpoint>,
     failures: u32,
+    pauses: Pauses,
     pause: Option<Pause>,
+    state: watch::Sender<ChannelState>,
+    /// Why it was lost, where that is known.
+    cause: Option<Arc<str>>,
+}
+
+/// How long to wait after failures.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pauses {
+    /// After the second failure in a row; it doubles with each further one.
+    pub(crate) first: Duration,
+    pub(crate) longest: Duration,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(200),
+            longest: Duration::from_secs(30),
+        }
+    }
 }
 
 /// Until when not to try again, and why.
@@ -32,13 +59,39 @@ struct Pause {
 }
 
 impl Channel {
-    pub(crate) fn new(connection: AnyConnection, endpoint: Option<Endpoint>) -> Self {
+    pub(crate) fn new(
+        connection: AnyConnection,
+        endpoint: Option<Endpoint>,
+        pauses: Pauses,
+        state: watch::Sender<ChannelState>,
+    ) -> Self {
         Self {
             connection,
             endpoint,
             failures: 0,
+            pauses,
             pause: None,
+            state,
+            cause: None,
         }
+    }
+
+    /// Says that somebody has it.
+    pub(crate) fn take_up(&mut self) {
+        self.state.send_replace(ChannelState::Busy);
+    }
+
+    /// Says that nobody has it any more.
+    pub(crate) fn lay_down(&mut self) {
+        let state = if self.connection.is_closed() {
+            let cause = self.cause.get_or_insert_with(|| CLOSED.into());
+            ChannelState::Lost {
+                cause: Arc::clone(cause),
+            }
+        } else {
+            ChannelState::Ready
+        };
+        self.state.send_replace(state);
     }
 
     /// The connection, opened again if it was lost and can be.
@@ -56,13 +109,57 @@ impl Channel {
         Ok(&mut self.connection)
     }
 
-    /// Opens the connection where that is due, and runs a command.
+    /// Opens the connection where that is due, and runs a command; again, where the terms allow it
+    /// and `encode` gives the request once more.
     pub(crate) async fn exchange<R: DeserializeOwned>(
+        &mut self,
+        mut request: Request,
+        encode: impl Fn() -> Result<Request, Error>,
+        terms: Terms,
+        span: &Span,
+    ) -> Result<R, Error> {
+        let mut maybe_run = false;
+        let mut tries = 1;
+        loop {
+            let error = match self.once(request, terms, span).await {
+                Ok(response) => return Ok(response),
+                Err(error) if maybe_run => error.after_maybe_run(),
+                Err(error) => error,
+            };
+            if tries == TRIES || !terms.repeat.allows(&error) || !self.is_usable(&terms) {
+                return Err(error);
+            }
+            request = match encode() {
+                Ok(request) => request,
+                Err(_) => return Err(error),
+            };
+            maybe_run = error.execution() == Execution::MaybeRun;
+            tries += 1;
+        }
+    }
+
+    async fn once<R: DeserializeOwned>(
         &mut self,
         request: Request,
         terms: Terms,
+        span: &Span,
     ) -> Result<R, Error> {
-        self.open(&terms).await?.exchange(request, terms).await
+        let connection = self.open(&terms).await?;
+        let result = connection.exchange(request, terms).await;
+        span.sent(connection.request_length);
+        span.received(connection.reply_length());
+        if let Err(error) = &result
+            && connection.is_closed()
+        {
+            self.cause = Some(cause(error));
+        }
+        result
+    }
+
+    /// Whether there is a channel for another try, and time.
+    fn is_usable(&self, terms: &Terms) -> bool {
+        let can_open = self.endpoint.is_some() || !self.connection.is_closed();
+        can_open && Instant::now() < terms.wait.deadline
     }
 
     async fn reopen(&mut self, endpoint: &Endpoint, terms: &Terms) -> Result<(), Error> {
@@ -75,11 +172,16 @@ impl Channel {
         // An agent that serves one client at a time first has to see the end of the old stream, which
         // may have failed on this side only, as one does whose runtime has ended.
         self.connection = Connection::closed(Box::pin(tokio::io::empty()));
+        trace::event("the channel was lost; opening it again");
+        self.state.send_replace(ChannelState::Connecting);
         match open_and_sync(endpoint, terms).await {
             Ok(connection) => {
                 self.connection = connection;
                 self.failures = 0;
                 self.pause = None;
+                self.cause = None;
+                self.state.send_replace(ChannelState::Busy);
+                trace::event("the channel is open again");
                 Ok(())
             }
             Err(error) => Err(self.failed(error)),
@@ -94,12 +196,13 @@ impl Channel {
     /// A first failure is told as it is; from the second on there is a pause.
     fn failed(&mut self, error: Error) -> Error {
         self.failures = self.failures.saturating_add(1);
+        self.cause = Some(cause(&error));
         if self.failures < 2 {
             return error;
         }
         let cause = Arc::new(error);
         self.pause = Some(Pause {
-            end: Instant::now() + pause_after(self.failures),
+            end: after(self.pauses.after(self.failures)),
             cause: cause.clone(),
         });
         let kind = ErrorKind::Unavailable(cause);
@@ -116,13 +219,13 @@ pub(crate) async fn open_and_sync(
     Ok(connection)
 }
 
-/// Half of it is fixed and half is random, so that many clients of one host do not move in step.
-fn pause_after(failures: u32) -> Duration {
-    let doublings = failures.saturating_sub(2).min(16);
-    let whole = FIRST_PAUSE
-        .saturating_mul(1 << doublings)
-        .min(LONGEST_PAUSE);
-    let half = whole / 2;
-    let random = u32::try_from(sync::random() % 1024).unwrap_or_default();
-    half + half * random / 1024
+impl Pauses {
+    /// Half of it is fixed and half is random, so that many clients of one host do not move in step.
+    fn after(self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(2).min(16);
+        let whole = self.first.saturating_mul(1 << doublings);
+        let half = whole.min(self.longest) / 2;
+        let random = u32::try_from(sync::random() % 1024).unwrap_or_default();
+        half + half / 1024 * random
+    }
 }

@@ -1,31 +1,40 @@
 //! A client that tasks share.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use std::{fmt, io};
 
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, watch};
 use tokio::time::timeout_at;
 
 use crate::attachments::Attachments;
-use crate::channel::{Channel, open_and_sync};
-use crate::connect::{AnyConnection, Endpoint, connect_error};
+use crate::channel::{Channel, Pauses};
 use crate::connection::Terms;
 use crate::error::{ErrorKind, Execution, Stage};
+use crate::gate::{Gate, Hold, Policy};
+use crate::lock::Lock;
 use crate::message::Request;
-use crate::{Address, AddressError, Connection, Error, Options, Pipeline, QgaCommand};
+use crate::state::{ChannelState, InUse};
+use crate::trace::Span;
+use crate::{Address, AddressError, Error, Options, Pipeline, QgaCommand};
+
+mod builder;
+
+pub use builder::ClientBuilder;
 
 /// Talks to one guest agent.
 ///
 /// Cloning is cheap, and clones share the channel: their commands run one after the other, in
 /// the order in which they came.
 ///
-/// A client that was [connected](Self::connect) connects again when the channel was lost: the command that
-/// notices the loss fails, and the next one opens the socket anew, within its own deadline. After
-/// two failures in a row there is a pause, of up to 30 seconds, in which commands fail at once with
-/// [`ErrorKind::Unavailable`]. No command is sent twice.
+/// A client that was [connected](Self::connect) connects again when the channel was lost: with the
+/// command that notices the loss if that may be [sent again](Options::retry), else with the next one,
+/// within that command's deadline. After two failures in a row there is a [pause](ClientBuilder::pauses), of up to 30 seconds, in which
+/// commands fail at once with [`ErrorKind::Unavailable`].
 ///
 /// ```no_run
 /// # #[derive(qga_core::QgaCommand)]
@@ -40,9 +49,36 @@ use crate::{Address, AddressError, Connection, Error, Options, Pipeline, QgaComm
 #[derive(Clone)]
 pub struct Client {
     channel: Arc<Mutex<Channel>>,
-    attachments: Arc<Attachments>,
-    address: Option<Arc<Address>>,
+    shared: Arc<Shared>,
     options: Options,
+}
+
+/// What all clones of a client have in common beside the channel.
+struct Shared {
+    address: Option<Arc<Address>>,
+    attachments: Attachments,
+    gate: Arc<Gate>,
+    /// How many wait for the channel.
+    waiting: AtomicUsize,
+    state: watch::Sender<ChannelState>,
+    /// Held until the last clone is dropped.
+    _lock: Option<Lock>,
+}
+
+/// One that waits for the channel.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Client {
@@ -78,6 +114,9 @@ impl Client {
         ClientBuilder {
             options: Options::new(),
             connect_timeout: Duration::from_secs(5),
+            policy: Policy::default(),
+            lock: false,
+            pauses: Pauses::default(),
         }
     }
 
@@ -125,7 +164,40 @@ impl Client {
     /// ```
     #[must_use]
     pub fn attachment<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
-        self.attachments.get()
+        self.shared.attachments.get()
+    }
+
+    /// What the channel does, to look at or to wait for changes.
+    ///
+    /// Nobody reads the channel while no command runs, so a loss is noticed by the next command. The receiver keeps
+    /// nothing alive: its [`changed`](watch::Receiver::changed) fails once the last clone is dropped.
+    ///
+    /// ```
+    /// use qga_core::ChannelState;
+    ///
+    /// # let (_agent, stream) = tokio::io::duplex(64);
+    /// let client = qga_core::Client::new(stream);
+    /// assert_eq!(*client.state().borrow(), ChannelState::Ready);
+    /// ```
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<ChannelState> {
+        self.shared.state.subscribe()
+    }
+
+    /// Holds commands back on the host, through all clones of this client, until the [`Hold`] is
+    /// dropped: each for whose name `runs` is false fails at once with
+    /// [`ErrorKind::NotAllowed`] and the `reason`. Several holds add up. What waits for the channel already is held back
+    /// too; what is on its way to the agent is not. The client's own syncs go on.
+    ///
+    /// ```no_run
+    /// # async fn example(client: qga_core::Client) {
+    /// let hold = client.hold("an update is under way", |command| command == "guest-ping");
+    /// // Until here only guest-ping runs.
+    /// drop(hold);
+    /// # }
+    /// ```
+    pub fn hold(&self, reason: impl Into<Cow<'static, str>>, runs: fn(&str) -> bool) -> Hold {
+        self.shared.gate.hold(reason.into(), runs)
     }
 
     /// Runs a command and returns what the agent answers.
@@ -146,10 +218,9 @@ impl Client {
     /// Outside a tokio runtime with time enabled.
     pub async fn execute<C: QgaCommand>(&self, command: C) -> Result<C::Response, Error> {
         let terms = Terms::new(&command, &self.options);
-        let request = Request::new(&command).map_err(Error::encode);
-        self.exchange(request, terms)
+        self.exchange(C::NAME, || Request::new(&command), terms)
             .await
-            .map_err(|error| error.with_command(C::NAME))
+            .map_err(|error| error.with_command(C::NAME).with_check(C::CHECK))
     }
 
     /// Runs a command by its name. Arguments that are null are left out.
@@ -185,8 +256,7 @@ impl Client {
     /// As [`execute`](Self::execute).
     pub async fn execute_raw(&self, name: &str, arguments: Value) -> Result<Value, Error> {
         let terms = Terms::raw(&self.options);
-        let request = Request::raw(name, &arguments).map_err(Error::encode);
-        self.exchange(request, terms)
+        self.exchange(name, || Request::raw(name, &arguments), terms)
             .await
             .map_err(|error| error.with_command(name.to_owned()))
     }
@@ -204,155 +274,66 @@ impl Client {
 
     async fn exchange<R: serde::de::DeserializeOwned>(
         &self,
-        request: Result<Request, Error>,
+        name: &str,
+        encode: impl Fn() -> serde_json::Result<Request>,
         terms: Terms,
     ) -> Result<R, Error> {
-        let result = match (request, self.channel.try_lock()) {
-            (Err(error), _) => Err(error),
-            (Ok(request), Ok(mut channel)) => channel.exchange(request, terms).await,
-            (Ok(request), Err(_)) => match self.lock(&terms).await {
-                Ok(mut channel) => channel.exchange(request, terms).await,
-                Err(error) => Err(error),
-            },
+        let encode = || {
+            self.check(name)?;
+            encode().map_err(Error::encode)
         };
+        let span = self.span(name);
+        let exchange = async {
+            let request = encode()?;
+            let mut channel = self.lock(&terms).await?;
+            self.check(name)?;
+            channel.exchange(request, encode, terms, &span).await
+        };
+        let result = span.around(exchange).await;
         result.map_err(|error| self.locate(error))
     }
 
+    /// Whether a command may be sent.
+    pub(crate) fn check(&self, name: &str) -> Result<(), Error> {
+        self.shared.gate.check(name)
+    }
+
     /// Waits for the channel.
-    pub(crate) async fn lock(&self, terms: &Terms) -> Result<OwnedMutexGuard<Channel>, Error> {
+    pub(crate) async fn lock(&self, terms: &Terms) -> Result<InUse, Error> {
         let channel = self.channel.clone();
+        if let Ok(channel) = channel.clone().try_lock_owned() {
+            return Ok(InUse::new(channel));
+        }
+        let _waiting = Waiting::new(&self.shared.waiting);
         timeout_at(terms.wait.deadline, channel.lock_owned())
             .await
+            .map(InUse::new)
             .map_err(|_| {
                 let kind = ErrorKind::Timeout(terms.timeout);
                 Error::new(Stage::Queue, Execution::NotRun, kind)
             })
     }
 
+    /// Whether somebody waits for the channel.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.shared.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    /// What a subscriber hears of a command.
+    pub(crate) fn span(&self, name: &str) -> Span {
+        Span::new(name, self.shared.address.as_deref())
+    }
+
     pub(crate) fn locate(&self, error: Error) -> Error {
-        error.with_address(self.address.as_deref())
+        error.with_address(self.shared.address.as_deref())
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("address", &self.address)
+            .field("address", &self.shared.address)
             .field("options", &self.options)
             .finish_non_exhaustive()
-    }
-}
-
-/// Makes a [`Client`] with timeouts and limits of its own.
-///
-/// ```no_run
-/// # async fn example() -> Result<(), qga_core::Error> {
-/// use qga_core::{Client, Options};
-/// use std::time::Duration;
-///
-/// let client = Client::builder()
-///     .connect_timeout(Duration::from_secs(60))
-///     .options(Options::new().timeout(Duration::from_secs(10)))
-///     .connect("unix:/run/vm1/qga.sock")
-///     .await?;
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct ClientBuilder {
-    options: Options,
-    connect_timeout: Duration,
-}
-
-impl ClientBuilder {
-    /// What holds for every command of the client.
-    pub fn options(mut self, options: Options) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// How long connecting may take, the agent's answer to the sync included. 5 seconds unless
-    /// set.
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// Connects; see [`Client::connect`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Client::connect`].
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`Client::connect`].
-    pub async fn connect<A>(self, address: A) -> Result<Client, Error>
-    where
-        A: TryInto<Address, Error: Into<AddressError>>,
-    {
-        let address = address
-            .try_into()
-            .map_err(|error| connect_error(ErrorKind::Address(error.into())))?;
-        self.open(Endpoint::Address(Arc::new(address))).await
-    }
-
-    /// Connects through a stream that `open` opens, and through another one each time that the
-    /// channel is lost: for a transport that has no address here, such as vsock or a tunnel.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), qga_core::Error> {
-    /// # let agent = qga_testserver::TestAgent::start().await;
-    /// # let path = agent.path().to_owned();
-    /// use qga_core::Client;
-    /// use tokio::net::UnixStream;
-    ///
-    /// let client = Client::builder()
-    ///     .connect_with(move || UnixStream::connect(path.clone()))
-    ///     .await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// When the stream cannot be opened, or the agent does not answer.
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`Client::connect`].
-    pub async fn connect_with<F, O, S>(self, open: F) -> Result<Client, Error>
-    where
-        F: Fn() -> O + Send + Sync + 'static,
-        O: Future<Output = io::Result<S>> + Send + 'static,
-        S: AsyncRead + AsyncWrite + Send + 'static,
-    {
-        self.open(Endpoint::custom(open)).await
-    }
-
-    /// A client over a stream that is already open; see [`Client::new`].
-    pub fn build(self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Client {
-        self.client(Connection::new(Box::pin(stream)), None)
-    }
-
-    async fn open(self, endpoint: Endpoint) -> Result<Client, Error> {
-        let terms = Terms::raw(&self.options.timeout(self.connect_timeout));
-        match open_and_sync(&endpoint, &terms).await {
-            Ok(connection) => Ok(self.client(connection, Some(endpoint))),
-            Err(error) => Err(error.with_address(endpoint.address().map(|address| &**address))),
-        }
-    }
-
-    fn client(self, connection: AnyConnection, endpoint: Option<Endpoint>) -> Client {
-        let address = endpoint.as_ref().and_then(Endpoint::address).cloned();
-        let channel = Channel::new(connection, endpoint);
-        Client {
-            channel: Arc::new(Mutex::new(channel)),
-            attachments: Arc::default(),
-            address,
-            options: self.options,
-        }
     }
 }

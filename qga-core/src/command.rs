@@ -35,9 +35,14 @@ pub trait QgaCommand: Sync {
     /// [`NoReply`].
     const REPLY: Reply = Reply::Always;
 
-    /// Whether this command may be sent again after its reply was lost. The client never does so by
-    /// itself; this is for its caller.
+    /// Whether this command may be sent again after its reply was lost. The client itself does so as
+    /// far as [`Options::retry`](crate::Options::retry) lets it.
     const RETRY: Retry = Retry::Never;
+
+    /// What shows whether this command has run, where its reply was lost, such as `what
+    /// guest-fsfreeze-status says`: it stands after the word "check" in the
+    /// [error](crate::Error::check).
+    const CHECK: Option<&'static str> = None;
 
     /// Whether what the agent sends is kept out of errors, because it may hold a secret. What the
     /// agent says of a failed command is still shown.
@@ -61,6 +66,7 @@ impl<C: QgaCommand> QgaCommand for &C {
     const NAME: &'static str = C::NAME;
     const REPLY: Reply = C::REPLY;
     const RETRY: Retry = C::RETRY;
+    const CHECK: Option<&'static str> = C::CHECK;
     const SECRET_REPLY: bool = C::SECRET_REPLY;
     type Response = C::Response;
 
@@ -83,7 +89,8 @@ pub enum Reply {
     OnErrorOnly,
 }
 
-/// Whether a command may be sent again when its reply was lost.
+/// Whether a command may be sent again when its reply was lost, and, as an
+/// [option](crate::Options::retry), which commands a client sends again by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Retry {

@@ -13,8 +13,10 @@ use crate::error::{AgentError, Error, ErrorKind, Execution, Malformed, Stage};
 use crate::lines::{self, Idle, Lines, Wait};
 use crate::matching::{Match, attribute};
 use crate::message::{Request, parse_expected};
+use crate::options::{Shape, Skip};
 use crate::sync::{self, Handshake, Ids, Step};
-use crate::{Options, QgaCommand, Reply};
+use crate::trace;
+use crate::{Options, QgaCommand, Reply, Retry};
 
 /// How much of a malformed line an error keeps, in bytes.
 const LINE_EXCERPT: usize = 4096;
@@ -32,6 +34,8 @@ pub struct Connection<T> {
     lines: Lines<T>,
     state: State,
     next_id: u64,
+    /// Of the request that was sent last, in bytes.
+    pub(crate) request_length: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +53,20 @@ pub(crate) struct Terms {
     pub(crate) timeout: Duration,
     /// Whether the reply is kept out of errors.
     pub(crate) secret: bool,
+    pub(crate) repeat: Repeat,
     pub(crate) wait: Wait,
+    pub(crate) shape: Shape,
+    pub(crate) skip: Skip,
+}
+
+/// When a command is sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    Never,
+    /// Where nothing of it was sent.
+    Unsent,
+    /// After any failure of the channel.
+    Lost,
 }
 
 /// Why a request has no answer.
@@ -64,6 +81,7 @@ impl Terms {
     pub(crate) fn new<C: QgaCommand>(command: &C, options: &Options) -> Self {
         let mut terms = Self::raw(options);
         terms.secret = C::SECRET_REPLY;
+        terms.repeat = Repeat::of(C::RETRY, options.retry);
         if let Some(limit) = command.reply_limit() {
             terms.wait.limit = terms.wait.limit.max(limit);
         }
@@ -77,12 +95,37 @@ impl Terms {
         Self {
             timeout: options.timeout,
             secret: false,
+            repeat: Repeat::of(Retry::Never, options.retry),
+            shape: options.shape,
+            skip: options.skip,
             wait: Wait {
                 deadline: after(options.timeout),
                 limit: options.reply_limit,
+                allowance: u64::MAX,
                 grace: None,
                 in_grace: false,
             },
+        }
+    }
+}
+
+impl Repeat {
+    fn of(class: Retry, most_daring: Retry) -> Self {
+        match (class, most_daring) {
+            (_, Retry::Never) => Self::Never,
+            (Retry::Safe, _) | (Retry::AfterResync, Retry::AfterResync) => Self::Lost,
+            (Retry::Never | Retry::AfterResync, _) => Self::Unsent,
+        }
+    }
+
+    /// Whether a command that failed so is sent again.
+    pub(crate) fn allows(self, error: &Error) -> bool {
+        let unsent = error.execution() == Execution::NotRun;
+        match error.kind() {
+            ErrorKind::Closed(_) => self == Self::Lost || (self == Self::Unsent && unsent),
+            ErrorKind::Malformed { reason, .. } => self == Self::Lost && reason.is_damage(),
+            ErrorKind::Unattributed(_) => self == Self::Lost,
+            _ => false,
         }
     }
 }
@@ -94,6 +137,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             lines: Lines::new(stream),
             state: State::Dirty,
             next_id: sync::random(),
+            request_length: 0,
         }
     }
 
@@ -118,7 +162,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         self.handshake(&Terms::raw(options)).await.map(drop)
     }
 
-    /// Runs a command, after a sync where one is due.
+    /// Runs a command, after a sync where one is due. It is sent once, whatever the options say.
     ///
     /// # Errors
     ///
@@ -142,7 +186,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             }
             Err(error) => Err(error),
         };
-        result.map_err(|error| error.with_command(C::NAME))
+        result.map_err(|error| error.with_command(C::NAME).with_check(C::CHECK))
     }
 
     /// Sends a request and waits for its reply, or for the silence that it hopes for.
@@ -211,6 +255,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         }
     }
 
+    /// The length of the line that was read last, in bytes.
+    pub(crate) fn reply_length(&self) -> usize {
+        self.lines.frame().bytes.len()
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }
@@ -241,7 +290,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         let id = self.next_id;
         self.next_id += 1;
         let on_the_wire = (ids == Ids::Echoed).then_some(id);
-        self.lines.push(request.into_line(on_the_wire));
+        let line = request.into_line(on_the_wire);
+        self.request_length = line.len();
+        self.lines.push(line);
         id
     }
 
@@ -263,12 +314,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                 .map_err(Fault::Line)?;
             let frame = self.lines.frame();
             if ids == Ids::Echoed
-                && let Some((id, value)) = parse_expected(frame.bytes)
+                && let Some((id, value)) = parse_expected(frame.bytes, terms.shape)
                 && in_flight.contains(&id)
             {
                 return Ok((id, Ok(value)));
             }
-            match attribute(frame, ids, in_flight) {
+            match attribute(frame, ids, in_flight, terms.shape) {
                 Match::Answer(id, Ok(value)) => return Ok((id, decode(value.get(), terms.secret))),
                 Match::Answer(id, Err(error)) => return Ok((id, Err(Error::agent(error)))),
                 Match::Stale if Instant::now() < terms.wait.deadline => {}
@@ -311,6 +362,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         }
         self.state = State::Dirty;
         self.lines.clear();
+        trace::event("synchronizing");
         let mut handshake = Handshake::new();
         self.lines.push(handshake.request());
         // A serial port loses what is sent before the guest opens it, so ask again from time to time.
@@ -318,23 +370,30 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         let mut wait = Wait {
             deadline: terms.wait.deadline.min(after(patience)),
             limit: sync::LINE_LIMIT,
+            allowance: terms.skip.bytes,
             grace: None,
             in_grace: false,
         };
+        let mut lines_left = terms.skip.lines;
         loop {
             let step = match self.lines.next(&mut wait).await {
                 Ok(()) => handshake.receive(self.lines.frame()),
+                Err(lines::Fault::Flooded) => return Err(too_much_skipped(terms, lines_left, 0)),
                 Err(lines::Fault::TooLong(_) | lines::Fault::Timeout) => Step::Wait,
                 Err(closed) => return Err(self.sync_failure(closed.into(), terms)),
             };
             match step {
+                Step::Wait if Instant::now() < wait.deadline && lines_left == 0 => {
+                    return Err(too_much_skipped(terms, 0, wait.allowance));
+                }
                 Step::Synced(ids) => {
                     self.state = State::Synced(ids);
+                    trace::event("synchronized");
                     return Ok(ids);
                 }
                 Step::Refused(error) => return Err(Error::sync(ErrorKind::SyncRefused(error))),
                 Step::Resend => self.lines.push(handshake.request()),
-                Step::Wait if Instant::now() < wait.deadline => {}
+                Step::Wait if Instant::now() < wait.deadline => lines_left -= 1,
                 Step::Wait if wait.deadline >= terms.wait.deadline => {
                     return Err(self.sync_failure(lines::Fault::Timeout.into(), terms));
                 }
@@ -358,6 +417,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     }
 }
 
+/// A sync that has passed over all it may, with this many lines left and these bytes.
+fn too_much_skipped(terms: &Terms, lines_left: u64, bytes_left: u64) -> Error {
+    Error::sync(ErrorKind::TooMuchSkipped {
+        bytes: terms.skip.bytes - bytes_left,
+        lines: terms.skip.lines - lines_left,
+    })
+}
+
 impl Fault {
     fn is_closed(&self) -> bool {
         matches!(self, Self::Line(lines::Fault::Closed(_)))
@@ -367,6 +434,8 @@ impl Fault {
         match self {
             Self::Line(lines::Fault::Timeout) => ErrorKind::Timeout(timeout),
             Self::Line(lines::Fault::Closed(error)) => ErrorKind::Closed(error),
+            // Only a sync has an allowance, and it says itself what it has passed over.
+            Self::Line(lines::Fault::Flooded) => ErrorKind::ReplyTooLong(usize::MAX),
             Self::Line(lines::Fault::TooLong(limit)) => ErrorKind::ReplyTooLong(limit),
             Self::Malformed(reason, line) => ErrorKind::Malformed { reason, line },
             Self::Unattributed(error) => ErrorKind::Unattributed(error),

@@ -25,6 +25,7 @@ struct Inner {
     stage: Stage,
     execution: Execution,
     command: Option<Cow<'static, str>>,
+    check: Option<&'static str>,
     address: Option<Address>,
 }
 
@@ -68,11 +69,21 @@ pub enum ErrorKind {
     Address(AddressError),
     /// The socket cannot be opened.
     Open(io::Error),
+    /// Another client holds the [lock](crate::ClientBuilder::lock) of the channel.
+    Held {
+        /// Its process, if that is known.
+        pid: Option<u32>,
+    },
+    /// The [lock](crate::ClientBuilder::lock) of the channel cannot be taken.
+    Lock(io::Error),
     /// The path is there, but it is no socket.
     NotASocket,
     /// The channel was lost and could not be opened again several times; it will be tried again
     /// after a pause. This is what went wrong last.
     Unavailable(Arc<Error>),
+    /// The client refused to send the command, for this reason: by what it was
+    /// [made](crate::ClientBuilder::deny) to refuse, or by a [hold](crate::Client::hold).
+    NotAllowed(Cow<'static, str>),
     /// The time given was not enough.
     Timeout(Duration),
     /// The other side closed the channel.
@@ -86,6 +97,13 @@ pub enum ErrorKind {
     Unattributed(AgentError),
     /// A line was longer than this many bytes.
     ReplyTooLong(usize),
+    /// The channel held more than a sync may [pass over](crate::Options::skip_limit).
+    TooMuchSkipped {
+        /// What was passed over, in bytes.
+        bytes: u64,
+        /// And in lines.
+        lines: u64,
+    },
     /// A line is no reply.
     Malformed {
         /// In which way.
@@ -111,8 +129,10 @@ pub enum Malformed {
     NotUtf8,
     /// It is not JSON.
     NotJson,
-    /// It nests deeper than [`DEPTH_LIMIT`](crate::message::DEPTH_LIMIT).
+    /// It nests deeper than the [limit](crate::Options::depth_limit).
     TooDeep,
+    /// A list or an object in it is longer than the [limit](crate::Options::list_limit).
+    TooManyItems,
     /// It is JSON, but no object.
     NotAnObject,
     /// It has neither `return` nor `error`.
@@ -123,6 +143,13 @@ pub enum Malformed {
     DuplicateMember,
     /// Its `error` lacks `class` or `desc`.
     BadError,
+}
+
+impl Malformed {
+    /// Whether the channel is at fault rather than the agent, so that the next reply may be better.
+    pub(crate) fn is_damage(self) -> bool {
+        !matches!(self, Self::TooDeep | Self::TooManyItems)
+    }
 }
 
 /// Why JSON could not be written or read, in serde's words.
@@ -137,7 +164,7 @@ impl JsonError {
 }
 
 /// The error that an agent answered.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct AgentError {
     /// `GenericError` or `CommandNotFound`; other classes have not been seen.
@@ -162,6 +189,7 @@ impl Error {
             stage,
             execution,
             command: None,
+            check: None,
             address: None,
         }))
     }
@@ -192,6 +220,19 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_check(mut self, check: Option<&'static str>) -> Self {
+        self.0.check = check;
+        self
+    }
+
+    /// The error of a command that was sent before, when it may have run.
+    pub(crate) fn after_maybe_run(mut self) -> Self {
+        if self.0.execution == Execution::NotRun {
+            self.0.execution = Execution::MaybeRun;
+        }
+        self
+    }
+
     pub(crate) fn with_address(mut self, address: Option<&Address>) -> Self {
         self.0.address = address.cloned();
         self
@@ -213,6 +254,15 @@ impl Error {
     #[must_use]
     pub fn execution(&self) -> Execution {
         self.0.execution
+    }
+
+    /// What shows whether the command has run, where that is [not known](Execution::MaybeRun) and
+    /// the command [says](crate::QgaCommand::CHECK) so: a phrase to stand after "check".
+    #[must_use]
+    pub fn check(&self) -> Option<&'static str> {
+        self.0
+            .check
+            .filter(|_| self.execution() == Execution::MaybeRun)
     }
 
     /// The command's name, if it came to a command.
@@ -255,6 +305,18 @@ impl Error {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         matches!(self.kind(), ErrorKind::Closed(_))
+    }
+
+    /// Whether another client holds the [lock](crate::ClientBuilder::lock) of the channel.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Held { .. })
+    }
+
+    /// Whether the client refused to send the command.
+    #[must_use]
+    pub fn is_not_allowed(&self) -> bool {
+        matches!(self.kind(), ErrorKind::NotAllowed(_))
     }
 
     /// Whether the agent refused the command: it does not know it, has it disabled, or is
@@ -300,7 +362,9 @@ impl std::error::Error for Error {
         match self.kind() {
             ErrorKind::Address(error) => Some(error),
             ErrorKind::Unavailable(cause) => Some(&**cause),
-            ErrorKind::Open(error) | ErrorKind::Closed(Some(error)) => Some(error),
+            ErrorKind::Open(error) | ErrorKind::Lock(error) | ErrorKind::Closed(Some(error)) => {
+                Some(error)
+            }
             ErrorKind::Encode(source) => Some(source),
             ErrorKind::Decode(error) => Some(error.reason()),
             _ => None,

@@ -34,6 +34,8 @@ pub(crate) struct Wait {
     pub(crate) deadline: Instant,
     /// Bytes of a line.
     pub(crate) limit: usize,
+    /// How many bytes may still be read.
+    pub(crate) allowance: u64,
     /// How long to listen once everything is written, where that is shorter.
     pub(crate) grace: Option<Duration>,
     /// Whether everything is written and `deadline` is the end of the grace.
@@ -55,6 +57,8 @@ pub(crate) enum Fault {
     Timeout,
     Closed(Option<io::Error>),
     TooLong(usize),
+    /// More was read than [allowed](Wait::allowance).
+    Flooded,
 }
 
 impl Wait {
@@ -154,7 +158,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Lines<T> {
             }
             match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(Fault::Closed(broken))),
-                Poll::Ready(Ok(_)) => progress = self.decoder.advance(wait.limit),
+                Poll::Ready(Ok(count)) => {
+                    let Some(left) = wait.allowance.checked_sub(count as u64) else {
+                        return Poll::Ready(Err(Fault::Flooded));
+                    };
+                    wait.allowance = left;
+                    progress = self.decoder.advance(wait.limit);
+                }
                 Poll::Ready(Err(error)) => {
                     return Poll::Ready(Err(Fault::Closed(broken.or(Some(error)))));
                 }

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use crate::error::{AgentError, Malformed};
 use crate::frame::Frame;
 use crate::message::{Id, Reply};
+use crate::options::Shape;
 use crate::sync::Ids;
 
 /// What a line means to the requests in flight.
@@ -23,11 +24,16 @@ pub(crate) enum Match<'a> {
 }
 
 /// Matches a line against the ids in flight, of which the agent answers the first one first.
-pub(crate) fn attribute<'a>(frame: Frame<'a>, ids: Ids, in_flight: &Range<u64>) -> Match<'a> {
-    let reply = match Reply::parse(frame.bytes) {
+pub(crate) fn attribute<'a>(
+    frame: Frame<'a>,
+    ids: Ids,
+    in_flight: &Range<u64>,
+    shape: Shape,
+) -> Match<'a> {
+    let reply = match Reply::parse_within(frame.bytes, shape) {
         Ok(reply) => reply,
         Err(reason) => {
-            return match Reply::parse_tail(frame.bytes) {
+            return match Reply::parse_tail_within(frame.bytes, shape) {
                 Some(Reply {
                     id: Id::Number(id),
                     result,

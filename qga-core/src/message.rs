@@ -6,8 +6,9 @@ use serde_json::value::RawValue;
 
 use crate::QgaCommand;
 use crate::error::{AgentError, Malformed};
+use crate::options::Shape;
 
-/// How deep a reply may nest. The agent's own replies stay below ten.
+/// How deep a reply may nest unless [set](crate::Options::depth_limit). The agent's own replies stay below ten.
 pub const DEPTH_LIMIT: usize = 100;
 
 /// A request, encoded but for its id.
@@ -103,8 +104,8 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 
 /// Reads, in one pass, the reply that nearly always comes: a success with an id and a value of the
 /// type that was asked for. For all others [`Reply::parse`] knows what they are.
-pub(crate) fn parse_expected<R: DeserializeOwned>(line: &[u8]) -> Option<(u64, R)> {
-    let text = bounded_text(line).ok()?;
+pub(crate) fn parse_expected<R: DeserializeOwned>(line: &[u8], shape: Shape) -> Option<(u64, R)> {
+    let text = bounded_text(line, shape).ok()?;
     if !text.starts_with('{') {
         return None;
     }
@@ -116,10 +117,13 @@ pub(crate) fn parse_expected<R: DeserializeOwned>(line: &[u8]) -> Option<(u64, R
 }
 
 /// The line as text that is safe to give to a recursive parser.
-fn bounded_text(line: &[u8]) -> Result<&str, Malformed> {
+fn bounded_text(line: &[u8], shape: Shape) -> Result<&str, Malformed> {
     let text = std::str::from_utf8(line).map_err(|_| Malformed::NotUtf8)?;
-    if nests_deeper_than(DEPTH_LIMIT, line) {
+    if nests_deeper_than(shape.depth, line) {
         return Err(Malformed::TooDeep);
+    }
+    if has_more_items_than(shape.items, line) {
+        return Err(Malformed::TooManyItems);
     }
     Ok(text)
 }
@@ -129,9 +133,14 @@ impl<'a> Reply<'a> {
     ///
     /// # Errors
     ///
-    /// When the line is no reply; the value says in which way.
+    /// When the line is no reply; the value says in which way. The limits are those of
+    /// [`Options::new`](crate::Options::new).
     pub fn parse(line: &'a [u8]) -> Result<Self, Malformed> {
-        let text = bounded_text(line)?;
+        Self::parse_within(line, Shape::DEFAULT)
+    }
+
+    pub(crate) fn parse_within(line: &'a [u8], shape: Shape) -> Result<Self, Malformed> {
+        let text = bounded_text(line, shape)?;
         let envelope: Envelope<&RawValue, &RawValue> = if text.trim_ascii_start().starts_with('{') {
             serde_json::from_str(text).map_err(|error| match error.classify() {
                 serde_json::error::Category::Data => Malformed::DuplicateMember,
@@ -158,10 +167,14 @@ impl<'a> Reply<'a> {
     /// while it wrote: `{"return": "QUJD{"return": {}, "id": 7}`.
     #[must_use]
     pub fn parse_tail(line: &'a [u8]) -> Option<Self> {
+        Self::parse_tail_within(line, Shape::DEFAULT)
+    }
+
+    pub(crate) fn parse_tail_within(line: &'a [u8], shape: Shape) -> Option<Self> {
         let starts: [&[u8]; 3] = [b"{\"return\"", b"{\"error\"", b"{\"id\""];
         starts.into_iter().find_map(|start| {
             let at = memchr::memmem::rfind(line, start).filter(|at| *at > 0)?;
-            Self::parse(line.get(at..)?).ok()
+            Self::parse_within(line.get(at..)?, shape).ok()
         })
     }
 }
@@ -189,6 +202,34 @@ fn nests_deeper_than(limit: usize, text: &[u8]) -> bool {
         }
         if depth > limit {
             return true;
+        }
+    }
+    false
+}
+
+/// Whether a list or an object has more than `limit` items, in text that may not be JSON and nests
+/// no deeper than a bounded number of levels.
+fn has_more_items_than(limit: usize, text: &[u8]) -> bool {
+    if text.len() / 2 < limit || memchr::memchr_iter(b',', text).count() < limit {
+        return false;
+    }
+    // Commas at each level; the reply's own members, at level one, are not counted.
+    let mut counts = vec![0_usize];
+    let mut rest = text.iter();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'{' | b'[' => counts.push(0),
+            b'}' | b']' => drop(counts.pop()),
+            b'"' => skip_string(&mut rest),
+            b',' if counts.len() > 2 => {
+                if let Some(commas) = counts.last_mut() {
+                    *commas += 1;
+                    if *commas >= limit {
+                        return true;
+                    }
+                }
+            }
+            _ => {}
         }
     }
     false

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::Retry;
+use crate::message::DEPTH_LIMIT;
+
 /// How long a command may take and how much it may bring.
 ///
 /// A client has options for all its commands; [`Client::with_options`](crate::Client::with_options)
@@ -18,20 +21,53 @@ pub struct Options {
     pub(crate) timeout: Duration,
     pub(crate) reply_limit: usize,
     pub(crate) grace: Duration,
+    pub(crate) retry: Retry,
+    pub(crate) shape: Shape,
+    pub(crate) skip: Skip,
+}
+
+/// How a reply may be built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) depth: usize,
+    pub(crate) items: usize,
+}
+
+/// How much a sync may pass over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Skip {
+    pub(crate) bytes: u64,
+    pub(crate) lines: u64,
+}
+
+impl Shape {
+    /// More levels than these do not decode.
+    const DEEPEST: usize = 127;
+
+    pub(crate) const DEFAULT: Self = Self {
+        depth: DEPTH_LIMIT,
+        items: 100_000,
+    };
 }
 
 impl Options {
-    /// 30 seconds, 10 MiB, 2 seconds of grace.
+    /// What is said at each method.
     #[must_use]
     pub const fn new() -> Self {
         Self {
             timeout: Duration::from_secs(30),
             reply_limit: 10 * 1024 * 1024,
             grace: Duration::from_secs(2),
+            retry: Retry::Safe,
+            shape: Shape::DEFAULT,
+            skip: Skip {
+                bytes: 4 * 1024 * 1024 * 1024,
+                lines: 4_000_000,
+            },
         }
     }
 
-    /// How long a command may take in all: waiting for other tasks' commands on the channel,
+    /// How long a command may take in all, 30 seconds unless set: waiting for other tasks' commands on the channel,
     /// synchronizing where that is due, sending, and the agent's answer.
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
@@ -39,7 +75,7 @@ impl Options {
         self
     }
 
-    /// The longest reply line that is read, in bytes. A command that
+    /// The longest reply line that is read, in bytes; 10 MiB unless set. A command that
     /// [expects more](crate::QgaCommand::reply_limit) raises it for itself.
     #[must_use]
     pub const fn reply_limit(mut self, bytes: usize) -> Self {
@@ -47,11 +83,53 @@ impl Options {
         self
     }
 
+    /// How many elements a list in a reply may have, and how many members an object; 100,000 unless
+    /// set. A reply with more is [malformed](crate::Malformed::TooManyItems), not cut.
+    #[must_use]
+    pub const fn list_limit(mut self, items: usize) -> Self {
+        self.shape.items = items;
+        self
+    }
+
+    /// How deep a reply may nest, the reply itself counted; 100 unless set, and 127 at most.
+    #[must_use]
+    pub const fn depth_limit(mut self, levels: usize) -> Self {
+        self.shape.depth = if levels < Shape::DEEPEST {
+            levels
+        } else {
+            Shape::DEEPEST
+        };
+        self
+    }
+
+    /// How much may stand in the channel before the answer to a sync: 4 GiB and 4 million lines
+    /// unless set. It is dropped as it comes and takes no memory; this limits the work.
+    #[must_use]
+    pub const fn skip_limit(mut self, bytes: u64, lines: u64) -> Self {
+        self.skip = Skip { bytes, lines };
+        self
+    }
+
     /// How long to listen for an error after a command that is answered
-    /// [only on failure](crate::Reply::OnErrorOnly).
+    /// [only on failure](crate::Reply::OnErrorOnly); 2 seconds unless set.
     #[must_use]
     pub const fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// Which commands the client sends again by itself, up to three times in all and within their
+    /// deadline, when the channel failed: it was closed, or what came is no reply.
+    ///
+    /// - [`Retry::Safe`], unless set: those that only ask.
+    /// - [`Retry::AfterResync`][]: also those of which twice is as good as once.
+    /// - [`Retry::Never`][]: none.
+    ///
+    /// But for the last, any command of which nothing had been sent goes out through the channel that
+    /// is opened again. After a timeout nothing is sent again, nor in a [pipeline](crate::Pipeline).
+    #[must_use]
+    pub const fn retry(mut self, class: Retry) -> Self {
+        self.retry = class;
         self
     }
 }

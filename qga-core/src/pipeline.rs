@@ -5,22 +5,25 @@ use std::fmt;
 use std::iter::{Fuse, Peekable};
 use std::ops::Range;
 
-use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
-use crate::channel::Channel;
 use crate::connection::Terms;
 use crate::error::{ErrorKind, Execution, Stage};
 use crate::message::Request;
+use crate::state::InUse;
 use crate::sync::Ids;
+use crate::trace::Span;
 use crate::{Client, Error, QgaCommand, Reply};
 
 /// Runs commands of one type with requests written ahead; made by [`Client::pipeline`].
 ///
 /// [`next`](Self::next) returns one result for each command taken from the iterator, in their
 /// order. The iterator is asked for a command only when there is room for it in flight, so it
-/// may be endless. From the first call of `next` until the last result, or until the pipeline is
-/// dropped, it has the channel to itself.
+/// may be endless.
+///
+/// When another task waits for the channel, the pipeline sends nothing more, reads the answers to
+/// what is in flight, and queues again behind that task. It does so in the calls of `next`, so go on
+/// calling: between two calls with requests in flight it keeps the channel.
 ///
 /// ```no_run
 /// # #[derive(qga_core::QgaCommand)]
@@ -45,7 +48,7 @@ pub struct Pipeline<I: Iterator<Item: QgaCommand>> {
     client: Client,
     commands: Peekable<Fuse<I>>,
     capacity: usize,
-    channel: Option<(OwnedMutexGuard<Channel>, Ids)>,
+    channel: Option<(InUse, Ids)>,
     slots: VecDeque<Slot<<I::Item as QgaCommand>::Response>>,
     failed: bool,
     /// Of the result that is awaited, however often `next` is called for it.
@@ -53,7 +56,11 @@ pub struct Pipeline<I: Iterator<Item: QgaCommand>> {
 }
 
 enum Slot<R> {
-    InFlight { id: u64, reply_limit: usize },
+    InFlight {
+        id: u64,
+        reply_limit: usize,
+        span: Span,
+    },
     Done(Result<R, Error>),
 }
 
@@ -106,7 +113,9 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
         terms.wait.deadline = *self.deadline.get_or_insert(terms.wait.deadline);
         let result = self.next_under(&mut terms).await;
         self.deadline = None;
-        if self.slots.is_empty() && (self.failed || self.commands.peek().is_none()) {
+        let is_over = self.slots.is_empty() && (self.failed || self.commands.peek().is_none());
+        let is_awaited = in_flight(&self.slots).is_none() && self.client.is_awaited();
+        if is_over || is_awaited {
             self.channel = None;
         }
         result.map(|result| result.map_err(|error| self.locate(error)))
@@ -116,16 +125,20 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
         &mut self,
         terms: &mut Terms,
     ) -> Option<Result<<I::Item as QgaCommand>::Response, Error>> {
-        if let Err(error) = self.acquire(terms).await {
-            self.failed = true;
-            self.commands.next()?;
-            return Some(Err(error));
-        }
         loop {
-            self.fill();
+            self.go_on_or_yield();
             match self.slots.front() {
                 Some(Slot::InFlight { .. }) => self.receive(terms).await,
-                Some(Slot::Done(_)) | None => break,
+                Some(Slot::Done(_)) => break,
+                None if self.failed || self.commands.peek().is_none() => return None,
+                None => {
+                    if let Err(error) = self.acquire(terms).await {
+                        self.failed = !error.is_not_allowed();
+                        self.commands.next()?;
+                        return Some(Err(error));
+                    }
+                    self.fill();
+                }
             }
         }
         match self.slots.pop_front() {
@@ -134,14 +147,23 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
         }
     }
 
-    /// Takes the channel, if there is anything to send through it.
+    /// Takes the channel for the next command.
     async fn acquire(&mut self, terms: &Terms) -> Result<(), Error> {
-        if self.channel.is_none() && !self.failed && self.commands.peek().is_some() {
-            let mut channel = self.client.lock(terms).await?;
-            let ids = channel.open(terms).await?.begin(terms).await?;
-            self.channel = Some((channel, ids));
-        }
+        self.client.check(I::Item::NAME)?;
+        let mut channel = self.client.lock(terms).await?;
+        let ids = channel.open(terms).await?.begin(terms).await?;
+        self.channel = Some((channel, ids));
         Ok(())
+    }
+
+    /// Writes ahead; but when somebody else waits, no more, and gives the channel away once nothing
+    /// is in flight. A turn is at least what [`in_flight`](Self::in_flight) allows.
+    fn go_on_or_yield(&mut self) {
+        if !self.client.is_awaited() {
+            self.fill();
+        } else if in_flight(&self.slots).is_none() {
+            self.channel = None;
+        }
     }
 
     fn fill(&mut self) {
@@ -157,12 +179,22 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
             let Some(command) = self.commands.next() else {
                 return;
             };
-            self.slots.push_back(match Request::new(&command) {
-                Ok(request) => Slot::InFlight {
-                    id: connection.send(request, *ids),
-                    reply_limit: command.reply_limit().unwrap_or_default(),
-                },
-                Err(error) => Slot::Done(Err(Error::encode(error))),
+            let request = self
+                .client
+                .check(I::Item::NAME)
+                .and_then(|()| Request::new(&command).map_err(Error::encode));
+            let span = self.client.span(I::Item::NAME);
+            self.slots.push_back(match request {
+                Ok(request) => {
+                    let id = connection.send(request, *ids);
+                    span.sent(connection.request_length);
+                    Slot::InFlight {
+                        id,
+                        reply_limit: command.reply_limit().unwrap_or_default(),
+                        span,
+                    }
+                }
+                Err(error) => Slot::Done(Err(error)),
             });
         }
     }
@@ -176,7 +208,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
         terms.wait.limit = self.slots.iter().fold(terms.wait.limit, Slot::reply_limit);
         match connection.receive(*ids, &in_flight, terms).await {
             Ok((id, result)) => {
-                settle(&mut self.slots, id, result);
+                settle(&mut self.slots, id, result, connection.reply_length());
                 if id + 1 == in_flight.end {
                     connection.finish(*ids);
                 }
@@ -190,7 +222,8 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
     }
 
     fn locate(&self, error: Error) -> Error {
-        self.client.locate(error).with_command(I::Item::NAME)
+        let error = self.client.locate(error).with_command(I::Item::NAME);
+        error.with_check(I::Item::CHECK)
     }
 }
 
@@ -212,6 +245,19 @@ impl<R> Slot<R> {
         }
     }
 
+    fn received(&self, bytes: usize) {
+        if let Self::InFlight { span, .. } = self {
+            span.received(bytes);
+        }
+    }
+
+    fn end(&mut self, result: Result<R, Error>) {
+        if let Self::InFlight { span, .. } = self {
+            span.end(&result);
+        }
+        *self = Self::Done(result);
+    }
+
     fn id(&self) -> Option<u64> {
         match self {
             Self::InFlight { id, .. } => Some(*id),
@@ -228,16 +274,17 @@ fn in_flight<R>(slots: &VecDeque<Slot<R>>) -> Option<Range<u64>> {
 }
 
 /// Stores a result. The agent answers in order, so what it has passed over stays unanswered.
-fn settle<R>(slots: &mut VecDeque<Slot<R>>, answered: u64, result: Result<R, Error>) {
+fn settle<R>(slots: &mut VecDeque<Slot<R>>, answered: u64, result: Result<R, Error>, bytes: usize) {
     let mut result = Some(result);
     for slot in slots {
         match slot.id() {
             Some(id) if id < answered => {
-                *slot = Slot::Done(Err(maybe_run(ErrorKind::ReplyLost)));
+                slot.end(Err(maybe_run(ErrorKind::ReplyLost)));
             }
             Some(id) if id == answered => {
                 if let Some(result) = result.take() {
-                    *slot = Slot::Done(result);
+                    slot.received(bytes);
+                    slot.end(result);
                 }
             }
             _ => {}
@@ -250,7 +297,7 @@ fn abandon<R>(slots: &mut VecDeque<Slot<R>>, error: Error) {
     let mut error = Some(error);
     for slot in slots.iter_mut().filter(|slot| slot.id().is_some()) {
         let error = error.take();
-        *slot = Slot::Done(Err(error.unwrap_or_else(|| maybe_run(ErrorKind::Abandoned))));
+        slot.end(Err(error.unwrap_or_else(|| maybe_run(ErrorKind::Abandoned))));
     }
 }
 

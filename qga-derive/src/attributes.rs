@@ -14,6 +14,7 @@ pub(crate) const ON_STRUCT: Place = Place {
         Key::new("response", "response = HostName"),
         Key::new("no_response", "no_response"),
         Key::new("retry", "retry = Safe"),
+        Key::new("check", "check = \"what guest-get-vcpus says\""),
         Key::new("secret_reply", "secret_reply"),
         Key::new("reply_limit", "reply_limit = 48 * 1024 * 1024"),
         Key::new("crate", "crate = path::to::core"),

@@ -12,6 +12,7 @@ pub(crate) fn command(command: &Command<'_>) -> TokenStream {
     let where_clause = where_clause(command, &private);
     let name = &command.name;
     let retry = command.retry.iter();
+    let check = command.check.iter();
     let secret_reply = command
         .secret_reply
         .then(|| quote!(const SECRET_REPLY: #private::bool = true;));
@@ -24,6 +25,9 @@ pub(crate) fn command(command: &Command<'_>) -> TokenStream {
         impl #impl_generics #core::QgaCommand for #ident #ty_generics #where_clause {
             const NAME: &'static #private::str = #name;
             #(const RETRY: #core::Retry = #core::Retry::#retry;)*
+            #(
+                const CHECK: #private::Option<&'static #private::str> = #private::Some(#check);
+            )*
             #secret_reply
             #response
 

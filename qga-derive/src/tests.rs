@@ -31,7 +31,7 @@ fn everything_at_once_expands_readably() {
         "everything",
         quote! {
             #[qga(name = "guest-exec", response = Vec<R>, retry = AfterResync)]
-            #[qga(crate = crate::reexported::core, secret_reply, reply_limit = self.input_data.len() * 4 / 3)]
+            #[qga(crate = crate::reexported::core, secret_reply, check = "ps", reply_limit = self.input_data.len() * 4 / 3)]
             pub struct Exec<'a, T: Clone, R, B = Vec<u8>, const N: usize = 2>
             where
                 T: 'a,

@@ -20,6 +20,7 @@ pub(crate) struct Command<'a> {
     pub(crate) no_response: bool,
     pub(crate) secret_reply: bool,
     pub(crate) retry: Option<Ident>,
+    pub(crate) check: Option<LitStr>,
     pub(crate) reply_limit: Option<Expr>,
     /// Those that are sent.
     pub(crate) fields: Vec<Field<'a>>,
@@ -46,6 +47,9 @@ pub(crate) fn command<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Comman
         no_response: attributes.flag("no_response", errors),
         secret_reply: attributes.flag("secret_reply", errors),
         retry: retry(&attributes, errors),
+        check: attributes
+            .get("check")
+            .and_then(|check| check.text(errors).cloned()),
         reply_limit: attributes
             .get("reply_limit")
             .and_then(|limit| limit.expression(errors)),

@@ -46,6 +46,21 @@ fn the_response_may_be_any_type() {
 }
 
 #[test]
+fn a_command_may_say_what_to_check_where_its_reply_was_lost() {
+    #[derive(QgaCommand)]
+    #[qga(name = "guest-exec", check = "whether it runs")]
+    struct Exec;
+
+    #[derive(QgaCommand)]
+    #[qga(name = "guest-ping")]
+    struct Ping;
+
+    assert_eq!(Exec::CHECK, Some("whether it runs"));
+    assert_eq!(<&Exec as QgaCommand>::CHECK, Exec::CHECK);
+    assert_eq!(Ping::CHECK, None);
+}
+
+#[test]
 fn the_reply_limit_may_depend_on_the_arguments() {
     const KIB: usize = 1024;
 

@@ -41,6 +41,9 @@ fn attributes(command: &Command, imports: &mut Imports) -> Vec<String> {
     if command.retry != Retry::Never {
         parts.push(format!("retry = {}", command.retry.name()));
     }
+    if let Some(check) = &command.check {
+        parts.push(format!("check = {check:?}"));
+    }
     if let Some(limit) = &command.reply_limit {
         parts.push(format!("reply_limit = {limit}"));
     }

@@ -57,6 +57,10 @@ fn write_row(row: &Row, code: &mut Code) {
     };
     code.line(&format!("reply: Reply::{reply},"));
     code.line(&format!("retry: Retry::{},", row.retry.name()));
+    match &row.check {
+        Some(check) => code.line(&format!("check: Some({check:?}),")),
+        None => code.line("check: None,"),
+    }
     code.line(&format!("while_frozen: {},", row.while_frozen));
     code.close("},");
 }

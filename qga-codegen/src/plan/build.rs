@@ -133,6 +133,7 @@ impl<'a> Build<'a> {
             response: self.response(command, entry, module),
             success_response: command.success_response,
             retry: entry.retry,
+            check: entry.check.clone(),
             reply_limit: entry.reply_limit.clone(),
             secret_reply: entry.secret_reply || parts.iter().any(|(_, part)| part.secret),
             fields: self.fields(&parts, module, true),

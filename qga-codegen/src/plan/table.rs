@@ -34,6 +34,7 @@ impl Build<'_> {
             returns: command.returns.as_ref().map(written),
             success_response: command.success_response,
             retry: entry.retry,
+            check: entry.check.clone(),
             while_frozen: entry.while_frozen,
         })
     }

@@ -19,6 +19,7 @@ use crate::bytes::Bytes;
 #[qga(
     name = "guest-exec-status",
     response = GuestExecStatus,
+    check = "what the program leaves behind; its end is told only once",
     reply_limit = crate::limits::EXEC_STATUS
 )]
 #[non_exhaustive]
@@ -41,7 +42,11 @@ impl ExecStatus {
 ///
 /// `guest-exec`, since QEMU 2.5, on Linux, FreeBSD and Windows.
 #[derive(Clone, Debug, QgaCommand)]
-#[qga(name = "guest-exec", response = GuestExec)]
+#[qga(
+    name = "guest-exec",
+    response = GuestExec,
+    check = "whether the program runs in the guest, or has done its work"
+)]
 #[non_exhaustive]
 pub struct Exec {
     /// The program: a path, or a name to be looked up in `PATH`.

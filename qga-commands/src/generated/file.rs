@@ -15,7 +15,11 @@ use crate::bytes::Bytes;
 ///
 /// `guest-file-open`, since QEMU 0.15, on Linux, FreeBSD and Windows.
 #[derive(Clone, Debug, QgaCommand)]
-#[qga(name = "guest-file-open", response = i64)]
+#[qga(
+    name = "guest-file-open",
+    response = i64,
+    check = "whether the file was made or emptied; its handle is lost"
+)]
 #[non_exhaustive]
 pub struct FileOpen {
     /// The file's path in the guest.
@@ -48,7 +52,10 @@ impl FileOpen {
 ///
 /// `guest-file-close`, since QEMU 0.15, on Linux, FreeBSD and Windows.
 #[derive(Clone, Debug, QgaCommand)]
-#[qga(name = "guest-file-close")]
+#[qga(
+    name = "guest-file-close",
+    check = "what the file holds; its handle may be open still"
+)]
 #[non_exhaustive]
 pub struct FileClose {
     /// The file's handle.
@@ -70,6 +77,7 @@ impl FileClose {
 #[qga(
     name = "guest-file-read",
     response = GuestFileRead,
+    check = "where the file stands, with a seek by 0 from there",
     reply_limit = crate::limits::file_read(self)
 )]
 #[non_exhaustive]
@@ -105,7 +113,11 @@ impl FileRead {
 ///
 /// `guest-file-write`, since QEMU 0.15, on Linux, FreeBSD and Windows.
 #[derive(Clone, Debug, QgaCommand)]
-#[qga(name = "guest-file-write", response = GuestFileWrite)]
+#[qga(
+    name = "guest-file-write",
+    response = GuestFileWrite,
+    check = "where the file stands, with a seek by 0 from there"
+)]
 #[non_exhaustive]
 pub struct FileWrite {
     /// The file's handle.
@@ -140,7 +152,11 @@ impl FileWrite {
 ///
 /// `guest-file-seek`, since QEMU 0.15, on Linux, FreeBSD and Windows.
 #[derive(Clone, Debug, QgaCommand)]
-#[qga(name = "guest-file-seek", response = GuestFileSeek)]
+#[qga(
+    name = "guest-file-seek",
+    response = GuestFileSeek,
+    check = "where the file stands, with a seek by 0 from there"
+)]
 #[non_exhaustive]
 pub struct FileSeek {
     /// The file's handle.

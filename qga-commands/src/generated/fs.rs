@@ -28,14 +28,22 @@ pub struct FsfreezeStatus;
 ///
 /// `guest-fsfreeze-freeze`, since QEMU 0.15, on Linux, FreeBSD and Windows.
 #[derive(Clone, Copy, Debug, QgaCommand)]
-#[qga(name = "guest-fsfreeze-freeze", response = i64)]
+#[qga(
+    name = "guest-fsfreeze-freeze",
+    response = i64,
+    check = "what guest-fsfreeze-status says, and thaw"
+)]
 pub struct FsfreezeFreeze;
 
 /// As [`FsfreezeFreeze`], for some filesystems only. Answers how many were frozen.
 ///
 /// `guest-fsfreeze-freeze-list`, since QEMU 2.2, on Linux, FreeBSD and Windows.
 #[derive(Clone, Debug, Default, QgaCommand)]
-#[qga(name = "guest-fsfreeze-freeze-list", response = i64)]
+#[qga(
+    name = "guest-fsfreeze-freeze-list",
+    response = i64,
+    check = "what guest-fsfreeze-status says, and thaw"
+)]
 #[non_exhaustive]
 pub struct FsfreezeFreezeList {
     /// Where they are mounted; without it, all. What is not mounted is passed over.
@@ -73,7 +81,11 @@ pub struct FsfreezeThaw;
 ///
 /// `guest-fstrim`, since QEMU 1.2, on Linux and Windows.
 #[derive(Clone, Debug, Default, QgaCommand)]
-#[qga(name = "guest-fstrim", response = GuestFilesystemTrimResponse)]
+#[qga(
+    name = "guest-fstrim",
+    response = GuestFilesystemTrimResponse,
+    check = "nothing: trimming again does no harm"
+)]
 #[non_exhaustive]
 pub struct Fstrim {
     /// Leave free stretches alone that are shorter than this, in bytes; without it, 0.

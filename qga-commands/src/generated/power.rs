@@ -10,7 +10,11 @@ use qga_core::QgaCommand;
 ///
 /// `guest-shutdown`, since QEMU 0.15, on Linux, FreeBSD and Windows.
 #[derive(Clone, Debug, Default, QgaCommand)]
-#[qga(name = "guest-shutdown", no_response)]
+#[qga(
+    name = "guest-shutdown",
+    no_response,
+    check = "whether the machine stops"
+)]
 #[non_exhaustive]
 pub struct Shutdown {
     /// `powerdown`, `halt` or `reboot`; without it, `powerdown`.
@@ -38,7 +42,11 @@ impl Shutdown {
 ///
 /// `guest-suspend-disk`, since QEMU 1.1, on Linux and Windows.
 #[derive(Clone, Copy, Debug, QgaCommand)]
-#[qga(name = "guest-suspend-disk", no_response)]
+#[qga(
+    name = "guest-suspend-disk",
+    no_response,
+    check = "whether the machine stops"
+)]
 pub struct SuspendDisk;
 
 /// Puts the guest to sleep with its memory kept.
@@ -48,7 +56,11 @@ pub struct SuspendDisk;
 ///
 /// `guest-suspend-ram`, since QEMU 1.1, on Linux and Windows.
 #[derive(Clone, Copy, Debug, QgaCommand)]
-#[qga(name = "guest-suspend-ram", no_response)]
+#[qga(
+    name = "guest-suspend-ram",
+    no_response,
+    check = "whether the machine is suspended"
+)]
 pub struct SuspendRam;
 
 /// Saves the guest's memory to its disk and then puts it to sleep with its memory kept.
@@ -58,5 +70,9 @@ pub struct SuspendRam;
 ///
 /// `guest-suspend-hybrid`, since QEMU 1.1, on Linux.
 #[derive(Clone, Copy, Debug, QgaCommand)]
-#[qga(name = "guest-suspend-hybrid", no_response)]
+#[qga(
+    name = "guest-suspend-hybrid",
+    no_response,
+    check = "whether the machine is suspended"
+)]
 pub struct SuspendHybrid;

@@ -19,6 +19,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("int"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: true,
     },
     Command {
@@ -32,6 +33,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("int"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: true,
     },
     Command {
@@ -45,6 +47,7 @@ pub static COMMANDS: &[Command] = &[
         returns: None,
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: true,
     },
     Command {
@@ -58,6 +61,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("int"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -71,6 +75,7 @@ pub static COMMANDS: &[Command] = &[
         returns: None,
         reply: Reply::Always,
         retry: Retry::Never,
+        check: Some("what guest-get-time says"),
         while_frozen: false,
     },
     Command {
@@ -84,6 +89,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("GuestAgentInfo"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: true,
     },
     Command {
@@ -97,6 +103,7 @@ pub static COMMANDS: &[Command] = &[
         returns: None,
         reply: Reply::OnErrorOnly,
         retry: Retry::Never,
+        check: Some("whether the machine stops"),
         while_frozen: false,
     },
     Command {
@@ -113,6 +120,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("int"),
         reply: Reply::Always,
         retry: Retry::Never,
+        check: Some("whether the file was made or emptied; its handle is lost"),
         while_frozen: false,
     },
     Command {
@@ -126,6 +134,7 @@ pub static COMMANDS: &[Command] = &[
         returns: None,
         reply: Reply::Always,
         retry: Retry::Never,
+        check: Some("what the file holds; its handle may be open still"),
         while_frozen: false,
     },
     Command {
@@ -142,6 +151,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("GuestFileRead"),
         reply: Reply::Always,
         retry: Retry::Never,
+        check: Some("where the file stands, with a seek by 0 from there"),
         while_frozen: false,
     },
     Command {
@@ -159,6 +169,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("GuestFileWrite"),
         reply: Reply::Always,
         retry: Retry::Never,
+        check: Some("where the file stands, with a seek by 0 from there"),
         while_frozen: false,
     },
     Command {
@@ -176,6 +187,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("GuestFileSeek"),
         reply: Reply::Always,
         retry: Retry::Never,
+        check: Some("where the file stands, with a seek by 0 from there"),
         while_frozen: false,
     },
     Command {
@@ -189,6 +201,7 @@ pub static COMMANDS: &[Command] = &[
         returns: None,
         reply: Reply::Always,
         retry: Retry::AfterResync,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -202,6 +215,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("GuestFsfreezeStatus"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: true,
     },
     Command {
@@ -215,6 +229,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("int"),
         reply: Reply::Always,
         retry: Retry::Never,
+        check: Some("what guest-fsfreeze-status says, and thaw"),
         while_frozen: false,
     },
     Command {
@@ -228,6 +243,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("int"),
         reply: Reply::Always,
         retry: Retry::Never,
+        check: Some("what guest-fsfreeze-status says, and thaw"),
         while_frozen: false,
     },
     Command {
@@ -241,6 +257,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("int"),
         reply: Reply::Always,
         retry: Retry::AfterResync,
+        check: None,
         while_frozen: true,
     },
     Command {
@@ -254,6 +271,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("GuestFilesystemTrimResponse"),
         reply: Reply::Always,
         retry: Retry::Never,
+        check: Some("nothing: trimming again does no harm"),
         while_frozen: false,
     },
     Command {
@@ -267,6 +285,7 @@ pub static COMMANDS: &[Command] = &[
         returns: None,
         reply: Reply::OnErrorOnly,
         retry: Retry::Never,
+        check: Some("whether the machine stops"),
         while_frozen: false,
     },
     Command {
@@ -280,6 +299,7 @@ pub static COMMANDS: &[Command] = &[
         returns: None,
         reply: Reply::OnErrorOnly,
         retry: Retry::Never,
+        check: Some("whether the machine is suspended"),
         while_frozen: false,
     },
     Command {
@@ -293,6 +313,7 @@ pub static COMMANDS: &[Command] = &[
         returns: None,
         reply: Reply::OnErrorOnly,
         retry: Retry::Never,
+        check: Some("whether the machine is suspended"),
         while_frozen: false,
     },
     Command {
@@ -306,6 +327,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("[GuestNetworkInterface]"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -319,6 +341,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("[GuestLogicalProcessor]"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -332,6 +355,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("int"),
         reply: Reply::Always,
         retry: Retry::AfterResync,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -345,6 +369,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("[GuestDiskInfo]"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -358,6 +383,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("[GuestFilesystemInfo]"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -375,6 +401,7 @@ pub static COMMANDS: &[Command] = &[
         returns: None,
         reply: Reply::Always,
         retry: Retry::AfterResync,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -388,6 +415,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("[GuestMemoryBlock]"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -401,6 +429,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("[GuestMemoryBlockResponse]"),
         reply: Reply::Always,
         retry: Retry::AfterResync,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -414,6 +443,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("GuestMemoryBlockInfo"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -427,6 +457,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("GuestExecStatus"),
         reply: Reply::Always,
         retry: Retry::Never,
+        check: Some("what the program leaves behind; its end is told only once"),
         while_frozen: false,
     },
     Command {
@@ -446,6 +477,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("GuestExec"),
         reply: Reply::Always,
         retry: Retry::Never,
+        check: Some("whether the program runs in the guest, or has done its work"),
         while_frozen: false,
     },
     Command {
@@ -459,6 +491,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("GuestHostName"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -472,6 +505,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("[GuestUser]"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -485,6 +519,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("GuestTimezone"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -498,6 +533,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("GuestOSInfo"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -511,6 +547,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("[GuestDeviceInfo]"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -524,6 +561,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("GuestAuthorizedKeys"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -541,6 +579,7 @@ pub static COMMANDS: &[Command] = &[
         returns: None,
         reply: Reply::Always,
         retry: Retry::Never,
+        check: Some("what guest-ssh-get-authorized-keys says"),
         while_frozen: false,
     },
     Command {
@@ -557,6 +596,7 @@ pub static COMMANDS: &[Command] = &[
         returns: None,
         reply: Reply::Always,
         retry: Retry::AfterResync,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -570,6 +610,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("[GuestDiskStatsInfo]"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -583,6 +624,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("[GuestCpuStats]"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -596,6 +638,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("GuestLoadAverage"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: false,
     },
     Command {
@@ -609,6 +652,7 @@ pub static COMMANDS: &[Command] = &[
         returns: Some("[GuestNetworkRoute]"),
         reply: Reply::Always,
         retry: Retry::Safe,
+        check: None,
         while_frozen: false,
     },
 ];

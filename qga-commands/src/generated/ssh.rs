@@ -35,7 +35,10 @@ impl SshGetAuthorizedKeys {
 ///
 /// `guest-ssh-add-authorized-keys`, since QEMU 5.2, on Linux, FreeBSD and Windows.
 #[derive(Clone, Debug, QgaCommand)]
-#[qga(name = "guest-ssh-add-authorized-keys")]
+#[qga(
+    name = "guest-ssh-add-authorized-keys",
+    check = "what guest-ssh-get-authorized-keys says"
+)]
 #[non_exhaustive]
 pub struct SshAddAuthorizedKeys {
     /// The user.

@@ -21,7 +21,7 @@ pub struct GetTime;
 ///
 /// `guest-set-time`, since QEMU 1.5, on Linux, FreeBSD and Windows.
 #[derive(Clone, Debug, Default, QgaCommand)]
-#[qga(name = "guest-set-time")]
+#[qga(name = "guest-set-time", check = "what guest-get-time says")]
 #[non_exhaustive]
 pub struct SetTime {
     /// The time to set; without it, that of the hardware clock.

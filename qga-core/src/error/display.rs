@@ -1,12 +1,11 @@
 //! Errors in words. What a guest wrote is cut and its control characters are escaped.
 
-use std::fmt::{self, Display, Formatter, Write};
+use std::fmt::{self, Display, Formatter};
 use std::io;
 
-use super::{AgentError, DecodeError, Error, ErrorKind, Execution, JsonError, Malformed, Stage};
+use crate::Excerpt;
 
-/// How much of a guest's text an error shows, in characters.
-const EXCERPT: usize = 200;
+use super::{AgentError, DecodeError, Error, ErrorKind, Execution, JsonError, Malformed, Stage};
 
 impl Display for Error {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -21,7 +20,10 @@ impl Display for Error {
         write!(f, ": ")?;
         self.write_kind(f)?;
         match self.execution() {
-            Execution::MaybeRun => f.write_str(" (the command may have run)"),
+            Execution::MaybeRun => match self.check() {
+                Some(check) => write!(f, " (the command may have run; check {check})"),
+                None => f.write_str(" (the command may have run)"),
+            },
             Execution::NotRun | Execution::Answered => Ok(()),
         }
     }
@@ -32,10 +34,18 @@ impl Error {
         match self.kind() {
             ErrorKind::Address(_) => f.write_str("the address cannot be read"),
             ErrorKind::Open(error) => write_open(f, error),
+            ErrorKind::Held { pid: Some(pid) } => {
+                write!(f, "the channel is busy, held by process {pid}")
+            }
+            ErrorKind::Held { pid: None } => {
+                f.write_str("the channel is busy, held by another process")
+            }
+            ErrorKind::Lock(_) => f.write_str("the channel's lock file cannot be locked"),
             ErrorKind::NotASocket => f.write_str("the path is no socket"),
             ErrorKind::Unavailable(_) => {
                 f.write_str("the channel was lost and cannot be opened again for now")
             }
+            ErrorKind::NotAllowed(reason) => write!(f, "not sent: {}", Excerpt(reason)),
             ErrorKind::Timeout(limit) => self.write_timeout(f, *limit),
             ErrorKind::Closed(_) => self.write_closed(f),
             ErrorKind::Agent(error) => write!(f, "{error}"),
@@ -46,6 +56,10 @@ impl Error {
                 write!(f, "the agent could not read a request: {error}")
             }
             ErrorKind::ReplyTooLong(limit) => write!(f, "the reply is longer than {limit} bytes"),
+            ErrorKind::TooMuchSkipped { bytes, lines } => write!(
+                f,
+                "the channel does not come to rest: {bytes} bytes in {lines} lines were passed over"
+            ),
             ErrorKind::Malformed { reason, line } => {
                 write!(f, "the reply {reason}: {}", Excerpt(line))
             }
@@ -109,6 +123,15 @@ impl Display for AgentError {
     }
 }
 
+impl fmt::Debug for AgentError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentError")
+            .field("class", &Excerpt(&self.class))
+            .field("desc", &Excerpt(&self.desc))
+            .finish()
+    }
+}
+
 impl std::error::Error for AgentError {}
 
 impl Display for JsonError {
@@ -133,57 +156,12 @@ impl Display for Malformed {
             Self::NotUtf8 => "is not UTF-8",
             Self::NotJson => "is not JSON",
             Self::TooDeep => "nests too deep",
+            Self::TooManyItems => "has too long a list",
             Self::NotAnObject => "is no JSON object",
             Self::NoReturnOrError => "has neither `return` nor `error`",
             Self::ReturnAndError => "has both `return` and `error`",
             Self::DuplicateMember => "has a member twice",
             Self::BadError => "has an `error` without class and description",
         })
-    }
-}
-
-/// A guest's text, made safe for a terminal and a log.
-struct Excerpt<'a>(&'a str);
-
-impl Display for Excerpt<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0.chars();
-        for character in rest.by_ref().take(EXCERPT) {
-            if is_plain(character) {
-                f.write_char(character)?;
-            } else {
-                write!(f, "{}", character.escape_default())?;
-            }
-        }
-        match rest.as_str().len() {
-            0 => Ok(()),
-            more => write!(f, "... ({more} bytes more)"),
-        }
-    }
-}
-
-/// Neither a control character nor one that changes the direction of text or hides.
-fn is_plain(character: char) -> bool {
-    let hidden = matches!(character,
-        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-    );
-    !character.is_control() && !hidden
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn control_and_direction_characters_of_a_guest_are_escaped() {
-        let shown = Excerpt("a\x1b[31m\n\u{202e}é").to_string();
-        assert_eq!(shown, "a\\u{1b}[31m\\n\\u{202e}é");
-    }
-
-    #[test]
-    fn a_long_text_of_a_guest_is_cut() {
-        let shown = Excerpt(&"x".repeat(1_000_000)).to_string();
-        assert!(shown.len() < 250, "{}", shown.len());
-        assert!(shown.ends_with("(999800 bytes more)"));
     }
 }

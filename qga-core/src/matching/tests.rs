@@ -5,7 +5,7 @@ fn matched(line: &str, ids: Ids) -> String {
         bytes: line.as_bytes(),
         delimited: false,
     };
-    match attribute(frame, ids, &(10..13)) {
+    match attribute(frame, ids, &(10..13), Shape::DEFAULT) {
         Match::Answer(id, Ok(value)) => format!("{id} returned {value}"),
         Match::Answer(id, Err(_)) => format!("{id} failed"),
         Match::Stale => "stale".into(),
@@ -62,7 +62,7 @@ fn without_ids_a_late_sync_reply_answers_nothing() {
         delimited: true,
     };
     assert!(matches!(
-        attribute(frame, Ids::Unknown, &(10..11)),
+        attribute(frame, Ids::Unknown, &(10..11), Shape::DEFAULT),
         Match::Stale
     ));
 }

@@ -10,8 +10,13 @@
 
 mod connect;
 mod exchange;
+mod gate;
+mod limits;
+mod lock;
 mod pipeline;
 mod random;
 mod reconnect;
+mod retry;
 mod sharing;
+mod state;
 mod support;

@@ -289,3 +289,59 @@ async fn a_reply_that_has_come_is_given_though_the_next_request_cannot_be_writte
     assert_eq!(pipeline.next().await.unwrap().unwrap(), "1");
     assert!(pipeline.next().await.unwrap().unwrap_err().is_closed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pipeline_lets_others_in_after_what_is_in_flight() {
+    let (client, mut peer) = synced_pair().await;
+    let endless = tokio::spawn(collect(client.pipeline((0..1000).map(echo)).in_flight(3)));
+    let agent = tokio::spawn(async move {
+        let mut texts = Vec::new();
+        loop {
+            let request = peer.request().await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            peer.send(echo_reply(&request)).await;
+            texts.push(request["arguments"]["text"].clone());
+            if texts.len() == 1002 {
+                return texts;
+            }
+        }
+    });
+    for ping in 0..2 {
+        tokio::time::sleep(Duration::from_millis(10_500)).await;
+        let start = Instant::now();
+        client.execute(echo(format!("ping {ping}"))).await.unwrap();
+        assert!(start.elapsed() < Duration::from_secs(4), "{start:?}");
+    }
+    let results = values(endless.await.unwrap());
+    let expected: Vec<_> = (0..1000).map(|n| n.to_string()).collect();
+    assert_eq!(results, expected);
+    assert!(agent.await.unwrap().iter().any(|text| text == "ping 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_pipelines_take_turns() {
+    let (client, mut peer) = synced_pair().await;
+    let agent = tokio::spawn(async move {
+        loop {
+            let request = peer.request().await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            peer.send(echo_reply(&request)).await;
+        }
+    });
+    let start = Instant::now();
+    let halves = [0, 1].map(|n| {
+        let client = client.clone();
+        tokio::spawn(async move {
+            let values = values(collect(client.pipeline((0..50).map(echo))).await);
+            assert_eq!((n, values.len()), (n, 50));
+            start.elapsed()
+        })
+    });
+    let [first, second] = halves;
+    let ends = [first.await.unwrap(), second.await.unwrap()];
+    assert!(
+        ends[0].abs_diff(ends[1]) < Duration::from_millis(50),
+        "{ends:?}"
+    );
+    agent.abort();
+}

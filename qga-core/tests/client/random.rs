@@ -1,12 +1,13 @@
 //! Commands, cancels, timeouts and pipelines in any order, against an agent that loses, delays,
-//! repeats, tears and garbles its replies: no reply is given to another command, and no command
-//! outlives its deadline. A failure names its seed.
+//! repeats, tears and garbles its replies: no reply is given to another command, no command
+//! outlives its deadline, and only what may be sent again runs twice. A failure names its seed.
 
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
-use qga_core::{Client, Error};
+use qga_core::{Client, Error, QgaCommand};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::time::{Instant, sleep, timeout};
@@ -37,23 +38,34 @@ impl Random {
     }
 }
 
+/// As `Echo`, but it may be sent again.
+#[derive(QgaCommand)]
+#[qga(name = "test-echo", response = Value, retry = Safe)]
+struct SafeEcho {
+    text: String,
+    safe: bool,
+}
+
 /// An agent with an input that outlives clients' mistakes: 0xFF ends a broken request.
 struct Agent {
     random: Random,
     echoes_ids: bool,
     is_faulty: bool,
     said: Vec<String>,
+    ran: HashSet<String>,
+    repeated: u32,
 }
 
 impl Agent {
-    async fn serve(mut self, stream: DuplexStream) -> std::io::Result<()> {
+    /// Says, at the end, how many commands came again.
+    async fn serve(mut self, stream: DuplexStream) -> std::io::Result<u32> {
         let (mut reader, mut writer) = tokio::io::split(stream);
         let mut input = Vec::new();
         loop {
             let mut piece = vec![0; 1 + self.random.size(300)];
             let count = reader.read(&mut piece).await?;
             if count == 0 {
-                return Ok(());
+                return Ok(self.repeated);
             }
             input.extend_from_slice(&piece[..count]);
             while let Some(end) = input.iter().position(|byte| b"\n\xFF".contains(byte)) {
@@ -75,6 +87,11 @@ impl Agent {
             return STRAY.into();
         }
         let is_sync = request["execute"] == "guest-sync-delimited";
+        let arguments = &request["arguments"];
+        if !is_sync && !self.ran.insert(arguments["text"].to_string()) {
+            assert_eq!(arguments["safe"], true, "sent twice: {request}");
+            self.repeated += 1;
+        }
         let text = self.reply(&request, is_sync);
         let mut answer = Vec::new();
         if self.is_faulty && self.spoil(&mut answer, &text, is_sync).await {
@@ -119,6 +136,10 @@ impl Agent {
         }
         // Without ids, an old reply cannot be told from a new one.
         if self.echoes_ids {
+            if !is_sync && self.random.percent(4) {
+                answer.extend_from_slice(b"{\"return\": \"brok\n");
+                return true;
+            }
             if self.random.percent(6) && !self.said.is_empty() {
                 let old = self.random.size(self.said.len() as u64);
                 answer.extend_from_slice(self.said[old].as_bytes());
@@ -170,7 +191,15 @@ async fn step(client: &Client, random: &mut Random, serial: u64) -> u32 {
     let limit = Duration::from_millis(1 + random.below(12_000));
     let client = client.with_options(client.options().timeout(limit));
     let text = format!("{serial}-{}", "x".repeat(random.size(3000)));
-    match random.below(4) {
+    match random.below(5) {
+        4 => {
+            let start = Instant::now();
+            let safe = true;
+            let sent = text.clone();
+            let result = client.execute(SafeEcho { text, safe }).await;
+            assert!(start.elapsed() <= limit + Duration::from_millis(3));
+            u32::from(check(&sent, result))
+        }
         0 => {
             let start = Instant::now();
             let result = client.execute(echo(&text)).await;
@@ -214,7 +243,8 @@ async fn pipeline(client: &Client, random: &mut Random, text: &str) -> u32 {
     answered
 }
 
-fn run(seed: u64, echoes_ids: bool, is_faulty: bool) -> u32 {
+/// Says how many commands were answered, and how many were sent again.
+fn run(seed: u64, echoes_ids: bool, is_faulty: bool) -> (u32, u32) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -228,6 +258,8 @@ fn run(seed: u64, echoes_ids: bool, is_faulty: bool) -> u32 {
             echoes_ids,
             is_faulty,
             said: Vec::new(),
+            ran: HashSet::new(),
+            repeated: 0,
         };
         let agent = tokio::spawn(agent.serve(theirs));
         let client = Client::builder().options(QUICK).build(ours);
@@ -235,17 +267,20 @@ fn run(seed: u64, echoes_ids: bool, is_faulty: bool) -> u32 {
         for serial in 0..COMMANDS {
             answered += step(&client, &mut random, serial).await;
         }
-        agent.abort();
-        answered
+        drop(client);
+        (answered, agent.await.unwrap().unwrap_or_default())
     })
 }
 
 fn run_all(echoes_ids: bool, is_faulty: bool) {
-    let mut answered = 0;
+    let (mut answered, mut repeated) = (0, 0);
     for seed in 0..SEEDS {
         let one = std::panic::catch_unwind(|| run(seed, echoes_ids, is_faulty));
-        answered += one.unwrap_or_else(|_| panic!("seed {seed}"));
+        let (more_answered, more_repeated) = one.unwrap_or_else(|_| panic!("seed {seed}"));
+        answered += more_answered;
+        repeated += more_repeated;
     }
+    assert_eq!(repeated > 10, echoes_ids && is_faulty, "{repeated}");
     assert!(answered > 1000, "only {answered} commands were answered");
 }
 

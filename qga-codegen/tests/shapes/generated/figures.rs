@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 ///
 /// `acme-send`, since Acme 1.0, on Linux and Windows.
 #[derive(Clone, Debug, QgaCommand)]
-#[qga(name = "acme-send")]
+#[qga(name = "acme-send", check = "the \"parcels\" that arrived")]
 #[non_exhaustive]
 pub struct Send {
     /// The parcel.

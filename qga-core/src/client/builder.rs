@@ -1,0 +1,208 @@
+//! Making a client.
+
+use std::io;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Mutex, watch};
+
+use super::{Client, Shared};
+use crate::attachments::Attachments;
+use crate::channel::{Channel, Pauses, open_and_sync};
+use crate::connect::{AnyConnection, Endpoint, connect_error};
+use crate::connection::Terms;
+use crate::error::ErrorKind;
+use crate::gate::{Gate, Policy};
+use crate::lock::Lock;
+use crate::state::ChannelState;
+use crate::{Address, AddressError, Connection, Error, Options};
+
+/// Makes a [`Client`] with timeouts and limits of its own.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), qga_core::Error> {
+/// use qga_core::{Client, Options};
+/// use std::time::Duration;
+///
+/// let client = Client::builder()
+///     .connect_timeout(Duration::from_secs(60))
+///     .options(Options::new().timeout(Duration::from_secs(10)))
+///     .connect("unix:/run/vm1/qga.sock")
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ClientBuilder {
+    pub(super) options: Options,
+    pub(super) connect_timeout: Duration,
+    pub(super) policy: Policy,
+    pub(super) lock: bool,
+    pub(super) pauses: Pauses,
+}
+
+impl ClientBuilder {
+    /// What holds for every command of the client.
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// How long connecting may take, the agent's answer to the sync included. 5 seconds unless
+    /// set.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Commands that may run; all others fail with [`ErrorKind::NotAllowed`] and are never sent.
+    /// Further calls add to them. The names are compared as they are, and the client's own syncs go
+    /// on.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), qga_core::Error> {
+    /// let client = qga_core::Client::builder()
+    ///     .allow(["guest-ping", "guest-info"])
+    ///     .connect("unix:/run/vm1/qga.sock")
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn allow<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        let allowed = self.policy.allow.get_or_insert_default();
+        allowed.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// Commands that never run, even [allowed](Self::allow) ones: they fail with
+    /// [`ErrorKind::NotAllowed`] and are never sent. Further calls add to them.
+    pub fn deny<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        let denied = names.into_iter().map(Into::into);
+        self.policy.deny.extend(denied);
+        self
+    }
+
+    /// How long commands fail at once after the channel could not be opened twice in a row: from
+    /// the start of the range, doubled with each further failure, to its end; 200 milliseconds to 30
+    /// seconds unless set. Up to half of a pause is taken off by chance, so that many clients do not
+    /// move in step.
+    pub fn pauses(mut self, pauses: RangeInclusive<Duration>) -> Self {
+        let (first, longest) = pauses.into_inner();
+        self.pauses = Pauses { first, longest };
+        self
+    }
+
+    /// Whether to hold a lock on the file `SOCKET.lock` beside a Unix socket, from before the socket
+    /// is opened until the last clone of the client is dropped; not so unless set.
+    ///
+    /// An agent serves one client at a time, and a second one hears nothing. With the lock it is told
+    /// so at once, by [`ErrorKind::Held`] with the number of the process that holds the channel. Only clients that
+    /// use the lock see each other. A file that is left behind does no harm: what counts is the lock
+    /// on it, and the kernel lifts that when its holder ends. The folder must be writable; the file is
+    /// made for this user alone, and a link in its place is refused.
+    ///
+    /// A client without the path of a Unix socket cannot connect with this
+    /// ([`ErrorKind::Lock`]), and [`build`](Self::build) takes no notice of it.
+    pub fn lock(mut self, lock: bool) -> Self {
+        self.lock = lock;
+        self
+    }
+
+    /// Connects; see [`Client::connect`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::connect`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Client::connect`].
+    pub async fn connect<A>(self, address: A) -> Result<Client, Error>
+    where
+        A: TryInto<Address, Error: Into<AddressError>>,
+    {
+        let address = address
+            .try_into()
+            .map_err(|error| connect_error(ErrorKind::Address(error.into())))?;
+        self.open(Endpoint::Address(Arc::new(address))).await
+    }
+
+    /// Connects through a stream that `open` opens, and through another one each time that the
+    /// channel is lost: for a transport that has no address here, such as vsock or a tunnel.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), qga_core::Error> {
+    /// # let agent = qga_testserver::TestAgent::start().await;
+    /// # let path = agent.path().to_owned();
+    /// use qga_core::Client;
+    /// use tokio::net::UnixStream;
+    ///
+    /// let client = Client::builder()
+    ///     .connect_with(move || UnixStream::connect(path.clone()))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the stream cannot be opened, or the agent does not answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Client::connect`].
+    pub async fn connect_with<F, O, S>(self, open: F) -> Result<Client, Error>
+    where
+        F: Fn() -> O + Send + Sync + 'static,
+        O: Future<Output = io::Result<S>> + Send + 'static,
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        self.open(Endpoint::custom(open)).await
+    }
+
+    /// A client over a stream that is already open; see [`Client::new`].
+    pub fn build(self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Client {
+        self.client(Connection::new(Box::pin(stream)), None, None)
+    }
+
+    async fn open(self, endpoint: Endpoint) -> Result<Client, Error> {
+        let terms = Terms::raw(&self.options.timeout(self.connect_timeout));
+        let address = endpoint.address().map(|address| &**address);
+        let opened = async {
+            let lock = self.lock.then(|| Lock::take(address)).transpose()?;
+            Ok((open_and_sync(&endpoint, &terms).await?, lock))
+        };
+        match opened.await {
+            Ok((connection, lock)) => Ok(self.client(connection, Some(endpoint), lock)),
+            Err(error) => Err(Error::with_address(error, address)),
+        }
+    }
+
+    fn client(
+        self,
+        connection: AnyConnection,
+        endpoint: Option<Endpoint>,
+        lock: Option<Lock>,
+    ) -> Client {
+        let address = endpoint.as_ref().and_then(Endpoint::address).cloned();
+        let (state, _) = watch::channel(ChannelState::Ready);
+        let channel = Channel::new(connection, endpoint, self.pauses, state.clone());
+        Client {
+            channel: Arc::new(Mutex::new(channel)),
+            shared: Arc::new(Shared {
+                address,
+                attachments: Attachments::default(),
+                gate: Arc::new(Gate::new(self.policy)),
+                waiting: AtomicUsize::new(0),
+                state,
+                _lock: lock,
+            }),
+            options: self.options,
+        }
+    }
+}

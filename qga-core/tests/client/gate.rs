@@ -1,0 +1,133 @@
+//! What is refused on the host: by what the client was made to allow, and while it is held.
+
+use std::time::Duration;
+
+use crate::support::{Peer, Ping, QUICK, echo, synced_pair};
+use qga_core::{Client, ClientBuilder, Error, ErrorKind, Execution};
+use serde_json::{Value, json};
+
+fn restricted(restrict: impl FnOnce(ClientBuilder) -> ClientBuilder) -> (Client, Peer) {
+    let (ours, theirs) = tokio::io::duplex(4096);
+    let client = restrict(Client::builder().options(QUICK)).build(ours);
+    (client, Peer::over(theirs))
+}
+
+fn assert_not_sent(error: &Error, reason: &str) {
+    assert!(error.is_not_allowed(), "{error:?}");
+    assert_eq!(error.execution(), Execution::NotRun);
+    assert!(error.to_string().contains(reason), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_denied_command_is_never_sent_by_any_way() {
+    let (client, mut peer) = restricted(|builder| builder.deny(["guest-exec", "test-echo"]));
+    let by_type = client.execute(echo(1)).await.unwrap_err();
+    assert_not_sent(
+        &by_type,
+        "test-echo: not sent: this client is made to deny it",
+    );
+    let by_name = client.execute_raw("guest-exec", json!({"path": "id"}));
+    assert_not_sent(&by_name.await.unwrap_err(), "guest-exec: not sent");
+    let mut pipeline = client.pipeline([echo(1), echo(2)]);
+    for _ in 0..2 {
+        let error = pipeline.next().await.unwrap().unwrap_err();
+        assert_not_sent(&error, "test-echo: not sent");
+    }
+    assert!(pipeline.next().await.is_none());
+    assert!(peer.hears_nothing().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_allowed_commands_are_sent_and_denying_wins() {
+    let (client, mut peer) = restricted(|builder| {
+        let builder = builder.allow(["guest-ping"]).allow(["test-echo"]);
+        builder.deny([String::from("test-echo")])
+    });
+    let error = client.execute(echo(1)).await.unwrap_err();
+    assert_not_sent(&error, "made to deny it");
+    let error = client.execute_raw("Guest-ping", Value::Null).await;
+    assert_not_sent(&error.unwrap_err(), "allow other commands only");
+    let (pinged, ()) = tokio::join!(client.execute(Ping), async {
+        peer.sync().await;
+        peer.answer(json!({})).await;
+    });
+    pinged.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_list_allows_nothing() {
+    let (client, mut peer) = restricted(|builder| builder.allow::<&str>([]));
+    assert_not_sent(&client.execute(Ping).await.unwrap_err(), "other commands");
+    assert!(peer.hears_nothing().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_is_for_all_clones_until_the_last_one_is_lifted() {
+    let (client, mut peer) = synced_pair().await;
+    let clone = client.clone();
+    let first = client.hold("frozen", |command| command == "guest-ping");
+    let second = clone.hold("busy", |_| false);
+    let error = clone.execute(Ping).await.unwrap_err();
+    assert_not_sent(&error, "guest-ping: not sent: busy");
+    drop(second);
+    assert_not_sent(&clone.execute(echo(1)).await.unwrap_err(), "frozen");
+    let (pinged, ()) = tokio::join!(clone.execute(Ping), peer.answer(json!({})));
+    pinged.unwrap();
+    drop(first);
+    let (answer, ()) = tokio::join!(clone.execute(echo(2)), peer.answer_echo());
+    assert_eq!(answer.unwrap(), "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_stops_what_waits_for_the_channel_and_not_what_is_under_way() {
+    let (client, mut peer) = synced_pair().await;
+    let slow = tokio::spawn({
+        let client = client.clone();
+        async move { client.execute(echo("slow")).await }
+    });
+    let request = peer.request().await;
+    let queued = tokio::spawn({
+        let client = client.clone();
+        async move { client.execute(echo("queued")).await }
+    });
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let hold = client.hold("frozen", |_| false);
+    peer.send(crate::support::echo_reply(&request)).await;
+    assert_eq!(slow.await.unwrap().unwrap(), "slow");
+    assert_not_sent(&queued.await.unwrap().unwrap_err(), "frozen");
+    assert!(peer.hears_nothing().await);
+    drop(hold);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_command_fails_at_once_though_the_channel_is_taken() {
+    let (client, mut peer) = synced_pair().await;
+    let slow = tokio::spawn({
+        let client = client.clone();
+        async move { client.execute(echo("slow")).await }
+    });
+    peer.request().await;
+    let _hold = client.hold("frozen", |_| false);
+    let start = tokio::time::Instant::now();
+    assert_not_sent(&client.execute(Ping).await.unwrap_err(), "frozen");
+    let error = client.pipeline([echo(1)]).next().await.unwrap();
+    assert!(matches!(
+        error.unwrap_err().kind(),
+        ErrorKind::NotAllowed(_)
+    ));
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    slow.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_stops_a_pipeline_where_it_stands() {
+    let (client, mut peer) = synced_pair().await;
+    let mut pipeline = client.pipeline((0..10).map(echo)).in_flight(1);
+    let (first, ()) = tokio::join!(pipeline.next(), peer.answer_echo());
+    assert_eq!(first.unwrap().unwrap(), "0");
+    let hold = client.hold("frozen", |_| false);
+    assert_not_sent(&pipeline.next().await.unwrap().unwrap_err(), "frozen");
+    drop(hold);
+    let (next, ()) = tokio::join!(pipeline.next(), peer.answer_echo());
+    assert_eq!(next.unwrap().unwrap(), "2");
+}

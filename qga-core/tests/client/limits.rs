@@ -1,0 +1,125 @@
+//! What a reply and a sync may bring.
+
+use crate::support::{QUICK, echo, pair, reply, synced_pair};
+use qga_core::{Error, ErrorKind, Execution, Malformed, Options, Stage};
+use serde_json::{Value, json};
+
+/// What a command comes to that is answered so, under these options; the next command must work.
+async fn answered(options: Options, returned: Value) -> Result<Value, Error> {
+    let (client, mut peer) = synced_pair().await;
+    let limited = client.with_options(options);
+    let (answer, ()) = tokio::join!(limited.execute(echo(1)), async {
+        let request = peer.request().await;
+        peer.send(reply(&request, &returned)).await;
+    });
+    let is_broken = answer.is_err();
+    let (next, ()) = tokio::join!(client.execute(echo(2)), async {
+        if is_broken {
+            peer.sync().await;
+        }
+        peer.answer_echo().await;
+    });
+    assert_eq!(next.unwrap(), "2");
+    answer
+}
+
+fn reason(result: Result<Value, Error>) -> Malformed {
+    let error = result.unwrap_err();
+    assert_eq!(error.execution(), Execution::MaybeRun);
+    match error.kind() {
+        ErrorKind::Malformed { reason, .. } => *reason,
+        _ => panic!("{error:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_too_long_is_an_error_and_not_cut() {
+    let limited = QUICK.list_limit(10);
+    let commas = ",".repeat(1000);
+    for fits in [
+        json!([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
+        json!([
+            [1, 2, 3, 4, 5, 6],
+            [1, 2, 3, 4, 5, 6],
+            commas,
+            "\",,,,,,,,,,,"
+        ]),
+    ] {
+        assert_eq!(answered(limited, fits.clone()).await.unwrap(), fits);
+    }
+    let members: serde_json::Map<_, _> = (0..11).map(|n| (n.to_string(), json!(n))).collect();
+    for too_long in [
+        json!([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+        json!({"deep": [[{"list": vec![0; 11]}]]}),
+        Value::Object(members),
+    ] {
+        let reason = reason(answered(limited, too_long).await);
+        assert_eq!(reason, Malformed::TooManyItems);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_may_have_a_hundred_thousand_elements_unless_set() {
+    let longest = vec![0; 100_000];
+    assert!(answered(QUICK, json!(longest)).await.is_ok());
+    let reason = reason(answered(QUICK, json!(vec![0; 100_001])).await);
+    assert_eq!(reason, Malformed::TooManyItems);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_depth_of_a_reply_may_be_set() {
+    let nested = |levels| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+    let deep = |levels| answered(QUICK.depth_limit(levels), nested(9));
+    assert_eq!(deep(10).await.unwrap(), nested(9));
+    assert_eq!(reason(deep(9).await), Malformed::TooDeep);
+    let deepest = QUICK.depth_limit(usize::MAX);
+    assert_eq!(answered(deepest, nested(126)).await.unwrap(), nested(126));
+    assert_eq!(
+        reason(answered(deepest, nested(127)).await),
+        Malformed::TooDeep
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sync_passes_over_so_much_and_no_more() {
+    let cases = [
+        (QUICK.skip_limit(1000, 100), "{\"return\": 1}\n".repeat(90)),
+        (QUICK.skip_limit(u64::MAX, 9), "\u{fffd}\n".repeat(10)),
+        (QUICK.skip_limit(1000, 100), "\n".repeat(2000)),
+        (QUICK.skip_limit(1000, 100), "x".repeat(2000)),
+    ];
+    for (options, old) in cases {
+        let (client, mut peer) = pair(64 * 1024);
+        peer.send(&old).await;
+        let error = client.with_options(options).execute(echo(1)).await;
+        let error = error.unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::TooMuchSkipped { .. }),
+            "{error:?}"
+        );
+        let (stage, execution) = (error.stage(), error.execution());
+        assert_eq!((stage, execution), (Stage::Sync, Execution::NotRun));
+        let patient = client.with_options(QUICK);
+        let (answer, ()) = tokio::join!(patient.execute(echo(2)), async {
+            peer.request().await;
+            peer.send("\n").await;
+            peer.sync().await;
+            peer.answer_echo().await;
+        });
+        assert_eq!(answer.unwrap(), "2");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_to_wait_in_a_channel_is_passed_over() {
+    let (client, mut peer) = pair(64 * 1024);
+    let (answer, ()) = tokio::join!(client.execute(echo(1)), async {
+        for _ in 0..5000 {
+            peer.send(format!("{{\"return\": \"{}\"}}\n", "x".repeat(1000)))
+                .await;
+        }
+        peer.sync().await;
+        peer.answer_echo().await;
+    });
+    assert_eq!(answer.unwrap(), "1");
+}

@@ -1,0 +1,94 @@
+//! The lock file beside a Unix socket.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use qga_core::{Client, Error, ErrorKind};
+use qga_testserver::TestAgent;
+
+async fn locked(path: &Path) -> Result<Client, Error> {
+    Client::builder().lock(true).connect(path).await
+}
+
+fn lock_file(agent: &TestAgent) -> std::path::PathBuf {
+    format!("{}.lock", agent.path().display()).into()
+}
+
+#[tokio::test]
+async fn a_second_client_is_told_who_holds_the_channel() {
+    let agent = TestAgent::start().await;
+    let client = locked(agent.path()).await.unwrap();
+    let clone = client.clone();
+    drop(client);
+    let error = locked(agent.path()).await.unwrap_err();
+    assert!(error.is_held());
+    let pid = std::process::id();
+    let text = format!("the channel is busy, held by process {pid}");
+    assert!(error.to_string().ends_with(&text), "{error}");
+    drop(clone);
+    locked(agent.path()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_was_left_behind_does_no_harm() {
+    let agent = TestAgent::start().await;
+    std::fs::write(lock_file(&agent), "99999999999 and more\n").unwrap();
+    let client = locked(agent.path()).await.unwrap();
+    let held = std::fs::read_to_string(lock_file(&agent)).unwrap();
+    assert_eq!(held, format!("{}\n", std::process::id()));
+    drop(client);
+}
+
+#[tokio::test]
+async fn the_file_is_for_its_user_alone() {
+    let agent = TestAgent::start().await;
+    let _client = locked(agent.path()).await.unwrap();
+    let mode = std::fs::metadata(lock_file(&agent)).unwrap().permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn a_link_in_place_of_the_file_is_refused_and_its_target_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("target");
+    let missing = folder.path().join("missing");
+    std::fs::write(&target, "precious").unwrap();
+    for kind in ["link", "dangling", "hard", "folder"] {
+        let agent = TestAgent::start().await;
+        match kind {
+            "link" => symlink(&target, lock_file(&agent)).unwrap(),
+            "dangling" => symlink(&missing, lock_file(&agent)).unwrap(),
+            "hard" => std::fs::hard_link(&target, lock_file(&agent)).unwrap(),
+            _ => std::fs::create_dir(lock_file(&agent)).unwrap(),
+        }
+        let error = locked(agent.path()).await.unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::Lock(_)),
+            "{kind}: {error:?}"
+        );
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
+        assert!(!missing.exists());
+    }
+}
+
+#[tokio::test]
+async fn two_names_of_one_socket_have_one_lock() {
+    let agent = TestAgent::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let other_name = folder.path().join("qga.sock");
+    symlink(agent.path(), &other_name).unwrap();
+    let _client = locked(agent.path()).await.unwrap();
+    assert!(locked(&other_name).await.unwrap_err().is_held());
+}
+
+#[tokio::test]
+async fn without_a_socket_nothing_is_locked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qga.sock");
+    let error = locked(&path).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Open(_)), "{error:?}");
+    assert!(error.to_string().contains("there is no such socket"));
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    let tcp = Client::builder().lock(true).connect("tcp:127.0.0.1:9");
+    assert!(matches!(tcp.await.unwrap_err().kind(), ErrorKind::Lock(_)));
+}

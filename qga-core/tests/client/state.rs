@@ -1,0 +1,119 @@
+//! The state of a channel as it is watched.
+
+use std::time::Duration;
+
+use crate::support::{Peer, Ping, QUICK, echo, synced_pair};
+use qga_core::{ChannelState, Client, ErrorKind};
+use serde_json::json;
+use tokio::net::UnixListener;
+
+fn lost(state: &ChannelState) -> String {
+    match state {
+        ChannelState::Lost { cause } => cause.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_is_busy_while_a_command_or_a_pipeline_has_it() {
+    let (client, mut peer) = synced_pair().await;
+    let mut state = client.state();
+    assert_eq!(*state.borrow_and_update(), ChannelState::Ready);
+    let run = client.execute(echo(1));
+    let (answer, ()) = tokio::join!(run, async {
+        state.changed().await.unwrap();
+        assert_eq!(*state.borrow(), ChannelState::Busy);
+        peer.answer_echo().await;
+    });
+    answer.unwrap();
+    assert_eq!(*state.borrow(), ChannelState::Ready);
+    let mut pipeline = client.pipeline([echo(1), echo(2)]);
+    let (first, ()) = tokio::join!(pipeline.next(), peer.answer_echo());
+    first.unwrap().unwrap();
+    assert_eq!(*state.borrow(), ChannelState::Busy);
+    drop(pipeline);
+    assert_eq!(*state.borrow(), ChannelState::Ready);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_is_ready_again_after_a_dropped_future_and_a_timeout() {
+    let (client, mut peer) = synced_pair().await;
+    let state = client.state();
+    let brief = tokio::time::timeout(Duration::from_secs(1), client.execute(echo(1)));
+    brief.await.unwrap_err();
+    assert_eq!(*state.borrow(), ChannelState::Ready);
+    client.execute(echo(2)).await.unwrap_err();
+    assert_eq!(*state.borrow(), ChannelState::Ready);
+    peer.request().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_ends_is_lost_and_the_cause_is_kept() {
+    let (client, peer) = synced_pair().await;
+    drop(peer);
+    let state = client.state();
+    client.execute(echo(1)).await.unwrap_err();
+    let cause = lost(&state.borrow());
+    assert!(cause.contains("closed the channel"), "{cause}");
+}
+
+#[tokio::test]
+async fn a_lost_channel_is_connecting_and_then_ready_or_lost_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qga.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let connect = Client::builder().options(QUICK).connect(&path);
+    let accept = async || {
+        let mut peer = Peer::over(listener.accept().await.unwrap().0);
+        peer.sync().await;
+        peer
+    };
+    let (client, peer) = tokio::join!(connect, accept());
+    let client = client.unwrap();
+    drop(peer);
+    let mut state = client.state();
+    let (pinged, ()) = tokio::join!(client.execute(Ping), async {
+        while *state.borrow_and_update() != ChannelState::Connecting {
+            state.changed().await.unwrap();
+        }
+        accept().await.answer(json!({})).await;
+    });
+    pinged.unwrap();
+    assert_eq!(*state.borrow(), ChannelState::Ready);
+
+    std::fs::remove_file(&path).unwrap();
+    client.execute(Ping).await.unwrap_err();
+    let cause = lost(&state.borrow());
+    assert!(cause.contains("no such socket"), "{cause}");
+    drop(client);
+    state.borrow_and_update();
+    state.changed().await.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pauses_after_failures_may_be_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qga.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let pauses = Duration::from_secs(100)..=Duration::from_secs(1000);
+    let connect = Client::builder().pauses(pauses).connect(&path);
+    let (client, ()) = tokio::join!(connect, async {
+        Peer::over(listener.accept().await.unwrap().0).sync().await;
+    });
+    let client = client.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    for _ in 0..2 {
+        client.execute(Ping).await.unwrap_err();
+    }
+    let listener = UnixListener::bind(&path).unwrap();
+    tokio::time::advance(Duration::from_secs(49)).await;
+    let error = client.execute(Ping).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Unavailable(_)));
+    tokio::time::advance(Duration::from_secs(52)).await;
+    let (pinged, ()) = tokio::join!(client.execute(Ping), async {
+        let mut peer = Peer::over(listener.accept().await.unwrap().0);
+        peer.sync().await;
+        peer.answer(json!({})).await;
+    });
+    pinged.unwrap();
+}
