@@ -24,7 +24,6 @@ pub mod ssh_keys;
 use qga_core::{Address, AddressError, Client, Execution, QgaCommand};
 
 use crate::file::FileClose;
-use crate::schema;
 
 pub use error::GuestError;
 pub use health::{Health, HealthState};
@@ -89,14 +88,24 @@ impl Guest {
     /// As [`Client::execute`].
     pub async fn execute<C: QgaCommand>(&self, command: C) -> Result<C::Response, GuestError> {
         self.before(C::NAME).await?;
-        Ok(self.client.execute(command).await?)
+        let result = self.client.execute(command).await;
+        result.map_err(|error| {
+            if error.is_not_allowed() && self.is_frozen() {
+                return GuestError::Frozen { command: C::NAME };
+            }
+            error.into()
+        })
+    }
+
+    /// Whether this client has frozen the guest's filesystems.
+    fn is_frozen(&self) -> bool {
+        self.client.attachment::<freeze::State>().is_frozen()
     }
 
     /// What is due before any command: nothing else while filesystems are frozen.
     async fn before(&self, command: &'static str) -> Result<(), GuestError> {
-        if self.client.attachment::<freeze::State>().is_frozen() {
-            let runs = schema::find(command).is_some_and(|known| known.while_frozen);
-            return if runs {
+        if self.is_frozen() {
+            return if freeze::runs_while_frozen(command) {
                 Ok(())
             } else {
                 Err(GuestError::Frozen { command })

@@ -132,6 +132,8 @@ async fn while_frozen_other_commands_do_not_reach_the_agent() {
                 guest.freeze().await.map(drop).unwrap_err(),
             ];
             assert!(refused.iter().all(is_frozen), "{refused:?}");
+            let error = guest.client().execute(GetHostName).await.unwrap_err();
+            assert!(error.is_not_allowed(), "{error}");
             drop(file);
             guest.execute(Ping).await.unwrap();
             guest.execute(FsfreezeStatus).await.unwrap();

@@ -118,7 +118,7 @@ async fn a_question_that_is_dropped_is_asked_by_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_ends_in_seconds_and_in_two_questions_whatever_goes_wrong() {
+async fn it_ends_in_seconds_and_in_few_questions_whatever_goes_wrong() {
     for (name, fault) in support::faults::faults() {
         for message in 1..4 {
             let (agent, guest) = support::faults::reconnecting().await;
@@ -127,7 +127,8 @@ async fn it_ends_in_seconds_and_in_two_questions_whatever_goes_wrong() {
             let health = guest.health().await;
             let took = start.elapsed();
             assert!(took < Duration::from_secs(5), "{name}: {took:?}");
-            assert!(questions(&agent) <= 2, "{name}");
+            // Two, and the one whose answer was spoilt again.
+            assert!(questions(&agent) <= 3, "{name}");
             let well = health.state == HealthState::Ready;
             assert_eq!(well, health.cause.is_none(), "{name}: {health:?}");
         }

@@ -30,9 +30,10 @@
 //! # While they are frozen
 //!
 //! The guest's programs wait as soon as they write, so be quick. Windows holds writes for 10 seconds and
-//! then lets them go by itself; [`Thawed::is_complete`] tells. Through this [`Guest`] and its clones only
-//! the few commands run that an agent carries out then; all others fail at once with
-//! [`GuestError::Frozen`]. A command through [`Guest::client`] is not held back, and the agent refuses it.
+//! then lets them go by itself; [`Thawed::is_complete`] tells. Through this [`Guest`], its
+//! [client](Guest::client) and all clones only the few commands run that an agent carries out then; all
+//! others fail at once with [`GuestError::Frozen`], from the client with
+//! [`ErrorKind::NotAllowed`](qga_core::ErrorKind::NotAllowed).
 //!
 //! # What happens in the worst case
 //!
@@ -53,7 +54,7 @@ mod state;
 mod thaw;
 
 pub use frozen::Frozen;
-pub(super) use state::State;
+pub(super) use state::{State, runs_while_frozen};
 pub use thaw::Thawed;
 
 use super::{Guest, GuestError};

@@ -9,7 +9,7 @@ use qga_core::{Error, Stage};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::{Guest, freeze};
+use super::Guest;
 use crate::agent::Ping;
 use crate::fs::{FsfreezeStatus, GuestFsfreezeStatus};
 
@@ -76,7 +76,7 @@ impl Guest {
     pub async fn health(&self) -> Health {
         let known = self.client.attachment::<Known>();
         let mut last = known.last.lock().await;
-        let frozen = self.client.attachment::<freeze::State>().is_frozen();
+        let frozen = self.is_frozen();
         if let Some(answer) = &*last
             && answer.at.elapsed() < FRESH
             && answer.frozen == frozen

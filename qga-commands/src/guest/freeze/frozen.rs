@@ -118,7 +118,8 @@ async fn begin(guest: &Guest) -> Result<Guard, GuestError> {
         runtime: Handle::current(),
         armed: true,
     };
-    if frozen || !guest.client().attachment::<State>().freeze() {
+    let client = guest.client();
+    if frozen || !client.attachment::<State>().freeze(client) {
         guard.disarm();
         return Err(GuestError::Frozen { command });
     }
