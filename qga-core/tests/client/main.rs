@@ -11,7 +11,6 @@
 mod connect;
 mod exchange;
 mod pipeline;
-mod random;
 mod reconnect;
 mod sharing;
 mod support;
