@@ -133,7 +133,7 @@ impl Agent {
         self.input.clear();
         if self.is_faulty && self.random.percent(3) {
             // Killed with the request in hand.
-            return self.ending(Vec::new());
+            return Some(self.ending(Vec::new()));
         }
         Some(self.carry_out(&request).await)
     }
@@ -159,17 +159,17 @@ impl Agent {
             self.said.push(text);
         }
         if self.is_faulty && self.random.percent(6) {
-            return self.ending(delivery.bytes).unwrap_or_default();
+            return self.ending(delivery.bytes);
         }
         delivery
     }
 
-    fn ending(&mut self, bytes: Vec<u8>) -> Option<Delivery> {
-        Some(Delivery {
+    fn ending(&mut self, bytes: Vec<u8>) -> Delivery {
+        Delivery {
             ends_after: Some(self.random.size(bytes.len() as u64 + 1)),
             is_reset: self.random.percent(50),
             bytes,
-        })
+        }
     }
 
     fn reply(&mut self, request: &Value, is_sync: bool) -> String {

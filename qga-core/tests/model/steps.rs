@@ -47,7 +47,7 @@ pub(crate) async fn step(client: &Client, random: &mut Random, calls: &mut Calls
         calls,
     };
     match random.below(16) {
-        0..6 => caller.to_the_end(text, random.below(10)).await,
+        0..6 => caller.whole(text, random.below(10)).await,
         6..8 => caller.impatiently(text, random.below(300_000)).await,
         8..10 => caller.polled(text, random.below(12)).await,
         10..12 => caller.together(&text).await,
@@ -76,7 +76,7 @@ impl Caller<'_> {
         self.in_time(self.client.execute(command)).await
     }
 
-    async fn to_the_end(&mut self, text: String, kind: u64) {
+    async fn whole(&mut self, text: String, kind: u64) {
         let sent = text.clone();
         let (class, result) = match kind {
             0 => {

@@ -6,6 +6,8 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
     reason = "all of this is a test"
@@ -74,7 +76,7 @@ async fn soak(
         .collect();
     tokio::time::sleep(time / 3).await;
     let early = Resources::of(runtime);
-    tokio::time::sleep(time - time / 3).await;
+    tokio::time::sleep(time * 2 / 3).await;
     let late = Resources::of(runtime);
     stop.store(true, Relaxed);
     let mut figures = Figures::default();
