@@ -110,7 +110,9 @@ pub fn replies(data: &[u8]) {
 
 fn check(reply: &Reply<'_>) {
     match &reply.result {
-        Ok(value) => drop(serde_json::from_str::<serde::de::IgnoredAny>(value.get()).expect("JSON")),
+        Ok(value) => {
+            drop(serde_json::from_str::<serde::de::IgnoredAny>(value.get()).expect("JSON"))
+        }
         Err(error) => assert!(!error.to_string().contains(char::is_control)),
     }
     if let Id::Number(id) = reply.id {

@@ -29,29 +29,48 @@ pub fn client(data: &[u8]) {
         return;
     };
     let peer = Peer {
-        answers: script.split(|byte| *byte == NEXT).map(<[u8]>::to_vec).collect(),
+        answers: script
+            .split(|byte| *byte == NEXT)
+            .map(<[u8]>::to_vec)
+            .collect(),
         answers_syncs: first & 1 == 0,
         piece: usize::from(first >> 1).max(1),
         ..Peer::default()
     };
-    let options = Options::new().timeout(Duration::from_secs(3)).reply_limit(8 * 1024);
+    let options = Options::new()
+        .timeout(Duration::from_secs(3))
+        .reply_limit(8 * 1024);
     let client = Client::builder().options(options).build(peer);
     block_on(async {
-        check(within(client.execute_raw("test", json!({"a": 1}))).await.map(drop));
-        check(within(client.execute(net::NetworkGetInterfaces)).await.map(drop));
+        check(
+            within(client.execute_raw("test", json!({"a": 1})))
+                .await
+                .map(drop),
+        );
+        check(
+            within(client.execute(net::NetworkGetInterfaces))
+                .await
+                .map(drop),
+        );
         let reads = (0..3).map(|_| file::FileRead::new(1000));
         let mut reads = client.pipeline(reads).in_flight(2);
         while let Some(read) = within(reads.next()).await {
             check(read.map(drop));
         }
         check(within(client.execute(Shutdown)).await.map(|_: NoReply| ()));
-        check(within(client.execute(net::NetworkGetInterfaces)).await.map(drop));
+        check(
+            within(client.execute(net::NetworkGetInterfaces))
+                .await
+                .map(drop),
+        );
     });
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
     let limit = Duration::from_millis(3010);
-    tokio::time::timeout(limit, future).await.expect("it ends by its deadline")
+    tokio::time::timeout(limit, future)
+        .await
+        .expect("it ends by its deadline")
 }
 
 fn check(result: Result<(), Error>) {
@@ -65,7 +84,10 @@ fn check(result: Result<(), Error>) {
         below = source.source();
     }
     for text in shown {
-        assert!(!text.contains(char::is_control) && text.len() < 8000, "{text:?}");
+        assert!(
+            !text.contains(char::is_control) && text.len() < 8000,
+            "{text:?}"
+        );
     }
 }
 

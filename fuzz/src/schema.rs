@@ -14,7 +14,10 @@ pub fn schema(data: &[u8]) {
     let schema = Schema::parse("fuzz.json", schema);
     let config = Config::parse("fuzz.toml", config);
     let (Ok(schema), Ok(config)) = (&schema, &config) else {
-        let mistakes = [schema.err().map(|e| e.to_string()), config.err().map(|e| e.to_string())];
+        let mistakes = [
+            schema.err().map(|e| e.to_string()),
+            config.err().map(|e| e.to_string()),
+        ];
         assert!(mistakes.iter().flatten().all(|text| !text.is_empty()));
         return;
     };

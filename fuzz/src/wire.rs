@@ -29,7 +29,14 @@ pub fn testserver(data: &[u8]) {
         let mut said = Vec::new();
         let talk = async { tokio::join!(write, reader.read_to_end(&mut said)).1 };
         let hour = Duration::from_secs(3600);
-        tokio::time::timeout(hour, talk).await.expect("the agent ends").expect("it is in memory");
-        assert!(said.ends_with(SYNCED), "{:?}", String::from_utf8_lossy(&said));
+        tokio::time::timeout(hour, talk)
+            .await
+            .expect("the agent ends")
+            .expect("it is in memory");
+        assert!(
+            said.ends_with(SYNCED),
+            "{:?}",
+            String::from_utf8_lossy(&said)
+        );
     });
 }

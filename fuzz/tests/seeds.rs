@@ -21,18 +21,32 @@ impl Random {
 }
 
 fn seeds(name: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(name);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("seeds")
+        .join(name);
     let files = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
     let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
     paths.sort();
-    let seeds: Vec<_> = paths.iter().map(|path| std::fs::read(path).unwrap()).collect();
+    let seeds: Vec<_> = paths
+        .iter()
+        .map(|path| std::fs::read(path).unwrap())
+        .collect();
     assert!(!seeds.is_empty(), "{name} has no seeds");
     seeds
 }
 
 fn change(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
-    const STRANGE: [&[u8]; 9] =
-        [b"\xFF", b"\n", b"\"", b"{", b"[[", b"\0", b"\x01", b"-9223372036854775809", b"\xC3("];
+    const STRANGE: [&[u8]; 9] = [
+        b"\xFF",
+        b"\n",
+        b"\"",
+        b"{",
+        b"[[",
+        b"\0",
+        b"\x01",
+        b"-9223372036854775809",
+        b"\xC3(",
+    ];
     let mut bytes = seeds[random.below(seeds.len())].clone();
     for _ in 0..=random.below(4) {
         let at = random.below(bytes.len() + 1);
@@ -53,7 +67,11 @@ fn change(random: &mut Random, seeds: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn holds(name: &str) {
-    let target: Target = TARGETS.iter().find(|(target, _)| *target == name).unwrap().1;
+    let target: Target = TARGETS
+        .iter()
+        .find(|(target, _)| *target == name)
+        .unwrap()
+        .1;
     let seeds = seeds(name);
     for seed in &seeds {
         run(target, seed);
@@ -86,4 +104,6 @@ macro_rules! targets {
     };
 }
 
-targets![addresses, client, frames, replies, responses, schema, testserver];
+targets![
+    addresses, client, frames, replies, responses, schema, testserver
+];
