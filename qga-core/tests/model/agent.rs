@@ -173,7 +173,9 @@ impl Agent {
     }
 
     fn reply(&mut self, request: &Value, is_sync: bool) -> String {
+        let is_wrong = self.is_faulty && self.echoes_ids && self.random.percent(2);
         let id = match &request["id"] {
+            _ if is_wrong => ", \"id\": 5".to_owned(),
             id if self.echoes_ids && !id.is_null() => format!(", \"id\": {id}"),
             _ => String::new(),
         };
