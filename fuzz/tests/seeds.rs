@@ -5,7 +5,7 @@ use std::path::Path;
 use qga_fuzz::{TARGETS, Target};
 
 /// Changes of each target's seeds.
-const CHANGES: u64 = 3000;
+const CHANGES: u64 = 10_000;
 
 /// `SplitMix64`.
 struct Random(u64);
