@@ -90,9 +90,12 @@ impl Handshake {
         };
         let ours = reply.id == Id::Number(self.token);
         match reply.result {
-            Ok(token) if token.get().parse() == Ok(self.token) => {
-                Step::Synced(if ours { Ids::Echoed } else { Ids::Unknown })
-            }
+            Ok(token) if token.get().parse() == Ok(self.token) => match reply.id {
+                _ if ours => Step::Synced(Ids::Echoed),
+                Id::Absent => Step::Synced(Ids::Unknown),
+                // Neither an echo nor the lack of one: to go on without ids would be to trust less.
+                Id::Number(_) | Id::Foreign => Step::Wait,
+            },
             Err(error) if ours || reply.id == Id::Absent => self.refused(error),
             Ok(_) | Err(_) => Step::Wait,
         }

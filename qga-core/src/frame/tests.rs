@@ -105,11 +105,84 @@ fn how_the_bytes_are_split_makes_no_difference() {
     }
 }
 
+/// `SplitMix64`.
+fn below(random: &mut u64, end: usize) -> usize {
+    *random = random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut mixed = *random;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    usize::try_from((mixed ^ (mixed >> 31)) % end as u64).unwrap()
+}
+
+/// Short and over-long runs between newlines and sentinels, and bytes of every value.
+fn any_bytes(random: &mut u64) -> Vec<u8> {
+    let mut stream = Vec::new();
+    for _ in 0..below(random, 12) {
+        match below(random, 5) {
+            0 => stream.push(b'\n'),
+            1 => stream.push(0xFF),
+            2 => stream.resize(stream.len() + LIMIT - 1 + below(random, 4), b'x'),
+            3 => stream.resize(stream.len() + below(random, 4 * LIMIT), b'y'),
+            _ => {
+                for _ in 0..below(random, 20) {
+                    stream.push(u8::try_from(below(random, 256)).unwrap());
+                }
+            }
+        }
+    }
+    stream
+}
+
+/// The same by a few lines that read one byte after the other.
+fn plainly(stream: &[u8]) -> Vec<Out> {
+    let mut seen = Vec::new();
+    let (mut line, mut is_delimited, mut dropped) = (Vec::new(), false, false);
+    for byte in stream {
+        match byte {
+            0xFF => (line, is_delimited, dropped) = (Vec::new(), true, false),
+            b'\n' => {
+                match std::mem::take(&mut line) {
+                    line if dropped || line.is_empty() => {}
+                    line if is_delimited => seen.push(Out::Delimited(line)),
+                    line => seen.push(Out::Line(line)),
+                }
+                (is_delimited, dropped) = (false, false);
+            }
+            _ if dropped => {}
+            byte => line.push(*byte),
+        }
+        if line.len() > LIMIT {
+            seen.push(Out::TooLong);
+            (line, dropped) = (Vec::new(), true);
+        }
+    }
+    seen
+}
+
+#[test]
+fn any_split_of_any_bytes_gives_the_same_lines() {
+    for seed in 0..3000 {
+        let mut random = seed;
+        let stream = any_bytes(&mut random);
+        let expected = plainly(&stream);
+        let mut rest = &stream[..];
+        let mut pieces = Vec::new();
+        while !rest.is_empty() {
+            let most = 1 + below(&mut random, rest.len());
+            let (piece, left) = rest.split_at(1 + below(&mut random, most));
+            pieces.push(piece);
+            rest = left;
+        }
+        assert_eq!(decode(&pieces), expected, "seed {seed}");
+        assert_eq!(decode(&[&stream]), expected, "seed {seed}");
+    }
+}
+
 #[test]
 fn an_endless_line_takes_no_more_memory_than_the_limit_and_one_read() {
     let mut decoder = Decoder::new();
     let mut too_long = 0;
-    for _ in 0..10_000 {
+    for _ in 0..2_000 {
         let count = decoder.spare().len();
         decoder.filled(count);
         too_long += usize::from(decoder.advance(100_000) == Progress::TooLong);

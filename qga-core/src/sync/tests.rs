@@ -49,6 +49,16 @@ fn an_agent_that_echoes_ids_is_known_by_the_sync() {
 }
 
 #[test]
+fn a_reply_with_the_token_and_another_id_does_not_turn_ids_off() {
+    let mut handshake = Handshake::new();
+    let token = handshake.token;
+    for id in ["5", "\"x\"", "null", "[]"] {
+        let reply = format!(r#"{{"return": {token}, "id": {id}}}"#);
+        assert_eq!(handshake.receive(frame(&reply)), Step::Wait, "{id}");
+    }
+}
+
+#[test]
 fn old_replies_and_errors_are_passed_over() {
     let mut handshake = Handshake::new();
     for old in [

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::UnixStream;
 
 use crate::host::Host;
+use crate::proxy::{Proxy, TROUBLES, Trouble};
 
 pub(crate) struct Case {
     pub(crate) name: &'static str,
@@ -47,6 +48,7 @@ cases![
     a_command_dropped_at_any_point_does_no_harm,
     half_a_request_of_an_earlier_client_is_survived,
     a_second_client_hears_nothing_until_the_first_has_left,
+    whatever_goes_wrong_on_the_way_the_answer_is_right_or_an_honest_error,
 ];
 
 #[derive(QgaCommand)]
@@ -286,6 +288,44 @@ async fn a_second_client_hears_nothing_until_the_first_has_left(host: &Host) {
         .await
         .unwrap();
     second.execute(Ping).await.unwrap();
+}
+
+async fn whatever_goes_wrong_on_the_way_the_answer_is_right_or_an_honest_error(host: &Host) {
+    let proxy = Proxy::start(host.kind).await;
+    for (number, trouble) in (0..).zip(TROUBLES) {
+        for line in 0..5 {
+            troubled(&proxy, *trouble, line, 100 * number + 10 * line).await;
+        }
+    }
+}
+
+/// Some commands while something goes wrong, and one that must work when it is over.
+async fn troubled(proxy: &Proxy, trouble: Trouble, line: i64, serial: i64) {
+    let what = format!("{trouble:?} at line {line}");
+    let options = Options::new().timeout(Duration::from_millis(250));
+    let builder = Client::builder().options(options);
+    let client = builder.connect(&proxy.address).await.expect(&what);
+    proxy.at_line(line, trouble);
+    for id in serial..serial + 4 {
+        if let Ok(answer) = client.execute(Sync { id }).await {
+            assert_eq!(answer, id, "{what}");
+        }
+        let path = &format!("{}{id}", proxy.host().await.new_path());
+        let mode = Some("w");
+        let opened = client.execute(FileOpen { path, mode }).await;
+        let host = proxy.host().await;
+        match opened {
+            Ok(_) => assert!(host.exists(path), "{what}"),
+            Err(error) if error.execution() == Execution::NotRun => {
+                assert!(!host.exists(path), "{what}: {error}");
+            }
+            Err(error) => assert_eq!(error.execution(), Execution::MaybeRun, "{what}: {error}"),
+        }
+    }
+    assert!(proxy.is_over(), "{what} has not come");
+    let patient = client.with_options(options.timeout(Duration::from_secs(20)));
+    patient.execute(Sync { id: 99 }).await.expect(&what);
+    assert_eq!(client.execute(Sync { id: 7 }).await.expect(&what), 7);
 }
 
 /// Polls a future so many times, whenever it asks for it, then drops it.

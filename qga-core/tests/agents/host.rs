@@ -24,6 +24,7 @@ impl Kind {
 
 /// An agent for one case, and a folder on its machine.
 pub(crate) struct Host {
+    pub(crate) kind: Kind,
     pub(crate) address: String,
     folder: tempfile::TempDir,
     agent: Agent,
@@ -35,7 +36,7 @@ enum Agent {
 }
 
 impl Host {
-    async fn start(kind: Kind, blocked: &[&str]) -> Self {
+    pub(crate) async fn start(kind: Kind, blocked: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (address, agent) = match kind {
             Kind::Fake => {
@@ -54,6 +55,7 @@ impl Host {
             }
         };
         Self {
+            kind,
             address,
             folder,
             agent,
@@ -82,6 +84,13 @@ impl Host {
             agent.file(&self.folder.path().join("other").display().to_string(), "");
         }
         path.display().to_string()
+    }
+
+    pub(crate) fn exists(&self, path: &str) -> bool {
+        match &self.agent {
+            Agent::Fake(agent) => agent.file_content(path).is_some(),
+            Agent::Real { .. } => std::fs::exists(path).unwrap(),
+        }
     }
 
     pub(crate) fn content(&self, path: &str) -> Vec<u8> {

@@ -4,6 +4,7 @@
 
 mod cases;
 mod host;
+mod proxy;
 
 use std::process::ExitCode;
 

@@ -14,7 +14,6 @@ mod gate;
 mod limits;
 mod lock;
 mod pipeline;
-mod random;
 mod reconnect;
 mod retry;
 mod sharing;
