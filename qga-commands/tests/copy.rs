@@ -317,6 +317,63 @@ async fn a_copy_that_does_not_end_in_time_is_an_error_and_is_removed() {
     assert!(found(folder.path()).is_empty());
 }
 
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn nobody_else_may_enter_the_folder_in_which_a_download_becomes_whole() {
+    use std::os::unix::fs::PermissionsExt;
+    let (agent, guest) = reconnecting().await;
+    agent.file("/t/a", "secret");
+    shell(&agent, "//41ed 0 5 .\n//8100 6 5 ./a\n");
+    let folder = tempfile::tempdir().unwrap();
+    let (inside, target) = (folder.path().to_owned(), folder.path().join("t"));
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let told = std::sync::Arc::clone(&seen);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let copy = guest.download("/t", &target).progress(move |_| {
+        let temp = inside.join(&found(&inside)[0]);
+        let modes = [mode(&temp), mode(&temp.join("content"))];
+        told.lock().unwrap().extend(modes);
+    });
+    copy.await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), [0o700, 0o700]);
+    assert_eq!(
+        [mode(&target), mode(&target.join("a"))],
+        [0o755, 0o400],
+        "afterwards"
+    );
+}
+
+/// As root all of this goes well anyway.
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn what_may_be_neither_read_nor_changed_in_the_end_is_downloaded_and_verified_too() {
+    use std::os::unix::fs::PermissionsExt;
+    const OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let (agent, guest) = reconnecting().await;
+    agent.file("/t/in/a", "");
+    agent.program("sh").runs(|call| {
+        let list = "//416d 0 5 .\n//416d 0 5 ./in\n//8000 0 5 ./in/a\n";
+        let sum = format!("{OF_NOTHING}  -\n");
+        Script::new().stdout(if call.args[1].contains("find .") {
+            list.to_owned()
+        } else {
+            sum
+        })
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("t");
+    guest.download("/t", &target).verify(true).await.unwrap();
+    assert_eq!(found(folder.path()), ["t"]);
+    for (path, mode) in [("", 0o555), ("in", 0o555), ("in/a", 0)] {
+        let path = target.join(path);
+        let permissions = fs::metadata(&path).unwrap().permissions();
+        assert_eq!(permissions.mode() & 0o777, mode, "{}", path.display());
+    }
+    for path in ["", "in"] {
+        fs::set_permissions(target.join(path), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
 #[test]
 fn a_copy_may_move_to_another_thread_and_shows_no_content() {
     fn check<T: Send>(_: &T) {}
