@@ -290,19 +290,70 @@ async fn a_guest_without_a_shell_has_single_files_copied() {
         } else {
             agent.disable("guest-exec");
         }
-        let up = guest.upload(&from, "/tmp/f").verify(true).await.unwrap();
-        assert!(!up.verified && !up.atomic);
+        let up = guest.upload(&from, "/tmp/f").await.unwrap();
+        assert!(!up.atomic);
         assert!(agent.file_content("/tmp/f").unwrap() == content());
-        let down = guest.download("/tmp/f", &to).verify(true).await.unwrap();
-        assert!(!down.verified && down.atomic);
+        let down = guest.download("/tmp/f", &to).await.unwrap();
+        assert!(down.atomic);
         assert!(fs::read(&to).unwrap() == content());
+        agent.fifo("/tmp/pipe");
+        guest.download("/tmp/pipe", &to).await.unwrap_err();
         let error = guest.upload(folder.path(), "/tmp/tree").await.unwrap_err();
         assert!(matches!(fault(&error), CopyFault::Refused(_)), "{error}");
         guest
             .download("/tmp", folder.path().join("tree"))
             .await
             .unwrap_err();
-        assert!(agent.requests_of("guest-exec").len() <= 4 * usize::from(!windows));
+        assert!(agent.requests_of("guest-exec").len() <= 5 * usize::from(!windows));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_cannot_be_verified_is_an_error_before_anything_is_copied() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("from");
+    fs::write(&from, "x").unwrap();
+    for kind in ["no program", "no shell", "windows"] {
+        let (agent, guest) = reconnecting().await;
+        match kind {
+            "windows" => agent.profile(Profile::Windows),
+            "no shell" => agent.disable("guest-exec"),
+            _ => drop(agent.program("sh").exit(127)),
+        }
+        agent.file("/f", "x");
+        let to = folder.path().join("to");
+        for copy in [guest.upload(&from, "/tmp/g"), guest.download("/f", to)] {
+            let error = copy.verify(true).await.unwrap_err();
+            let refused = matches!(fault(&error), CopyFault::Refused(_));
+            assert!(refused, "{kind}: {error}");
+        }
+        assert!(agent.requests_of("guest-file-open").is_empty(), "{kind}");
+        assert_eq!(found(folder.path()), ["from"], "{kind}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shell_that_is_not_started_for_another_reason_is_not_taken_for_none() {
+    const FORK: &str = "Failed to fork (Cannot allocate memory)";
+    const NONE: &str =
+        "Failed to execute child process \u{201C}sh\u{201D} (No such file or directory)";
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("from");
+    fs::write(&from, "new").unwrap();
+    for (text, times, atomic) in [
+        (FORK, 100, None),
+        (FORK, 1, Some(true)),
+        (NONE, 100, Some(false)),
+    ] {
+        let (agent, guest) = reconnecting().await;
+        shell(&agent, "");
+        agent.file("/tmp/to", "old");
+        let mut stub = agent.on("guest-exec").error("GenericError", text);
+        stub.times(..=times);
+        let copied = guest.upload(&from, "/tmp/to").await;
+        assert_eq!(copied.ok().map(|copied| copied.atomic), atomic, "{text}");
+        let content = agent.file_content("/tmp/to").unwrap();
+        assert_eq!(content == b"new", atomic == Some(false), "{text}");
     }
 }
 

@@ -31,10 +31,10 @@ pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestErro
     };
     let temp = LocalTemp::beside(&transfer.local, kind).await?;
     match fill(&mut transfer, &listing, &temp.content()).await {
-        Ok(verified) => {
+        Ok(()) => {
             let root = listing.entries.first().filter(|_| listing.is_folder());
             temp.publish(root.and_then(|root| root.meta)).await?;
-            Ok(listing.copied(verified, true))
+            Ok(listing.copied(true))
         }
         Err(error) => {
             temp.remove().await;
@@ -92,12 +92,12 @@ async fn open(guest: &Guest, path: &str) -> Result<Handle, GuestError> {
     OpenOptions::new().read(true).open_handle(guest, path).await
 }
 
-/// Copies all of it to `content`. Whether it was verified.
+/// Copies all of it to `content`.
 async fn fill(
     transfer: &mut Transfer,
     listing: &Listing,
     content: &Path,
-) -> Result<bool, GuestError> {
+) -> Result<(), GuestError> {
     transfer.report.total(listing.bytes);
     let at = |entry: &Entry| place(content, &entry.path);
     let folders: Vec<_> = listing.of_kind(Kind::Folder).map(at).collect();
@@ -115,15 +115,14 @@ async fn fill(
         .await;
         fetched.map_err(|error| within(error, &path))?;
     }
-    let verified = transfer.verify && {
+    if transfer.verify {
         let files = || listing.of_kind(Kind::File);
         let remote: Vec<_> = files()
             .map(|entry| join(&transfer.remote, &entry.path))
             .collect();
         let here = files().map(at).collect();
-        let shell = listing.entries.iter().all(|entry| entry.meta.is_some());
-        shell && verify(&transfer.guest, &remote, here, listing.bytes).await?
-    };
+        verify(&transfer.guest, &remote, here, listing.bytes).await?;
+    }
     // After all is verified, since a file may become one that we may not read; and the innermost first,
     // since a folder may become one that we may not go through.
     let root = usize::from(listing.is_folder());
@@ -138,8 +137,7 @@ async fn fill(
         let mut metas = metas.iter();
         metas.try_for_each(|(path, kind, meta)| set(path, *kind, *meta))
     });
-    set.await.map_err(|error| local(content, error))?;
-    Ok(verified)
+    set.await.map_err(|error| local(content, error))
 }
 
 /// A file of the guest on its way.

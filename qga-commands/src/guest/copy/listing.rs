@@ -63,13 +63,12 @@ impl Listing {
         self.entries.iter().filter(move |entry| entry.kind == kind)
     }
 
-    pub(super) fn copied(&self, verified: bool, atomic: bool) -> Copied {
+    pub(super) fn copied(&self, atomic: bool) -> Copied {
         Copied {
             files: self.of_kind(Kind::File).count() as u64,
             folders: self.of_kind(Kind::Folder).count() as u64,
             bytes: self.bytes,
             skipped: self.skipped,
-            verified,
             atomic,
         }
     }
