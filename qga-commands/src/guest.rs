@@ -113,15 +113,27 @@ impl Guest {
         }
         let dropped = self.client.attachment::<files::Dropped>();
         while let Some(handle) = dropped.take() {
-            let closed = self.client.execute(FileClose::new(handle)).await;
-            // Closing a file twice can be the end of an agent, so only what was not sent is sent again.
-            if closed.is_err_and(|error| error.execution() == Execution::NotRun) {
-                dropped.push(handle);
+            // In a task, so that none is forgotten if this future is dropped.
+            let closing = tokio::spawn(close(self.client.clone(), handle));
+            if !closing.await.unwrap_or_default() {
                 break;
             }
         }
         Ok(())
     }
+}
+
+/// Closes a file that was dropped. Whether the agent has answered: if it does not, the command that
+/// waits for this should not wait for many of these.
+async fn close(client: Client, handle: i64) -> bool {
+    let Err(error) = client.execute(FileClose::new(handle)).await else {
+        return true;
+    };
+    // Closing a file twice can be the end of an agent, so only what was not sent is sent again.
+    if error.execution() == Execution::NotRun {
+        client.attachment::<files::Dropped>().push(handle);
+    }
+    error.execution() == Execution::Answered
 }
 
 impl From<Client> for Guest {

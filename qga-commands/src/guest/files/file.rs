@@ -71,7 +71,8 @@ impl File {
     ///
     /// # Cancel safety
     ///
-    /// The file may stay open in the agent.
+    /// What was written is written, and the file is closed, if the runtime lives so long; a failure of
+    /// that is not told.
     pub async fn close(mut self) -> Result<(), GuestError> {
         let worked = poll_fn(|cx| self.poll_job(cx)).await;
         let closed = self.handle.close().await;
