@@ -21,7 +21,12 @@ pub mod process;
 pub mod ready;
 pub mod ssh_keys;
 
+use std::time::Duration;
+
+use backoff::Backoff;
 use qga_core::{Address, AddressError, Client, Execution, QgaCommand};
+
+use tokio::time::Instant;
 
 use crate::file::FileClose;
 
@@ -100,6 +105,16 @@ impl Guest {
     /// Whether this client has frozen the guest's filesystems.
     fn is_frozen(&self) -> bool {
         self.client.attachment::<freeze::State>().is_frozen()
+    }
+
+    /// Waits until this client's freeze is over, ten minutes at most: for what is to be done in the
+    /// background, where nobody would do it again.
+    async fn thawed(&self) {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
+        let end = backoff::after(Duration::from_secs(600));
+        while self.is_frozen() && Instant::now() < end {
+            backoff.pause().await;
+        }
     }
 
     /// What is due before any command: nothing else while filesystems are frozen.

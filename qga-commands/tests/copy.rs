@@ -175,6 +175,23 @@ async fn an_upload_that_is_dropped_is_removed_from_the_guest() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upload_that_breaks_off_by_a_freeze_is_removed_after_the_thaw() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("source");
+    fs::write(&source, short()).unwrap();
+    let (agent, guest) = reconnecting().await;
+    shell(&agent, "");
+    let upload = tokio::spawn(guest.upload(&source, "/tmp/target").into_future());
+    agent.wait_for("guest-file-open", 1).await;
+    let frozen = guest.freeze().await.unwrap();
+    upload.await.unwrap().unwrap_err();
+    assert!(called(&agent, "rm -rf \"$1\"").is_empty());
+    frozen.thaw().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(called(&agent, "rm -rf \"$1\""), called(&agent, "mkdir -m"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn names_that_a_guest_lists_never_leave_the_target() {
     let (agent, guest) = reconnecting().await;
     let folder = tempfile::tempdir().unwrap();
