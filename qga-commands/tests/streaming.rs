@@ -221,6 +221,23 @@ async fn a_killed_child_ends_its_streams_after_what_it_wrote() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_child_that_is_dropped_while_the_guest_is_frozen_is_killed_after_the_thaw() {
+    let (agent, guest) = reconnecting().await;
+    agent.program("job").never_ends();
+    let mut command = guest.command("job");
+    let child = command.kill_on_drop(true).spawn().await.unwrap();
+    let frozen = guest.freeze().await.unwrap();
+    drop(child);
+    tokio::time::sleep(30 * SECOND).await;
+    assert_eq!(agent.running().len(), 1);
+    frozen.thaw().await.unwrap();
+    tokio::time::sleep(20 * SECOND).await;
+    assert!(agent.running().is_empty());
+    guest.execute(Ping).await.unwrap();
+    assert_clean(&agent, 0, "after the thaw");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_child_that_writes_too_much_is_an_error_and_killed_if_it_is_to_be() {
     for kill in [false, true] {
         let (agent, guest) = reconnecting().await;

@@ -38,7 +38,7 @@
 //!
 //! A POSIX shell with `find` and `stat`, GNU's, busybox's or BSD's, and the agent's leave to run it. A
 //! guest without one, such as Windows, can have single files copied only: they come without permissions
-//! and times, are not verified, and an uploaded one is written in its place, so that a copy which
+//! and times, cannot be [verified](Transfer::verify), and an uploaded one is written in its place, so that a copy which
 //! breaks off leaves a part of it there ([`Copied::atomic`] is false).
 //!
 //! # A channel that breaks
@@ -104,9 +104,6 @@ pub struct Copied {
     pub bytes: u64,
     /// What was left out: links, pipes, sockets, devices.
     pub skipped: u64,
-    /// Whether the checksum of every file was compared: it was [asked for](Transfer::verify), and
-    /// the guest has a program to make it.
-    pub verified: bool,
     /// Whether the target was whole or absent all the time.
     pub atomic: bool,
 }
@@ -144,8 +141,8 @@ impl Transfer {
     }
 
     /// Whether to compare the SHA-256 checksum of every file at the end, before anything is moved to its
-    /// place. Where the guest has no program that makes one (`sha256sum`, `shasum`, `sha256`,
-    /// `openssl`), nothing is compared, and [`Copied::verified`] says so.
+    /// place. A guest that has no program to make one (`sha256sum`, `shasum`, `sha256`, `openssl`), or no
+    /// shell, is an error, and nothing is copied.
     pub fn verify(mut self, verify: bool) -> Self {
         self.verify = verify;
         self
@@ -175,6 +172,9 @@ impl Transfer {
         let deadline = self.deadline;
         let remote = self.remote.clone();
         let copy = async {
+            if self.verify {
+                verify::check(&self.guest, &self.remote).await?;
+            }
             match self.direction {
                 Direction::Upload => upload::upload(self).await,
                 Direction::Download => download::download(self).await,

@@ -17,7 +17,9 @@
 //! # Memory and other tasks
 //!
 //! A file is read in runs of chunks, each run at most 1 MiB, with the next chunk asked for while one is
-//! on its way. Between two runs, and between two writes, other tasks' commands have their turn.
+//! on its way. While the caller is busy with a run, the next one is read, once the caller has wanted two
+//! in turn; so a file holds at most two. Between two runs, and between two writes, other tasks'
+//! commands have their turn.
 //!
 //! # Lost replies
 //!

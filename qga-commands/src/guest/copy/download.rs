@@ -4,7 +4,7 @@ use std::io::SeekFrom;
 use std::path::{Path, PathBuf};
 
 use super::listing::{Entry, Kind, Listing, parse};
-use super::local::{LocalTemp, Sink, blocking, local, set_folder};
+use super::local::{LocalTemp, Sink, blocking, local, make_folder, set};
 use super::patience::Patience;
 use super::report::Report;
 use super::shell::{LIST, USUAL, may_have_one, run};
@@ -31,9 +31,10 @@ pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestErro
     };
     let temp = LocalTemp::beside(&transfer.local, kind).await?;
     match fill(&mut transfer, &listing, &temp.content()).await {
-        Ok(verified) => {
-            temp.publish().await?;
-            Ok(listing.copied(verified, true))
+        Ok(()) => {
+            let root = listing.entries.first().filter(|_| listing.is_folder());
+            temp.publish(root.and_then(|root| root.meta)).await?;
+            Ok(listing.copied(true))
         }
         Err(error) => {
             temp.remove().await;
@@ -91,16 +92,16 @@ async fn open(guest: &Guest, path: &str) -> Result<Handle, GuestError> {
     OpenOptions::new().read(true).open_handle(guest, path).await
 }
 
-/// Copies all of it to `content`. Whether it was verified.
+/// Copies all of it to `content`.
 async fn fill(
     transfer: &mut Transfer,
     listing: &Listing,
     content: &Path,
-) -> Result<bool, GuestError> {
+) -> Result<(), GuestError> {
     transfer.report.total(listing.bytes);
     let at = |entry: &Entry| place(content, &entry.path);
     let folders: Vec<_> = listing.of_kind(Kind::Folder).map(at).collect();
-    let made = blocking(move || folders.iter().try_for_each(std::fs::create_dir));
+    let made = blocking(move || folders.iter().try_for_each(|folder| make_folder(folder)));
     made.await.map_err(|error| local(content, error))?;
     for entry in listing.of_kind(Kind::File) {
         let path = join(&transfer.remote, &entry.path);
@@ -114,27 +115,29 @@ async fn fill(
         .await;
         fetched.map_err(|error| within(error, &path))?;
     }
-    let verified = transfer.verify && {
+    if transfer.verify {
         let files = || listing.of_kind(Kind::File);
         let remote: Vec<_> = files()
             .map(|entry| join(&transfer.remote, &entry.path))
             .collect();
         let here = files().map(at).collect();
-        let shell = listing.entries.iter().all(|entry| entry.meta.is_some());
-        shell && verify(&transfer.guest, &remote, here, listing.bytes).await?
-    };
-    // The innermost first: a folder that may not be changed any more may not be gone through either.
-    let folders = listing.of_kind(Kind::Folder).rev();
-    let metas: Vec<_> = folders
-        .filter_map(|entry| Some((at(entry), entry.meta?)))
+        verify(&transfer.guest, &remote, here, listing.bytes).await?;
+    }
+    // After all is verified, since a file may become one that we may not read; and the innermost first,
+    // since a folder may become one that we may not go through.
+    let root = usize::from(listing.is_folder());
+    let metas: Vec<_> = listing
+        .entries
+        .iter()
+        .skip(root)
+        .rev()
+        .filter_map(|entry| Some((at(entry), entry.kind, entry.meta?)))
         .collect();
     let set = blocking(move || {
-        metas
-            .iter()
-            .try_for_each(|(path, meta)| set_folder(path, *meta))
+        let mut metas = metas.iter();
+        metas.try_for_each(|(path, kind, meta)| set(path, *kind, *meta))
     });
-    set.await.map_err(|error| local(content, error))?;
-    Ok(verified)
+    set.await.map_err(|error| local(content, error))
 }
 
 /// A file of the guest on its way.
@@ -167,7 +170,7 @@ async fn fetch(
     fetch.all(&to).await?;
     let Fetch { sink, report, .. } = fetch;
     report.done(entry.size);
-    let finished = sink.finish(entry.meta).await;
+    let finished = sink.finish().await;
     finished.map_err(|error| local(&to, error))
 }
 

@@ -84,7 +84,10 @@ impl Drop for GuestTemp {
             && let Ok(runtime) = Handle::try_current()
         {
             let (guest, path) = (self.guest.clone(), self.path.clone());
-            runtime.spawn(async move { run(&guest, REMOVE, &[&path], USUAL).await.map(drop) });
+            runtime.spawn(async move {
+                guest.thawed().await;
+                run(&guest, REMOVE, &[&path], USUAL).await.map(drop)
+            });
         }
     }
 }

@@ -63,13 +63,12 @@ impl Listing {
         self.entries.iter().filter(move |entry| entry.kind == kind)
     }
 
-    pub(super) fn copied(&self, verified: bool, atomic: bool) -> Copied {
+    pub(super) fn copied(&self, atomic: bool) -> Copied {
         Copied {
             files: self.of_kind(Kind::File).count() as u64,
             folders: self.of_kind(Kind::Folder).count() as u64,
             bytes: self.bytes,
             skipped: self.skipped,
-            verified,
             atomic,
         }
     }
@@ -201,6 +200,47 @@ mod tests {
         }
         let sum = format!("{root}//81a4 60 1 ./a\n//81a4 60 1 ./b\n");
         assert!(parse(sum.as_bytes(), 100).is_err());
+    }
+
+    /// Whatever a list is turned into, it is an error or holds nothing that leads elsewhere.
+    #[test]
+    fn a_list_that_is_mutated_at_random_never_leads_elsewhere() {
+        let list = b"//41ed 4096 17 .\n//81a4 3 -1 ./a b\n\n/c\n//41ed 0 9 ./d\n//81a4 1 1 ./d/e\n";
+        let pieces: [&[u8]; 12] = [
+            b"//", b"/", b"..", b".", b"\n", b"\n//", b" ", b"\0", b"\xff", b"./", b"-9", b"81a4",
+        ];
+        let mut state = 1_u64;
+        let mut random = move |below: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            usize::try_from(state >> 33).unwrap() % below
+        };
+        let mut read = 0;
+        for _ in 0..100_000 {
+            let mut printed = list.to_vec();
+            for _ in 0..=random(3) {
+                let at = random(printed.len());
+                let end = (at + random(4)).min(printed.len());
+                printed.splice(at..end, pieces[random(pieces.len())].iter().copied());
+            }
+            let Ok(listing) = parse(&printed, 10) else {
+                continue;
+            };
+            read += 1;
+            assert!(listing.bytes <= 10);
+            let root = &listing.entries[0].path;
+            assert!(root.is_empty());
+            for entry in &listing.entries[1..] {
+                let parts = || entry.path.split('/');
+                assert!(
+                    parts().all(|part| !matches!(part, "" | "." | "..")),
+                    "{entry:?}"
+                );
+                assert!(!entry.path.contains('\0'), "{entry:?}");
+            }
+        }
+        assert!(read > 1000, "only {read} could be read");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Files of this host, without blocking the runtime.
 
-use std::fs::{self, File, FileTimes, OpenOptions};
+use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -57,11 +57,10 @@ impl LocalTemp {
             }
             let short: String = prefix.chars().take(40).collect();
             let mut builder = tempfile::Builder::new();
-            builder
-                .prefix(&short)
-                .suffix(".part")
-                .tempdir_in(parent)
-                .map(Some)
+            builder.prefix(&short).suffix(".part");
+            #[cfg(unix)]
+            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+            builder.tempdir_in(parent).map(Some)
         });
         match made.await.map_err(|error| local(target, error))? {
             Some(folder) => Ok(Self {
@@ -78,14 +77,19 @@ impl LocalTemp {
         folder.unwrap_or(Path::new("")).join("content")
     }
 
-    /// Moves what is in it to its place.
-    pub(super) async fn publish(mut self) -> Result<(), GuestError> {
+    /// Moves what is in it to its place. A folder has its permissions and time set only there: one
+    /// that may not be changed cannot be moved by everybody.
+    pub(super) async fn publish(mut self, meta: Option<Meta>) -> Result<(), GuestError> {
         let (content, target) = (self.content(), self.target.clone());
         let folder = self.folder.take();
         blocking(move || {
+            let opened = meta.map_or(Ok(None), |_| open(&content, Kind::Folder))?;
             fs::rename(content, target)?;
             drop(folder);
-            Ok(())
+            match (opened, meta) {
+                (Some(opened), Some(meta)) => set_open(&opened, meta),
+                _ => Ok(()),
+            }
         })
         .await
         .map_err(|error| local(&self.target, error))
@@ -111,7 +115,7 @@ impl Drop for LocalTemp {
 /// A new file that is written in the background.
 pub(super) struct Sink {
     chunks: Option<Sender<Vec<u8>>>,
-    task: JoinHandle<io::Result<File>>,
+    task: JoinHandle<io::Result<()>>,
 }
 
 impl Sink {
@@ -141,20 +145,19 @@ impl Sink {
         Ok(())
     }
 
-    /// Waits until all is written, and sets permissions and times.
-    pub(super) async fn finish(mut self, meta: Option<Meta>) -> io::Result<()> {
-        let file = self.end().await?;
-        blocking(move || meta.map_or(Ok(()), |meta| set(&file, meta))).await
+    /// Waits until all is written.
+    pub(super) async fn finish(mut self) -> io::Result<()> {
+        self.end().await
     }
 
-    async fn end(&mut self) -> io::Result<File> {
+    async fn end(&mut self) -> io::Result<()> {
         self.chunks = None;
         let ended = (&mut self.task).await;
         ended.unwrap_or_else(|_| Err(io::Error::other("the runtime has ended")))
     }
 }
 
-async fn write(path: PathBuf, mut chunks: Receiver<Vec<u8>>) -> io::Result<File> {
+async fn write(path: PathBuf, mut chunks: Receiver<Vec<u8>>) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     let mut file = blocking(move || options.open(path)).await?;
@@ -165,22 +168,34 @@ async fn write(path: PathBuf, mut chunks: Receiver<Vec<u8>>) -> io::Result<File>
         })
         .await?;
     }
-    Ok(file)
+    Ok(())
 }
 
-/// Sets permissions and times of what is open.
-fn set(file: &File, meta: Meta) -> io::Result<()> {
+/// Makes a folder that nobody else may enter yet.
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Sets permissions and times of what is ours.
+pub(super) fn set(path: &Path, kind: Kind, meta: Meta) -> io::Result<()> {
+    open(path, kind)?.map_or(Ok(()), |file| set_open(&file, meta))
+}
+
+/// Opens what is to be set; Windows opens no folders.
+fn open(path: &Path, kind: Kind) -> io::Result<Option<File>> {
+    match kind {
+        Kind::File => OpenOptions::new().write(true).open(path).map(Some),
+        Kind::Folder if cfg!(unix) => File::open(path).map(Some),
+        Kind::Folder => Ok(None),
+    }
+}
+
+fn set_open(file: &File, meta: Meta) -> io::Result<()> {
     file.set_times(FileTimes::new().set_modified(time(meta.modified)))?;
     permit(file, meta.mode)
-}
-
-/// Sets permissions and times of a folder.
-pub(super) fn set_folder(path: &Path, meta: Meta) -> io::Result<()> {
-    #[cfg(unix)]
-    set(&File::open(path)?, meta)?;
-    #[cfg(not(unix))]
-    let _ = (path, meta);
-    Ok(())
 }
 
 #[cfg(unix)]

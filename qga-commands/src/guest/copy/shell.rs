@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use qga_core::Error;
+
 use super::CopyFault;
 use super::patience::Patience;
 use crate::guest::process::{Output, is_windows};
@@ -94,11 +96,19 @@ pub(super) async fn run(
         command.deadline(within).kill_on_drop(true);
         match command.output().await {
             Ok(output) => return Ok(Some(output)),
-            Err(GuestError::Command(error)) if error.agent_error().is_some() => return Ok(None),
+            Err(GuestError::Command(error)) if says_none(&error) => return Ok(None),
             Err(error) => patience.after(error).await?,
         }
         name = "again";
     }
+}
+
+/// Whether an agent says that there is no shell, or that it runs no programs. Any other refusal, such
+/// as for want of memory, is an error: the guest may well have a shell.
+fn says_none(error: &Error) -> bool {
+    error.agent_error().is_some_and(|refusal| {
+        refusal.is_command_not_found() || refusal.desc.contains("No such file or directory")
+    })
 }
 
 /// Whether it is worth while to look for a shell.

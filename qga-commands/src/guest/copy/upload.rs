@@ -34,14 +34,14 @@ pub(super) async fn upload(mut transfer: Transfer) -> Result<Copied, GuestError>
     let Some(mut temp) = temp else {
         return in_place(&mut transfer, &listing).await;
     };
-    let filled = match fill(&mut transfer, &listing, &temp.content()).await {
-        Ok(verified) => temp.publish().await.map(|()| verified),
+    let copied = match fill(&mut transfer, &listing, &temp.content()).await {
+        Ok(()) => temp.publish().await,
         Err(error) => Err(error),
     };
-    if filled.is_err() {
+    if copied.is_err() {
         temp.remove().await;
     }
-    Ok(listing.copied(filled?, true))
+    copied.map(|()| listing.copied(true))
 }
 
 /// Where the guest has no shell, there is nothing but the file's content.
@@ -51,29 +51,25 @@ async fn in_place(transfer: &mut Transfer, listing: &Listing) -> Result<Copied, 
         [entry] if entry.kind == Kind::File => send(transfer, entry, &remote).await?,
         _ => return Err(CopyFault::Refused(NO_SHELL).at(remote)),
     }
-    Ok(listing.copied(false, false))
+    Ok(listing.copied(false))
 }
 
-/// Copies all of it to `content`. Whether it was verified.
-async fn fill(
-    transfer: &mut Transfer,
-    listing: &Listing,
-    content: &str,
-) -> Result<bool, GuestError> {
+/// Copies all of it to `content`.
+async fn fill(transfer: &mut Transfer, listing: &Listing, content: &str) -> Result<(), GuestError> {
     let at = |entry: &Entry| join(content, &entry.path);
     let folders: Vec<_> = listing.of_kind(Kind::Folder).map(at).collect();
     run_for_all(&transfer.guest, FOLDERS, &folders, 1).await?;
     for entry in listing.of_kind(Kind::File) {
         send(transfer, entry, &at(entry)).await?;
     }
-    let verified = transfer.verify && {
+    if transfer.verify {
         let files = || listing.of_kind(Kind::File);
         let here = files()
             .map(|entry| place(&transfer.local, &entry.path))
             .collect();
         let remote: Vec<_> = files().map(at).collect();
-        verify(&transfer.guest, &remote, here, listing.bytes).await?
-    };
+        verify(&transfer.guest, &remote, here, listing.bytes).await?;
+    }
     // The innermost first: what changes in a folder changes its time.
     let metas: Vec<_> = listing
         .entries
@@ -90,8 +86,7 @@ async fn fill(
             ]
         })
         .collect();
-    run_for_all(&transfer.guest, META, &metas, 4).await?;
-    Ok(verified)
+    run_for_all(&transfer.guest, META, &metas, 4).await
 }
 
 /// A file of this host on its way.

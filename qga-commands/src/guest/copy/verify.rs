@@ -10,43 +10,54 @@ use sha2::{Digest, Sha256};
 
 use super::CopyFault;
 use super::local::{blocking, local};
-use super::shell::{CHECKSUMS, USUAL, batches, run};
+use super::shell::{CHECKSUMS, NO_SHELL, USUAL, batches, may_have_one, run};
+use crate::guest::process::Output;
 use crate::guest::{Guest, GuestError};
 
 /// Slower than this no guest reads its own disk, in bytes a second.
 const SLOWEST: u64 = 1 << 20;
 
-/// Compares files of the guest with files of this host; false if the guest cannot make checksums.
+const NO_CHECKSUMS: &str = "the guest has no program that makes SHA-256 checksums";
+
+/// Fails if the guest cannot make checksums.
+pub(super) async fn check(guest: &Guest, remote: &str) -> Result<(), GuestError> {
+    let output = match may_have_one(guest).await? {
+        true => run(guest, CHECKSUMS, &[], USUAL).await?,
+        false => None,
+    };
+    made(output, remote).map(drop)
+}
+
+/// Compares files of the guest with files of this host.
 pub(super) async fn verify(
     guest: &Guest,
     remote: &[String],
     on_host: Vec<PathBuf>,
     bytes: u64,
-) -> Result<bool, GuestError> {
+) -> Result<(), GuestError> {
     let mut on_host = on_host.into_iter();
     let within = USUAL + Duration::from_secs(bytes / SLOWEST);
     for batch in batches(remote, 1) {
-        let Some(output) = run(guest, CHECKSUMS, &batch, within).await? else {
-            return Ok(false);
-        };
-        let first = || batch.first().copied().unwrap_or_default();
-        match output.status.code() {
-            Some(0) => {}
-            Some(127) => return Ok(false),
-            _ => return Err(CopyFault::Program(output).at(first())),
-        }
+        let output = run(guest, CHECKSUMS, &batch, within).await?;
+        let output = made(output, batch.first().copied().unwrap_or_default())?;
         let mut sums = output.stdout.split(|byte| *byte == b'\n');
-        for path in batch {
+        for (path, file) in batch.into_iter().zip(&mut on_host) {
             let sum = sums.next().and_then(|line| line.get(..64));
-            let Some(file) = on_host.next() else {
-                return Ok(false);
-            };
             if sum != Some(checksum(file).await?.as_bytes()) {
                 return Err(CopyFault::Mismatch.at(path));
             }
         }
     }
-    Ok(true)
+    Ok(())
+}
+
+fn made(output: Option<Output>, path: &str) -> Result<Output, GuestError> {
+    let output = output.ok_or_else(|| CopyFault::Refused(NO_SHELL).at(path))?;
+    match output.status.code() {
+        Some(0) => Ok(output),
+        Some(127) => Err(CopyFault::Refused(NO_CHECKSUMS).at(path)),
+        _ => Err(CopyFault::Program(output).at(path)),
+    }
 }
 
 async fn checksum(path: PathBuf) -> Result<String, GuestError> {

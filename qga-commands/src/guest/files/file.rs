@@ -27,6 +27,10 @@ pub struct File {
     /// What was read and not yet taken, from `taken` on.
     read: Run,
     taken: usize,
+    /// The run after that.
+    next: Option<Result<Run, GuestError>>,
+    /// Whether a whole run was taken and the one after it was wanted, so that more is read ahead.
+    in_turn: bool,
     job: Option<Job>,
     pub(super) seek_to: Option<SeekFrom>,
     pub(super) unflushed: bool,
@@ -34,14 +38,14 @@ pub struct File {
 
 /// Something under way, in a task of its own: the channel may be its, and the caller need not poll.
 struct Job {
-    task: JoinHandle<(Handle, Result<Done, GuestError>)>,
+    task: JoinHandle<(Handle, Done)>,
     reads: bool,
 }
 
-/// What a job has done.
+/// What a job has done. How a read has ended is told to those who read.
 enum Done {
-    Read(Run),
-    Other,
+    Read(Result<Run, GuestError>),
+    Other(Result<(), GuestError>),
 }
 
 impl File {
@@ -50,6 +54,8 @@ impl File {
             handle,
             read: Run::default(),
             taken: 0,
+            next: None,
+            in_turn: false,
             job: None,
             seek_to: None,
             unflushed: false,
@@ -71,7 +77,8 @@ impl File {
     ///
     /// # Cancel safety
     ///
-    /// The file may stay open in the agent.
+    /// What was written is written, and the file is closed, if the runtime lives so long; a failure of
+    /// that is not told.
     pub async fn close(mut self) -> Result<(), GuestError> {
         let worked = poll_fn(|cx| self.poll_job(cx)).await;
         let closed = self.handle.close().await;
@@ -81,6 +88,13 @@ impl File {
     /// What was read and not yet taken.
     pub(super) fn unread(&self) -> &[u8] {
         self.read.bytes.get(self.taken..).unwrap_or_default()
+    }
+
+    /// How many bytes the agent is ahead of the caller.
+    pub(super) fn ahead(&self) -> usize {
+        let next = self.next.as_ref().and_then(|next| next.as_ref().ok());
+        let next = next.map_or(0, |run| run.bytes.len());
+        self.unread().len().saturating_add(next)
     }
 
     /// Takes what was read.
@@ -93,22 +107,42 @@ impl File {
         std::mem::take(&mut self.read.end)
     }
 
+    /// Turns to the run after the one that was taken. Whether it was there.
+    pub(super) fn turn(&mut self) -> Result<bool, GuestError> {
+        self.in_turn |= !self.read.bytes.is_empty();
+        (self.read, self.taken) = (Run::default(), 0);
+        let Some(next) = self.next.take() else {
+            return Ok(false);
+        };
+        self.read = next?;
+        Ok(true)
+    }
+
     /// Forgets what was read ahead; the next read or write is where the caller believes to be.
     pub(super) fn forget_read(&mut self) {
-        let ahead = self.unread().len() as u64;
+        let ahead = self.ahead() as u64;
         if let (Some(position), 1..) = (self.handle.position, ahead) {
             self.handle.position = Some(position.saturating_sub(ahead));
             self.handle.astray = true;
         }
-        self.read = Run::default();
-        self.taken = 0;
+        (self.read, self.taken) = (Run::default(), 0);
+        (self.next, self.in_turn) = (None, false);
+    }
+
+    /// Has the agent read the next run while the caller is busy with this one. Not where the file
+    /// stands wherever the agent has it: nothing that was read could be given back.
+    pub(super) fn read_ahead(&mut self) {
+        let idle = self.job.is_none() && self.next.is_none();
+        if self.in_turn && idle && !self.read.end && self.handle.position.is_some() {
+            self.start_read();
+        }
     }
 
     pub(super) fn start_read(&mut self) {
         let mut handle = self.handle.clone();
         self.spawn(true, async move {
-            let result = handle.read().await.map(Done::Read);
-            (handle, result)
+            let run = handle.read().await;
+            (handle, Done::Read(run))
         });
     }
 
@@ -117,7 +151,7 @@ impl File {
         let mut handle = self.handle.clone();
         self.spawn(false, async move {
             let result = handle.write(&bytes).await;
-            (handle, result.map(|()| Done::Other))
+            (handle, Done::Other(result))
         });
     }
 
@@ -125,7 +159,7 @@ impl File {
         let mut handle = self.handle.clone();
         self.spawn(false, async move {
             let result = handle.flush().await;
-            (handle, result.map(|()| Done::Other))
+            (handle, Done::Other(result))
         });
     }
 
@@ -133,15 +167,11 @@ impl File {
         let mut handle = self.handle.clone();
         self.spawn(false, async move {
             let result = handle.seek(to).await;
-            (handle, result.map(|_| Done::Other))
+            (handle, Done::Other(result.map(drop)))
         });
     }
 
-    fn spawn(
-        &mut self,
-        reads: bool,
-        work: impl Future<Output = (Handle, Result<Done, GuestError>)> + Send + 'static,
-    ) {
+    fn spawn(&mut self, reads: bool, work: impl Future<Output = (Handle, Done)> + Send + 'static) {
         let task = tokio::spawn(work);
         self.job = Some(Job { task, reads });
     }
@@ -153,11 +183,11 @@ impl File {
         };
         let ended = ready!(Pin::new(&mut job.task).poll(cx));
         self.job = None;
-        let (handle, result) = ended.map_err(|_| GuestError::Stopped)?;
+        let (handle, done) = ended.map_err(|_| GuestError::Stopped)?;
         self.handle = handle;
-        if let Done::Read(run) = result? {
-            self.read = run;
-            self.taken = 0;
+        match done {
+            Done::Read(run) => self.next = Some(run),
+            Done::Other(result) => result?,
         }
         Poll::Ready(Ok(()))
     }

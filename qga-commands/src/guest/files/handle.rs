@@ -44,6 +44,18 @@ struct Open {
     closed: AtomicBool,
 }
 
+impl Open {
+    async fn close(&self) -> Result<(), GuestError> {
+        // It is never closed twice, which can be the end of an agent.
+        self.closed.store(true, Ordering::Relaxed);
+        let result = self.guest.execute(FileClose::new(self.number)).await;
+        if matches!(&result, Err(error) if error.execution() == Execution::NotRun) {
+            self.closed.store(false, Ordering::Relaxed);
+        }
+        result.map(drop)
+    }
+}
+
 impl Drop for Open {
     fn drop(&mut self) {
         if !self.closed.load(Ordering::Relaxed) {
@@ -81,20 +93,12 @@ impl Handle {
         self.open.number
     }
 
-    /// Closes it, unless that does not reach the agent; then the next operation does.
+    /// Closes it, unless that does not reach the agent; then the next operation does. It goes on if
+    /// this future is dropped, since nobody could tell then whether it was sent.
     pub(in crate::guest) async fn close(&self) -> Result<(), GuestError> {
-        let Open {
-            guest,
-            number,
-            closed,
-        } = &*self.open;
-        // It is never closed twice, which can be the end of an agent.
-        closed.store(true, Ordering::Relaxed);
-        let result = guest.execute(FileClose::new(*number)).await;
-        if matches!(&result, Err(error) if error.execution() == Execution::NotRun) {
-            closed.store(false, Ordering::Relaxed);
-        }
-        result.map(drop)
+        let open = Arc::clone(&self.open);
+        let closing = tokio::spawn(async move { open.close().await });
+        closing.await.unwrap_or(Err(GuestError::Stopped))
     }
 
     /// Reads a run of chunks; no bytes at the file's end.

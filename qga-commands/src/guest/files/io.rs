@@ -21,7 +21,6 @@ impl AsyncRead for File {
             return Poll::Ready(Ok(()));
         }
         loop {
-            ready!(file.poll_job(cx))?;
             let unread = file.unread();
             if let Some(bytes) = unread.get(..unread.len().min(buf.remaining()))
                 && !bytes.is_empty()
@@ -29,12 +28,16 @@ impl AsyncRead for File {
                 buf.put_slice(bytes);
                 let count = bytes.len();
                 file.take(count);
+                file.read_ahead();
                 return Poll::Ready(Ok(()));
             }
             if file.take_end() {
                 return Poll::Ready(Ok(()));
             }
-            file.start_read();
+            ready!(file.poll_job(cx))?;
+            if !file.turn()? {
+                file.start_read();
+            }
         }
     }
 }
@@ -86,7 +89,7 @@ impl AsyncSeek for File {
             file.start_seek(to);
             ready!(file.poll_job(cx))?;
         }
-        let unread = file.unread().len() as u64;
+        let unread = file.ahead() as u64;
         let position = file.handle.position.unwrap_or_default();
         Poll::Ready(Ok(position.saturating_sub(unread)))
     }
@@ -96,7 +99,7 @@ impl File {
     /// Where to seek to in the agent, which may have read ahead; what was read ahead is forgotten.
     fn absolute(&mut self, to: SeekFrom) -> Result<SeekFrom> {
         let invalid = || std::io::Error::from(std::io::ErrorKind::InvalidInput);
-        let ahead = i64::try_from(self.unread().len()).map_err(|_| invalid())?;
+        let ahead = i64::try_from(self.ahead()).map_err(|_| invalid())?;
         self.forget_read();
         match (to, self.handle.position) {
             (SeekFrom::Current(offset), Some(position)) => {

@@ -79,8 +79,8 @@ impl OpenOptions {
     ///
     /// # Cancel safety
     ///
-    /// The file may have been opened, and then stays open in the agent until that ends: nobody knows
-    /// its handle. So it is after an error whose [`execution`](GuestError::execution) is not known.
+    /// The opening goes on, and an operation on the guest closes the file soon afterwards. Where the
+    /// agent's answer is lost, the file may stay open in the agent until that ends.
     pub async fn open(&self, guest: &Guest, path: impl Into<String>) -> Result<File, GuestError> {
         self.open_handle(guest, path).await.map(File::new)
     }
@@ -93,8 +93,14 @@ impl OpenOptions {
         let mode = self.mode().ok_or(GuestError::InvalidInput(
             "an agent cannot open a file with these options",
         ))?;
-        let handle = guest.execute(FileOpen::new(path).mode(mode)).await?;
-        Ok(Handle::new(guest.clone(), handle, self.append))
+        let request = FileOpen::new(path).mode(mode);
+        let (guest, append) = (guest.clone(), self.append);
+        // In a task of its own, so that the handle becomes known and can be closed.
+        let opening = tokio::spawn(async move {
+            let number = guest.execute(request).await?;
+            Ok(Handle::new(guest, number, append))
+        });
+        opening.await.unwrap_or(Err(GuestError::Stopped))
     }
 
     /// In the letters of `fopen`; binary, so that Windows changes nothing.

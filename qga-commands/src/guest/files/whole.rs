@@ -15,8 +15,7 @@ impl Guest {
     ///
     /// # Cancel safety
     ///
-    /// Nothing is changed in the guest. The next operation closes the file; but if the opening itself
-    /// is cut off, the agent keeps it open.
+    /// Nothing is changed in the guest. An operation soon afterwards closes the file.
     pub async fn read(&self, path: impl Into<String>) -> Result<Vec<u8>, GuestError> {
         self.read_up_to(path, LONGEST).await
     }
@@ -43,7 +42,7 @@ impl Guest {
     ///
     /// # Cancel safety
     ///
-    /// The file may then hold a part of the bytes; the next operation closes it.
+    /// The file may then hold a part of the bytes; an operation soon afterwards closes it.
     pub async fn write(
         &self,
         path: impl Into<String>,

@@ -79,6 +79,7 @@ impl Ending {
     /// Kills a process that nobody waits for, and takes its result from the agent. Nobody is left to
     /// hear of a failure.
     pub(super) async fn abandon(self: Arc<Self>) {
+        self.guest.thawed().await;
         let end = async {
             let mut asking = Asking::new();
             // A channel that was just lost fails one command before it is opened again.

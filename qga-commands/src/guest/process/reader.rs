@@ -11,8 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::ending::Ending;
 use super::wait::Asking;
-use crate::file::FileOpen;
-use crate::guest::files::handle::Handle;
+use crate::guest::files::{Handle, OpenOptions};
 use crate::guest::{Guest, GuestError};
 
 /// Reads a stream to its end.
@@ -100,14 +99,9 @@ impl fmt::Debug for Reader {
 pub(super) struct Source(Handle);
 
 impl Source {
-    /// Opens a file. If this future is dropped, the file is closed as soon as its handle is known.
     pub(super) async fn open(guest: &Guest, path: String) -> Result<Self, GuestError> {
-        let guest = guest.clone();
-        let opening = tokio::spawn(async move {
-            let number = guest.execute(FileOpen::new(path).mode("rb")).await?;
-            Ok(Self(Handle::new(guest, number, false)))
-        });
-        opening.await.unwrap_or(Err(GuestError::Stopped))
+        let mut options = OpenOptions::new();
+        options.read(true).open_handle(guest, path).await.map(Self)
     }
 
     async fn next(mut self, ending: Arc<Ending>) -> Outcome {

@@ -98,6 +98,7 @@ impl Drop for Spool {
                 armed: false,
             };
             self.runtime.spawn(async move {
+                spool.guest.thawed().await;
                 // A channel that was just lost fails one command before it is opened again.
                 let mut asking = Asking::new();
                 while let Ok(None) = asking.bear(spool.shell(REMOVE).await) {
