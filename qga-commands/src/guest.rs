@@ -111,6 +111,9 @@ impl Guest {
                 Err(GuestError::Frozen { command })
             };
         }
+        if !freeze::runs_while_frozen(command) {
+            self.thaw_if_owed().await?;
+        }
         let dropped = self.client.attachment::<files::Dropped>();
         while let Some(handle) = dropped.take() {
             let closed = self.client.execute(FileClose::new(handle)).await;

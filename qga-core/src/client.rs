@@ -200,6 +200,13 @@ impl Client {
         self.shared.gate.hold(reason.into(), runs)
     }
 
+    /// Whether a command would be sent: neither the client's [lists](ClientBuilder::allow) nor a
+    /// [hold](Self::hold) keep it back. What the agent says to it is another matter.
+    #[must_use]
+    pub fn allows(&self, command: &str) -> bool {
+        self.check(command).is_ok()
+    }
+
     /// Runs a command and returns what the agent answers.
     ///
     /// # Errors

@@ -40,6 +40,8 @@
 //! A freeze is sent once. Where its reply is lost, the agent is asked whether it is frozen. When a
 //! future or a [`Frozen`] is dropped on the way, by a deadline, an abort, an error or a panic, it is
 //! thawed in the background, for up to ten minutes, also where the channel has to be opened again.
+//! After that nothing is held back any more, and the next command through a [`Guest`] that has to wait
+//! for a thaw thaws first; [`Guest::thaw`] does so at any time.
 //!
 //! A runtime that ends meanwhile, as after an early return or a panic in `main`, waits for that thaw
 //! for up to 90 seconds when it is dropped. It does not wait after
@@ -56,6 +58,8 @@ mod thaw;
 pub use frozen::Frozen;
 pub(super) use state::{State, runs_while_frozen};
 pub use thaw::Thawed;
+
+use std::time::Duration;
 
 use super::{Guest, GuestError};
 
@@ -140,6 +144,14 @@ impl Guest {
     ///
     /// The future may be dropped, and `thaw` called again.
     pub async fn thaw(&self) -> Result<Thawed, GuestError> {
-        thaw::thaw(self, None, thaw::SHORT).await
+        thaw::thaw(self, thaw::SHORT).await
+    }
+
+    /// Thaws what a thaw in the background was given up for.
+    pub(super) async fn thaw_if_owed(&self) -> Result<(), GuestError> {
+        if self.client.attachment::<State>().owes_thaw() {
+            thaw::thaw(self, Duration::ZERO).await?;
+        }
+        Ok(())
     }
 }
