@@ -5,7 +5,7 @@
 //! # async fn example(guest: qga_commands::Guest) -> Result<(), Box<dyn std::error::Error>> {
 //! let (snapshot, thawed) = guest.while_frozen(take_snapshot).await?;
 //! snapshot?;
-//! assert!(thawed.is_complete());
+//! assert!(thawed?.is_complete());
 //! # Ok(())
 //! # }
 //! ```
@@ -18,7 +18,10 @@
 //! use std::time::Duration;
 //! use tokio::time::timeout;
 //!
-//! timeout(Duration::from_secs(8), guest.while_frozen(take_snapshot)).await??.0?;
+//! let at_rest = guest.while_frozen(take_snapshot);
+//! let (snapshot, thawed) = timeout(Duration::from_secs(8), at_rest).await??;
+//! snapshot?;
+//! thawed?;
 //!
 //! let frozen = guest.freeze_only(["/", "/srv"]).await?;
 //! take_snapshot().await?; // on an error, `frozen` is dropped, and that thaws
@@ -111,8 +114,9 @@ impl Guest {
     ///
     /// # Errors
     ///
-    /// When the freezing fails, without the work; and when the thawing fails, after it
-    /// ([`GuestError::MaybeFrozen`]). What the work returns, an error too, is in the result.
+    /// As [`freeze`](Self::freeze) when the freezing fails: the work has not begun. What the work
+    /// returns, an error too, comes back in any case, beside what came of the thaw, as
+    /// [`Frozen::thaw`] has it.
     ///
     /// # Cancel safety
     ///
@@ -125,13 +129,13 @@ impl Guest {
     pub async fn while_frozen<F>(
         &self,
         work: impl FnOnce() -> F,
-    ) -> Result<(F::Output, Thawed), GuestError>
+    ) -> Result<(F::Output, Result<Thawed, GuestError>), GuestError>
     where
         F: Future,
     {
         let frozen = self.freeze().await?;
         let result = work().await;
-        Ok((result, frozen.thaw().await?))
+        Ok((result, frozen.thaw().await))
     }
 
     /// Thaws what is frozen, whoever has frozen it. None being frozen is no error.
