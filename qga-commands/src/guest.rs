@@ -90,7 +90,8 @@ impl Guest {
         self.before(C::NAME).await?;
         let result = self.client.execute(command).await;
         result.map_err(|error| {
-            if error.is_not_allowed() && self.is_frozen() {
+            let waits = !freeze::runs_while_frozen(C::NAME) && self.is_frozen();
+            if error.is_not_allowed() && waits {
                 return GuestError::Frozen { command: C::NAME };
             }
             error.into()
@@ -116,10 +117,16 @@ impl Guest {
         }
         let dropped = self.client.attachment::<files::Dropped>();
         while let Some(handle) = dropped.take() {
-            let closed = self.client.execute(FileClose::new(handle)).await;
+            let Err(error) = self.client.execute(FileClose::new(handle)).await else {
+                continue;
+            };
             // Closing a file twice can be the end of an agent, so only what was not sent is sent again.
-            if closed.is_err_and(|error| error.execution() == Execution::NotRun) {
+            let not_run = error.execution() == Execution::NotRun;
+            if not_run {
                 dropped.push(handle);
+            }
+            // The command is not to wait for one lost answer after the other.
+            if not_run || error.agent_error().is_none() {
                 break;
             }
         }
