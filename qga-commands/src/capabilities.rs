@@ -21,9 +21,10 @@
 mod refusal;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
-use qga_core::{Client, Error};
+use qga_core::{Client, Error, Excerpt};
 use tokio::sync::Mutex;
 
 use crate::agent::{GuestAgentCommandInfo, GuestAgentInfo, Info};
@@ -33,7 +34,7 @@ use crate::schema;
 pub use refusal::Refusal;
 
 /// What an agent says of itself: its version, and which commands it knows and carries out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Capabilities {
     version: String,
     commands: HashMap<String, GuestAgentCommandInfo>,
@@ -125,6 +126,17 @@ impl From<GuestAgentInfo> for Capabilities {
                 .collect(),
             frozen: false,
         }
+    }
+}
+
+/// Not the commands, of which a guest may list any number.
+impl fmt::Debug for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Capabilities")
+            .field("version", &Excerpt(&self.version))
+            .field("commands", &self.commands.len())
+            .field("frozen", &self.frozen)
+            .finish()
     }
 }
 
