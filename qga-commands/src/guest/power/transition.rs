@@ -28,7 +28,7 @@ use crate::power::{Shutdown, SuspendDisk, SuspendHybrid, SuspendRam};
 pub struct Transition {
     guest: Guest,
     way: Way,
-    within: Duration,
+    deadline: Duration,
 }
 
 /// How a guest goes.
@@ -47,14 +47,14 @@ impl Transition {
         Self {
             guest: guest.clone(),
             way,
-            within: Duration::from_secs(120),
+            deadline: Duration::from_secs(120),
         }
     }
 
     /// How long to wait for the outcome, from when the command was sent and not refused. 2 minutes
-    /// unless set. Then the outcome is what was seen last.
-    pub fn within(mut self, within: Duration) -> Self {
-        self.within = within;
+    /// unless set. That it has passed is no error: the outcome is what was seen last.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
         self
     }
 
@@ -77,7 +77,7 @@ impl Transition {
         self.ping().await?;
         let mark = Mark::set(&self.guest).await?;
         let heard = self.way.send(&self.guest).await?;
-        let end = after(self.within);
+        let end = after(self.deadline);
         let watch = Watch::new(&self.guest, mark, end, self.way.aim());
         Ok(watch.outcome(heard).await)
     }
