@@ -43,8 +43,9 @@ pub mod process;
 pub mod ready;
 pub mod ssh_keys;
 
-use qga_core::{Address, AddressError, Client, Execution, QgaCommand};
+use qga_core::{Address, AddressError, Client, Error, Execution, QgaCommand};
 
+use crate::agent::Ping;
 use crate::file::FileClose;
 
 pub use error::GuestError;
@@ -118,6 +119,14 @@ impl Guest {
             }
             error.into()
         })
+    }
+
+    /// Asks whether an agent is there. One that answers that it may not tell is there too.
+    async fn ping(&self) -> Result<(), Error> {
+        match self.client.execute(Ping).await {
+            Err(error) if error.agent_error().is_none() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Whether this client has frozen the guest's filesystems.

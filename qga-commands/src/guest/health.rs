@@ -112,9 +112,11 @@ impl Guest {
         client.execute(Ping).await?;
         match client.execute(FsfreezeStatus).await {
             Ok(GuestFsfreezeStatus::Frozen) => Ok(HealthState::Frozen),
-            // An agent may lack or forbid the question, and it has answered.
             Ok(_) => Ok(HealthState::Ready),
-            Err(error) if error.agent_error().is_some() => Ok(HealthState::Ready),
+            // An agent may lack or forbid the question, a client too, and it has answered before.
+            Err(error) if error.agent_error().is_some() || error.is_not_allowed() => {
+                Ok(HealthState::Ready)
+            }
             Err(error) => Err(error),
         }
     }

@@ -32,7 +32,6 @@ use tokio::time::{Instant, timeout_at};
 
 use super::backoff::{Backoff, after};
 use super::{Guest, GuestError};
-use crate::agent::Ping;
 use crate::capabilities::Capabilities;
 
 pub use stage::Stage;
@@ -166,8 +165,7 @@ impl Ready {
 }
 
 async fn ping(guest: &Guest) -> Attempt<()> {
-    let pinged = guest.client().execute(Ping).await;
-    pinged.map(drop).map_err(unreachable_or_silent)
+    guest.ping().await.map_err(unreachable_or_silent)
 }
 
 /// What is cut off by the end of the time has not come further than this stage.

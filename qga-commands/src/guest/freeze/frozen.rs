@@ -165,8 +165,9 @@ async fn can_thaw(guest: &Guest) -> Result<(), GuestError> {
         {
             Err(refused())
         }
-        // An agent may have the question disabled.
-        Err(error) if error.agent_error().is_none() => Err(error.into()),
-        _ => Ok(()),
+        Ok(_) => Ok(()),
+        // An agent may have the question disabled, and a client may not ask it.
+        Err(error) if error.agent_error().is_some() || error.is_not_allowed() => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }

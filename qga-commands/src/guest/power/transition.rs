@@ -8,7 +8,6 @@ use qga_core::{NoReply, QgaCommand as _};
 use super::Outcome;
 use super::mark::Mark;
 use super::watch::{Aim, Watch};
-use crate::agent::Ping;
 use crate::guest::backoff::after;
 use crate::guest::{Guest, GuestError};
 use crate::power::{Shutdown, SuspendDisk, SuspendHybrid, SuspendRam};
@@ -85,10 +84,7 @@ impl Transition {
     /// An agent that is not there would be taken for one that obeys in silence.
     async fn ping(&self) -> Result<(), GuestError> {
         self.guest.before(self.way.command()).await?;
-        match self.guest.execute(Ping).await {
-            Err(GuestError::Command(error)) if error.agent_error().is_some() => Ok(()),
-            pinged => pinged.map(drop),
-        }
+        Ok(self.guest.ping().await?)
     }
 }
 
