@@ -33,7 +33,8 @@ pub enum GuestError {
         source: Option<CheckError>,
     },
     /// The command was not sent: it has to wait until the filesystems are thawed. This client has
-    /// frozen them, or, where a freeze was to be sent, somebody else has.
+    /// frozen them, or, where a freeze was to be sent, somebody else has. What this client has frozen is
+    /// thawed when its [`Frozen`](super::freeze::Frozen) is; [`Guest::thaw`](super::Guest::thaw) does it too.
     Frozen {
         /// The command.
         command: &'static str,

@@ -72,7 +72,8 @@ impl Guest {
     /// # Errors
     ///
     /// [`GuestError::Frozen`] when they are frozen already, by this client or by somebody else, who is
-    /// left alone; [`GuestError::NothingFrozen`] when there was nothing to freeze; and when the agent
+    /// left alone; [`GuestError::NothingFrozen`] when there was nothing to freeze;
+    /// [`GuestError::InvalidInput`] when this client or its agent does not allow the thaw; and when the agent
     /// cannot freeze them, in which case they are not frozen. If that is not known
     /// ([`GuestError::MaybeFrozen`]), they are being thawed.
     ///

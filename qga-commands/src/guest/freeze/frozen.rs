@@ -105,7 +105,7 @@ pub(super) async fn freeze(
         },
     };
     guard.sent();
-    guest.client().forget_capabilities().await;
+    guest.client().forget_capabilities();
     let frozen = Frozen { guard, count };
     if count == Some(0) {
         frozen.thaw().await?;

@@ -81,7 +81,7 @@ async fn thaw_while(
         let ended = guest.client().attachment::<State>().ended_by_thaw();
         let error = match guest.client().execute(FsfreezeThaw).await {
             Ok(count) => {
-                done(guest, ended).await;
+                done(guest, ended);
                 return Ok(thawed(sure.then_some(count), None));
             }
             Err(error) => error,
@@ -89,7 +89,7 @@ async fn thaw_while(
         // An answer that was lost may have had the number; the next one then says 0.
         sure &= error.execution() == qga_core::Execution::NotRun;
         if error.agent_error().is_some() && is_thawed(guest).await {
-            done(guest, ended).await;
+            done(guest, ended);
             return Ok(thawed(None, error.agent_error().cloned()));
         }
         if timeout_at(end, backoff.pause()).await.is_err() {
@@ -99,9 +99,9 @@ async fn thaw_while(
     Ok(thawed(sure.then_some(0), None))
 }
 
-async fn done(guest: &Guest, ended: Option<Number>) {
+fn done(guest: &Guest, ended: Option<Number>) {
     guest.client().attachment::<State>().thawed(ended);
-    guest.client().forget_capabilities().await;
+    guest.client().forget_capabilities();
 }
 
 /// An agent that refuses both commands cannot have frozen anything.
