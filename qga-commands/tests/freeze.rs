@@ -114,7 +114,7 @@ async fn what_somebody_else_has_frozen_is_left_alone() {
         assert!(agent.guest().frozen);
         assert_eq!(agent.requests_of(FREEZE).len(), 1);
         guest.thaw().await.unwrap();
-        let (_, thawed) = guest.while_frozen(async || ()).await.unwrap();
+        let ((), thawed) = guest.while_frozen(async || ()).await.unwrap();
         assert!(thawed.unwrap().is_complete());
     }
 }
@@ -125,7 +125,7 @@ async fn while_frozen_other_commands_do_not_reach_the_agent() {
     agent.file("/tmp/file", "x");
     let mut program = guest.command("true");
     let file = guest.open("/tmp/file").await.unwrap();
-    let (_, thawed) = guest
+    let ((), thawed) = guest
         .while_frozen(async || {
             let refused = [
                 guest.execute(GetHostName).await.map(drop).unwrap_err(),
@@ -375,7 +375,7 @@ async fn any_fault_at_any_message_leaves_the_guest_thawed_and_sends_the_freeze_o
             let result = guest
                 .while_frozen(work)
                 .await
-                .and_then(|(_, thawed)| thawed);
+                .and_then(|((), thawed)| thawed);
             tokio::time::sleep(SETTLE).await;
             result
         },

@@ -27,7 +27,8 @@ impl Frozen {
         self.count
     }
 
-    /// Thaws them, in several attempts if need be, for up to a minute and a half.
+    /// Thaws them, in several attempts if need be, for up to a minute and a half. Where
+    /// [`Guest::thaw`] was called meanwhile, nothing is sent, and 0 were thawed.
     ///
     /// # Errors
     ///
