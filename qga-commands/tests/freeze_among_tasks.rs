@@ -87,7 +87,7 @@ async fn a_client_is_of_use_again_after_its_thaw_was_given_up() {
     agent.edit_guest(|guest| guest.frozen = false);
     guest.client().execute(GetHostName).await.unwrap();
     guest.execute(GetHostName).await.unwrap();
-    let (_, thawed) = guest.while_frozen(async || ()).await.unwrap();
+    let ((), thawed) = guest.while_frozen(async || ()).await.unwrap();
     assert!(thawed.unwrap().is_complete());
 }
 

@@ -201,7 +201,13 @@ impl Client {
     }
 
     /// Whether a command would be sent: neither the client's [lists](ClientBuilder::allow) nor a
-    /// [hold](Self::hold) keep it back. What the agent says to it is another matter.
+    /// [hold](Self::hold) keeps it back. What the agent says to it is another matter.
+    ///
+    /// ```
+    /// # let (_agent, stream) = tokio::io::duplex(64);
+    /// let client = qga_core::Client::builder().deny(["guest-exec"]).build(stream);
+    /// assert!(client.allows("guest-ping") && !client.allows("guest-exec"));
+    /// ```
     #[must_use]
     pub fn allows(&self, command: &str) -> bool {
         self.check(command).is_ok()
