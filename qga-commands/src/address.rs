@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
+use qga_core::Excerpt;
+
 use crate::net::{GuestIpAddress, GuestNetworkInterface};
 
 /// An IP address of the guest, with the zone that a Windows guest adds to a link-local one.
@@ -146,7 +148,7 @@ impl AddressError {
 
 impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is not {}", self.text, self.what)
+        write!(f, "{:?} is not {}", Excerpt(&self.text), self.what)
     }
 }
 

@@ -21,10 +21,12 @@
 mod refusal;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use qga_core::{Client, Error};
-use tokio::sync::Mutex;
+use qga_core::{Client, Error, Excerpt};
+use tokio::time::timeout;
 
 use crate::agent::{GuestAgentCommandInfo, GuestAgentInfo, Info};
 use crate::fs::{FsfreezeStatus, GuestFsfreezeStatus};
@@ -33,7 +35,7 @@ use crate::schema;
 pub use refusal::Refusal;
 
 /// What an agent says of itself: its version, and which commands it knows and carries out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Capabilities {
     version: String,
     commands: HashMap<String, GuestAgentCommandInfo>,
@@ -128,6 +130,17 @@ impl From<GuestAgentInfo> for Capabilities {
     }
 }
 
+/// Not the commands, of which a guest may list any number.
+impl fmt::Debug for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Capabilities")
+            .field("version", &Excerpt(&self.version))
+            .field("commands", &self.commands.len())
+            .field("frozen", &self.frozen)
+            .finish()
+    }
+}
+
 /// What a client knows of its agent.
 pub trait ClientExt {
     /// What the agent can do. It is asked once; all clones of the client share the answer until
@@ -143,12 +156,8 @@ pub trait ClientExt {
     fn capabilities(&self) -> impl Future<Output = Result<Arc<Capabilities>, Error>> + Send;
 
     /// Forgets what the agent can do, so that it is asked again: after a freeze, a thaw or an
-    /// update of the agent.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped before its end, it has forgotten nothing.
-    fn forget_capabilities(&self) -> impl Future<Output = ()> + Send;
+    /// update of the agent. What it is being asked meanwhile is not kept either.
+    fn forget_capabilities(&self);
 }
 
 impl ClientExt for Client {
@@ -156,27 +165,53 @@ impl ClientExt for Client {
         self.attachment::<Cache>().get(self).await
     }
 
-    async fn forget_capabilities(&self) {
-        self.attachment::<Cache>().forget().await;
+    fn forget_capabilities(&self) {
+        self.attachment::<Cache>().forget();
     }
 }
 
 /// What an agent has said of itself, once it was asked.
 #[derive(Debug, Default)]
-struct Cache(Mutex<Option<Arc<Capabilities>>>);
+struct Cache {
+    /// Locked while somebody asks, so that others wait for the answer.
+    asking: tokio::sync::Mutex<()>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    capabilities: Option<Arc<Capabilities>>,
+    forgotten: u64,
+}
+
+/// How long to wait for the answer to somebody else's question. Its future may be at rest.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Cache {
     async fn get(&self, client: &Client) -> Result<Arc<Capabilities>, Error> {
-        let mut kept = self.0.lock().await;
-        if let Some(capabilities) = &*kept {
-            return Ok(Arc::clone(capabilities));
-        }
+        let _asking = timeout(PATIENCE, self.asking.lock()).await.ok();
+        let forgotten = {
+            let kept = self.kept();
+            if let Some(capabilities) = &kept.capabilities {
+                return Ok(Arc::clone(capabilities));
+            }
+            kept.forgotten
+        };
         let capabilities = Arc::new(Capabilities::ask(client).await?);
-        *kept = Some(Arc::clone(&capabilities));
+        let mut kept = self.kept();
+        if kept.forgotten == forgotten {
+            kept.capabilities = Some(Arc::clone(&capabilities));
+        }
         Ok(capabilities)
     }
 
-    async fn forget(&self) {
-        *self.0.lock().await = None;
+    fn forget(&self) {
+        let mut kept = self.kept();
+        kept.capabilities = None;
+        kept.forgotten = kept.forgotten.wrapping_add(1);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

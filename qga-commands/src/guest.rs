@@ -1,8 +1,30 @@
-//! What people do with a guest: run programs in it, read and write its files, freeze
-//! its filesystems for a snapshot, wait until it is
-//! ready, shut it down; passwords and SSH keys, processors and memory, clock, network and disks.
+//! What people do with a guest, as methods of [`Guest`], on top of a [`Client`] and the commands of this
+//! crate.
 //!
-//! A [`Guest`] stands on a [`Client`] and on the commands of this crate.
+//! | to | call | more in |
+//! |---|---|---|
+//! | run a program, with its output at the end or as it comes | [`Guest::command`] | [`process`] |
+//! | read and write a file | [`Guest::read`], [`Guest::write`], [`Guest::open`] | [`files`] |
+//! | copy files and trees | [`Guest::upload`], [`Guest::download`] | [`copy`] |
+//! | take a snapshot with the filesystems at rest | [`Guest::while_frozen`], [`Guest::freeze`] | [`freeze`] |
+//! | wait until the guest is ready | [`Ready::connect`](ready::Ready::connect), [`Guest::wait_ready`] | [`ready`] |
+//! | see how it fares | [`Guest::health`] | [`HealthState`] |
+//! | shut it down, start it again, put it to sleep | [`Guest::shutdown`], [`Guest::reboot`], [`Guest::suspend_ram`] | [`power`] |
+//! | set a password, see who is logged in | [`Guest::set_password`], [`Guest::users`] | [`accounts`] |
+//! | let somebody log in over SSH | [`Guest::ssh_keys`] | [`ssh_keys`] |
+//! | find its addresses and routes | [`Guest::addresses`], [`Guest::routes`] | [`network`] |
+//! | see its disks and how full they are | [`Guest::filesystems`], [`Guest::disks`] | [`disks`] |
+//! | give free blocks back to the host | [`Guest::fstrim`] | [`fstrim`] |
+//! | set its clock | [`Guest::sync_time`], [`Guest::clock_offset`] | [`clock`] |
+//! | use processors and memory that were plugged in | [`Guest::set_online_vcpus`], [`Guest::set_memory_blocks`] | [`hotplug`] |
+//! | run any other command | [`Guest::execute`] | [the modules of the crate](crate#modules) |
+//!
+//! # What holds for all of them
+//!
+//! They fail with a [`GuestError`], which tells what was done, what went wrong, and whether it may have
+//! run in the guest. Each command has the client's [timeout](qga_core::Options::timeout). What takes several
+//! or waits for something has a `deadline` of its own where that can be set: how long it may take in all.
+//! Every future may be dropped at any time; what then becomes of the guest is said at each.
 
 pub mod accounts;
 mod backoff;
@@ -24,10 +46,10 @@ pub mod ssh_keys;
 use std::time::Duration;
 
 use backoff::Backoff;
-use qga_core::{Address, AddressError, Client, Execution, QgaCommand};
-
+use qga_core::{Address, AddressError, Client, Error, Execution, QgaCommand};
 use tokio::time::Instant;
 
+use crate::agent::Ping;
 use crate::file::FileClose;
 
 pub use error::GuestError;
@@ -95,11 +117,20 @@ impl Guest {
         self.before(C::NAME).await?;
         let result = self.client.execute(command).await;
         result.map_err(|error| {
-            if error.is_not_allowed() && self.is_frozen() {
+            let waits = !freeze::runs_while_frozen(C::NAME) && self.is_frozen();
+            if error.is_not_allowed() && waits {
                 return GuestError::Frozen { command: C::NAME };
             }
             error.into()
         })
+    }
+
+    /// Asks whether an agent is there. One that answers that it may not tell is there too.
+    async fn ping(&self) -> Result<(), Error> {
+        match self.client.execute(Ping).await {
+            Err(error) if error.agent_error().is_none() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Whether this client has frozen the guest's filesystems.
@@ -125,6 +156,9 @@ impl Guest {
             } else {
                 Err(GuestError::Frozen { command })
             };
+        }
+        if !freeze::runs_while_frozen(command) {
+            self.thaw_if_owed().await?;
         }
         let dropped = self.client.attachment::<files::Dropped>();
         while let Some(handle) = dropped.take() {

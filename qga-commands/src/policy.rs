@@ -40,7 +40,8 @@ pub fn read_only() -> impl Iterator<Item = &'static str> {
 ///
 /// They are those that start programs, all those on files (what is written may be run later, what is
 /// read may be a key), and those that let somebody log in: passwords, and SSH keys that are added.
-/// What else changes the guest stays: shutdown, suspend, freeze, the clock, processors and memory.
+/// What else changes the guest stays: shutdown, suspend, freeze, the clock, processors and memory. So
+/// does what this crate does not know, such as a vendor's own commands.
 pub fn no_exec() -> impl Iterator<Item = &'static str> {
     COMMANDS.iter().filter(|known| is_root(known)).map(name)
 }

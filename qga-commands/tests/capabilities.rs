@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is a test")]
 
+use qga_commands::Guest;
 use qga_commands::capabilities::{Capabilities, ClientExt as _, Refusal};
 use qga_commands::cpu::GetLoad;
 use qga_commands::exec::Exec;
+use qga_commands::guest::ready::Ready;
 use qga_core::{Client, Error};
 use qga_testserver::TestAgent;
 use serde_json::{Value, json};
@@ -117,6 +119,30 @@ async fn an_agent_that_only_allows_pings_is_not_frozen() {
 }
 
 #[tokio::test]
+async fn what_an_agent_says_of_its_version_is_escaped_and_cut_everywhere() {
+    let version = "9.0\u{1b}[2J\u{202e}\n".repeat(100_000);
+    let (agent, stream) = TestAgent::in_memory();
+    let info = json!({"version": version, "supported_commands": []});
+    agent.on("guest-info").reply(info);
+    let client = Client::new(stream);
+    let capabilities = Capabilities::ask(&client).await.unwrap();
+    let refusal = capabilities.refusal("guest-exec").unwrap();
+    let ready = Ready::ping().command("guest-exec");
+    let error = Guest::new(client).wait_ready(&ready).await.unwrap_err();
+    for shown in [
+        refusal.to_string(),
+        format!("{refusal:?}"),
+        refusal.hint(),
+        error.to_string(),
+        format!("{error:?}"),
+        format!("{capabilities:?}"),
+    ] {
+        assert!(shown.len() < 3000, "{} bytes", shown.len());
+        assert!(!shown.contains(['\u{1b}', '\u{202e}', '\n']), "{shown}");
+    }
+}
+
+#[tokio::test]
 async fn other_errors_have_no_such_reason() {
     let (agent, client) = agent(&[("guest-exec", true)]);
     agent.on("guest-exec").error("GenericError", "no such file");
@@ -132,7 +158,7 @@ async fn an_agent_is_asked_once_until_it_is_forgotten() {
     let (a, b) = tokio::join!(client.capabilities(), other.capabilities());
     assert_eq!(a.unwrap(), b.unwrap());
     assert_eq!(agent.requests_of("guest-info").len(), 1);
-    other.forget_capabilities().await;
+    other.forget_capabilities();
     client.capabilities().await.unwrap();
     assert_eq!(agent.requests_of("guest-info").len(), 2);
 }

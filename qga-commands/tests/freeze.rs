@@ -94,6 +94,7 @@ async fn windows_own_thaw_after_10_seconds_is_told() {
         agent.profile(Profile::Windows);
         let work = async || tokio::time::sleep(Duration::from_secs(seconds)).await;
         let ((), thawed) = guest.while_frozen(work).await.unwrap();
+        let thawed = thawed.unwrap();
         assert_eq!(thawed.is_complete(), complete);
         let said = thawed.error.map(|error| error.desc.contains("10 seconds"));
         assert_eq!(said, (!complete).then_some(true));
@@ -113,7 +114,8 @@ async fn what_somebody_else_has_frozen_is_left_alone() {
         assert!(agent.guest().frozen);
         assert_eq!(agent.requests_of(FREEZE).len(), 1);
         guest.thaw().await.unwrap();
-        guest.while_frozen(async || ()).await.unwrap();
+        let ((), thawed) = guest.while_frozen(async || ()).await.unwrap();
+        assert!(thawed.unwrap().is_complete());
     }
 }
 
@@ -123,7 +125,7 @@ async fn while_frozen_other_commands_do_not_reach_the_agent() {
     agent.file("/tmp/file", "x");
     let mut program = guest.command("true");
     let file = guest.open("/tmp/file").await.unwrap();
-    guest
+    let ((), thawed) = guest
         .while_frozen(async || {
             let refused = [
                 guest.execute(GetHostName).await.map(drop).unwrap_err(),
@@ -141,6 +143,7 @@ async fn while_frozen_other_commands_do_not_reach_the_agent() {
         })
         .await
         .unwrap();
+    assert!(thawed.unwrap().is_complete());
     assert!(agent.requests_of("guest-get-host-name").is_empty());
     assert!(agent.requests_of("guest-exec").is_empty());
     guest.execute(GetHostName).await.unwrap();
@@ -155,6 +158,7 @@ async fn the_work_begins_when_all_is_frozen_and_its_result_comes_after_the_thaw(
         async { Err::<(), _>("no space") }
     };
     let (result, thawed) = guest.while_frozen(work).await.unwrap();
+    let thawed = thawed.unwrap();
     assert_eq!(result, Err("no space"));
     assert!(thawed.is_complete() && !agent.guest().frozen);
 }
@@ -229,6 +233,7 @@ async fn an_agent_that_is_killed_while_frozen_is_thawed_when_it_is_back() {
     agent.on("guest-ping").fault(Fault::restart());
     let work = async || guest.execute(Ping).await.unwrap_err();
     let (_, thawed) = guest.while_frozen(work).await.unwrap();
+    let thawed = thawed.unwrap();
     assert!(thawed.is_complete() && !agent.guest().frozen);
 }
 
@@ -255,6 +260,17 @@ async fn a_thaw_that_fails_is_told_and_goes_on_by_itself() {
     ends_thawed(&agent).await;
     // In a minute and a half, and then in one more.
     assert_eq!(agent.requests_of(THAW).len(), 31);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_work_has_done_is_not_lost_with_a_thaw_that_fails() {
+    let (agent, guest) = guest();
+    agent.on(THAW).error("GenericError", "no").times(30);
+    let work = async || "snapshot-1";
+    let (name, thawed) = guest.while_frozen(work).await.unwrap();
+    assert_eq!(name, "snapshot-1");
+    assert!(is_maybe_frozen(&thawed.unwrap_err()));
+    ends_thawed(&agent).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -356,7 +372,10 @@ async fn any_fault_at_any_message_leaves_the_guest_thawed_and_sends_the_freeze_o
         Duration::from_secs(180),
         |_| {},
         async |guest| {
-            let result = guest.while_frozen(work).await;
+            let result = guest
+                .while_frozen(work)
+                .await
+                .and_then(|((), thawed)| thawed);
             tokio::time::sleep(SETTLE).await;
             result
         },
@@ -377,6 +396,7 @@ async fn a_channel_that_is_lost_on_the_way_is_opened_again_to_thaw() {
         let (agent, guest) = support::faults::reconnecting().await;
         agent.on(at).fault(Fault::close_before()).times(1);
         let ((), thawed) = guest.while_frozen(async || ()).await.unwrap();
+        let thawed = thawed.unwrap();
         assert!(!thawed.is_complete() && !agent.guest().frozen, "{at}");
         assert_eq!(agent.requests_of(FREEZE).len(), 1);
     }
@@ -389,6 +409,7 @@ async fn an_agent_that_does_not_tell_its_status_can_be_frozen() {
         .on("guest-fsfreeze-status")
         .error("CommandNotFound", "no");
     let ((), thawed) = guest.while_frozen(async || ()).await.unwrap();
+    let thawed = thawed.unwrap();
     assert_eq!(thawed.frozen, Some(2));
     assert_eq!(json!(thawed.thawed), 2);
 }

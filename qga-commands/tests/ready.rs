@@ -43,7 +43,7 @@ async fn a_guest_that_stays_silent_is_given_up_in_time_and_asked_seldom() {
     let (agent, guest) = guest();
     agent.on("guest-ping").fault(Fault::no_answer());
     let start = Instant::now();
-    let ready = Ready::ping().within(Duration::from_secs(50));
+    let ready = Ready::ping().deadline(Duration::from_secs(50));
     let error = guest.wait_ready(&ready).await.unwrap_err();
     assert!(error.command_error().unwrap().is_timeout());
     assert_eq!(stage(error), Stage::Ping);
@@ -101,7 +101,7 @@ async fn a_guest_whose_socket_is_not_there_yet_is_connected_to_later() {
     let agent = TestAgent::start().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("qga.sock");
-    let ready = Ready::ping().within(Duration::from_millis(300));
+    let ready = Ready::ping().deadline(Duration::from_millis(300));
     let error = ready.connect(&*path).await.unwrap_err();
     assert_eq!(stage(error), Stage::Connect);
     let ready = Ready::ping();
@@ -147,7 +147,7 @@ async fn a_check_that_does_not_succeed_is_told_with_its_number_and_its_reason() 
         .command("guest-file-open")
         .then(|_| async { Ok(()) })
         .then(|_| async { Err("not today")? })
-        .within(Duration::from_secs(10));
+        .deadline(Duration::from_secs(10));
     let start = Instant::now();
     let error = guest.wait_ready(&ready.clone()).await.unwrap_err();
     let reason = std::error::Error::source(&error).unwrap().to_string();
@@ -167,7 +167,7 @@ async fn a_command_that_fails_in_a_check_is_in_the_error() {
             guest.read("/none").await?;
             Ok(())
         })
-        .within(Duration::from_secs(5));
+        .deadline(Duration::from_secs(5));
     let error = guest.wait_ready(&ready).await.unwrap_err();
     assert!(error.command_error().unwrap().agent_error().is_some());
 }
@@ -177,7 +177,7 @@ async fn a_check_that_hangs_is_dropped_when_the_time_is_up() {
     let (_agent, guest) = guest();
     let ready = Ready::ping()
         .then(|_| std::future::pending())
-        .within(Duration::from_secs(10));
+        .deadline(Duration::from_secs(10));
     let start = Instant::now();
     let error = guest.wait_ready(&ready).await.unwrap_err();
     assert_eq!(stage(error), Stage::Check(1));
@@ -187,6 +187,6 @@ async fn a_check_that_hangs_is_dropped_when_the_time_is_up() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_without_end_is_no_overflow() {
     let (_agent, guest) = guest();
-    let ready = Ready::ping().within(Duration::MAX);
+    let ready = Ready::ping().deadline(Duration::MAX);
     guest.wait_ready(&ready).await.unwrap();
 }

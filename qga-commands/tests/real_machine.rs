@@ -74,7 +74,7 @@ async fn a_real_agent_that_blocks_a_change_is_understood() {
         return;
     };
     for error in [
-        guest.fstrim().run().await.map(drop).unwrap_err(),
+        guest.fstrim().await.map(drop).unwrap_err(),
         guest.set_time_from_hardware().await.unwrap_err(),
         guest.set_password("no such user", "x").await.unwrap_err(),
     ] {

@@ -125,3 +125,18 @@ async fn a_password_that_the_agent_returns_is_not_shown() {
         .await;
     assert_hidden(&shown(&error.unwrap_err()));
 }
+
+#[tokio::test]
+async fn an_error_to_nobody_that_quotes_a_password_does_not_show_it() {
+    let (agent, stream) = TestAgent::in_memory();
+    let quoted = json!({"error": {"class": PASSWORD, "desc": BASE64}});
+    agent
+        .on("guest-set-user-password")
+        .fault(Fault::garbage(format!("{quoted}\n")))
+        .times(1);
+    let client = Client::new(stream);
+    let error = client
+        .execute(SetUserPassword::new("u", PASSWORD, false))
+        .await;
+    assert_hidden(&shown(&error.unwrap_err()));
+}

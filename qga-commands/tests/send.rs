@@ -26,7 +26,7 @@ fn the_futures_of_operations_may_move_to_another_thread() {
     check(guest.addresses(&Usable::new()));
     check(guest.routes());
     check(guest.filesystems());
-    check(guest.fstrim().run());
+    check(guest.fstrim().into_future());
     check(guest.shutdown().send());
     check(guest.reboot().into_future());
     check(guest.health());

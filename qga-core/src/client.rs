@@ -200,6 +200,19 @@ impl Client {
         self.shared.gate.hold(reason.into(), runs)
     }
 
+    /// Whether a command would be sent: neither the client's [lists](ClientBuilder::allow) nor a
+    /// [hold](Self::hold) keeps it back. What the agent says to it is another matter.
+    ///
+    /// ```
+    /// # let (_agent, stream) = tokio::io::duplex(64);
+    /// let client = qga_core::Client::builder().deny(["guest-exec"]).build(stream);
+    /// assert!(client.allows("guest-ping") && !client.allows("guest-exec"));
+    /// ```
+    #[must_use]
+    pub fn allows(&self, command: &str) -> bool {
+        self.check(command).is_ok()
+    }
+
     /// Runs a command and returns what the agent answers.
     ///
     /// # Errors

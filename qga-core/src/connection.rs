@@ -328,6 +328,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                     // A parse error quotes the token that the agent stumbled over.
                     if terms.secret {
                         WITHHELD.clone_into(&mut error.desc);
+                        "GenericError".clone_into(&mut error.class);
                     }
                     return Err(Fault::Unattributed(error));
                 }

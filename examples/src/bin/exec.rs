@@ -5,14 +5,11 @@ use std::time::Duration;
 
 use qga_commands::Guest;
 use qga_testserver::TestAgent;
-use serde_json::json;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let agent = TestAgent::start().await;
-    agent.on("guest-exec").reply(json!({"pid": 1234}));
-    let ended = json!({"exited": true, "exitcode": 0, "out-data": "Ni4xMi40Mwo="});
-    agent.on("guest-exec-status").reply(ended);
+    agent.program("uname").stdout("6.12.43\n");
     let address = env::args().nth(1).unwrap_or(agent.address());
     let guest = Guest::connect(address).await?;
 

@@ -19,7 +19,7 @@ async fn main() -> anyhow::Result<()> {
     let guest = Guest::connect(address).await?;
 
     let (snapshot, thawed) = guest.while_frozen(take_snapshot).await?;
-    let name = snapshot?;
+    let (name, thawed) = (snapshot?, thawed?);
     if thawed.is_complete() {
         println!("{name} is consistent");
     } else {

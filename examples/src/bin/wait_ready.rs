@@ -20,7 +20,7 @@ async fn main() -> anyhow::Result<()> {
             }
             Ok(())
         })
-        .within(Duration::from_secs(120));
+        .deadline(Duration::from_secs(120));
     let guest = ready.connect(address).await?;
     println!("{} is ready", guest.execute(GetHostName).await?.host_name);
     Ok(())

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use qga_core::{Client, Error};
+use qga_core::{Client, Error, Excerpt};
 
 use super::Capabilities;
 use crate::schema::{self, Platform};
 
 /// Why an agent refuses a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
     /// It does not know the command.
@@ -117,17 +117,37 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown { command, version } => {
-                let version = version.escape_debug();
+                let (command, version) = (Excerpt(command), Excerpt(version));
                 write!(f, "the agent, version {version}, does not know {command}")
             }
-            Self::Disabled { command, .. } => write!(f, "the agent has {command} disabled"),
+            Self::Disabled { command, .. } => {
+                write!(f, "the agent has {} disabled", Excerpt(command))
+            }
             Self::Frozen { command } => {
+                let command = Excerpt(command);
                 write!(
                     f,
                     "{command} has to wait: the guest's filesystems are frozen"
                 )
             }
         }
+    }
+}
+
+/// A version of a guest's making may be of any length.
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, version) = match self {
+            Self::Unknown { version, .. } => ("Unknown", Some(version)),
+            Self::Disabled { version, .. } => ("Disabled", Some(version)),
+            Self::Frozen { .. } => ("Frozen", None),
+        };
+        let mut refusal = f.debug_struct(name);
+        refusal.field("command", &Excerpt(self.command()));
+        if let Some(version) = version {
+            refusal.field("version", &Excerpt(version));
+        }
+        refusal.finish()
     }
 }
 

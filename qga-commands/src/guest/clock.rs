@@ -18,11 +18,11 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use qga_core::QgaCommand as _;
 use tokio::time::Instant;
 
 use super::{Guest, GuestError};
 use crate::GuestTime;
-use crate::agent::Ping;
 use crate::time::{GetTime, SetTime};
 
 /// How often the clock is asked; the quickest answer counts.
@@ -157,10 +157,11 @@ impl Guest {
     }
 
     async fn set_and_look(&self) -> Result<ClockOffset, GuestError> {
+        self.before(SetTime::NAME).await?;
         // It finds out how long a request takes, and what is wrong with the channel is mended
         // before the clock is read.
         let start = Instant::now();
-        self.execute(Ping).await?;
+        self.ping().await?;
         let way = start.elapsed() / 2;
         self.set_time(SystemTime::now() + way).await?;
         self.clock_offset().await.map_err(was_set)

@@ -4,7 +4,7 @@ use std::str::Utf8Error;
 use std::time::Duration;
 use std::{fmt, io};
 
-use qga_core::{AddressError, Error, Execution};
+use qga_core::{AddressError, Error, Excerpt, Execution};
 
 use super::copy::CopyFault;
 use super::process::{ExitStatus, Kill, Output};
@@ -27,13 +27,14 @@ pub enum GuestError {
         /// How far it has come.
         stage: Stage,
         /// The time it was given.
-        within: Duration,
+        deadline: Duration,
         /// What went wrong last: an [`Error`] if the agent did not answer, what the caller's check
         /// returned if that did not succeed.
         source: Option<CheckError>,
     },
     /// The command was not sent: it has to wait until the filesystems are thawed. This client has
-    /// frozen them, or, where a freeze was to be sent, somebody else has.
+    /// frozen them, or, where a freeze was to be sent, somebody else has. What this client has frozen is
+    /// thawed when its [`Frozen`](super::freeze::Frozen) is; [`Guest::thaw`](super::Guest::thaw) does it too.
     Frozen {
         /// The command.
         command: &'static str,
@@ -199,8 +200,10 @@ impl fmt::Display for GuestError {
             Self::Command(_) => f.write_str("a command failed"),
             Self::InvalidInput(reason) => f.write_str(reason),
             Self::Address(_) => f.write_str("the guest's address cannot be read"),
-            Self::NotReady { stage, within, .. } => {
-                write!(f, "the guest is not ready within {within:?}: {stage}")
+            Self::NotReady {
+                stage, deadline, ..
+            } => {
+                write!(f, "the guest is not ready within {deadline:?}: {stage}")
             }
             Self::Frozen { command } => {
                 write!(
@@ -212,8 +215,7 @@ impl fmt::Display for GuestError {
             Self::MaybeFrozen { .. } => f.write_str("the guest's filesystems may be frozen"),
             Self::Unexpected(what) => write!(f, "unexpected answer: {what}"),
             Self::Copy { path, fault } => {
-                let path: String = path.chars().take(200).collect();
-                write!(f, "copying {path:?} failed: {fault}")
+                write!(f, "copying {:?} failed: {fault}", Excerpt(path))
             }
             Self::Stopped => f.write_str("the runtime that did the work has ended"),
             Self::TooLarge(limit) => write!(f, "the file is longer than {limit} bytes"),
@@ -227,7 +229,7 @@ impl fmt::Display for GuestError {
             Self::ResultLost { pid, .. } => write!(f, "the result of process {pid} is lost"),
             Self::KillFailed { pid, output } => {
                 let (status, text) = (output.status, output.stderr_lossy());
-                let text: String = text.trim().chars().take(200).collect();
+                let text = Excerpt(text.trim());
                 write!(f, "process {pid} was not killed: {status}, {text:?}")
             }
             Self::SpoolFailed(status) => write!(

@@ -5,7 +5,7 @@
 //! # async fn example(guest: qga_commands::Guest) -> Result<(), Box<dyn std::error::Error>> {
 //! let (snapshot, thawed) = guest.while_frozen(take_snapshot).await?;
 //! snapshot?;
-//! assert!(thawed.is_complete());
+//! assert!(thawed?.is_complete());
 //! # Ok(())
 //! # }
 //! ```
@@ -18,7 +18,10 @@
 //! use std::time::Duration;
 //! use tokio::time::timeout;
 //!
-//! timeout(Duration::from_secs(8), guest.while_frozen(take_snapshot)).await??.0?;
+//! let at_rest = guest.while_frozen(take_snapshot);
+//! let (snapshot, thawed) = timeout(Duration::from_secs(8), at_rest).await??;
+//! snapshot?;
+//! thawed?;
 //!
 //! let frozen = guest.freeze_only(["/", "/srv"]).await?;
 //! take_snapshot().await?; // on an error, `frozen` is dropped, and that thaws
@@ -40,6 +43,8 @@
 //! A freeze is sent once. Where its reply is lost, the agent is asked whether it is frozen. When a
 //! future or a [`Frozen`] is dropped on the way, by a deadline, an abort, an error or a panic, it is
 //! thawed in the background, for up to ten minutes, also where the channel has to be opened again.
+//! After that nothing is held back any more, and the next command through a [`Guest`] that has to wait
+//! for a thaw thaws first; [`Guest::thaw`] does so at any time.
 //!
 //! A runtime that ends meanwhile, as after an early return or a panic in `main`, waits for that thaw
 //! for up to 90 seconds when it is dropped. It does not wait after
@@ -57,6 +62,8 @@ pub use frozen::Frozen;
 pub(super) use state::{State, runs_while_frozen};
 pub use thaw::Thawed;
 
+use std::time::Duration;
+
 use super::{Guest, GuestError};
 
 impl Guest {
@@ -65,7 +72,8 @@ impl Guest {
     /// # Errors
     ///
     /// [`GuestError::Frozen`] when they are frozen already, by this client or by somebody else, who is
-    /// left alone; [`GuestError::NothingFrozen`] when there was nothing to freeze; and when the agent
+    /// left alone; [`GuestError::NothingFrozen`] when there was nothing to freeze;
+    /// [`GuestError::InvalidInput`] when this client or its agent does not allow the thaw; and when the agent
     /// cannot freeze them, in which case they are not frozen. If that is not known
     /// ([`GuestError::MaybeFrozen`]), they are being thawed.
     ///
@@ -107,8 +115,9 @@ impl Guest {
     ///
     /// # Errors
     ///
-    /// When the freezing fails, without the work; and when the thawing fails, after it
-    /// ([`GuestError::MaybeFrozen`]). What the work returns, an error too, is in the result.
+    /// As [`freeze`](Self::freeze) when the freezing fails: the work has not begun. What the work
+    /// returns, an error too, comes back in any case, beside what came of the thaw, as
+    /// [`Frozen::thaw`] has it.
     ///
     /// # Cancel safety
     ///
@@ -121,13 +130,13 @@ impl Guest {
     pub async fn while_frozen<F>(
         &self,
         work: impl FnOnce() -> F,
-    ) -> Result<(F::Output, Thawed), GuestError>
+    ) -> Result<(F::Output, Result<Thawed, GuestError>), GuestError>
     where
         F: Future,
     {
         let frozen = self.freeze().await?;
         let result = work().await;
-        Ok((result, frozen.thaw().await?))
+        Ok((result, frozen.thaw().await))
     }
 
     /// Thaws what is frozen, whoever has frozen it. None being frozen is no error.
@@ -140,6 +149,14 @@ impl Guest {
     ///
     /// The future may be dropped, and `thaw` called again.
     pub async fn thaw(&self) -> Result<Thawed, GuestError> {
-        thaw::thaw(self, None, thaw::SHORT).await
+        thaw::thaw(self, thaw::SHORT).await
+    }
+
+    /// Thaws what a thaw in the background was given up for.
+    pub(super) async fn thaw_if_owed(&self) -> Result<(), GuestError> {
+        if self.client.attachment::<State>().owes_thaw() {
+            thaw::thaw(self, Duration::ZERO).await?;
+        }
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```no_run
 //! # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
-//! for filesystem in guest.fstrim().minimum(1 << 20).run().await? {
+//! for filesystem in guest.fstrim().minimum(1 << 20).await? {
 //!     match filesystem.trimmed {
 //!         Ok(Some(bytes)) => println!("{}: {bytes} bytes", filesystem.path),
 //!         Ok(None) => println!("{}: done", filesystem.path),
@@ -14,24 +14,36 @@
 //! ```
 
 use std::fmt;
+use std::pin::Pin;
 use std::time::Duration;
+
+use qga_core::Excerpt;
 
 use super::{Guest, GuestError};
 use crate::fs::{Fstrim, GuestFilesystemTrimResult};
 
 /// How long a trim may take unless another time is given.
-const TIMEOUT: Duration = Duration::from_secs(600);
+const DEADLINE: Duration = Duration::from_secs(600);
 
-/// How much of a guest's text an error shows, in characters.
-const EXCERPT: usize = 200;
-
-/// A trim of the guest's filesystems, from [`Guest::fstrim`].
+/// A trim of the guest's filesystems that is to be made: await it. Made by [`Guest::fstrim`].
+///
+/// What came of each filesystem is told in the order of the guest. One that cannot be trimmed is no
+/// error of the whole. The agent does nothing else meanwhile.
+///
+/// # Errors
+///
+/// [`GuestError::InvalidInput`] for a minimum above `i64::MAX`. Otherwise as [`Guest::execute`]. After
+/// the deadline the trim goes on in the guest, and other commands wait for it.
+///
+/// # Cancel safety
+///
+/// The trim goes on in the guest. Trimming again does no harm.
 #[derive(Clone, Debug)]
-#[must_use = "nothing is trimmed until `run` is called"]
+#[must_use = "nothing is trimmed until it is awaited"]
 pub struct FilesystemTrim {
     guest: Guest,
     minimum: u64,
-    timeout: Duration,
+    deadline: Duration,
 }
 
 /// What came of trimming one filesystem.
@@ -46,7 +58,7 @@ pub struct TrimmedFilesystem {
 }
 
 /// Why a filesystem could not be trimmed, in the words of the guest.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TrimError(String);
 
 impl Guest {
@@ -57,7 +69,7 @@ impl Guest {
         FilesystemTrim {
             guest: self.clone(),
             minimum: 0,
-            timeout: TIMEOUT,
+            deadline: DEADLINE,
         }
     }
 }
@@ -70,33 +82,28 @@ impl FilesystemTrim {
     }
 
     /// How long it may take in all, ten minutes unless set. The client's own timeout does not count.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
         self
     }
 
-    /// Trims, and says what came of each filesystem, in the order of the guest. One that cannot be
-    /// trimmed is no error of the whole.
-    ///
-    /// The agent does nothing else meanwhile.
-    ///
-    /// # Errors
-    ///
-    /// [`GuestError::InvalidInput`] for a minimum above `i64::MAX`. Otherwise as
-    /// [`Guest::execute`]. After a timeout the trim goes on in the guest, and other commands wait
-    /// for it.
-    ///
-    /// # Cancel safety
-    ///
-    /// The trim goes on in the guest. Trimming again does no harm.
-    pub async fn run(self) -> Result<Vec<TrimmedFilesystem>, GuestError> {
+    async fn run(self) -> Result<Vec<TrimmedFilesystem>, GuestError> {
         let minimum = i64::try_from(self.minimum);
         let minimum = minimum.map_err(|_| GuestError::InvalidInput("the minimum is too large"))?;
         let client = self.guest.client();
-        let options = client.options().timeout(self.timeout);
+        let options = client.options().timeout(self.deadline);
         let patient = Guest::new(client.with_options(options));
         let told = patient.execute(Fstrim::new().minimum(minimum)).await?;
         Ok(told.paths.into_iter().map(Into::into).collect())
+    }
+}
+
+impl IntoFuture for FilesystemTrim {
+    type Output = Result<Vec<TrimmedFilesystem>, GuestError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
     }
 }
 
@@ -121,8 +128,13 @@ impl TrimError {
 
 impl fmt::Display for TrimError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text: String = self.0.chars().take(EXCERPT).collect();
-        write!(f, "{text:?}")
+        Excerpt(&self.0).fmt(f)
+    }
+}
+
+impl fmt::Debug for TrimError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TrimError").field(&Excerpt(&self.0)).finish()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use qga_core::{Error, Stage};
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::Guest;
 use crate::agent::Ping;
@@ -75,20 +75,23 @@ impl Guest {
     /// Nothing is changed in the guest.
     pub async fn health(&self) -> Health {
         let known = self.client.attachment::<Known>();
-        let mut last = known.last.lock().await;
+        // Somebody else's question may be begun and left alone.
+        let mut last = timeout(2 * PATIENCE, known.last.lock()).await.ok();
         let frozen = self.is_frozen();
-        if let Some(answer) = &*last
+        if let Some(answer) = last.as_deref().and_then(Option::as_ref)
             && answer.at.elapsed() < FRESH
             && answer.frozen == frozen
         {
             return answer.health.clone();
         }
         let health = self.ask_for_health(&known.answered).await;
-        *last = Some(Answer {
-            at: Instant::now(),
-            frozen,
-            health: health.clone(),
-        });
+        if let Some(last) = last.as_deref_mut() {
+            *last = Some(Answer {
+                at: Instant::now(),
+                frozen,
+                health: health.clone(),
+            });
+        }
         health
     }
 
@@ -112,9 +115,11 @@ impl Guest {
         client.execute(Ping).await?;
         match client.execute(FsfreezeStatus).await {
             Ok(GuestFsfreezeStatus::Frozen) => Ok(HealthState::Frozen),
-            // An agent may lack or forbid the question, and it has answered.
             Ok(_) => Ok(HealthState::Ready),
-            Err(error) if error.agent_error().is_some() => Ok(HealthState::Ready),
+            // An agent may lack or forbid the question, a client too, and it has answered before.
+            Err(error) if error.agent_error().is_some() || error.is_not_allowed() => {
+                Ok(HealthState::Ready)
+            }
             Err(error) => Err(error),
         }
     }

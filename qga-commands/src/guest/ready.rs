@@ -14,7 +14,7 @@
 //!         }
 //!         Ok(())
 //!     })
-//!     .within(Duration::from_secs(120));
+//!     .deadline(Duration::from_secs(120));
 //! let guest = ready.connect("unix:/run/vm1/qga.sock").await?;
 //! # Ok(())
 //! # }
@@ -32,7 +32,6 @@ use tokio::time::{Instant, timeout_at};
 
 use super::backoff::{Backoff, after};
 use super::{Guest, GuestError};
-use crate::agent::Ping;
 use crate::capabilities::Capabilities;
 
 pub use stage::Stage;
@@ -55,7 +54,7 @@ type Checking = Pin<Box<dyn Future<Output = Result<(), CheckError>> + Send>>;
 pub struct Ready {
     commands: Vec<String>,
     checks: Vec<Arc<dyn Fn(Guest) -> Checking + Send + Sync>>,
-    within: Duration,
+    deadline: Duration,
 }
 
 impl Ready {
@@ -64,7 +63,7 @@ impl Ready {
         Self {
             commands: Vec::new(),
             checks: Vec::new(),
-            within: Duration::from_secs(60),
+            deadline: Duration::from_secs(60),
         }
     }
 
@@ -86,9 +85,9 @@ impl Ready {
         self
     }
 
-    /// How long to wait in all.
-    pub fn within(mut self, within: Duration) -> Self {
-        self.within = within;
+    /// How long to wait in all, a minute unless set.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
         self
     }
 
@@ -108,7 +107,7 @@ impl Ready {
         let address = address
             .try_into()
             .map_err(|error| GuestError::Address(error.into()))?;
-        let end = after(self.within);
+        let end = after(self.deadline);
         let connect = async || match Client::connect(address.clone()).await {
             Ok(client) => Ok(Guest::new(client)),
             Err(error) => Err(unreachable_or_silent(error)),
@@ -133,7 +132,7 @@ impl Ready {
                 Err(short) => last.replace_by(short),
             }
             if last.is_for_good() || timeout_at(end, backoff.pause()).await.is_err() {
-                return Err(last.into_error(self.within));
+                return Err(last.into_error(self.deadline));
             }
         }
     }
@@ -166,8 +165,7 @@ impl Ready {
 }
 
 async fn ping(guest: &Guest) -> Attempt<()> {
-    let pinged = guest.client().execute(Ping).await;
-    pinged.map(drop).map_err(unreachable_or_silent)
+    guest.ping().await.map_err(unreachable_or_silent)
 }
 
 /// What is cut off by the end of the time has not come further than this stage.
@@ -193,7 +191,7 @@ impl Guest {
     ///
     /// Nothing is changed in the guest, but by a check of your own.
     pub async fn wait_ready(&self, ready: &Ready) -> Result<(), GuestError> {
-        let end = after(ready.within);
+        let end = after(ready.deadline);
         ready.until(end, || ready.check(self, end)).await
     }
 }
@@ -203,7 +201,7 @@ impl fmt::Debug for Ready {
         f.debug_struct("Ready")
             .field("commands", &self.commands)
             .field("checks", &self.checks.len())
-            .field("within", &self.within)
+            .field("deadline", &self.deadline)
             .finish()
     }
 }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 use std::{fmt, io};
 
+use qga_core::Excerpt;
+
 use crate::guest::GuestError;
 use crate::guest::process::Output;
 
@@ -61,7 +63,7 @@ impl fmt::Display for CopyFault {
             Self::Guest(_) => f.write_str("an operation on the guest failed"),
             Self::Program(output) => {
                 let text = output.stderr_lossy();
-                let text: String = text.trim().chars().take(200).collect();
+                let text = Excerpt(text.trim());
                 write!(
                     f,
                     "a program of the guest failed: {}, {text:?}",

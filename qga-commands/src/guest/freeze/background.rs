@@ -4,17 +4,20 @@ use std::thread;
 
 use tokio::runtime::{Builder, Handle, RuntimeFlavor};
 
+use super::State;
+use super::state::Number;
 use super::thaw::{self, LONG, SHORT};
 use crate::guest::Guest;
 
-/// Thaws in the background, even if the runtime is about to end.
+/// Thaws what this freeze has frozen in the background, even if the runtime is about to end.
 ///
 /// A task of a runtime that ends is dropped. A thread of its pool is waited for, but a clock that is
 /// paused, which only a runtime of one thread has, stands still meanwhile. So the thaw is a task there,
 /// and a thread in a runtime of many, which refuses new threads by the time that it drops its tasks.
-pub(super) fn thaw(guest: &Guest, runtime: &Handle) {
+pub(super) fn thaw(guest: &Guest, freeze: Number, runtime: &Handle) {
     let duty = |next| Duty {
         guest: guest.clone(),
+        freeze,
         next,
     };
     match runtime.runtime_flavor() {
@@ -29,6 +32,7 @@ pub(super) fn thaw(guest: &Guest, runtime: &Handle) {
 /// A thaw that is due. If it is dropped before it is done, the next in line does it.
 struct Duty {
     guest: Guest,
+    freeze: Number,
     next: Option<Next>,
 }
 
@@ -46,8 +50,7 @@ impl Duty {
             Some(Next::Thread) => SHORT,
             _ => LONG,
         };
-        let thawed = thaw::thaw(&self.guest, None, patience).await;
-        // Nobody is left to hear of a failure; the guest's clones stay refused.
+        let thawed = thaw::thaw_freeze(&self.guest, self.freeze, None, patience).await;
         if thawed.is_ok() || patience == LONG {
             self.next = None;
         }
@@ -64,16 +67,18 @@ impl Duty {
 
 impl Drop for Duty {
     fn drop(&mut self) {
-        let guest = self.guest.clone();
+        let (guest, freeze) = (self.guest.clone(), self.freeze);
+        let duty = |next| Duty {
+            guest,
+            freeze,
+            next,
+        };
         match self.next.take() {
-            None => {}
-            Some(Next::Pool(runtime)) => {
-                let next = Some(Next::Thread);
-                in_pool(Duty { guest, next }, &runtime);
-            }
+            // It is done, or there is nothing left to try.
+            None => self.guest.client().attachment::<State>().give_up(freeze),
+            Some(Next::Pool(runtime)) => in_pool(duty(Some(Next::Thread)), &runtime),
             Some(Next::Thread) => {
-                let duty = Duty { guest, next: None };
-                // Without a thread there is nothing left to try.
+                let duty = duty(None);
                 let thread = thread::Builder::new().name("qga-thaw".to_owned());
                 drop(thread.spawn(move || duty.run_here()));
             }

@@ -5,9 +5,12 @@ use std::fmt;
 use qga_core::{Error, Execution, QgaCommand};
 use tokio::runtime::Handle;
 
+use super::state::Number;
 use super::{State, Thawed, background, thaw};
 use crate::capabilities::ClientExt as _;
-use crate::fs::{FsfreezeFreeze, FsfreezeFreezeList, FsfreezeStatus, GuestFsfreezeStatus};
+use crate::fs::{
+    FsfreezeFreeze, FsfreezeFreezeList, FsfreezeStatus, FsfreezeThaw, GuestFsfreezeStatus,
+};
 use crate::guest::{Guest, GuestError};
 
 /// Frozen filesystems. Dropped without a [`thaw`](Self::thaw), they are thawed in the background.
@@ -24,7 +27,8 @@ impl Frozen {
         self.count
     }
 
-    /// Thaws them, in several attempts if need be, for up to a minute and a half.
+    /// Thaws them, in several attempts if need be, for up to a minute and a half. Where
+    /// [`Guest::thaw`] was called meanwhile, nothing is sent, and 0 were thawed.
     ///
     /// # Errors
     ///
@@ -34,8 +38,8 @@ impl Frozen {
     ///
     /// After the future is dropped, they are thawed in the background.
     pub async fn thaw(self) -> Result<Thawed, GuestError> {
-        let guest = self.guard.guest.clone();
-        let thawed = thaw::thaw(&guest, self.count, thaw::SHORT).await?;
+        let Guard { guest, freeze, .. } = &self.guard;
+        let thawed = thaw::thaw_freeze(guest, *freeze, self.count, thaw::SHORT).await?;
         self.guard.disarm();
         Ok(thawed)
     }
@@ -52,11 +56,18 @@ impl fmt::Debug for Frozen {
 /// Thaws when dropped.
 struct Guard {
     guest: Guest,
+    freeze: Number,
     runtime: Handle,
     armed: bool,
 }
 
 impl Guard {
+    /// From here on a thaw comes after the freeze.
+    fn sent(&self) {
+        let state = self.guest.client().attachment::<State>();
+        state.sent(self.freeze);
+    }
+
     fn disarm(mut self) {
         self.armed = false;
     }
@@ -65,7 +76,8 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if self.armed {
-            background::thaw(&self.guest, &self.runtime);
+            self.sent();
+            background::thaw(&self.guest, self.freeze, &self.runtime);
         }
     }
 }
@@ -93,7 +105,8 @@ pub(super) async fn freeze(
             Ok(_) | Err(_) => return Err(GuestError::MaybeFrozen { source: error }),
         },
     };
-    guest.client().forget_capabilities().await;
+    guard.sent();
+    guest.client().forget_capabilities();
     let frozen = Frozen { guard, count };
     if count == Some(0) {
         frozen.thaw().await?;
@@ -106,29 +119,56 @@ pub(super) async fn freeze(
 /// here on every way out thaws, but for the one on which nothing was frozen.
 async fn begin(guest: &Guest) -> Result<Guard, GuestError> {
     let command = FsfreezeFreeze::NAME;
+    let runtime = Handle::current();
     guest.before(command).await?;
+    can_thaw(guest).await?;
     let frozen = match guest.client().execute(FsfreezeStatus).await {
         Ok(status) => status == GuestFsfreezeStatus::Frozen,
         // An agent may have the question disabled; it refuses a second freeze by itself.
         Err(error) if error.agent_error().is_some() => false,
         Err(error) => return Err(error.into()),
     };
-    let guard = Guard {
-        guest: guest.clone(),
-        runtime: Handle::current(),
-        armed: true,
-    };
     let client = guest.client();
-    if frozen || !client.attachment::<State>().freeze(client) {
-        guard.disarm();
+    let begun = (!frozen).then(|| client.attachment::<State>().freeze(client));
+    let Some(freeze) = begun.flatten() else {
         return Err(GuestError::Frozen { command });
-    }
-    Ok(guard)
+    };
+    Ok(Guard {
+        guest: guest.clone(),
+        freeze,
+        runtime,
+        armed: true,
+    })
 }
 
 /// Nothing was frozen.
 fn undo(guard: Guard, error: Error) -> GuestError {
-    guard.guest.client().attachment::<State>().thaw();
+    guard
+        .guest
+        .client()
+        .attachment::<State>()
+        .lift(guard.freeze);
     guard.disarm();
     error.into()
+}
+
+/// Nobody may freeze what they cannot thaw: some agents (7.2 is one) have a thaw disabled also while
+/// filesystems are frozen.
+async fn can_thaw(guest: &Guest) -> Result<(), GuestError> {
+    let text = "nothing is frozen: this client or its agent does not allow the thaw";
+    let refused = || GuestError::InvalidInput(text);
+    if !guest.client().allows(FsfreezeThaw::NAME) {
+        return Err(refused());
+    }
+    match guest.client().capabilities().await {
+        Ok(agent)
+            if agent.is_enabled(FsfreezeFreeze::NAME) && !agent.is_enabled(FsfreezeThaw::NAME) =>
+        {
+            Err(refused())
+        }
+        Ok(_) => Ok(()),
+        // An agent may have the question disabled, and a client may not ask it.
+        Err(error) if error.agent_error().is_some() || error.is_not_allowed() => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -8,26 +8,100 @@ use crate::schema;
 
 /// Whether the filesystems are frozen, as far as this client has done it.
 #[derive(Debug, Default)]
-pub(in crate::guest) struct State(Mutex<Option<Hold>>);
+pub(in crate::guest) struct State(Mutex<Known>);
+
+/// One freeze of this client, told from those before and after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Number(u64);
+
+#[derive(Debug, Default)]
+struct Known {
+    freezes: u64,
+    held: Option<Held>,
+    owes_thaw: bool,
+}
+
+/// A freeze that is under way or was done.
+#[derive(Debug)]
+struct Held {
+    number: Number,
+    _hold: Hold,
+    /// Whether what is sent from now on comes after the freeze.
+    sent: bool,
+}
 
 impl State {
     pub(in crate::guest) fn is_frozen(&self) -> bool {
-        self.hold().is_some()
+        self.known().held.is_some()
     }
 
-    /// Holds all else back. Whether they were not frozen before.
-    pub(super) fn freeze(&self, client: &Client) -> bool {
-        let mut hold = self.hold();
-        let first = hold.is_none();
-        hold.get_or_insert_with(|| client.hold("its filesystems are frozen", may_pass));
-        first
+    /// Whether a thaw was given up.
+    pub(in crate::guest) fn owes_thaw(&self) -> bool {
+        self.known().owes_thaw
     }
 
-    pub(super) fn thaw(&self) {
-        *self.hold() = None;
+    /// Holds all else back, before a freeze; `None` if there is a freeze already.
+    pub(super) fn freeze(&self, client: &Client) -> Option<Number> {
+        let mut known = self.known();
+        if known.held.is_some() {
+            return None;
+        }
+        known.freezes += 1;
+        let number = Number(known.freezes);
+        known.held = Some(Held {
+            number,
+            _hold: client.hold("its filesystems are frozen", may_pass),
+            sent: false,
+        });
+        Some(number)
     }
 
-    fn hold(&self) -> MutexGuard<'_, Option<Hold>> {
+    /// The freeze is not waiting to be sent any more.
+    pub(super) fn sent(&self, number: Number) {
+        let mut known = self.known();
+        if let Some(held) = known.held.as_mut().filter(|held| held.number == number) {
+            held.sent = true;
+        }
+    }
+
+    /// Whether it is this freeze that holds all else back.
+    pub(super) fn is_held_by(&self, number: Number) -> bool {
+        let known = self.known();
+        known
+            .held
+            .as_ref()
+            .is_some_and(|held| held.number == number)
+    }
+
+    /// The freeze that a thaw ends which is sent now.
+    pub(super) fn ended_by_thaw(&self) -> Option<Number> {
+        let known = self.known();
+        let held = known.held.as_ref().filter(|held| held.sent)?;
+        Some(held.number)
+    }
+
+    /// Something was thawed, and with it this freeze, if it is still there.
+    pub(super) fn thawed(&self, number: Option<Number>) {
+        self.known().owes_thaw = false;
+        if let Some(number) = number {
+            self.lift(number);
+        }
+    }
+
+    /// Lets commands pass again. Whether this freeze was still there.
+    pub(super) fn lift(&self, number: Number) -> bool {
+        let mut known = self.known();
+        known.held.take_if(|held| held.number == number).is_some()
+    }
+
+    /// Nobody thaws this freeze any more. The agent itself refuses what has to wait.
+    pub(super) fn give_up(&self, number: Number) {
+        if self.lift(number) {
+            self.known().owes_thaw = true;
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

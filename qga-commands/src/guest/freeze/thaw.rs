@@ -6,6 +6,7 @@ use qga_core::{AgentError, Error};
 use tokio::time::{Instant, timeout_at};
 
 use super::State;
+use super::state::Number;
 use crate::capabilities::ClientExt as _;
 use crate::fs::{FsfreezeStatus, FsfreezeThaw, GuestFsfreezeStatus};
 use crate::guest::backoff::Backoff;
@@ -45,56 +46,62 @@ impl Thawed {
     }
 }
 
-/// Thaws, again and again until it has succeeded or the time is up.
-pub(super) async fn thaw(
+/// Thaws what this freeze has frozen, unless somebody else has done so.
+pub(super) async fn thaw_freeze(
     guest: &Guest,
+    freeze: Number,
+    frozen: Option<i64>,
+    patience: Duration,
+) -> Result<Thawed, GuestError> {
+    let state = guest.client().attachment::<State>();
+    thaw_while(guest, || state.is_held_by(freeze), frozen, patience).await
+}
+
+/// Thaws whatever is frozen.
+pub(super) async fn thaw(guest: &Guest, patience: Duration) -> Result<Thawed, GuestError> {
+    thaw_while(guest, || true, None, patience).await
+}
+
+/// Thaws, again and again until it has succeeded, is not due any more, or the time is up.
+async fn thaw_while(
+    guest: &Guest,
+    is_due: impl Fn() -> bool,
     frozen: Option<i64>,
     patience: Duration,
 ) -> Result<Thawed, GuestError> {
     let end = Instant::now() + patience;
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut sure = true;
-    loop {
+    let thawed = |thawed, error| Thawed {
+        frozen,
+        thawed,
+        error,
+    };
+    while is_due() {
+        let ended = guest.client().attachment::<State>().ended_by_thaw();
         let error = match guest.client().execute(FsfreezeThaw).await {
             Ok(count) => {
-                let thawed = sure.then_some(count);
-                let error = None;
-                return Ok(done(
-                    guest,
-                    Thawed {
-                        frozen,
-                        thawed,
-                        error,
-                    },
-                )
-                .await);
+                done(guest, ended);
+                return Ok(thawed(sure.then_some(count), None));
             }
             Err(error) => error,
         };
         // An answer that was lost may have had the number; the next one then says 0.
         sure &= error.execution() == qga_core::Execution::NotRun;
         if error.agent_error().is_some() && is_thawed(guest).await {
-            let (thawed, error) = (None, error.agent_error().cloned());
-            return Ok(done(
-                guest,
-                Thawed {
-                    frozen,
-                    thawed,
-                    error,
-                },
-            )
-            .await);
+            done(guest, ended);
+            return Ok(thawed(None, error.agent_error().cloned()));
         }
         if timeout_at(end, backoff.pause()).await.is_err() {
             return Err(GuestError::MaybeFrozen { source: error });
         }
     }
+    Ok(thawed(sure.then_some(0), None))
 }
 
-async fn done(guest: &Guest, thawed: Thawed) -> Thawed {
-    guest.client().attachment::<State>().thaw();
-    guest.client().forget_capabilities().await;
-    thawed
+fn done(guest: &Guest, ended: Option<Number>) {
+    guest.client().attachment::<State>().thawed(ended);
+    guest.client().forget_capabilities();
 }
 
 /// An agent that refuses both commands cannot have frozen anything.

@@ -17,7 +17,7 @@ pub(super) struct Mark {
 }
 
 impl Mark {
-    /// Opens a file; `None` where the agent does not let it.
+    /// Opens a file; `None` where the agent, or the client, does not let it.
     pub(super) async fn set(guest: &Guest) -> Result<Option<Self>, GuestError> {
         for path in ALWAYS_THERE {
             match guest.execute(FileOpen::new(path)).await {
@@ -28,7 +28,11 @@ impl Mark {
                         agent_is_gone: false,
                     }));
                 }
-                Err(GuestError::Command(error)) if error.is_command_not_found() => break,
+                Err(GuestError::Command(error))
+                    if error.is_command_not_found() || error.is_not_allowed() =>
+                {
+                    break;
+                }
                 Err(GuestError::Command(error)) if error.agent_error().is_some() => {}
                 Err(error) => return Err(error),
             }

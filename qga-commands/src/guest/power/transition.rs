@@ -8,7 +8,6 @@ use qga_core::{NoReply, QgaCommand as _};
 use super::Outcome;
 use super::mark::Mark;
 use super::watch::{Aim, Watch};
-use crate::agent::Ping;
 use crate::guest::backoff::after;
 use crate::guest::{Guest, GuestError};
 use crate::power::{Shutdown, SuspendDisk, SuspendHybrid, SuspendRam};
@@ -28,7 +27,7 @@ use crate::power::{Shutdown, SuspendDisk, SuspendHybrid, SuspendRam};
 pub struct Transition {
     guest: Guest,
     way: Way,
-    within: Duration,
+    deadline: Duration,
 }
 
 /// How a guest goes.
@@ -47,14 +46,14 @@ impl Transition {
         Self {
             guest: guest.clone(),
             way,
-            within: Duration::from_secs(120),
+            deadline: Duration::from_secs(120),
         }
     }
 
     /// How long to wait for the outcome, from when the command was sent and not refused. 2 minutes
-    /// unless set. Then the outcome is what was seen last.
-    pub fn within(mut self, within: Duration) -> Self {
-        self.within = within;
+    /// unless set. That it has passed is no error: the outcome is what was seen last.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
         self
     }
 
@@ -77,7 +76,7 @@ impl Transition {
         self.ping().await?;
         let mark = Mark::set(&self.guest).await?;
         let heard = self.way.send(&self.guest).await?;
-        let end = after(self.within);
+        let end = after(self.deadline);
         let watch = Watch::new(&self.guest, mark, end, self.way.aim());
         Ok(watch.outcome(heard).await)
     }
@@ -85,10 +84,7 @@ impl Transition {
     /// An agent that is not there would be taken for one that obeys in silence.
     async fn ping(&self) -> Result<(), GuestError> {
         self.guest.before(self.way.command()).await?;
-        match self.guest.execute(Ping).await {
-            Err(GuestError::Command(error)) if error.agent_error().is_some() => Ok(()),
-            pinged => pinged.map(drop),
-        }
+        Ok(self.guest.ping().await?)
     }
 }
 

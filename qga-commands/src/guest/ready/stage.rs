@@ -72,10 +72,10 @@ impl Short {
         )
     }
 
-    pub(super) fn into_error(self, within: Duration) -> GuestError {
+    pub(super) fn into_error(self, deadline: Duration) -> GuestError {
         GuestError::NotReady {
             stage: self.stage,
-            within,
+            deadline,
             source: self.cause,
         }
     }
