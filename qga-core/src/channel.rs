@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::Connection;
@@ -13,7 +12,7 @@ use crate::connection::Terms;
 use crate::deadline::after;
 use crate::error::{Error, ErrorKind, Execution, Stage};
 use crate::message::Request;
-use crate::state::{ChannelState, cause};
+use crate::state::{ChannelState, Status, cause};
 use crate::sync;
 use crate::trace::{self, Span};
 
@@ -30,7 +29,7 @@ pub(crate) struct Channel {
     failures: u32,
     pauses: Pauses,
     pause: Option<Pause>,
-    state: watch::Sender<ChannelState>,
+    state: Arc<Status>,
     /// Why it was lost, where that is known.
     cause: Option<Arc<str>>,
 }
@@ -63,7 +62,7 @@ impl Channel {
         connection: AnyConnection,
         endpoint: Option<Endpoint>,
         pauses: Pauses,
-        state: watch::Sender<ChannelState>,
+        state: Arc<Status>,
     ) -> Self {
         Self {
             connection,
@@ -78,7 +77,7 @@ impl Channel {
 
     /// Says that somebody has it.
     pub(crate) fn take_up(&mut self) {
-        self.state.send_replace(ChannelState::Busy);
+        self.state.set(ChannelState::Busy);
     }
 
     /// Says that nobody has it any more.
@@ -91,7 +90,7 @@ impl Channel {
         } else {
             ChannelState::Ready
         };
-        self.state.send_replace(state);
+        self.state.set(state);
     }
 
     /// The connection, opened again if it was lost and can be.
@@ -115,7 +114,7 @@ impl Channel {
         &mut self,
         mut request: Request,
         encode: impl Fn() -> Result<Request, Error>,
-        terms: Terms,
+        terms: &Terms,
         span: &Span,
     ) -> Result<R, Error> {
         let mut maybe_run = false;
@@ -126,7 +125,7 @@ impl Channel {
                 Err(error) if maybe_run => error.after_maybe_run(),
                 Err(error) => error,
             };
-            if tries == TRIES || !terms.repeat.allows(&error) || !self.is_usable(&terms) {
+            if tries == TRIES || !terms.repeat.allows(&error) || !self.is_usable(terms) {
                 return Err(error);
             }
             request = match encode() {
@@ -141,11 +140,11 @@ impl Channel {
     async fn once<R: DeserializeOwned>(
         &mut self,
         request: Request,
-        terms: Terms,
+        terms: &Terms,
         span: &Span,
     ) -> Result<R, Error> {
-        let connection = self.open(&terms).await?;
-        let result = connection.exchange(request, terms).await;
+        let connection = self.open(terms).await?;
+        let result = connection.exchange(request, *terms).await;
         span.sent(connection.request_length);
         span.received(connection.reply_length());
         if let Err(error) = &result
@@ -173,14 +172,14 @@ impl Channel {
         // may have failed on this side only, as one does whose runtime has ended.
         self.connection = Connection::closed(Box::pin(tokio::io::empty()));
         trace::event("the channel was lost; opening it again");
-        self.state.send_replace(ChannelState::Connecting);
+        self.state.set(ChannelState::Connecting);
         match open_and_sync(endpoint, terms).await {
             Ok(connection) => {
                 self.connection = connection;
                 self.failures = 0;
                 self.pause = None;
                 self.cause = None;
-                self.state.send_replace(ChannelState::Busy);
+                self.state.set(ChannelState::Busy);
                 trace::event("the channel is open again");
                 Ok(())
             }

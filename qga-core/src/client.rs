@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::error::{ErrorKind, Execution, Stage};
 use crate::gate::{Gate, Hold, Policy};
 use crate::lock::Lock;
 use crate::message::Request;
-use crate::state::{ChannelState, InUse};
+use crate::state::{ChannelState, InUse, Status};
 use crate::trace::Span;
 use crate::{Address, AddressError, Error, Options, Pipeline, QgaCommand};
 
@@ -60,7 +61,7 @@ struct Shared {
     gate: Arc<Gate>,
     /// How many wait for the channel.
     waiting: AtomicUsize,
-    state: watch::Sender<ChannelState>,
+    state: Arc<Status>,
     /// Held until the last clone is dropped.
     _lock: Option<Lock>,
 }
@@ -181,7 +182,7 @@ impl Client {
     /// ```
     #[must_use]
     pub fn state(&self) -> watch::Receiver<ChannelState> {
-        self.shared.state.subscribe()
+        self.shared.state.watch()
     }
 
     /// Holds commands back on the host, through all clones of this client, until the [`Hold`] is
@@ -283,12 +284,13 @@ impl Client {
             encode().map_err(Error::encode)
         };
         let span = self.span(name);
-        let exchange = async {
+        // Pinned, so that it is not moved.
+        let exchange = pin!(async {
             let request = encode()?;
             let mut channel = self.lock(&terms).await?;
             self.check(name)?;
-            channel.exchange(request, encode, terms, &span).await
-        };
+            channel.exchange(request, encode, &terms, &span).await
+        });
         let result = span.around(exchange).await;
         result.map_err(|error| self.locate(error))
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 
 use super::{Client, Shared};
 use crate::attachments::Attachments;
@@ -17,7 +17,7 @@ use crate::connection::Terms;
 use crate::error::ErrorKind;
 use crate::gate::{Gate, Policy};
 use crate::lock::Lock;
-use crate::state::ChannelState;
+use crate::state::{ChannelState, Status};
 use crate::{Address, AddressError, Connection, Error, Options};
 
 /// Makes a [`Client`] with timeouts and limits of its own.
@@ -190,7 +190,7 @@ impl ClientBuilder {
         lock: Option<Lock>,
     ) -> Client {
         let address = endpoint.as_ref().and_then(Endpoint::address).cloned();
-        let (state, _) = watch::channel(ChannelState::Ready);
+        let state = Arc::new(Status::new(ChannelState::Ready));
         let channel = Channel::new(connection, endpoint, self.pauses, state.clone());
         Client {
             channel: Arc::new(Mutex::new(channel)),
