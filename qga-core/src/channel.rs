@@ -13,7 +13,7 @@ use crate::deadline::after;
 use crate::error::{Error, ErrorKind, Execution, Stage};
 use crate::message::Request;
 use crate::state::{ChannelState, Status, cause};
-use crate::sync;
+use crate::sync::{self, Ids};
 use crate::trace::{self, Span};
 
 /// What is said of a channel whose end nobody has seen in detail.
@@ -93,37 +93,26 @@ impl Channel {
         self.state.set(state);
     }
 
-    /// The connection, opened again if it was lost and can be.
-    ///
-    /// # Cancel safety
-    ///
-    /// After the future is dropped, the next call tries again.
-    pub(crate) async fn open(&mut self, terms: &Terms) -> Result<&mut AnyConnection, Error> {
-        self.connection.look().await;
-        if self.connection.is_closed()
-            && let Some(endpoint) = self.endpoint.clone()
-        {
-            self.reopen(&endpoint, terms).await?;
-        }
-        Ok(&mut self.connection)
-    }
-
-    /// Opens the connection where that is due, and runs a command; again, where the terms allow it
-    /// and `encode` gives the request once more.
+    /// Opens the connection where that is due, and runs a command; again, where the terms allow it.
+    /// To open and to synchronize may take long, so `check` is asked right before each sending.
     pub(crate) async fn exchange<R: DeserializeOwned>(
         &mut self,
         mut request: Request,
         encode: impl Fn() -> Result<Request, Error>,
+        check: impl Fn() -> Result<(), Error>,
         terms: &Terms,
         span: &Span,
     ) -> Result<R, Error> {
-        let mut maybe_run = false;
+        let mut before: Option<Error> = None;
         let mut tries = 1;
         loop {
-            let error = match self.once(request, terms, span).await {
-                Ok(response) => return Ok(response),
-                Err(error) if maybe_run => error.after_maybe_run(),
-                Err(error) => error,
+            let error = match (self.once(request, &check, terms, span).await, before) {
+                (Ok(response), _) => return Ok(response),
+                (Err(refused), Some(before)) if refused.is_not_allowed() => return Err(before),
+                (Err(error), Some(before)) if before.execution() == Execution::MaybeRun => {
+                    error.after_maybe_run()
+                }
+                (Err(error), _) => error,
             };
             if tries == TRIES || !terms.repeat.allows(&error) || !self.is_usable(terms) {
                 return Err(error);
@@ -132,7 +121,7 @@ impl Channel {
                 Ok(request) => request,
                 Err(_) => return Err(error),
             };
-            maybe_run = error.execution() == Execution::MaybeRun;
+            before = Some(error);
             tries += 1;
         }
     }
@@ -140,19 +129,41 @@ impl Channel {
     async fn once<R: DeserializeOwned>(
         &mut self,
         request: Request,
+        check: impl Fn() -> Result<(), Error>,
         terms: &Terms,
         span: &Span,
     ) -> Result<R, Error> {
-        let connection = self.open(terms).await?;
+        self.begin(terms).await?;
+        check()?;
+        let connection = &mut self.connection;
         let result = connection.exchange(request, *terms).await;
         span.sent(connection.request_length);
         span.received(connection.reply_length());
-        if let Err(error) = &result
-            && connection.is_closed()
+        result.inspect_err(|error| self.keep_cause(error))
+    }
+
+    /// Makes sure that the next line answers the next request, on a connection that is opened again if
+    /// it was lost and can be.
+    ///
+    /// # Cancel safety
+    ///
+    /// After the future is dropped, the next call tries again.
+    pub(crate) async fn begin(&mut self, terms: &Terms) -> Result<Ids, Error> {
+        self.connection.look().await;
+        if self.connection.is_closed()
+            && let Some(endpoint) = self.endpoint.clone()
         {
+            self.reopen(&endpoint, terms).await?;
+        }
+        let begun = self.connection.begin(terms).await;
+        begun.inspect_err(|error| self.keep_cause(error))
+    }
+
+    /// Keeps why the connection was lost, if it was by this.
+    pub(crate) fn keep_cause(&mut self, error: &Error) {
+        if self.connection.is_closed() && self.cause.is_none() {
             self.cause = Some(cause(error));
         }
-        result
     }
 
     /// Whether there is a channel for another try, and time.

@@ -289,7 +289,10 @@ impl Client {
             let request = encode()?;
             let mut channel = self.lock(&terms).await?;
             self.check(name)?;
-            channel.exchange(request, encode, &terms, &span).await
+            let check = || self.check(name);
+            channel
+                .exchange(request, encode, check, &terms, &span)
+                .await
         });
         let result = span.around(exchange).await;
         result.map_err(|error| self.locate(error))

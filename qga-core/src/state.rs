@@ -96,9 +96,9 @@ impl DerefMut for InUse {
     }
 }
 
-/// An error and what lies below it, in words.
+/// What went wrong and what lies below it, in words.
 pub(crate) fn cause(error: &Error) -> Arc<str> {
-    let mut text = error.to_string();
+    let mut text = error.reason().to_string();
     let mut below = std::error::Error::source(error);
     while let Some(source) = below {
         text = format!("{text}: {source}");

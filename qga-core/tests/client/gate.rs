@@ -131,3 +131,18 @@ async fn a_hold_stops_a_pipeline_where_it_stands() {
     let (next, ()) = tokio::join!(pipeline.next(), peer.answer_echo());
     assert_eq!(next.unwrap().unwrap(), "2");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_that_comes_while_a_command_synchronizes_keeps_it_back() {
+    let (client, mut peer) = restricted(|builder| builder);
+    let (answer, hold) = tokio::join!(client.execute(echo(1)), async {
+        let hold = client.hold("frozen", |_| false);
+        peer.sync().await;
+        hold
+    });
+    assert_not_sent(&answer.unwrap_err(), "frozen");
+    assert!(peer.hears_nothing().await);
+    drop(hold);
+    let (answer, ()) = tokio::join!(client.execute(echo(2)), peer.answer_echo());
+    assert_eq!(answer.unwrap(), "2");
+}

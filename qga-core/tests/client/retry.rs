@@ -210,3 +210,22 @@ async fn a_hold_between_two_tries_is_kept() {
     assert_eq!(error.execution(), Execution::MaybeRun);
     assert!(peer.hears_nothing().await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_in_the_sync_before_another_try_is_kept_and_the_first_error_told() {
+    let (client, mut peer) = synced_pair().await;
+    let (answer, hold) = tokio::join!(client.execute(Ask), async {
+        peer.request().await;
+        peer.send("broken\n").await;
+        let sync = peer.request().await;
+        let hold = client.hold("frozen", |_| false);
+        peer.send(b"\xFF").await;
+        peer.send(reply(&sync, &sync["arguments"]["id"])).await;
+        hold
+    });
+    let error = answer.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Malformed { .. }));
+    assert_eq!(error.execution(), Execution::MaybeRun);
+    assert!(peer.hears_nothing().await);
+    drop(hold);
+}

@@ -117,3 +117,72 @@ async fn the_pauses_after_failures_may_be_set() {
     });
     pinged.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_begins_to_watch_sees_what_is_and_who_stops_changes_nothing() {
+    let (client, mut peer) = synced_pair().await;
+    let mut state = None;
+    let (answer, ()) = tokio::join!(client.execute(echo(1)), async {
+        let request = peer.request().await;
+        let mut seen = client.state();
+        assert_eq!(*seen.borrow_and_update(), ChannelState::Busy);
+        state = Some(seen);
+        peer.send(crate::support::echo_reply(&request)).await;
+    });
+    answer.unwrap();
+    let mut first = state.take().unwrap();
+    assert!(first.has_changed().unwrap());
+    assert_eq!(*first.borrow_and_update(), ChannelState::Ready);
+    drop(first);
+    assert_eq!(*client.state().borrow(), ChannelState::Ready);
+    let (answer, ()) = tokio::join!(client.execute(echo(2)), async {
+        peer.request().await;
+        drop(peer);
+    });
+    answer.unwrap_err();
+    let state = client.state();
+    lost(&state.borrow());
+    assert!(!state.has_changed().unwrap());
+}
+
+/// A stream that answers nothing and then breaks.
+async fn broken_stream() -> (Client, tokio::sync::oneshot::Sender<()>) {
+    let (breaks, broken) = tokio::sync::oneshot::channel();
+    let (ours, theirs) = tokio::io::duplex(4096);
+    let ours = crate::support::Breaking::new(ours, broken);
+    let client = Client::builder().options(QUICK).build(ours);
+    let mut peer = Peer::over(theirs);
+    let (pinged, ()) = tokio::join!(client.execute(Ping), async {
+        peer.sync().await;
+        peer.answer(json!({})).await;
+    });
+    pinged.unwrap();
+    tokio::spawn(async move {
+        peer.request().await;
+        std::future::pending::<()>().await;
+    });
+    (client, breaks)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cause_of_a_loss_is_what_went_wrong_by_whatever_way() {
+    for is_pipeline in [false, true] {
+        let (client, breaks) = broken_stream().await;
+        let lose = async {
+            tokio::task::yield_now().await;
+            breaks.send(()).unwrap();
+        };
+        if is_pipeline {
+            let mut pipeline = client.pipeline([echo(1), echo(2)]);
+            let (answer, ()) = tokio::join!(pipeline.next(), lose);
+            answer.unwrap().unwrap_err();
+        } else {
+            let (answer, ()) = tokio::join!(client.execute(echo(1)), lose);
+            answer.unwrap_err();
+        }
+        let reset = "the other side closed the channel: connection reset";
+        assert_eq!(lost(&client.state().borrow()), reset);
+        client.execute(echo(3)).await.unwrap_err();
+        assert_eq!(lost(&client.state().borrow()), reset);
+    }
+}

@@ -264,3 +264,52 @@ impl AsyncWrite for TakesSyncsOnly {
         Poll::Ready(Ok(()))
     }
 }
+
+/// A stream whose reads fail once it is told to.
+pub(crate) struct Breaking {
+    stream: DuplexStream,
+    broken: tokio::sync::oneshot::Receiver<()>,
+    is_broken: bool,
+}
+
+impl Breaking {
+    pub(crate) fn new(stream: DuplexStream, broken: tokio::sync::oneshot::Receiver<()>) -> Self {
+        Self {
+            stream,
+            broken,
+            is_broken: false,
+        }
+    }
+}
+
+impl AsyncRead for Breaking {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.is_broken || Pin::new(&mut self.broken).poll(cx).is_ready() {
+            self.is_broken = true;
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Breaking {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
