@@ -187,8 +187,9 @@ impl Client {
 
     /// Holds commands back on the host, through all clones of this client, until the [`Hold`] is
     /// dropped: each for whose name `runs` is false fails at once with
-    /// [`ErrorKind::NotAllowed`] and the `reason`. Several holds add up. What waits for the channel already is held back
-    /// too; what is on its way to the agent is not. The client's own syncs go on.
+    /// [`ErrorKind::NotAllowed`] and the `reason`. Several holds add up. What waits for the channel, or
+    /// is about to be sent after a sync, is held back too; what is on its way to the agent is not. The
+    /// client's own syncs go on.
     ///
     /// ```no_run
     /// # async fn example(client: qga_core::Client) {

@@ -60,8 +60,10 @@ impl ClientBuilder {
     }
 
     /// Commands that may run; all others fail with [`ErrorKind::NotAllowed`] and are never sent.
-    /// Further calls add to them. The names are compared as they are, and the client's own syncs go
-    /// on.
+    /// Further calls add to them. The client's own syncs go on.
+    ///
+    /// The names are compared whole and as they are, and nobody knows them all: one that is misspelt
+    /// is no error, and the command that was meant does not run.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), qga_core::Error> {
@@ -80,6 +82,9 @@ impl ClientBuilder {
 
     /// Commands that never run, even [allowed](Self::allow) ones: they fail with
     /// [`ErrorKind::NotAllowed`] and are never sent. Further calls add to them.
+    ///
+    /// A name that is misspelt denies nothing, nor does a list deny what a later agent learns: where
+    /// it matters, say what is [allowed](Self::allow) instead.
     pub fn deny<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         let denied = names.into_iter().map(Into::into);
         self.policy.deny.extend(denied);

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 
-#[derive(QgaCommand)]
+#[derive(Clone, Copy, QgaCommand)]
 #[qga(name = "guest-ping")]
 pub(crate) struct Ping;
 
