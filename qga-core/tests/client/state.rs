@@ -186,3 +186,31 @@ async fn the_cause_of_a_loss_is_what_went_wrong_by_whatever_way() {
         assert_eq!(lost(&client.state().borrow()), reset);
     }
 }
+
+#[tokio::test]
+async fn a_second_loss_has_a_cause_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qga.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let accept = async || {
+        let mut peer = Peer::over(listener.accept().await.unwrap().0);
+        peer.sync().await;
+        peer
+    };
+    let connect = Client::builder().options(QUICK).connect(&path);
+    let (client, peer) = tokio::join!(connect, accept());
+    let client = client.unwrap();
+    drop(peer);
+    let away = folder.path().join("away.sock");
+    std::fs::rename(&path, &away).unwrap();
+    client.execute(Ping).await.unwrap_err();
+    let cause = lost(&client.state().borrow());
+    assert!(cause.starts_with("there is no such socket"), "{cause}");
+    std::fs::rename(&away, &path).unwrap();
+    let (answer, ()) = tokio::join!(client.execute(echo(1)), async {
+        accept().await.request().await;
+    });
+    answer.unwrap_err();
+    let cause = lost(&client.state().borrow());
+    assert!(cause.starts_with("the other side closed"), "{cause}");
+}
