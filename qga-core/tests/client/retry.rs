@@ -229,3 +229,15 @@ async fn a_hold_in_the_sync_before_another_try_is_kept_and_the_first_error_told(
     assert!(peer.hears_nothing().await);
     drop(hold);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_is_too_deep_or_has_too_long_a_list_is_not_asked_for_again() {
+    for options in [QUICK.list_limit(2), QUICK.depth_limit(2)] {
+        let (client, mut peer) = synced_pair().await;
+        let limited = client.with_options(options);
+        let (answer, ()) = tokio::join!(limited.execute(Ask), peer.answer(json!([[1], [2], [3]])));
+        let error = answer.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Malformed { .. }));
+        assert!(peer.hears_nothing().await);
+    }
+}

@@ -76,7 +76,10 @@ async fn a_lost_channel_is_connecting_and_then_ready_or_lost_again() {
         while *state.borrow_and_update() != ChannelState::Connecting {
             state.changed().await.unwrap();
         }
-        accept().await.answer(json!({})).await;
+        let mut peer = accept().await;
+        let request = peer.request().await;
+        assert_eq!(*state.borrow(), ChannelState::Busy);
+        peer.send(crate::support::reply(&request, &json!({}))).await;
     });
     pinged.unwrap();
     assert_eq!(*state.borrow(), ChannelState::Ready);
