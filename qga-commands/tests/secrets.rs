@@ -1,6 +1,8 @@
 //! A password is sent, and never shown.
 
 use qga_commands::Secret;
+use qga_commands::exec::{Exec, ExecStatus};
+use qga_commands::file::{FileRead, FileWrite};
 use qga_commands::user::SetUserPassword;
 use qga_core::Client;
 use qga_testserver::{Fault, TestAgent};
@@ -139,4 +141,36 @@ async fn an_error_to_nobody_that_quotes_a_password_does_not_show_it() {
         .execute(SetUserPassword::new("u", PASSWORD, false))
         .await;
     assert_hidden(&shown(&error.unwrap_err()));
+}
+
+/// What is in a guest's files and what its programs read and write is nobody's business either.
+#[tokio::test]
+async fn what_files_and_programs_hold_is_in_no_error() {
+    let stray = json!({"error": {"class": "GenericError",
+        "desc": format!("JSON parse error, stray '{BASE64}'")}});
+    let replies = [
+        format!("{{\"return\": {{\"count\": 21, \"buf-b64\": \"{BASE64}\"\n"),
+        format!("{{\"return\": {{\"out-data\": \"{BASE64}\"}}\n"),
+        format!("{stray}\n"),
+    ];
+    for reply in replies {
+        let (agent, stream) = TestAgent::in_memory();
+        for name in ["read", "write"] {
+            let name = format!("guest-file-{name}");
+            agent.on(&name).fault(Fault::garbage(reply.clone()));
+        }
+        for name in ["guest-exec", "guest-exec-status"] {
+            agent.on(name).fault(Fault::garbage(reply.clone()));
+        }
+        let client = Client::new(stream);
+        let read = client.execute(FileRead::new(1000)).await.unwrap_err();
+        let write = FileWrite::new(1000, PASSWORD);
+        let write = client.execute(write).await.unwrap_err();
+        let exec = client.execute(Exec::new("cat").input_data(PASSWORD));
+        let exec = exec.await.unwrap_err();
+        let status = client.execute(ExecStatus::new(1)).await.unwrap_err();
+        for error in [read, write, exec, status] {
+            assert_hidden(&shown(&error));
+        }
+    }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::Connection;
@@ -13,8 +12,8 @@ use crate::connection::Terms;
 use crate::deadline::after;
 use crate::error::{Error, ErrorKind, Execution, Stage};
 use crate::message::Request;
-use crate::state::{ChannelState, cause};
-use crate::sync;
+use crate::state::{ChannelState, Status, cause};
+use crate::sync::{self, Ids};
 use crate::trace::{self, Span};
 
 /// What is said of a channel whose end nobody has seen in detail.
@@ -30,7 +29,7 @@ pub(crate) struct Channel {
     failures: u32,
     pauses: Pauses,
     pause: Option<Pause>,
-    state: watch::Sender<ChannelState>,
+    state: Arc<Status>,
     /// Why it was lost, where that is known.
     cause: Option<Arc<str>>,
 }
@@ -63,7 +62,7 @@ impl Channel {
         connection: AnyConnection,
         endpoint: Option<Endpoint>,
         pauses: Pauses,
-        state: watch::Sender<ChannelState>,
+        state: Arc<Status>,
     ) -> Self {
         Self {
             connection,
@@ -78,7 +77,7 @@ impl Channel {
 
     /// Says that somebody has it.
     pub(crate) fn take_up(&mut self) {
-        self.state.send_replace(ChannelState::Busy);
+        self.state.set(ChannelState::Busy);
     }
 
     /// Says that nobody has it any more.
@@ -91,49 +90,38 @@ impl Channel {
         } else {
             ChannelState::Ready
         };
-        self.state.send_replace(state);
+        self.state.set(state);
     }
 
-    /// The connection, opened again if it was lost and can be.
-    ///
-    /// # Cancel safety
-    ///
-    /// After the future is dropped, the next call tries again.
-    pub(crate) async fn open(&mut self, terms: &Terms) -> Result<&mut AnyConnection, Error> {
-        self.connection.look().await;
-        if self.connection.is_closed()
-            && let Some(endpoint) = self.endpoint.clone()
-        {
-            self.reopen(&endpoint, terms).await?;
-        }
-        Ok(&mut self.connection)
-    }
-
-    /// Opens the connection where that is due, and runs a command; again, where the terms allow it
-    /// and `encode` gives the request once more.
+    /// Opens the connection where that is due, and runs a command; again, where the terms allow it.
+    /// To open and to synchronize may take long, so `check` is asked right before each sending.
     pub(crate) async fn exchange<R: DeserializeOwned>(
         &mut self,
         mut request: Request,
         encode: impl Fn() -> Result<Request, Error>,
-        terms: Terms,
+        check: impl Fn() -> Result<(), Error>,
+        terms: &Terms,
         span: &Span,
     ) -> Result<R, Error> {
-        let mut maybe_run = false;
+        let mut before: Option<Error> = None;
         let mut tries = 1;
         loop {
-            let error = match self.once(request, terms, span).await {
-                Ok(response) => return Ok(response),
-                Err(error) if maybe_run => error.after_maybe_run(),
-                Err(error) => error,
+            let error = match (self.once(request, &check, terms, span).await, before) {
+                (Ok(response), _) => return Ok(response),
+                (Err(refused), Some(before)) if refused.is_not_allowed() => return Err(before),
+                (Err(error), Some(before)) if before.execution() == Execution::MaybeRun => {
+                    error.after_maybe_run()
+                }
+                (Err(error), _) => error,
             };
-            if tries == TRIES || !terms.repeat.allows(&error) || !self.is_usable(&terms) {
+            if tries == TRIES || !terms.repeat.allows(&error) || !self.is_usable(terms) {
                 return Err(error);
             }
             request = match encode() {
                 Ok(request) => request,
                 Err(_) => return Err(error),
             };
-            maybe_run = error.execution() == Execution::MaybeRun;
+            before = Some(error);
             tries += 1;
         }
     }
@@ -141,19 +129,41 @@ impl Channel {
     async fn once<R: DeserializeOwned>(
         &mut self,
         request: Request,
-        terms: Terms,
+        check: impl Fn() -> Result<(), Error>,
+        terms: &Terms,
         span: &Span,
     ) -> Result<R, Error> {
-        let connection = self.open(&terms).await?;
-        let result = connection.exchange(request, terms).await;
+        self.begin(terms).await?;
+        check()?;
+        let connection = &mut self.connection;
+        let result = connection.exchange(request, *terms).await;
         span.sent(connection.request_length);
         span.received(connection.reply_length());
-        if let Err(error) = &result
-            && connection.is_closed()
+        result.inspect_err(|error| self.keep_cause(error))
+    }
+
+    /// Makes sure that the next line answers the next request, on a connection that is opened again if
+    /// it was lost and can be.
+    ///
+    /// # Cancel safety
+    ///
+    /// After the future is dropped, the next call tries again.
+    pub(crate) async fn begin(&mut self, terms: &Terms) -> Result<Ids, Error> {
+        self.connection.look().await;
+        if self.connection.is_closed()
+            && let Some(endpoint) = self.endpoint.clone()
         {
+            self.reopen(&endpoint, terms).await?;
+        }
+        let begun = self.connection.begin(terms).await;
+        begun.inspect_err(|error| self.keep_cause(error))
+    }
+
+    /// Keeps why the connection was lost, if it was by this.
+    pub(crate) fn keep_cause(&mut self, error: &Error) {
+        if self.connection.is_closed() && self.cause.is_none() {
             self.cause = Some(cause(error));
         }
-        result
     }
 
     /// Whether there is a channel for another try, and time.
@@ -173,14 +183,14 @@ impl Channel {
         // may have failed on this side only, as one does whose runtime has ended.
         self.connection = Connection::closed(Box::pin(tokio::io::empty()));
         trace::event("the channel was lost; opening it again");
-        self.state.send_replace(ChannelState::Connecting);
+        self.state.set(ChannelState::Connecting);
         match open_and_sync(endpoint, terms).await {
             Ok(connection) => {
                 self.connection = connection;
                 self.failures = 0;
                 self.pause = None;
                 self.cause = None;
-                self.state.send_replace(ChannelState::Busy);
+                self.state.set(ChannelState::Busy);
                 trace::event("the channel is open again");
                 Ok(())
             }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::error::{ErrorKind, Execution, Stage};
 use crate::gate::{Gate, Hold, Policy};
 use crate::lock::Lock;
 use crate::message::Request;
-use crate::state::{ChannelState, InUse};
+use crate::state::{ChannelState, InUse, Status};
 use crate::trace::Span;
 use crate::{Address, AddressError, Error, Options, Pipeline, QgaCommand};
 
@@ -60,7 +61,7 @@ struct Shared {
     gate: Arc<Gate>,
     /// How many wait for the channel.
     waiting: AtomicUsize,
-    state: watch::Sender<ChannelState>,
+    state: Arc<Status>,
     /// Held until the last clone is dropped.
     _lock: Option<Lock>,
 }
@@ -181,13 +182,14 @@ impl Client {
     /// ```
     #[must_use]
     pub fn state(&self) -> watch::Receiver<ChannelState> {
-        self.shared.state.subscribe()
+        self.shared.state.watch()
     }
 
     /// Holds commands back on the host, through all clones of this client, until the [`Hold`] is
     /// dropped: each for whose name `runs` is false fails at once with
-    /// [`ErrorKind::NotAllowed`] and the `reason`. Several holds add up. What waits for the channel already is held back
-    /// too; what is on its way to the agent is not. The client's own syncs go on.
+    /// [`ErrorKind::NotAllowed`] and the `reason`. Several holds add up. What waits for the channel, or
+    /// is about to be sent after a sync, is held back too; what is on its way to the agent is not. The
+    /// client's own syncs go on.
     ///
     /// ```no_run
     /// # async fn example(client: qga_core::Client) {
@@ -296,12 +298,16 @@ impl Client {
             encode().map_err(Error::encode)
         };
         let span = self.span(name);
-        let exchange = async {
+        // Pinned, so that it is not moved.
+        let exchange = pin!(async {
             let request = encode()?;
             let mut channel = self.lock(&terms).await?;
             self.check(name)?;
-            channel.exchange(request, encode, terms, &span).await
-        };
+            let check = || self.check(name);
+            channel
+                .exchange(request, encode, check, &terms, &span)
+                .await
+        });
         let result = span.around(exchange).await;
         result.map_err(|error| self.locate(error))
     }

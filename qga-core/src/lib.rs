@@ -38,6 +38,8 @@
 //!   a broken line the next command synchronizes first.
 //! - Every command ends by its deadline, whatever the guest does, and reads no more than its limit:
 //!   see [`Options`].
+//! - A command that changes the guest is sent once, unless you [say](Options::retry) that it may be
+//!   sent again; one that only asks is asked again when the channel failed.
 //! - Every future may be dropped at any time.
 //! - An [`Error`] tells whether the command may have run in the guest: [`Error::execution`].
 //!
@@ -45,7 +47,10 @@
 //!
 //! An agent serves one client at a time; a second one connects and hears nothing. So clone one
 //! [`Client`] for all the tasks of a program, and expect a timeout in [`Stage::Sync`] where another
-//! program, such as libvirt, holds the channel.
+//! program, such as libvirt, holds the channel. Two programs that both use this crate see each other
+//! by a [lock](ClientBuilder::lock).
+//!
+//! What your program must not send, the client can [refuse](ClientBuilder::allow).
 //!
 //! # Runtime
 //!

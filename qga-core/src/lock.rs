@@ -38,6 +38,10 @@ impl Lock {
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
+        // Somebody may have put another file there meanwhile, and that one may be locked too.
+        if is_planted(&path, &file).map_err(failed)? {
+            return Err(failed(io::Error::other("it has just been replaced")));
+        }
         sign(&mut file).map_err(failed)?;
         Ok(Self { _file: file })
     }

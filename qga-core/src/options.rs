@@ -84,10 +84,10 @@ impl Options {
     }
 
     /// How many elements a list in a reply may have, and how many members an object; 100,000 unless
-    /// set. A reply with more is [malformed](crate::Malformed::TooManyItems), not cut.
+    /// set, and 1 at least. A reply with more is [malformed](crate::Malformed::TooManyItems), not cut.
     #[must_use]
     pub const fn list_limit(mut self, items: usize) -> Self {
-        self.shape.items = items;
+        self.shape.items = if items > 1 { items } else { 1 };
         self
     }
 

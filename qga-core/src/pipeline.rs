@@ -45,10 +45,11 @@ use crate::{Client, Error, QgaCommand, Reply};
 /// A task that holds a pipeline and runs another command through the same client waits for
 /// itself: drop the pipeline first.
 pub struct Pipeline<I: Iterator<Item: QgaCommand>> {
+    /// Dropped before the client, whose lock must not end before its channel does.
+    channel: Option<(InUse, Ids)>,
     client: Client,
     commands: Peekable<Fuse<I>>,
     capacity: usize,
-    channel: Option<(InUse, Ids)>,
     slots: VecDeque<Slot<<I::Item as QgaCommand>::Response>>,
     failed: bool,
     /// Of the result that is awaited, however often `next` is called for it.
@@ -151,7 +152,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
     async fn acquire(&mut self, terms: &Terms) -> Result<(), Error> {
         self.client.check(I::Item::NAME)?;
         let mut channel = self.client.lock(terms).await?;
-        let ids = channel.open(terms).await?.begin(terms).await?;
+        let ids = channel.begin(terms).await?;
         self.channel = Some((channel, ids));
         Ok(())
     }
@@ -216,6 +217,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
             Err(fault) => {
                 self.failed = true;
                 let error = connection.failure(fault, terms, Execution::MaybeRun);
+                channel.keep_cause(&error);
                 abandon(&mut self.slots, error);
             }
         }

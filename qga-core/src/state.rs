@@ -1,9 +1,9 @@
 //! What a client's channel does, for those who want to watch it.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, watch};
 
 use crate::Error;
 use crate::channel::Channel;
@@ -24,6 +24,45 @@ pub enum ChannelState {
         /// What went wrong last, in words that are safe to show.
         cause: Arc<str>,
     },
+}
+
+/// The state of a channel, and those who watch it. To tell a `watch` of each command costs a third
+/// of what the client itself does for one, so there is none until somebody asks.
+pub(crate) struct Status(Mutex<Known>);
+
+struct Known {
+    state: ChannelState,
+    watched: Option<watch::Sender<ChannelState>>,
+}
+
+impl Status {
+    pub(crate) fn new(state: ChannelState) -> Self {
+        let watched = None;
+        Self(Mutex::new(Known { state, watched }))
+    }
+
+    pub(crate) fn set(&self, state: ChannelState) {
+        let mut known = self.known();
+        match &known.watched {
+            Some(watched) if watched.receiver_count() > 0 => {
+                watched.send_replace(state.clone());
+            }
+            Some(_) => known.watched = None,
+            None => {}
+        }
+        known.state = state;
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<ChannelState> {
+        let mut known = self.known();
+        let state = known.state.clone();
+        let new = || watch::Sender::new(state);
+        known.watched.get_or_insert_with(new).subscribe()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The channel in somebody's hands. However it is laid down, by the end of a command or by the drop
@@ -57,9 +96,9 @@ impl DerefMut for InUse {
     }
 }
 
-/// An error and what lies below it, in words.
+/// What went wrong and what lies below it, in words.
 pub(crate) fn cause(error: &Error) -> Arc<str> {
-    let mut text = error.to_string();
+    let mut text = error.reason().to_string();
     let mut below = std::error::Error::source(error);
     while let Some(source) = below {
         text = format!("{text}: {source}");

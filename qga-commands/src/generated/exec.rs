@@ -20,7 +20,8 @@ use crate::bytes::Bytes;
     name = "guest-exec-status",
     response = GuestExecStatus,
     check = "what the program leaves behind; its end is told only once",
-    reply_limit = crate::limits::EXEC_STATUS
+    reply_limit = crate::limits::EXEC_STATUS,
+    secret_reply
 )]
 #[non_exhaustive]
 pub struct ExecStatus {
@@ -45,7 +46,8 @@ impl ExecStatus {
 #[qga(
     name = "guest-exec",
     response = GuestExec,
-    check = "whether the program runs in the guest, or has done its work"
+    check = "whether the program runs in the guest, or has done its work",
+    secret_reply
 )]
 #[non_exhaustive]
 pub struct Exec {

@@ -78,7 +78,8 @@ impl FileClose {
     name = "guest-file-read",
     response = GuestFileRead,
     check = "where the file stands, with a seek by 0 from there",
-    reply_limit = crate::limits::file_read(self)
+    reply_limit = crate::limits::file_read(self),
+    secret_reply
 )]
 #[non_exhaustive]
 pub struct FileRead {
@@ -116,7 +117,8 @@ impl FileRead {
 #[qga(
     name = "guest-file-write",
     response = GuestFileWrite,
-    check = "where the file stands, with a seek by 0 from there"
+    check = "where the file stands, with a seek by 0 from there",
+    secret_reply
 )]
 #[non_exhaustive]
 pub struct FileWrite {

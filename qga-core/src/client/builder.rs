@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::Mutex;
 
 use super::{Client, Shared};
 use crate::attachments::Attachments;
@@ -17,7 +17,7 @@ use crate::connection::Terms;
 use crate::error::ErrorKind;
 use crate::gate::{Gate, Policy};
 use crate::lock::Lock;
-use crate::state::ChannelState;
+use crate::state::{ChannelState, Status};
 use crate::{Address, AddressError, Connection, Error, Options};
 
 /// Makes a [`Client`] with timeouts and limits of its own.
@@ -60,8 +60,10 @@ impl ClientBuilder {
     }
 
     /// Commands that may run; all others fail with [`ErrorKind::NotAllowed`] and are never sent.
-    /// Further calls add to them. The names are compared as they are, and the client's own syncs go
-    /// on.
+    /// Further calls add to them. The client's own syncs go on.
+    ///
+    /// The names are compared whole and as they are, and nobody knows them all: one that is misspelt
+    /// is no error, and the command that was meant does not run.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), qga_core::Error> {
@@ -80,6 +82,9 @@ impl ClientBuilder {
 
     /// Commands that never run, even [allowed](Self::allow) ones: they fail with
     /// [`ErrorKind::NotAllowed`] and are never sent. Further calls add to them.
+    ///
+    /// A name that is misspelt denies nothing, nor does a list deny what a later agent learns: where
+    /// it matters, say what is [allowed](Self::allow) instead.
     pub fn deny<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         let denied = names.into_iter().map(Into::into);
         self.policy.deny.extend(denied);
@@ -190,7 +195,7 @@ impl ClientBuilder {
         lock: Option<Lock>,
     ) -> Client {
         let address = endpoint.as_ref().and_then(Endpoint::address).cloned();
-        let (state, _) = watch::channel(ChannelState::Ready);
+        let state = Arc::new(Status::new(ChannelState::Ready));
         let channel = Channel::new(connection, endpoint, self.pauses, state.clone());
         Client {
             channel: Arc::new(Mutex::new(channel)),

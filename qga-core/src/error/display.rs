@@ -29,7 +29,20 @@ impl Display for Error {
     }
 }
 
+/// What went wrong, without what was being done.
+pub(crate) struct Reason<'a>(&'a Error);
+
+impl Display for Reason<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.write_kind(f)
+    }
+}
+
 impl Error {
+    pub(crate) fn reason(&self) -> Reason<'_> {
+        Reason(self)
+    }
+
     fn write_kind(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.kind() {
             ErrorKind::Address(_) => f.write_str("the address cannot be read"),

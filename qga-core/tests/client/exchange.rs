@@ -429,28 +429,34 @@ async fn a_secret_reply_is_in_no_error() {
     #[qga(name = "test-get-password", response = Vec<u8>, secret_reply)]
     struct GetPassword;
 
-    let (client, mut peer) = synced_pair().await;
-    let (errors, ()) = tokio::join!(
-        async {
-            let wrong_type = client.execute(GetPassword).await.unwrap_err();
-            let malformed = client.execute(GetPassword).await.unwrap_err();
-            let unreadable = client.execute(GetPassword).await.unwrap_err();
-            assert!(malformed.is_bad_reply() && wrong_type.is_bad_reply());
-            [wrong_type, malformed, unreadable]
-        },
-        async {
-            peer.answer(json!("hunter2")).await;
-            peer.request().await;
-            peer.send("{\"return\": hunter2}\n").await;
-            peer.sync().await;
-            peer.request().await;
-            peer.send(crate::support::STRAY.replace("stray", "stray hunter2"))
-                .await;
+    for in_pipeline in [false, true] {
+        let (client, mut peer) = synced_pair().await;
+        let fail = async || {
+            let mut pipeline = client.pipeline([GetPassword]);
+            let answer = if in_pipeline {
+                pipeline.next().await.unwrap()
+            } else {
+                client.execute(GetPassword).await
+            };
+            answer.unwrap_err()
+        };
+        let (errors, ()) = tokio::join!(
+            async { [fail().await, fail().await, fail().await] },
+            async {
+                peer.answer(json!("hunter2")).await;
+                peer.request().await;
+                peer.send("{\"return\": hunter2}\n").await;
+                peer.sync().await;
+                peer.request().await;
+                peer.send(crate::support::STRAY.replace("stray", "stray hunter2"))
+                    .await;
+            }
+        );
+        assert!(errors[0].is_bad_reply() && errors[1].is_bad_reply());
+        for error in errors {
+            let shown = format!("{error} {error:?} {error:#?} {}", chain(&error));
+            assert!(!shown.contains("hunter2"), "{shown}");
         }
-    );
-    for error in errors {
-        let shown = format!("{error} {error:?} {error:#?} {}", chain(&error));
-        assert!(!shown.contains("hunter2"), "{shown}");
     }
 }
 

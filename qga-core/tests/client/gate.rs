@@ -1,5 +1,8 @@
 //! What is refused on the host: by what the client was made to allow, and while it is held.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::support::{Peer, Ping, QUICK, echo, synced_pair};
@@ -130,4 +133,39 @@ async fn a_hold_stops_a_pipeline_where_it_stands() {
     drop(hold);
     let (next, ()) = tokio::join!(pipeline.next(), peer.answer_echo());
     assert_eq!(next.unwrap().unwrap(), "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_that_comes_while_a_command_synchronizes_keeps_it_back() {
+    let (client, mut peer) = restricted(|builder| builder);
+    let (answer, hold) = tokio::join!(client.execute(echo(1)), async {
+        let hold = client.hold("frozen", |_| false);
+        peer.sync().await;
+        hold
+    });
+    assert_not_sent(&answer.unwrap_err(), "frozen");
+    assert!(peer.hears_nothing().await);
+    drop(hold);
+    let (answer, ()) = tokio::join!(client.execute(echo(2)), peer.answer_echo());
+    assert_eq!(answer.unwrap(), "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_back_in_the_queue_does_not_wait_for_a_sync() {
+    let (client, mut peer) = synced_pair().await;
+    let mut slow = Box::pin(client.execute(echo("slow")));
+    let mut queued = Box::pin(client.execute(echo("queued")));
+    assert!(poll_once(&mut slow).await.is_pending());
+    assert!(poll_once(&mut queued).await.is_pending());
+    peer.request().await;
+    let _hold = client.hold("frozen", |_| false);
+    drop(slow);
+    let start = tokio::time::Instant::now();
+    assert_not_sent(&queued.await.unwrap_err(), "frozen");
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert!(peer.hears_nothing().await);
+}
+
+async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx))).await
 }

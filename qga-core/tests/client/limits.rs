@@ -1,7 +1,10 @@
 //! What a reply and a sync may bring.
 
+use std::collections::HashMap;
+
 use crate::support::{QUICK, echo, pair, reply, synced_pair};
-use qga_core::{Error, ErrorKind, Execution, Malformed, Options, Stage};
+use qga_core::{Error, ErrorKind, Execution, Malformed, Options, QgaCommand, Stage};
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 /// What a command comes to that is answered so, under these options; the next command must work.
@@ -56,6 +59,54 @@ async fn a_list_that_is_too_long_is_an_error_and_not_cut() {
         let reason = reason(answered(limited, too_long).await);
         assert_eq!(reason, Malformed::TooManyItems);
     }
+}
+
+/// What a type decodes into makes no difference, nor does the way by which a reply comes.
+#[tokio::test(start_paused = true)]
+async fn a_limit_holds_for_types_and_in_pipelines_and_behind_a_torn_reply() {
+    #[derive(QgaCommand)]
+    #[qga(name = "test-map", response = HashMap<String, u8>)]
+    struct Map;
+
+    #[derive(QgaCommand)]
+    #[qga(name = "test-nothing", response = IgnoredAny)]
+    struct Nothing;
+
+    fn is_refused<T: std::fmt::Debug>(result: Result<T, Error>) {
+        let error = result.unwrap_err();
+        let is_malformed = matches!(error.kind(), ErrorKind::Malformed { .. });
+        assert!(is_malformed, "{error:?}");
+    }
+
+    let members = |count: u8| -> HashMap<_, _> { (0..count).map(|n| (n.to_string(), n)).collect() };
+    for torn in ["", "{\"return\": [\"a"] {
+        let (client, mut peer) = synced_pair().await;
+        let client = client.with_options(QUICK.list_limit(10));
+        let mut answer = async |count| {
+            let mut request = peer.request().await;
+            if request["execute"] == "guest-sync-delimited" {
+                peer.send(format!(
+                    "\u{fffd}\n{}",
+                    reply(&request, &request["arguments"]["id"])
+                ))
+                .await;
+                request = peer.request().await;
+            }
+            let returned = json!(members(count));
+            peer.send(format!("{torn}{}", reply(&request, &returned)))
+                .await;
+        };
+        let (fits, ()) = tokio::join!(client.execute(Map), answer(10));
+        assert_eq!(fits.unwrap(), members(10));
+        let (too_long, ()) = tokio::join!(client.execute(Map), answer(11));
+        is_refused(too_long);
+        let (ignored, ()) = tokio::join!(client.execute(Nothing), answer(11));
+        is_refused(ignored);
+        let mut maps = client.pipeline([Map]);
+        let (in_pipeline, ()) = tokio::join!(maps.next(), answer(11));
+        is_refused(in_pipeline.unwrap());
+    }
+    assert_eq!(Options::new().list_limit(0), Options::new().list_limit(1));
 }
 
 #[tokio::test(start_paused = true)]

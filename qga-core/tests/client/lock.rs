@@ -1,8 +1,14 @@
 //! The lock file beside a Unix socket.
 
+use std::future::poll_fn;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::task::Poll;
+use std::time::Duration;
 
+use crate::support::Ping;
 use qga_core::{Client, Error, ErrorKind};
 use qga_testserver::TestAgent;
 
@@ -91,4 +97,80 @@ async fn without_a_socket_nothing_is_locked() {
     assert_eq!(folder.path().read_dir().unwrap().count(), 0);
     let tcp = Client::builder().lock(true).connect("tcp:127.0.0.1:9");
     assert!(matches!(tcp.await.unwrap_err().kind(), ErrorKind::Lock(_)));
+}
+
+const HELD_BY: &str = "QGA_TEST_LOCKS";
+
+/// This test started once more is the other process, which holds the lock until it is killed.
+#[tokio::test]
+async fn another_process_is_told_by_its_number_and_holds_nothing_once_it_is_killed() {
+    if let Ok(path) = std::env::var(HELD_BY) {
+        let _client = locked(Path::new(&path)).await.unwrap();
+        println!("locked");
+        std::future::pending::<()>().await;
+    }
+    let agent = TestAgent::start().await;
+    let name = "lock::another_process_is_told_by_its_number_and_holds_nothing_once_it_is_killed";
+    let mut other = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(HELD_BY, agent.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(other.stdout.take().unwrap());
+    let waiting = move || {
+        said.lines()
+            .find(|line| line.as_ref().unwrap().contains("locked"))
+    };
+    let has_lock = tokio::task::spawn_blocking(waiting).await.unwrap();
+    assert!(has_lock.is_some(), "the other process has ended");
+    let error = locked(agent.path()).await.unwrap_err();
+    let text = format!("held by process {}", other.id());
+    assert!(error.to_string().ends_with(&text), "{error}");
+    other.kill().unwrap();
+    other.wait().unwrap();
+    locked(agent.path()).await.unwrap();
+}
+
+/// Somebody who cleans up takes the file away: the lock on it is of no use any more, but a client that
+/// has it still works.
+#[tokio::test]
+async fn a_file_that_was_taken_away_is_made_anew() {
+    let agent = TestAgent::start().await;
+    let first = locked(agent.path()).await.unwrap();
+    std::fs::remove_file(lock_file(&agent)).unwrap();
+    drop(first);
+    let _second = locked(agent.path()).await.unwrap();
+    assert!(locked(agent.path()).await.unwrap_err().is_held());
+}
+
+#[tokio::test]
+async fn a_connecting_that_fails_or_is_dropped_lets_go_of_the_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qga.sock");
+    let silent = tokio::net::UnixListener::bind(&path).unwrap();
+    let connect = Client::builder()
+        .lock(true)
+        .connect_timeout(Duration::from_millis(1))
+        .connect(&path);
+    assert!(connect.await.unwrap_err().is_timeout());
+    let mut connect = Box::pin(locked(&path));
+    let polled = poll_fn(|cx| Poll::Ready(connect.as_mut().poll(cx).is_pending()));
+    assert!(polled.await);
+    assert!(locked(&path).await.unwrap_err().is_held());
+    drop((connect, silent));
+    let error = locked(&path).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Open(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_pipeline_keeps_the_lock_of_the_client_that_made_it() {
+    let agent = TestAgent::start().await;
+    let client = locked(agent.path()).await.unwrap();
+    let mut pipeline = client.pipeline([Ping, Ping, Ping]);
+    pipeline.next().await.unwrap().unwrap();
+    drop(client);
+    assert!(locked(agent.path()).await.unwrap_err().is_held());
+    drop(pipeline);
+    locked(agent.path()).await.unwrap();
 }

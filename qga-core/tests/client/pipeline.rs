@@ -345,3 +345,24 @@ async fn two_pipelines_take_turns() {
     );
     agent.abort();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_comes_between_two_results_has_its_turn_before_the_next() {
+    let (client, mut peer) = synced_pair().await;
+    let mut pipeline = client.pipeline([echo(1), echo(2)]).in_flight(1);
+    let (first, ()) = tokio::join!(pipeline.next(), peer.answer_echo());
+    assert_eq!(first.unwrap().unwrap(), "1");
+    let other = tokio::spawn({
+        let client = client.clone();
+        async move { client.execute(echo("other")).await }
+    });
+    tokio::task::yield_now().await;
+    let (second, ()) = tokio::join!(pipeline.next(), async {
+        let request = peer.request().await;
+        assert_eq!(request["arguments"]["text"], "other");
+        peer.send(crate::support::echo_reply(&request)).await;
+        peer.answer_echo().await;
+    });
+    assert_eq!(second.unwrap().unwrap(), "2");
+    assert_eq!(other.await.unwrap().unwrap(), "other");
+}

@@ -210,3 +210,34 @@ async fn a_hold_between_two_tries_is_kept() {
     assert_eq!(error.execution(), Execution::MaybeRun);
     assert!(peer.hears_nothing().await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_in_the_sync_before_another_try_is_kept_and_the_first_error_told() {
+    let (client, mut peer) = synced_pair().await;
+    let (answer, hold) = tokio::join!(client.execute(Ask), async {
+        peer.request().await;
+        peer.send("broken\n").await;
+        let sync = peer.request().await;
+        let hold = client.hold("frozen", |_| false);
+        peer.send(b"\xFF").await;
+        peer.send(reply(&sync, &sync["arguments"]["id"])).await;
+        hold
+    });
+    let error = answer.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Malformed { .. }));
+    assert_eq!(error.execution(), Execution::MaybeRun);
+    assert!(peer.hears_nothing().await);
+    drop(hold);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_is_too_deep_or_has_too_long_a_list_is_not_asked_for_again() {
+    for options in [QUICK.list_limit(2), QUICK.depth_limit(2)] {
+        let (client, mut peer) = synced_pair().await;
+        let limited = client.with_options(options);
+        let (answer, ()) = tokio::join!(limited.execute(Ask), peer.answer(json!([[1], [2], [3]])));
+        let error = answer.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Malformed { .. }));
+        assert!(peer.hears_nothing().await);
+    }
+}

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 
-#[derive(QgaCommand)]
+#[derive(Clone, Copy, QgaCommand)]
 #[qga(name = "guest-ping")]
 pub(crate) struct Ping;
 
@@ -254,6 +254,55 @@ impl AsyncWrite for TakesSyncsOnly {
             return Poll::Pending;
         }
         Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A stream whose reads fail once it is told to.
+pub(crate) struct Breaking {
+    stream: DuplexStream,
+    broken: tokio::sync::oneshot::Receiver<()>,
+    is_broken: bool,
+}
+
+impl Breaking {
+    pub(crate) fn new(stream: DuplexStream, broken: tokio::sync::oneshot::Receiver<()>) -> Self {
+        Self {
+            stream,
+            broken,
+            is_broken: false,
+        }
+    }
+}
+
+impl AsyncRead for Breaking {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.is_broken || Pin::new(&mut self.broken).poll(cx).is_ready() {
+            self.is_broken = true;
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Breaking {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
