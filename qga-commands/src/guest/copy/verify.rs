@@ -21,9 +21,10 @@ const NO_CHECKSUMS: &str = "the guest has no program that makes SHA-256 checksum
 
 /// Fails if the guest cannot make checksums.
 pub(super) async fn check(guest: &Guest, remote: &str) -> Result<(), GuestError> {
-    let output = match may_have_one(guest).await? {
-        true => run(guest, CHECKSUMS, &[], USUAL).await?,
-        false => None,
+    let output = if may_have_one(guest).await? {
+        run(guest, CHECKSUMS, &[], USUAL).await?
+    } else {
+        None
     };
     made(output, remote).map(drop)
 }
