@@ -518,12 +518,12 @@ async fn a_file_stands_where_a_local_one_does_whatever_is_done_with_it() {
                 reads.fault(Fault::no_answer()).times(..=1);
             }
             4 => {
-                let mut some = vec![0; 1000];
+                let mut buffer = vec![0; 1000];
                 let polls = random(4);
-                if let Some(read) = support::poll_times(file.read(&mut some), polls).await {
+                if let Some(read) = support::poll_times(file.read(&mut buffer), polls).await {
                     let mut same = vec![0; read.unwrap()];
                     local.read_exact(&mut same).await.unwrap();
-                    assert!(some[..same.len()] == same, "step {step}");
+                    assert!(buffer[..same.len()] == same, "step {step}");
                 }
             }
             _ => {

@@ -23,7 +23,8 @@
 //! # What is copied
 //!
 //! Files and folders, with the permissions of owner, group and others and with the time of their
-//! last change in whole seconds. Bits such as setuid are dropped. Links, pipes, sockets and devices below
+//! last change in whole seconds. They belong to the user as whom the agent, or this program, runs. Bits
+//! such as setuid are dropped. Links, pipes, sockets and devices below
 //! the folder are neither opened nor copied, only [counted](Copied::skipped); a link that was named itself
 //! is followed. A file that changes while it is copied is an error. Names have to be UTF-8, as the agent
 //! takes no others.
