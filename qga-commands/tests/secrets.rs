@@ -5,7 +5,7 @@ use qga_commands::exec::{Exec, ExecStatus};
 use qga_commands::file::{FileRead, FileWrite};
 use qga_commands::user::SetUserPassword;
 use qga_core::Client;
-use qga_testserver::{Fault, TestAgent};
+use qga_testserver::{Fault, On, Stub, TestAgent};
 use serde_json::json;
 
 const PASSWORD: &str = "correct horse battery";
@@ -27,6 +27,15 @@ fn shown(error: &qga_core::Error) -> String {
         source = error.source();
     }
     text
+}
+
+/// All that is shown of a password's failure, with an agent that answers so.
+#[allow(clippy::unwrap_used, reason = "it is to fail")]
+async fn failure(answer: impl FnOnce(On<'_>) -> Stub) -> String {
+    let (agent, stream) = TestAgent::in_memory();
+    answer(agent.on("guest-set-user-password")).times(1);
+    let command = SetUserPassword::new("u", PASSWORD, false);
+    shown(&Client::new(stream).execute(command).await.unwrap_err())
 }
 
 #[test]
@@ -57,90 +66,36 @@ async fn a_password_travels_as_base64() {
 
 #[tokio::test]
 async fn an_error_shows_no_password() {
-    let (agent, stream) = TestAgent::in_memory();
-    agent
-        .on("guest-set-user-password")
-        .error("GenericError", "no such user")
-        .times(1);
-    let client = Client::new(stream);
-    let error = client
-        .execute(SetUserPassword::new("u", PASSWORD, false))
-        .await;
-    let error = error.unwrap_err();
-    assert!(error.to_string().contains("no such user"));
-    assert_hidden(&shown(&error));
+    let text = failure(|on| on.error("GenericError", "no such user")).await;
+    assert!(text.contains("no such user"));
+    assert_hidden(&text);
 }
 
 #[tokio::test]
 async fn a_reply_that_does_not_decode_shows_no_password() {
-    let (agent, stream) = TestAgent::in_memory();
-    agent
-        .on("guest-set-user-password")
-        .reply(json!([7]))
-        .times(1);
-    let client = Client::new(stream);
-    let error = client
-        .execute(SetUserPassword::new("u", PASSWORD, false))
-        .await;
-    assert_hidden(&shown(&error.unwrap_err()));
+    assert_hidden(&failure(|on| on.reply(json!([7]))).await);
 }
 
 #[tokio::test]
 async fn a_broken_channel_shows_no_password() {
-    let (agent, stream) = TestAgent::in_memory();
-    agent
-        .on("guest-set-user-password")
-        .fault(Fault::garbage("no json\n"))
-        .times(1);
-    let client = Client::new(stream);
-    let error = client
-        .execute(SetUserPassword::new("u", PASSWORD, false))
-        .await;
-    assert_hidden(&shown(&error.unwrap_err()));
+    assert_hidden(&failure(|on| on.fault(Fault::garbage("no json\n"))).await);
 }
 
 #[tokio::test]
 async fn a_channel_that_echoes_shows_no_password() {
-    let (agent, stream) = TestAgent::in_memory();
     let echo = format!("{{\"execute\": \"x\", \"arguments\": {{\"password\": \"{BASE64}\"}}}}\n");
-    agent
-        .on("guest-set-user-password")
-        .fault(Fault::garbage(echo))
-        .times(1);
-    let client = Client::new(stream);
-    let error = client
-        .execute(SetUserPassword::new("u", PASSWORD, false))
-        .await;
-    assert_hidden(&shown(&error.unwrap_err()));
+    assert_hidden(&failure(|on| on.fault(Fault::garbage(echo))).await);
 }
 
 #[tokio::test]
 async fn a_password_that_the_agent_returns_is_not_shown() {
-    let (agent, stream) = TestAgent::in_memory();
-    agent
-        .on("guest-set-user-password")
-        .reply(json!([BASE64]))
-        .times(1);
-    let client = Client::new(stream);
-    let error = client
-        .execute(SetUserPassword::new("u", PASSWORD, false))
-        .await;
-    assert_hidden(&shown(&error.unwrap_err()));
+    assert_hidden(&failure(|on| on.reply(json!([BASE64]))).await);
 }
 
 #[tokio::test]
 async fn an_error_to_nobody_that_quotes_a_password_does_not_show_it() {
-    let (agent, stream) = TestAgent::in_memory();
     let quoted = json!({"error": {"class": PASSWORD, "desc": BASE64}});
-    agent
-        .on("guest-set-user-password")
-        .fault(Fault::garbage(format!("{quoted}\n")))
-        .times(1);
-    let client = Client::new(stream);
-    let error = client
-        .execute(SetUserPassword::new("u", PASSWORD, false))
-        .await;
-    assert_hidden(&shown(&error.unwrap_err()));
+    assert_hidden(&failure(|on| on.fault(Fault::garbage(format!("{quoted}\n")))).await);
 }
 
 /// What is in a guest's files and what its programs read and write is nobody's business either.
