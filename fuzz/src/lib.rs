@@ -3,7 +3,7 @@
 mod bytes;
 mod client;
 mod schema;
-#[path = "../../qga-commands/tests/common/types.rs"]
+#[path = "../../qga-commands/tests/it/common/types.rs"]
 #[allow(dead_code, reason = "shared with the tests of qga-commands")]
 mod types;
 mod wire;

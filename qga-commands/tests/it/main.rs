@@ -1,0 +1,41 @@
+//! Everything that is tested of this crate from outside, in one program, since each costs a link.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this is a test"
+)]
+
+mod accounts;
+mod allowed;
+mod before;
+mod capabilities;
+mod clock;
+mod common;
+mod copy;
+mod disks;
+mod errors;
+mod files;
+mod freeze;
+mod freeze_among_tasks;
+mod freeze_and_runtime;
+mod health;
+mod hotplug;
+mod live;
+mod network;
+mod policy;
+mod power;
+mod process;
+mod ready;
+mod real;
+mod replies;
+mod requests;
+mod schema;
+mod secrets;
+mod send;
+mod ssh_keys;
+mod streaming;
+mod support;
+mod table;
+mod usable;

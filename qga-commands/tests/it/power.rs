@@ -1,0 +1,276 @@
+//! Shutting a guest down and putting it to sleep.
+
+use std::time::Duration;
+
+use qga_commands::guest::power::Outcome;
+use qga_commands::os::GetHostName;
+use qga_commands::{Guest, GuestError};
+use qga_core::{Client, Execution, NoReply, Options};
+use qga_testserver::{Fault, Profile, TestAgent};
+use tokio::time::Instant;
+
+use crate::support::faults::reconnecting;
+
+use crate::support;
+
+const SHUTDOWN: &str = "guest-shutdown";
+
+/// A guest whose channel cannot be opened again.
+fn guest() -> (TestAgent, Guest) {
+    let (agent, stream) = TestAgent::in_memory();
+    let options = Options::new().timeout(Duration::from_secs(5));
+    let client = Client::builder().options(options).build(stream);
+    (agent, Guest::new(client))
+}
+
+/// As while services stop.
+fn stops_in(agent: &TestAgent, seconds: u64) {
+    agent.edit_guest(|guest| guest.stop_milliseconds = seconds * 1000);
+}
+
+fn modes(agent: &TestAgent) -> Vec<serde_json::Value> {
+    let requests = agent.requests_of(SHUTDOWN).into_iter();
+    requests
+        .map(|request| request.arguments["mode"].clone())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_ends_when_the_channel_closes() {
+    for seconds in [0, 30] {
+        let start = Instant::now();
+        let (agent, guest) = guest();
+        stops_in(&agent, seconds);
+        assert_eq!(guest.shutdown().await.unwrap(), Outcome::Off);
+        let (agent, guest) = reconnecting().await;
+        stops_in(&agent, seconds);
+        assert_eq!(guest.shutdown().await.unwrap(), Outcome::Off);
+        assert_eq!(modes(&agent), ["powerdown"]);
+        let longest = Duration::from_secs(2 * seconds + 5);
+        assert!(start.elapsed() < longest, "{:?}", start.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_does_not_come_to_its_end_is_told_when_its_time_is_up() {
+    let start = Instant::now();
+    let (agent, guest) = guest();
+    stops_in(&agent, 1000);
+    let outcome = guest.shutdown().deadline(Duration::from_secs(40)).await;
+    assert_eq!(outcome.unwrap(), Outcome::StillRunning);
+    let took = start.elapsed().as_secs();
+    assert!((40..44).contains(&took), "{took}");
+    // It was asked politely.
+    assert!(agent.requests().len() < 50);
+
+    let (agent, guest) = reconnecting().await;
+    agent
+        .on(SHUTDOWN)
+        .reply(serde_json::Value::Null)
+        .with_fault(Fault::hang());
+    let outcome = guest.shutdown().deadline(Duration::from_secs(40)).await;
+    assert_eq!(outcome.unwrap(), Outcome::Silent);
+    assert_eq!(agent.requests_of(SHUTDOWN).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_closes_and_comes_back_is_no_shutdown() {
+    let (agent, guest) = reconnecting().await;
+    stops_in(&agent, 60);
+    agent.on(SHUTDOWN).fault(Fault::close_before());
+    let outcome = guest.shutdown().deadline(Duration::from_secs(20)).await;
+    assert_eq!(outcome.unwrap(), Outcome::StillRunning);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reboot_ends_when_a_new_agent_answers_and_not_before() {
+    for (stop, boot) in [(0, 3400), (0, 30_000), (20, 3400), (20, 100), (20, 60_000)] {
+        let (agent, guest) = guest();
+        agent.edit_guest(|guest| guest.reboot_milliseconds = boot);
+        stops_in(&agent, stop);
+        let start = Instant::now();
+        assert_eq!(guest.reboot().await.unwrap(), Outcome::Back);
+        let took = u64::try_from(start.elapsed().as_millis()).unwrap();
+        let least = stop * 1000 + boot;
+        assert!(
+            (least..least + 15_000).contains(&took),
+            "{stop} {boot}: {took}"
+        );
+        assert_eq!(modes(&agent), ["reboot"]);
+        // The file that went with the old agent is not closed in the new one.
+        guest.execute(GetHostName).await.unwrap();
+        assert!(agent.requests_of("guest-file-close").is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reboot_is_known_by_its_silence_where_no_file_can_be_opened() {
+    for boot in [3400, 30_000] {
+        let (agent, guest) = guest();
+        agent.profile(Profile::Rhel9);
+        agent.edit_guest(|guest| guest.reboot_milliseconds = boot);
+        stops_in(&agent, 20);
+        let start = Instant::now();
+        assert_eq!(guest.reboot().await.unwrap(), Outcome::Back);
+        let took = u64::try_from(start.elapsed().as_millis()).unwrap();
+        assert!(took >= 20_000 + boot, "{boot}: {took}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reboot_over_a_channel_that_closes_is_waited_for() {
+    let (agent, guest) = reconnecting().await;
+    agent.on(SHUTDOWN).fault(Fault::close_before());
+    stops_in(&agent, 10);
+    assert_eq!(guest.reboot().await.unwrap(), Outcome::Back);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reboot_that_does_not_happen_is_told_and_its_file_is_closed() {
+    let (agent, guest) = guest();
+    stops_in(&agent, 1000);
+    let outcome = guest.reboot().deadline(Duration::from_secs(30)).await;
+    assert_eq!(outcome.unwrap(), Outcome::StillRunning);
+    guest.execute(GetHostName).await.unwrap();
+    assert_eq!(agent.requests_of("guest-file-close").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_halt_and_a_suspend_end_in_silence() {
+    for seconds in [0, 20] {
+        for way in [Guest::halt, Guest::suspend_ram, Guest::suspend_hybrid] {
+            let (agent, guest) = guest();
+            stops_in(&agent, seconds);
+            let start = Instant::now();
+            assert_eq!(way(&guest).await.unwrap(), Outcome::Silent);
+            let took = start.elapsed().as_secs();
+            assert!((seconds..seconds + 10).contains(&took), "{took}");
+            agent.wake();
+            guest.execute(GetHostName).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_that_wakes_at_once_is_still_running() {
+    for profile in [Profile::Qemu10_0, Profile::Rhel9] {
+        let (agent, guest) = guest();
+        agent.profile(profile);
+        let suspend = guest.suspend_ram().deadline(Duration::from_secs(30));
+        let (outcome, ()) = tokio::join!(suspend.into_future(), async {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            agent.wake();
+        });
+        assert_eq!(outcome.unwrap(), Outcome::StillRunning);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_that_is_saved_to_disk_is_off() {
+    let (agent, guest) = guest();
+    agent
+        .on("guest-suspend-disk")
+        .reply(serde_json::Value::Null)
+        .with_fault(Fault::close_before());
+    assert_eq!(guest.suspend_disk().await.unwrap(), Outcome::Off);
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_a_command_was_sent_is_known_without_its_outcome() {
+    for within in [false, true] {
+        let (agent, guest) = guest();
+        let start = Instant::now();
+        if within {
+            let outcome = guest.reboot().deadline(Duration::ZERO).await;
+            assert_eq!(outcome.unwrap(), Outcome::Silent);
+        } else {
+            assert_eq!(guest.reboot().send().await.unwrap(), NoReply::Silent);
+        }
+        assert_eq!(agent.requests_of(SHUTDOWN).len(), 1);
+        assert!(start.elapsed() <= Duration::from_secs(2));
+    }
+    let (_agent, guest) = guest();
+    assert_eq!(guest.shutdown().send().await.unwrap(), NoReply::Closed);
+    let (_agent, guest) = self::guest();
+    let outcome = guest.shutdown().deadline(Duration::MAX).await;
+    assert_eq!(outcome.unwrap(), Outcome::Off);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_fails_is_an_error() {
+    let (agent, guest) = guest();
+    agent
+        .on(SHUTDOWN)
+        .error("GenericError", "child process has failed");
+    let error = guest.shutdown().await.unwrap_err();
+    assert!(error.command_error().unwrap().agent_error().is_some());
+    guest.execute(GetHostName).await.unwrap();
+    assert_eq!(agent.requests_of("guest-file-close").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_is_not_there_is_sent_nothing() {
+    for fault in [Fault::hang(), Fault::no_answer(), Fault::close_before()] {
+        let (agent, guest) = guest();
+        agent.on("guest-ping").fault(fault);
+        guest.shutdown().await.unwrap_err();
+        assert!(agent.requests_of(SHUTDOWN).is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frozen_guest_is_not_shut_down() {
+    let (agent, guest) = guest();
+    let frozen = guest.freeze().await.unwrap();
+    let error = guest.shutdown().await.unwrap_err();
+    assert!(matches!(error, GuestError::Frozen { .. }), "{error}");
+    assert_eq!(error.execution(), Execution::NotRun);
+    frozen.thaw().await.unwrap();
+    assert!(agent.requests_of(SHUTDOWN).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_fault_at_any_message_sends_the_command_at_most_once() {
+    for way in [Guest::shutdown, Guest::reboot, Guest::suspend_ram] {
+        support::faults::at_every_message(
+            Duration::from_secs(100),
+            |agent| stops_in(agent, 4),
+            async |guest| {
+                let outcome = way(guest).deadline(Duration::from_secs(40)).await;
+                // A client that found nobody rests for a moment.
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                outcome
+            },
+            |agent, context, result| {
+                let sent = agent.requests_of(SHUTDOWN).len()
+                    + agent.requests_of("guest-suspend-ram").len();
+                assert!(sent <= 1, "{context}");
+                // Where nothing was sent, nobody may believe that something was.
+                assert!(sent == 1 || result.is_err(), "{context}");
+                if let Ok(outcome) = result {
+                    assert_ne!(outcome, Outcome::StillRunning, "{context}");
+                }
+                agent.wake();
+            },
+        )
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drop_at_any_point_sends_the_command_at_most_once() {
+    for way in [Guest::shutdown, Guest::reboot, Guest::suspend_ram] {
+        support::faults::dropped_at_every_poll(
+            Duration::from_secs(10),
+            |agent| stops_in(agent, 1),
+            async |guest| way(guest).deadline(Duration::from_secs(20)).await,
+            async |agent, _, context| {
+                let sent = agent.requests_of(SHUTDOWN).len()
+                    + agent.requests_of("guest-suspend-ram").len();
+                assert!(sent <= 1, "{context}");
+                agent.wake();
+            },
+        )
+        .await;
+    }
+}
