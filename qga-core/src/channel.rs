@@ -6,15 +6,15 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use crate::Connection;
-use crate::connect::{AnyConnection, Endpoint};
-use crate::connection::Terms;
+use crate::command::{CommandSpec, NoReply};
+use crate::connect::{AnyDriver, Endpoint};
 use crate::deadline::after;
 use crate::error::{Error, ErrorKind, Execution, Stage};
-use crate::message::Request;
+use crate::protocol::{Budget, Event, Request, Ticket};
+use crate::retry::Repeat;
 use crate::state::{ChannelState, Status, cause};
-use crate::sync::{self, Ids};
 use crate::trace::{self, Span};
+use crate::buffers;
 
 /// What is said of a channel whose end nobody has seen in detail.
 const CLOSED: &str = "the other side closed the channel";
@@ -23,7 +23,7 @@ const CLOSED: &str = "the other side closed the channel";
 const TRIES: u32 = 3;
 
 pub(crate) struct Channel {
-    connection: AnyConnection,
+    driver: AnyDriver,
     /// None for a stream that was handed to us, which cannot be opened again.
     endpoint: Option<Endpoint>,
     failures: u32,
@@ -32,6 +32,20 @@ pub(crate) struct Channel {
     state: Arc<Status>,
     /// Why it was lost, where that is known.
     cause: Option<Arc<str>>,
+}
+
+/// A command, but for its arguments.
+pub(crate) struct Call<'a, R> {
+    pub(crate) spec: CommandSpec<'a>,
+    pub(crate) budget: Budget,
+    pub(crate) repeat: Repeat,
+    pub(crate) no_reply: fn(NoReply) -> Option<R>,
+}
+
+/// How a command ended that did not fail.
+enum Answer {
+    Reply(Ticket),
+    None(NoReply),
 }
 
 /// How long to wait after failures.
@@ -59,13 +73,13 @@ struct Pause {
 
 impl Channel {
     pub(crate) fn new(
-        connection: AnyConnection,
+        driver: AnyDriver,
         endpoint: Option<Endpoint>,
         pauses: Pauses,
         state: Arc<Status>,
     ) -> Self {
         Self {
-            connection,
+            driver,
             endpoint,
             failures: 0,
             pauses,
@@ -77,12 +91,14 @@ impl Channel {
 
     /// Says that somebody has it.
     pub(crate) fn take_up(&mut self) {
+        self.driver.begin();
         self.state.set(ChannelState::Busy);
     }
 
     /// Says that nobody has it any more.
     pub(crate) fn lay_down(&mut self) {
-        let state = if self.connection.is_closed() {
+        self.driver.end();
+        let state = if self.driver.session.is_closed() {
             let cause = self.cause.get_or_insert_with(|| CLOSED.into());
             ChannelState::Lost {
                 cause: Arc::clone(cause),
@@ -93,20 +109,28 @@ impl Channel {
         self.state.set(state);
     }
 
-    /// Opens the connection where that is due, and runs a command; again, where the terms allow it.
+    /// Opens the channel where that is due, and runs a command; again, where `call` allows it.
     /// To open and to synchronize may take long, so `check` is asked right before each sending.
     pub(crate) async fn exchange<R: DeserializeOwned>(
         &mut self,
-        mut request: Request,
+        call: &Call<'_, R>,
         encode: impl Fn() -> Result<Request, Error>,
         check: impl Fn() -> Result<(), Error>,
-        terms: &Terms,
         span: &Span,
     ) -> Result<R, Error> {
         let mut before: Option<Error> = None;
         let mut tries = 1;
         loop {
-            let error = match (self.once(request, &check, terms, span).await, before) {
+            let request = match encode() {
+                Ok(request) => request,
+                Err(error) => return Err(before.unwrap_or(error)),
+            };
+            let result = match self.once(request, call, &check, span).await {
+                Ok(answer) => self.read(answer, call),
+                Err(error) => Err(error),
+            };
+            span.received(self.driver.session.reply_length());
+            let error = match (result, before) {
                 (Ok(response), _) => return Ok(response),
                 (Err(refused), Some(before)) if refused.is_not_allowed() => return Err(before),
                 (Err(error), Some(before)) if before.execution() == Execution::MaybeRun => {
@@ -114,65 +138,76 @@ impl Channel {
                 }
                 (Err(error), _) => error,
             };
-            if tries == TRIES || !terms.repeat.allows(&error) || !self.is_usable(terms) {
+            self.keep_cause(&error);
+            if tries == TRIES || !call.repeat.allows(&error) || !self.is_usable(&call.budget) {
                 return Err(error);
             }
-            request = match encode() {
-                Ok(request) => request,
-                Err(_) => return Err(error),
-            };
             before = Some(error);
             tries += 1;
         }
     }
 
-    async fn once<R: DeserializeOwned>(
+    fn read<R: DeserializeOwned>(
         &mut self,
-        request: Request,
-        check: impl Fn() -> Result<(), Error>,
-        terms: &Terms,
-        span: &Span,
+        answer: Answer,
+        call: &Call<'_, R>,
     ) -> Result<R, Error> {
-        self.begin(terms).await?;
-        check()?;
-        let connection = &mut self.connection;
-        let result = connection.exchange(request, *terms).await;
-        span.sent(connection.request_length);
-        span.received(connection.reply_length());
-        result.inspect_err(|error| self.keep_cause(error))
+        match answer {
+            Answer::Reply(ticket) => self.driver.session.reply(ticket),
+            Answer::None(how) => (call.no_reply)(how).ok_or_else(|| Error::no_response(how)),
+        }
     }
 
-    /// Makes sure that the next line answers the next request, on a connection that is opened again if
+    async fn once<R>(
+        &mut self,
+        request: Request,
+        call: &Call<'_, R>,
+        check: impl Fn() -> Result<(), Error>,
+        span: &Span,
+    ) -> Result<Answer, Error> {
+        self.begin(&call.budget).await?;
+        check()?;
+        span.sent(request.length());
+        self.driver.session.submit(&call.spec, request, &call.budget);
+        match self.driver.event().await {
+            Event::Reply(ticket) => Ok(Answer::Reply(ticket)),
+            Event::NoReply(_, how) => Ok(Answer::None(how)),
+            Event::Failed(_, error) => Err(error),
+            Event::Synchronized(_) | Event::Passed => Err(Error::sync(ErrorKind::ReplyLost)),
+        }
+    }
+
+    /// Makes sure that the next line answers the next request, on a channel that is opened again if
     /// it was lost and can be.
     ///
     /// # Cancel safety
     ///
     /// After the future is dropped, the next call tries again.
-    pub(crate) async fn begin(&mut self, terms: &Terms) -> Result<Ids, Error> {
-        self.connection.look().await;
-        if self.connection.is_closed()
+    pub(crate) async fn begin(&mut self, budget: &Budget) -> Result<(), Error> {
+        self.driver.check_idle().await;
+        if self.driver.session.is_closed()
             && let Some(endpoint) = self.endpoint.clone()
         {
-            self.reopen(&endpoint, terms).await?;
+            self.reopen(&endpoint, budget).await?;
         }
-        let begun = self.connection.begin(terms).await;
+        let begun = self.driver.synchronize(budget).await;
         begun.inspect_err(|error| self.keep_cause(error))
     }
 
     /// Keeps why the connection was lost, if it was by this.
     pub(crate) fn keep_cause(&mut self, error: &Error) {
-        if self.connection.is_closed() && self.cause.is_none() {
+        if self.driver.session.is_closed() && self.cause.is_none() {
             self.cause = Some(cause(error));
         }
     }
 
     /// Whether there is a channel for another try, and time.
-    fn is_usable(&self, terms: &Terms) -> bool {
-        let can_open = self.endpoint.is_some() || !self.connection.is_closed();
-        can_open && Instant::now() < terms.wait.deadline
+    fn is_usable(&self, budget: &Budget) -> bool {
+        let can_open = self.endpoint.is_some() || !self.driver.session.is_closed();
+        can_open && Instant::now().into_std() < budget.deadline
     }
 
-    async fn reopen(&mut self, endpoint: &Endpoint, terms: &Terms) -> Result<(), Error> {
+    async fn reopen(&mut self, endpoint: &Endpoint, budget: &Budget) -> Result<(), Error> {
         if let Some(Pause { end, cause }) = &self.pause
             && Instant::now() < *end
         {
@@ -181,12 +216,13 @@ impl Channel {
         }
         // An agent that serves one client at a time first has to see the end of the old stream, which
         // may have failed on this side only, as one does whose runtime has ended.
-        self.connection = Connection::closed(Box::pin(tokio::io::empty()));
+        self.driver = AnyDriver::closed(Box::pin(tokio::io::empty()));
         trace::event("the channel was lost; opening it again");
         self.state.set(ChannelState::Connecting);
-        match open_and_sync(endpoint, terms).await {
-            Ok(connection) => {
-                self.connection = connection;
+        match open_and_sync(endpoint, budget).await {
+            Ok(driver) => {
+                self.driver = driver;
+                self.driver.begin();
                 self.failures = 0;
                 self.pause = None;
                 self.cause = None;
@@ -198,9 +234,8 @@ impl Channel {
         }
     }
 
-    /// The connection as it is.
-    pub(crate) fn connection(&mut self) -> &mut AnyConnection {
-        &mut self.connection
+    pub(crate) fn driver(&mut self) -> &mut AnyDriver {
+        &mut self.driver
     }
 
     /// A first failure is told as it is; from the second on there is a pause.
@@ -222,11 +257,11 @@ impl Channel {
 
 pub(crate) async fn open_and_sync(
     endpoint: &Endpoint,
-    terms: &Terms,
-) -> Result<AnyConnection, Error> {
-    let mut connection = endpoint.open(terms).await?;
-    connection.handshake(terms).await?;
-    Ok(connection)
+    budget: &Budget,
+) -> Result<AnyDriver, Error> {
+    let mut driver = endpoint.open(budget).await?;
+    driver.synchronize(budget).await?;
+    Ok(driver)
 }
 
 impl Pauses {
@@ -235,7 +270,7 @@ impl Pauses {
         let doublings = failures.saturating_sub(2).min(16);
         let whole = self.first.saturating_mul(1 << doublings);
         let half = whole.min(self.longest) / 2;
-        let random = u32::try_from(sync::random() % 1024).unwrap_or_default();
+        let random = u32::try_from(buffers::random().token() % 1024).unwrap_or_default();
         half + half / 1024 * random
     }
 }

@@ -13,15 +13,15 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::timeout_at;
 
 use crate::attachments::Attachments;
-use crate::channel::{Channel, Pauses};
-use crate::connection::Terms;
+use crate::channel::{Call, Channel, Pauses};
 use crate::error::{ErrorKind, Execution, Stage};
 use crate::gate::{Gate, Hold, Policy};
 use crate::lock::Lock;
-use crate::message::Request;
+use crate::protocol::{Budget, Request};
+use crate::retry::Repeat;
 use crate::state::{ChannelState, InUse, Status};
 use crate::trace::Span;
-use crate::{Address, AddressError, Error, Options, Pipeline, QgaCommand};
+use crate::{Address, AddressError, CommandSpec, Error, NoReply, Options, Pipeline, QgaCommand};
 
 mod builder;
 
@@ -232,10 +232,9 @@ impl Client {
     ///
     /// Outside a tokio runtime with time enabled.
     pub async fn execute<C: QgaCommand>(&self, command: C) -> Result<C::Response, Error> {
-        let terms = Terms::new(&command, &self.options);
-        self.exchange(C::NAME, || Request::new(&command), terms)
-            .await
-            .map_err(|error| error.with_command(C::NAME).with_check(C::CHECK))
+        let call = self.call(command.spec(), C::no_reply);
+        let encode = || Request::new(C::NAME, command.arguments().as_ref());
+        self.exchange(&call, encode).await
     }
 
     /// Runs a command by its name. Arguments that are null are left out.
@@ -255,8 +254,9 @@ impl Client {
     /// A [`Value`] takes up to a hundred times the memory of its text: for a guest that you do not
     /// trust, lower the [limit](Options::reply_limit) or use a type.
     ///
-    /// A command that is answered only on failure, such as `guest-shutdown`, ends in a timeout
-    /// or a closed channel here; derive it with `no_response` instead.
+    /// By its name alone a command counts as one that is answered, is never sent twice and holds no
+    /// secrets; a [`CommandSpec`] says more. What is answered only on failure, such as `guest-shutdown`,
+    /// returns how it ended as a text: `"closed"`, `"silent"` or `"replied"`; see [`NoReply`].
     ///
     /// # Errors
     ///
@@ -269,11 +269,16 @@ impl Client {
     /// # Panics
     ///
     /// As [`execute`](Self::execute).
-    pub async fn execute_raw(&self, name: &str, arguments: Value) -> Result<Value, Error> {
-        let terms = Terms::raw(&self.options);
-        self.exchange(name, || Request::raw(name, &arguments), terms)
-            .await
-            .map_err(|error| error.with_command(name.to_owned()))
+    pub async fn execute_raw<'a>(
+        &self,
+        command: impl Into<CommandSpec<'a>>,
+        arguments: Value,
+    ) -> Result<Value, Error> {
+        let no_reply = |how| serde_json::to_value(how).ok();
+        let call = self.call(command.into(), no_reply);
+        let arguments = Some(arguments).filter(|arguments| !arguments.is_null());
+        let encode = || Request::new(call.spec.name(), arguments.as_ref());
+        self.exchange(&call, encode).await
     }
 
     /// Runs commands of one type with the next request already written while the agent works on
@@ -287,12 +292,25 @@ impl Client {
         Pipeline::new(self.clone(), commands.into_iter())
     }
 
+    fn call<'a, R>(
+        &self,
+        spec: CommandSpec<'a>,
+        no_reply: fn(NoReply) -> Option<R>,
+    ) -> Call<'a, R> {
+        Call {
+            budget: self.options.budget(),
+            repeat: Repeat::of(spec.retry, self.options.retry),
+            spec,
+            no_reply,
+        }
+    }
+
     async fn exchange<R: serde::de::DeserializeOwned>(
         &self,
-        name: &str,
+        call: &Call<'_, R>,
         encode: impl Fn() -> serde_json::Result<Request>,
-        terms: Terms,
     ) -> Result<R, Error> {
+        let name = call.spec.name();
         let encode = || {
             self.check(name)?;
             encode().map_err(Error::encode)
@@ -300,16 +318,13 @@ impl Client {
         let span = self.span(name);
         // Pinned, so that it is not moved.
         let exchange = pin!(async {
-            let request = encode()?;
-            let mut channel = self.lock(&terms).await?;
             self.check(name)?;
+            let mut channel = self.lock(&call.budget).await?;
             let check = || self.check(name);
-            channel
-                .exchange(request, encode, check, &terms, &span)
-                .await
+            channel.exchange(call, encode, check, &span).await
         });
         let result = span.around(exchange).await;
-        result.map_err(|error| self.locate(error))
+        result.map_err(|error| self.locate(error).with_spec(&call.spec))
     }
 
     /// Whether a command may be sent.
@@ -318,17 +333,17 @@ impl Client {
     }
 
     /// Waits for the channel.
-    pub(crate) async fn lock(&self, terms: &Terms) -> Result<InUse, Error> {
+    pub(crate) async fn lock(&self, budget: &Budget) -> Result<InUse, Error> {
         let channel = self.channel.clone();
         if let Ok(channel) = channel.clone().try_lock_owned() {
             return Ok(InUse::new(channel));
         }
         let _waiting = Waiting::new(&self.shared.waiting);
-        timeout_at(terms.wait.deadline, channel.lock_owned())
+        timeout_at(budget.deadline.into(), channel.lock_owned())
             .await
             .map(InUse::new)
             .map_err(|_| {
-                let kind = ErrorKind::Timeout(terms.timeout);
+                let kind = ErrorKind::Timeout(budget.timeout);
                 Error::new(Stage::Queue, Execution::NotRun, kind)
             })
     }

@@ -1,5 +1,7 @@
 //! What a command is: the trait that the derive implements.
 
+use std::borrow::Cow;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +29,7 @@ use serde::{Deserialize, Serialize};
     label = "this is not a command",
     note = "write `#[derive(QgaCommand)] #[qga(name = \"guest-...\")]` above the type"
 )]
-pub trait QgaCommand: Sync {
+pub trait QgaCommand<P = GuestAgent>: Sync {
     /// The name on the wire, such as `guest-get-host-name`.
     const NAME: &'static str;
 
@@ -59,10 +61,126 @@ pub trait QgaCommand: Sync {
     fn reply_limit(&self) -> Option<usize> {
         None
     }
+
+    /// The response of a command that is answered [only on failure](Reply::OnErrorOnly) and ended
+    /// well; other commands have none.
+    fn no_reply(how: NoReply) -> Option<Self::Response> {
+        let _ = how;
+        None
+    }
+
+    /// All that a client knows of this command beside its arguments.
+    fn spec(&self) -> CommandSpec<'static> {
+        CommandSpec {
+            name: Cow::Borrowed(Self::NAME),
+            reply: Self::REPLY,
+            retry: Self::RETRY,
+            check: Self::CHECK,
+            secret: Self::SECRET_REPLY,
+            reply_limit: self.reply_limit(),
+        }
+    }
+}
+
+/// The protocol of the guest agent, for which a [`QgaCommand`] is unless it says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GuestAgent {}
+
+/// What a client knows of a command beside its arguments; for one whose name is not known before the
+/// program runs.
+///
+/// ```
+/// use qga_core::{CommandSpec, Reply};
+///
+/// let shutdown = CommandSpec::new("guest-shutdown").reply(Reply::OnErrorOnly);
+/// assert_eq!(shutdown.name(), "guest-shutdown");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandSpec<'a> {
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) reply: Reply,
+    pub(crate) retry: Retry,
+    pub(crate) check: Option<&'static str>,
+    pub(crate) secret: bool,
+    pub(crate) reply_limit: Option<usize>,
+}
+
+impl<'a> CommandSpec<'a> {
+    /// A command that is always answered, is never sent twice and holds no secrets.
+    pub fn new(name: impl Into<Cow<'a, str>>) -> Self {
+        Self {
+            name: name.into(),
+            reply: Reply::Always,
+            retry: Retry::Never,
+            check: None,
+            secret: false,
+            reply_limit: None,
+        }
+    }
+
+    /// Its name on the wire.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// When the agent answers it; [always](Reply::Always) unless set.
+    #[must_use]
+    pub fn reply(mut self, reply: Reply) -> Self {
+        self.reply = reply;
+        self
+    }
+
+    /// Whether it may be sent again; [never](Retry::Never) unless set.
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// What shows whether it has run: see [`QgaCommand::CHECK`].
+    #[must_use]
+    pub fn check(mut self, check: &'static str) -> Self {
+        self.check = Some(check);
+        self
+    }
+
+    /// Whether what the agent sends is kept out of errors; not so unless set.
+    #[must_use]
+    pub fn secret(mut self, secret: bool) -> Self {
+        self.secret = secret;
+        self
+    }
+
+    /// The longest reply that it expects, in bytes, where that is more than the
+    /// [limit](crate::Options::reply_limit) of the client.
+    #[must_use]
+    pub fn reply_limit(mut self, bytes: usize) -> Self {
+        self.reply_limit = Some(bytes);
+        self
+    }
+}
+
+impl<'a> From<&'a str> for CommandSpec<'a> {
+    fn from(name: &'a str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl<'a> From<&'a String> for CommandSpec<'a> {
+    fn from(name: &'a String) -> Self {
+        Self::new(name.as_str())
+    }
+}
+
+impl From<String> for CommandSpec<'_> {
+    fn from(name: String) -> Self {
+        Self::new(name)
+    }
 }
 
 #[diagnostic::do_not_recommend]
-impl<C: QgaCommand> QgaCommand for &C {
+impl<P, C: QgaCommand<P>> QgaCommand<P> for &C {
     const NAME: &'static str = C::NAME;
     const REPLY: Reply = C::REPLY;
     const RETRY: Retry = C::RETRY;
@@ -76,6 +194,10 @@ impl<C: QgaCommand> QgaCommand for &C {
 
     fn reply_limit(&self) -> Option<usize> {
         C::reply_limit(self)
+    }
+
+    fn no_reply(how: NoReply) -> Option<Self::Response> {
+        C::no_reply(how)
     }
 }
 
@@ -107,7 +229,7 @@ pub enum Retry {
 pub struct Empty {}
 
 /// How a command that is answered [only on failure](Reply::OnErrorOnly) ended without an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum NoReply {

@@ -9,9 +9,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 
-use crate::connection::Terms;
 use crate::error::{Error, ErrorKind, Execution, Stage};
-use crate::{Address, Connection};
+use crate::Address;
+use crate::driver::Driver;
+use crate::protocol::Budget;
 
 /// A stream of bytes of any kind.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
@@ -21,7 +22,7 @@ impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
 type AnyStream = Pin<Box<dyn Stream>>;
 type Opening = Pin<Box<dyn Future<Output = io::Result<AnyStream>> + Send>>;
 
-pub(crate) type AnyConnection = Connection<AnyStream>;
+pub(crate) type AnyDriver = Driver<AnyStream>;
 
 /// How a channel is opened, each time anew.
 #[derive(Clone)]
@@ -50,20 +51,20 @@ impl Endpoint {
         }
     }
 
-    pub(crate) async fn open(&self, terms: &Terms) -> Result<AnyConnection, Error> {
+    pub(crate) async fn open(&self, budget: &Budget) -> Result<AnyDriver, Error> {
         let opening = async {
             match self {
                 Self::Address(address) => open_stream(address).await,
                 Self::Custom(open) => open().await,
             }
         };
-        match timeout_at(terms.wait.deadline, opening).await {
-            Ok(Ok(stream)) => Ok(Connection::new(stream)),
+        match timeout_at(budget.deadline.into(), opening).await {
+            Ok(Ok(stream)) => Ok(AnyDriver::new(stream)),
             Ok(Err(_)) if self.address().is_some_and(|address| is_no_socket(address)) => {
                 Err(connect_error(ErrorKind::NotASocket))
             }
             Ok(Err(error)) => Err(connect_error(ErrorKind::Open(error))),
-            Err(_) => Err(connect_error(ErrorKind::Timeout(terms.timeout))),
+            Err(_) => Err(connect_error(ErrorKind::Timeout(budget.timeout))),
         }
     }
 }

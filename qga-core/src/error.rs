@@ -9,7 +9,12 @@ use serde::Deserialize;
 
 use crate::{Address, AddressError, DecodeError};
 
+pub(crate) use crate::decode::decode;
+
 mod display;
+mod transport;
+
+pub use transport::TransportError;
 
 /// A command or a connection that failed.
 ///
@@ -115,6 +120,11 @@ pub enum ErrorKind {
     ReplyLost,
     /// An earlier command of the same pipeline failed, and the channel with it.
     Abandoned,
+    /// The transport of whole messages failed in a way of its own.
+    Transport(Box<dyn std::error::Error + Send + Sync>),
+    /// The command ended well without a reply, and its type has
+    /// [no response](crate::QgaCommand::no_reply) for that.
+    NoResponse(crate::NoReply),
     /// The arguments do not serialize.
     Encode(JsonError),
     /// The reply does not fit the command's response type.
@@ -206,17 +216,28 @@ impl Error {
         )
     }
 
+    /// A command that ended well without a reply, of whose type no response can be made.
+    pub(crate) fn no_response(how: crate::NoReply) -> Self {
+        let kind = ErrorKind::NoResponse(how);
+        Self::new(Stage::Decode, Execution::Answered, kind)
+    }
+
     pub(crate) fn agent(error: AgentError) -> Self {
-        let execution = if error.is_command_not_found() {
-            Execution::NotRun
-        } else {
-            Execution::Answered
-        };
-        Self::new(Stage::Receive, execution, ErrorKind::Agent(error))
+        Self::new(Stage::Receive, execution_of(&error), ErrorKind::Agent(error))
     }
 
     pub(crate) fn with_command(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.0.command.get_or_insert(name.into());
+        self
+    }
+
+    pub(crate) fn with_spec(mut self, spec: &crate::CommandSpec<'_>) -> Self {
+        let name = match &spec.name {
+            Cow::Borrowed(name) => name.to_string().into(),
+            Cow::Owned(name) => name.clone().into(),
+        };
+        self.0.command.get_or_insert(name);
+        self.0.check = spec.check;
         self
     }
 
@@ -357,6 +378,15 @@ impl Error {
     }
 }
 
+/// What an agent's error says of the command's execution.
+fn execution_of(error: &AgentError) -> Execution {
+    if error.is_command_not_found() {
+        Execution::NotRun
+    } else {
+        Execution::Answered
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self.kind() {
@@ -365,6 +395,7 @@ impl std::error::Error for Error {
             ErrorKind::Open(error) | ErrorKind::Lock(error) | ErrorKind::Closed(Some(error)) => {
                 Some(error)
             }
+            ErrorKind::Transport(source) => Some(&**source),
             ErrorKind::Encode(source) => Some(source),
             ErrorKind::Decode(error) => Some(error.reason()),
             _ => None,

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::Retry;
-use crate::message::DEPTH_LIMIT;
+use crate::deadline::after;
+use crate::protocol::{Budget, ReplyLimits, SyncBudget};
 
 /// How long a command may take and how much it may bring.
 ///
@@ -19,35 +20,10 @@ use crate::message::DEPTH_LIMIT;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     pub(crate) timeout: Duration,
-    pub(crate) reply_limit: usize,
     pub(crate) grace: Duration,
     pub(crate) retry: Retry,
-    pub(crate) shape: Shape,
-    pub(crate) skip: Skip,
-}
-
-/// How a reply may be built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shape {
-    pub(crate) depth: usize,
-    pub(crate) items: usize,
-}
-
-/// How much a sync may pass over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Skip {
-    pub(crate) bytes: u64,
-    pub(crate) lines: u64,
-}
-
-impl Shape {
-    /// More levels than these do not decode.
-    const DEEPEST: usize = 127;
-
-    pub(crate) const DEFAULT: Self = Self {
-        depth: DEPTH_LIMIT,
-        items: 100_000,
-    };
+    pub(crate) reply: ReplyLimits,
+    pub(crate) sync: SyncBudget,
 }
 
 impl Options {
@@ -56,14 +32,10 @@ impl Options {
     pub const fn new() -> Self {
         Self {
             timeout: Duration::from_secs(30),
-            reply_limit: 10 * 1024 * 1024,
             grace: Duration::from_secs(2),
             retry: Retry::Safe,
-            shape: Shape::DEFAULT,
-            skip: Skip {
-                bytes: 4 * 1024 * 1024 * 1024,
-                lines: 4_000_000,
-            },
+            reply: ReplyLimits::DEFAULT,
+            sync: SyncBudget::DEFAULT,
         }
     }
 
@@ -79,7 +51,7 @@ impl Options {
     /// [expects more](crate::QgaCommand::reply_limit) raises it for itself.
     #[must_use]
     pub const fn reply_limit(mut self, bytes: usize) -> Self {
-        self.reply_limit = bytes;
+        self.reply.bytes = bytes;
         self
     }
 
@@ -87,17 +59,17 @@ impl Options {
     /// set, and 1 at least. A reply with more is [malformed](crate::Malformed::TooManyItems), not cut.
     #[must_use]
     pub const fn list_limit(mut self, items: usize) -> Self {
-        self.shape.items = if items > 1 { items } else { 1 };
+        self.reply.items = if items > 1 { items } else { 1 };
         self
     }
 
     /// How deep a reply may nest, the reply itself counted; 100 unless set, and 127 at most.
     #[must_use]
     pub const fn depth_limit(mut self, levels: usize) -> Self {
-        self.shape.depth = if levels < Shape::DEEPEST {
+        self.reply.depth = if levels < ReplyLimits::DEEPEST {
             levels
         } else {
-            Shape::DEEPEST
+            ReplyLimits::DEEPEST
         };
         self
     }
@@ -106,7 +78,7 @@ impl Options {
     /// unless set. It is dropped as it comes and takes no memory; this limits the work.
     #[must_use]
     pub const fn skip_limit(mut self, bytes: u64, lines: u64) -> Self {
-        self.skip = Skip { bytes, lines };
+        self.sync = SyncBudget { bytes, lines };
         self
     }
 
@@ -131,6 +103,19 @@ impl Options {
     pub const fn retry(mut self, class: Retry) -> Self {
         self.retry = class;
         self
+    }
+}
+
+impl Options {
+    /// What a command has that begins now.
+    pub(crate) fn budget(&self) -> Budget {
+        Budget {
+            deadline: after(self.timeout).into_std(),
+            timeout: self.timeout,
+            grace: self.grace,
+            reply: self.reply,
+            sync: self.sync,
+        }
     }
 }
 

@@ -3,15 +3,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::iter::{Fuse, Peekable};
-use std::ops::Range;
 
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::connection::Terms;
-use crate::error::{ErrorKind, Execution, Stage};
-use crate::message::Request;
+use crate::error::{ErrorKind, Stage};
+use crate::protocol::{Budget, Event, Request, Ticket};
 use crate::state::InUse;
-use crate::sync::Ids;
+use crate::deadline::after;
 use crate::trace::Span;
 use crate::{Client, Error, QgaCommand, Reply};
 
@@ -46,7 +44,7 @@ use crate::{Client, Error, QgaCommand, Reply};
 /// itself: drop the pipeline first.
 pub struct Pipeline<I: Iterator<Item: QgaCommand>> {
     /// Dropped before the client, whose lock must not end before its channel does.
-    channel: Option<(InUse, Ids)>,
+    channel: Option<InUse>,
     client: Client,
     commands: Peekable<Fuse<I>>,
     capacity: usize,
@@ -58,8 +56,7 @@ pub struct Pipeline<I: Iterator<Item: QgaCommand>> {
 
 enum Slot<R> {
     InFlight {
-        id: u64,
-        reply_limit: usize,
+        ticket: Ticket,
         span: Span,
     },
     Done(Result<R, Error>),
@@ -109,10 +106,9 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
     /// dropping the future of one command: commands in flight may have run, and the agent may be
     /// busy with an unread reply until the next command on this client.
     pub async fn next(&mut self) -> Option<Result<<I::Item as QgaCommand>::Response, Error>> {
-        let mut terms = Terms::raw(&self.client.options());
-        terms.secret = I::Item::SECRET_REPLY;
-        terms.wait.deadline = *self.deadline.get_or_insert(terms.wait.deadline);
-        let result = self.next_under(&mut terms).await;
+        let mut budget = self.client.options().budget();
+        budget.deadline = *self.deadline.get_or_insert(budget.deadline);
+        let result = self.next_under(&budget).await;
         self.deadline = None;
         let is_over = self.slots.is_empty() && (self.failed || self.commands.peek().is_none());
         let is_awaited = in_flight(&self.slots).is_none() && self.client.is_awaited();
@@ -124,21 +120,21 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
 
     async fn next_under(
         &mut self,
-        terms: &mut Terms,
+        budget: &Budget,
     ) -> Option<Result<<I::Item as QgaCommand>::Response, Error>> {
         loop {
-            self.go_on_or_yield();
+            self.go_on_or_yield(budget);
             match self.slots.front() {
-                Some(Slot::InFlight { .. }) => self.receive(terms).await,
+                Some(Slot::InFlight { .. }) => self.receive(budget).await,
                 Some(Slot::Done(_)) => break,
                 None if self.failed || self.commands.peek().is_none() => return None,
                 None => {
-                    if let Err(error) = self.acquire(terms).await {
+                    if let Err(error) = self.acquire(budget).await {
                         self.failed = !error.is_not_allowed();
                         self.commands.next()?;
                         return Some(Err(error));
                     }
-                    self.fill();
+                    self.fill(budget);
                 }
             }
         }
@@ -149,76 +145,85 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
     }
 
     /// Takes the channel for the next command.
-    async fn acquire(&mut self, terms: &Terms) -> Result<(), Error> {
+    async fn acquire(&mut self, budget: &Budget) -> Result<(), Error> {
         self.client.check(I::Item::NAME)?;
-        let mut channel = self.client.lock(terms).await?;
-        let ids = channel.begin(terms).await?;
-        self.channel = Some((channel, ids));
+        let mut channel = self.client.lock(budget).await?;
+        channel.begin(budget).await?;
+        self.channel = Some(channel);
         Ok(())
     }
 
     /// Writes ahead; but when somebody else waits, no more, and gives the channel away once nothing
     /// is in flight. A turn is at least what [`in_flight`](Self::in_flight) allows.
-    fn go_on_or_yield(&mut self) {
+    fn go_on_or_yield(&mut self, budget: &Budget) {
         if !self.client.is_awaited() {
-            self.fill();
+            self.fill(budget);
         } else if in_flight(&self.slots).is_none() {
             self.channel = None;
         }
     }
 
-    fn fill(&mut self) {
-        let Some((channel, ids)) = &mut self.channel else {
+    fn fill(&mut self, budget: &Budget) {
+        let Some(channel) = &mut self.channel else {
             return;
         };
-        let connection = channel.connection();
-        let capacity = match ids {
-            Ids::Echoed => self.capacity,
-            Ids::Unknown => 1,
-        };
+        let session = &mut channel.driver().session;
+        let capacity = self.capacity.min(session.capacity());
         while !self.failed && self.slots.len() < capacity {
             let Some(command) = self.commands.next() else {
                 return;
             };
+            let encode = || Request::new(I::Item::NAME, command.arguments().as_ref());
             let request = self
                 .client
                 .check(I::Item::NAME)
-                .and_then(|()| Request::new(&command).map_err(Error::encode));
+                .and_then(|()| encode().map_err(Error::encode));
             let span = self.client.span(I::Item::NAME);
             self.slots.push_back(match request {
                 Ok(request) => {
-                    let id = connection.send(request, *ids);
-                    span.sent(connection.request_length);
-                    Slot::InFlight {
-                        id,
-                        reply_limit: command.reply_limit().unwrap_or_default(),
-                        span,
-                    }
+                    span.sent(request.length());
+                    let ticket = session.submit(&command.spec(), request, &far(budget));
+                    Slot::InFlight { ticket, span }
                 }
                 Err(error) => Slot::Done(Err(error)),
             });
         }
     }
 
-    async fn receive(&mut self, terms: &mut Terms) {
-        let (Some((channel, ids)), Some(in_flight)) = (&mut self.channel, in_flight(&self.slots))
-        else {
+    async fn receive(&mut self, budget: &Budget) {
+        let (Some(channel), Some(first)) = (&mut self.channel, in_flight(&self.slots)) else {
             return;
         };
-        let connection = channel.connection();
-        terms.wait.limit = self.slots.iter().fold(terms.wait.limit, Slot::reply_limit);
-        match connection.receive(*ids, &in_flight, terms).await {
-            Ok((id, result)) => {
-                settle(&mut self.slots, id, result, connection.reply_length());
-                if id + 1 == in_flight.end {
-                    connection.finish(*ids);
-                }
-            }
-            Err(fault) => {
-                self.failed = true;
-                let error = connection.failure(fault, terms, Execution::MaybeRun);
-                channel.keep_cause(&error);
-                abandon(&mut self.slots, error);
+        let driver = channel.driver();
+        driver.session.set_deadline(first, budget.deadline);
+        let (ticket, result) = match driver.event().await {
+            Event::Reply(ticket) => (ticket, driver.session.reply(ticket)),
+            Event::Failed(ticket, error) => (ticket, Err(error)),
+            Event::NoReply(..) | Event::Synchronized(_) | Event::Passed => return,
+        };
+        let bytes = driver.session.reply_length();
+        let is_over = result.as_ref().is_err_and(|error| ends(error));
+        if let Err(error) = &result {
+            channel.keep_cause(error);
+        }
+        settle(&mut self.slots, ticket, result, bytes);
+        if is_over {
+            self.failed = true;
+            self.abandon();
+        }
+    }
+
+    /// Ends all that is in flight after a failure of the channel.
+    fn abandon(&mut self) {
+        let Some(channel) = &mut self.channel else {
+            return;
+        };
+        let session = &mut channel.driver().session;
+        for slot in self.slots.iter_mut().rev() {
+            if let Some(ticket) = slot.ticket() {
+                let execution = session.cancel(ticket);
+                let error = Error::new(Stage::Receive, execution, ErrorKind::Abandoned);
+                slot.end(Err(error));
             }
         }
     }
@@ -240,13 +245,6 @@ impl<I: Iterator<Item: QgaCommand>> fmt::Debug for Pipeline<I> {
 }
 
 impl<R> Slot<R> {
-    fn reply_limit(limit: usize, slot: &Self) -> usize {
-        match slot {
-            Self::InFlight { reply_limit, .. } => limit.max(*reply_limit),
-            Self::Done(_) => limit,
-        }
-    }
-
     fn received(&self, bytes: usize) {
         if let Self::InFlight { span, .. } = self {
             span.received(bytes);
@@ -260,49 +258,37 @@ impl<R> Slot<R> {
         *self = Self::Done(result);
     }
 
-    fn id(&self) -> Option<u64> {
+    fn ticket(&self) -> Option<Ticket> {
         match self {
-            Self::InFlight { id, .. } => Some(*id),
+            Self::InFlight { ticket, .. } => Some(*ticket),
             Self::Done(_) => None,
         }
     }
 }
 
-/// The ids of the unanswered, which count up.
-fn in_flight<R>(slots: &VecDeque<Slot<R>>) -> Option<Range<u64>> {
-    let mut ids = slots.iter().filter_map(Slot::id);
-    let first = ids.next()?;
-    Some(first..ids.last().unwrap_or(first) + 1)
+/// The first of the unanswered.
+fn in_flight<R>(slots: &VecDeque<Slot<R>>) -> Option<Ticket> {
+    slots.iter().find_map(Slot::ticket)
 }
 
-/// Stores a result. The agent answers in order, so what it has passed over stays unanswered.
-fn settle<R>(slots: &mut VecDeque<Slot<R>>, answered: u64, result: Result<R, Error>, bytes: usize) {
-    let mut result = Some(result);
-    for slot in slots {
-        match slot.id() {
-            Some(id) if id < answered => {
-                slot.end(Err(maybe_run(ErrorKind::ReplyLost)));
-            }
-            Some(id) if id == answered => {
-                if let Some(result) = result.take() {
-                    slot.received(bytes);
-                    slot.end(result);
-                }
-            }
-            _ => {}
-        }
+/// Stores a result.
+fn settle<R>(slots: &mut VecDeque<Slot<R>>, ticket: Ticket, result: Result<R, Error>, bytes: usize) {
+    let slot = slots.iter_mut().find(|slot| slot.ticket() == Some(ticket));
+    if let Some(slot) = slot {
+        slot.received(bytes);
+        slot.end(result);
     }
 }
 
-/// Ends the first unanswered with `error`, and the others too.
-fn abandon<R>(slots: &mut VecDeque<Slot<R>>, error: Error) {
-    let mut error = Some(error);
-    for slot in slots.iter_mut().filter(|slot| slot.id().is_some()) {
-        let error = error.take();
-        slot.end(Err(error.unwrap_or_else(|| maybe_run(ErrorKind::Abandoned))));
-    }
+/// Whether the channel failed, and not the command alone.
+fn ends(error: &Error) -> bool {
+    !matches!(error.kind(), ErrorKind::Agent(_) | ErrorKind::Decode(_) | ErrorKind::ReplyLost)
 }
 
-fn maybe_run(kind: ErrorKind) -> Error {
-    Error::new(Stage::Receive, Execution::MaybeRun, kind)
+/// The time of a result counts from when it is asked for.
+fn far(budget: &Budget) -> Budget {
+    Budget {
+        deadline: after(Duration::MAX).into_std(),
+        ..*budget
+    }
 }

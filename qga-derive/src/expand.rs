@@ -49,6 +49,9 @@ fn response(command: &Command<'_>) -> TokenStream {
         quote! {
             const REPLY: #core::Reply = #core::Reply::OnErrorOnly;
             type Response = #core::NoReply;
+            fn no_reply(how: #core::NoReply) -> #core::__private::Option<#core::NoReply> {
+                #core::__private::Some(how)
+            }
         }
     } else if let Some(ty) = &command.response {
         quote!(type Response = #ty;)

@@ -12,13 +12,12 @@ use tokio::sync::Mutex;
 use super::{Client, Shared};
 use crate::attachments::Attachments;
 use crate::channel::{Channel, Pauses, open_and_sync};
-use crate::connect::{AnyConnection, Endpoint, connect_error};
-use crate::connection::Terms;
+use crate::connect::{AnyDriver, Endpoint, connect_error};
 use crate::error::ErrorKind;
 use crate::gate::{Gate, Policy};
 use crate::lock::Lock;
 use crate::state::{ChannelState, Status};
-use crate::{Address, AddressError, Connection, Error, Options};
+use crate::{Address, AddressError, Error, Options};
 
 /// Makes a [`Client`] with timeouts and limits of its own.
 ///
@@ -172,31 +171,31 @@ impl ClientBuilder {
 
     /// A client over a stream that is already open; see [`Client::new`].
     pub fn build(self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Client {
-        self.client(Connection::new(Box::pin(stream)), None, None)
+        self.client(AnyDriver::new(Box::pin(stream)), None, None)
     }
 
     async fn open(self, endpoint: Endpoint) -> Result<Client, Error> {
-        let terms = Terms::raw(&self.options.timeout(self.connect_timeout));
+        let budget = self.options.timeout(self.connect_timeout).budget();
         let address = endpoint.address().map(|address| &**address);
         let opened = async {
             let lock = self.lock.then(|| Lock::take(address)).transpose()?;
-            Ok((open_and_sync(&endpoint, &terms).await?, lock))
+            Ok((open_and_sync(&endpoint, &budget).await?, lock))
         };
         match opened.await {
-            Ok((connection, lock)) => Ok(self.client(connection, Some(endpoint), lock)),
+            Ok((driver, lock)) => Ok(self.client(driver, Some(endpoint), lock)),
             Err(error) => Err(Error::with_address(error, address)),
         }
     }
 
     fn client(
         self,
-        connection: AnyConnection,
+        driver: AnyDriver,
         endpoint: Option<Endpoint>,
         lock: Option<Lock>,
     ) -> Client {
         let address = endpoint.as_ref().and_then(Endpoint::address).cloned();
         let state = Arc::new(Status::new(ChannelState::Ready));
-        let channel = Channel::new(connection, endpoint, self.pauses, state.clone());
+        let channel = Channel::new(driver, endpoint, self.pauses, state.clone());
         Client {
             channel: Arc::new(Mutex::new(channel)),
             shared: Arc::new(Shared {

@@ -80,6 +80,10 @@ impl Error {
                 f.write_str("the reply was lost; the agent has answered a later command")
             }
             ErrorKind::Abandoned => f.write_str("an earlier command of the pipeline failed"),
+            ErrorKind::Transport(_) => f.write_str("the transport failed"),
+            ErrorKind::NoResponse(_) => {
+                f.write_str("it ended well without a reply, of which its type makes no response")
+            }
             ErrorKind::Encode(_) => f.write_str("the arguments do not serialize"),
             ErrorKind::Decode(error) => write_decode(f, error),
         }

@@ -536,7 +536,7 @@ async fn a_request_that_nobody_takes_has_not_run() {
         (error.stage(), error.execution()),
         (Stage::Send, Execution::NotRun)
     );
-    let (answer, ()) = tokio::join!(client.execute(Shutdown), peer.sync());
+    let answer = client.execute(Shutdown).await;
     assert_eq!(answer.unwrap_err().execution(), Execution::NotRun);
 }
 

@@ -1,11 +1,25 @@
+use std::ops::Range;
+
 use super::*;
+
+struct Sent(Range<u64>);
+
+impl InFlight for Sent {
+    fn first(&self) -> Option<u64> {
+        Some(self.0.start)
+    }
+
+    fn contains(&self, id: u64) -> bool {
+        self.0.contains(&id)
+    }
+}
 
 fn matched(line: &str, ids: Ids) -> String {
     let frame = Frame {
         bytes: line.as_bytes(),
         delimited: false,
     };
-    match attribute(frame, ids, &(10..13), Shape::DEFAULT) {
+    match attribute(frame, ids, &Sent(10..13), &ReplyLimits::DEFAULT) {
         Match::Answer(id, Ok(value)) => format!("{id} returned {value}"),
         Match::Answer(id, Err(_)) => format!("{id} failed"),
         Match::Stale => "stale".into(),
@@ -62,7 +76,7 @@ fn without_ids_a_late_sync_reply_answers_nothing() {
         delimited: true,
     };
     assert!(matches!(
-        attribute(frame, Ids::Unknown, &(10..11), Shape::DEFAULT),
+        attribute(frame, Ids::Unknown, &Sent(10..11), &ReplyLimits::DEFAULT),
         Match::Stale
     ));
 }

@@ -4,19 +4,21 @@
 //! lines. So we send 0xFF, which resets the agent's parser, and a sync command with a random
 //! token. Everything before the reply with that token is dropped.
 
-use std::hash::{BuildHasher, RandomState};
-
+use super::frame::Frame;
+use super::limits::ReplyLimits;
+use super::message::{Id, ReplyLine};
+use super::random::Random;
 use crate::error::AgentError;
-use crate::frame::Frame;
-use crate::message::{Id, Reply};
 
-/// A sync reply is shorter than this; longer lines need not be parsed.
-pub const LINE_LIMIT: usize = 4096;
+/// Of the reply to a sync, which is short; longer lines need not be parsed.
+pub(crate) const LIMITS: ReplyLimits = ReplyLimits {
+    bytes: 4096,
+    ..ReplyLimits::DEFAULT
+};
 
 /// What the agent does with the `id` of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Ids {
+pub(crate) enum Ids {
     /// It sends it back (QEMU 4.0 and later).
     Echoed,
     /// It takes no notice, or takes offence.
@@ -25,10 +27,11 @@ pub enum Ids {
 
 /// What to do after a line.
 #[derive(Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Step {
+pub(crate) enum Step {
     /// Read on: the line was an old one.
     Wait,
+    /// Read on: the line is an error without an id, as an agent sends it for the 0xFF of a sync.
+    Stray,
     /// Send [`Handshake::request`] again: it has changed.
     Resend,
     /// The next line belongs to the next request.
@@ -39,38 +42,30 @@ pub enum Step {
 
 /// One synchronization.
 #[derive(Debug)]
-pub struct Handshake {
+pub(crate) struct Handshake {
     token: u64,
     command: &'static str,
     with_id: bool,
 }
 
-impl Default for Handshake {
-    fn default() -> Self {
+impl Handshake {
+    /// A synchronization with a fresh token.
+    pub(crate) fn new(random: &mut Random) -> Self {
         Self {
-            token: random(),
+            token: random.token(),
             command: "guest-sync-delimited",
             with_id: true,
         }
     }
-}
-
-impl Handshake {
-    /// A synchronization with a fresh token.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
 
     /// Takes a new token: only the reply to the last request counts, so that the ones before it
     /// cannot be taken for something else later.
-    pub fn renew(&mut self) {
-        self.token = random();
+    pub(crate) fn renew(&mut self, random: &mut Random) {
+        self.token = random.token();
     }
 
     /// What to send.
-    #[must_use]
-    pub fn request(&self) -> Vec<u8> {
+    pub(crate) fn request(&self) -> Vec<u8> {
         let Self { token, command, .. } = self;
         let mut request = vec![0xFF];
         request.extend_from_slice(
@@ -84,8 +79,8 @@ impl Handshake {
     }
 
     /// Looks at a line from the agent.
-    pub fn receive(&mut self, frame: Frame<'_>) -> Step {
-        let Ok(reply) = Reply::parse(frame.bytes) else {
+    pub(crate) fn receive(&mut self, frame: Frame<'_>, random: &mut Random) -> Step {
+        let Ok(reply) = ReplyLine::parse(frame.bytes, &LIMITS) else {
             return Step::Wait;
         };
         let ours = reply.id == Id::Number(self.token);
@@ -96,12 +91,12 @@ impl Handshake {
                 // Neither an echo nor the lack of one: to go on without ids would be to trust less.
                 Id::Number(_) | Id::Foreign => Step::Wait,
             },
-            Err(error) if ours || reply.id == Id::Absent => self.refused(error),
+            Err(error) if ours || reply.id == Id::Absent => self.refused(error, ours, random),
             Ok(_) | Err(_) => Step::Wait,
         }
     }
 
-    fn refused(&mut self, error: AgentError) -> Step {
+    fn refused(&mut self, error: AgentError, is_ours: bool, random: &mut Random) -> Step {
         if error.is_command_not_found() && error.desc.contains(&format!(" {} ", self.command)) {
             if self.command == "guest-sync" {
                 return Step::Refused(error);
@@ -109,19 +104,16 @@ impl Handshake {
             self.command = "guest-sync";
         } else if self.with_id && error.desc.contains("'id' is unexpected") {
             self.with_id = false;
-        } else {
+        } else if is_ours {
             return Step::Wait;
+        } else {
+            return Step::Stray;
         }
-        self.renew();
+        self.renew(random);
         Step::Resend
     }
 }
 
-/// A number that nobody can guess and every JSON reader keeps exactly.
-pub(crate) fn random() -> u64 {
-    (RandomState::new().hash_one(()) >> 11).max(1)
-}
-
 #[cfg(test)]
-#[path = "sync/tests.rs"]
+#[path = "handshake/tests.rs"]
 mod tests;

@@ -10,7 +10,7 @@ enum Out {
 }
 
 fn decode(pieces: &[&[u8]]) -> Vec<Out> {
-    let mut decoder = Decoder::new();
+    let mut decoder = Decoder::default();
     let mut seen = Vec::new();
     for piece in pieces {
         feed(&mut decoder, piece, &mut seen);
@@ -180,7 +180,7 @@ fn any_split_of_any_bytes_gives_the_same_lines() {
 
 #[test]
 fn an_endless_line_takes_no_more_memory_than_the_limit_and_one_read() {
-    let mut decoder = Decoder::new();
+    let mut decoder = Decoder::default();
     let mut too_long = 0;
     for _ in 0..2_000 {
         let count = decoder.spare().len();
@@ -192,22 +192,37 @@ fn an_endless_line_takes_no_more_memory_than_the_limit_and_one_read() {
 }
 
 #[test]
-fn a_large_buffer_is_kept_for_large_lines_and_given_back_after_a_small_one() {
-    let mut decoder = Decoder::new();
-    let large = [vec![b'x'; 2 * KEEP], b"\n".to_vec()].concat();
-    let mut read = |bytes: &[u8]| {
-        let mut rest = bytes;
-        while decoder.advance(usize::MAX) == Progress::Incomplete {
-            let spare = decoder.spare();
-            let count = spare.len().min(rest.len());
-            spare[..count].copy_from_slice(&rest[..count]);
-            decoder.filled(count);
-            rest = &rest[count..];
-        }
-        decoder.advance(usize::MAX);
-        decoder.spare().len()
-    };
-    assert!(read(&large) > KEEP);
-    assert!(read(&large) > KEEP);
-    assert!(read(b"small\n") <= INITIAL);
+fn a_buffer_is_given_back_only_when_nothing_unread_is_in_it() {
+    let mut decoder = Decoder::default();
+    assert!(decoder.reclaim().is_none(), "it has none");
+    decoder.lend(Vec::with_capacity(100));
+    decoder.spare()[..5].copy_from_slice(b"a\nbb\n");
+    decoder.filled(5);
+    assert_eq!(decoder.advance(LIMIT), Progress::Frame);
+    assert!(decoder.reclaim().is_none(), "a line is unread");
+    assert_eq!(decoder.advance(LIMIT), Progress::Frame);
+    assert_eq!(decoder.reclaim().map(|buffer| buffer.capacity()), Some(100));
+    assert_eq!(decoder.frame().bytes, b"");
+    assert!(decoder.is_drained());
+}
+
+#[test]
+fn a_torn_line_stays_when_its_buffer_is_asked_for() {
+    let mut decoder = Decoder::default();
+    let mut seen = Vec::new();
+    feed(&mut decoder, b"torn", &mut seen);
+    assert!(decoder.reclaim().is_none());
+    feed(&mut decoder, b" line\n", &mut seen);
+    assert_eq!(seen, [line(b"torn line")]);
+}
+
+#[test]
+fn the_position_counts_what_was_handed_out_or_dropped() {
+    let mut decoder = Decoder::default();
+    feed(&mut decoder, b"a\n\xFFbc\nunfinished", &mut Vec::new());
+    assert_eq!(decoder.position(), 6);
+    feed(&mut decoder, &[b'x'; 100], &mut Vec::new());
+    assert_eq!(decoder.position(), 116, "too long, so dropped");
+    decoder.reclaim();
+    assert_eq!(decoder.position(), 116);
 }

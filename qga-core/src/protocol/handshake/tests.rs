@@ -7,6 +7,10 @@ fn frame(text: &str) -> Frame<'_> {
     }
 }
 
+fn random() -> Random {
+    Random::from_seed(1)
+}
+
 fn refusal(command: &str, id: &str) -> String {
     format!(
         r#"{{{id}"error": {{"class": "CommandNotFound", "desc": "Command {command} has been disabled"}}}}"#
@@ -15,7 +19,7 @@ fn refusal(command: &str, id: &str) -> String {
 
 #[test]
 fn a_request_resets_the_parser_and_carries_the_token_twice() {
-    let handshake = Handshake::new();
+    let handshake = Handshake::new(&mut random());
     let token = handshake.token;
     let json = format!(
         "{{\"execute\":\"guest-sync-delimited\",\"arguments\":{{\"id\":{token}}},\"id\":{token}}}\n"
@@ -25,81 +29,84 @@ fn a_request_resets_the_parser_and_carries_the_token_twice() {
 
 #[test]
 fn tokens_differ_and_are_exact_in_a_double() {
-    let tokens: std::collections::HashSet<u64> = (0..100).map(|_| random()).collect();
+    let mut random = random();
+    let tokens: std::collections::HashSet<u64> = (0..100).map(|_| random.token()).collect();
     assert_eq!(tokens.len(), 100);
     assert!(tokens.iter().all(|token| (1..1 << 53).contains(token)));
 }
 
 #[test]
 fn only_the_latest_token_ends_the_handshake() {
-    let mut handshake = Handshake::new();
+    let mut handshake = Handshake::new(&mut random());
     let old = format!(r#"{{"return": {}}}"#, handshake.token);
-    handshake.renew();
-    assert_eq!(handshake.receive(frame(&old)), Step::Wait);
+    handshake.renew(&mut Random::from_seed(2));
+    assert_eq!(handshake.receive(frame(&old), &mut Random::from_seed(3)), Step::Wait);
     let new = format!(r#"{{"return": {}}}"#, handshake.token);
-    assert_eq!(handshake.receive(frame(&new)), Step::Synced(Ids::Unknown));
+    assert_eq!(handshake.receive(frame(&new), &mut Random::from_seed(3)), Step::Synced(Ids::Unknown));
 }
 
 #[test]
 fn an_agent_that_echoes_ids_is_known_by_the_sync() {
-    let mut handshake = Handshake::new();
+    let mut handshake = Handshake::new(&mut random());
     let token = handshake.token;
     let reply = format!(r#"{{"return": {token}, "id": {token}}}"#);
-    assert_eq!(handshake.receive(frame(&reply)), Step::Synced(Ids::Echoed));
+    assert_eq!(handshake.receive(frame(&reply), &mut Random::from_seed(3)), Step::Synced(Ids::Echoed));
 }
 
 #[test]
 fn a_reply_with_the_token_and_another_id_does_not_turn_ids_off() {
-    let mut handshake = Handshake::new();
+    let mut handshake = Handshake::new(&mut random());
     let token = handshake.token;
     for id in ["5", "\"x\"", "null", "[]"] {
         let reply = format!(r#"{{"return": {token}, "id": {id}}}"#);
-        assert_eq!(handshake.receive(frame(&reply)), Step::Wait, "{id}");
+        assert_eq!(handshake.receive(frame(&reply), &mut Random::from_seed(3)), Step::Wait, "{id}");
     }
 }
 
 #[test]
 fn old_replies_and_errors_are_passed_over() {
-    let mut handshake = Handshake::new();
+    let mut handshake = Handshake::new(&mut random());
     for old in [
         r#"{"return": {}}"#,
         r#"{"return": 111}"#,
-        r#"{"error": {"class": "GenericError", "desc": "JSON parse error, stray '\uFFFD'"}}"#,
         "torn",
         "",
     ] {
-        assert_eq!(handshake.receive(frame(old)), Step::Wait, "{old}");
+        assert_eq!(handshake.receive(frame(old), &mut Random::from_seed(3)), Step::Wait, "{old}");
     }
     let foreign = refusal("guest-sync-delimited", r#""id": 1, "#);
-    assert_eq!(handshake.receive(frame(&foreign)), Step::Wait);
-    let other_command = refusal("guest-exec", "");
-    assert_eq!(handshake.receive(frame(&other_command)), Step::Wait);
+    assert_eq!(handshake.receive(frame(&foreign), &mut Random::from_seed(3)), Step::Wait);
+    let stray = r#"{"error": {"class": "GenericError", "desc": "JSON parse error, stray '\uFFFD'"}}"#;
+    for nobodys in [stray, &refusal("guest-exec", "")] {
+        let step = handshake.receive(frame(nobodys), &mut Random::from_seed(3));
+        assert_eq!(step, Step::Stray, "{nobodys}");
+    }
 }
 
 #[test]
 fn without_the_delimited_sync_the_plain_one_is_tried() {
-    let mut handshake = Handshake::new();
+    let mut handshake = Handshake::new(&mut random());
     let refused = refusal("guest-sync-delimited", "");
-    assert_eq!(handshake.receive(frame(&refused)), Step::Resend);
+    assert_eq!(handshake.receive(frame(&refused), &mut Random::from_seed(3)), Step::Resend);
     assert!(
         handshake
             .request()
             .starts_with(b"\xFF{\"execute\":\"guest-sync\",")
     );
-    assert_eq!(handshake.receive(frame(&refused)), Step::Wait);
+    assert_eq!(handshake.receive(frame(&refused), &mut Random::from_seed(3)), Step::Stray);
     let refused = refusal("guest-sync", "");
     assert!(matches!(
-        handshake.receive(frame(&refused)),
+        handshake.receive(frame(&refused), &mut Random::from_seed(3)),
         Step::Refused(_)
     ));
 }
 
 #[test]
 fn an_agent_that_takes_offence_at_the_id_is_asked_without() {
-    let mut handshake = Handshake::new();
+    let mut handshake = Handshake::new(&mut random());
     let offended =
         r#"{"error": {"class": "GenericError", "desc": "QMP input member 'id' is unexpected"}}"#;
-    assert_eq!(handshake.receive(frame(offended)), Step::Resend);
+    assert_eq!(handshake.receive(frame(offended), &mut Random::from_seed(3)), Step::Resend);
     assert!(!handshake.request().ends_with(b"},\"id\":}\n"));
     let token = handshake.token;
     assert!(

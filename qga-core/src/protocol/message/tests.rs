@@ -1,31 +1,36 @@
 use super::*;
 
+fn request(name: &str, arguments: &serde_json::Value) -> serde_json::Result<Request> {
+    Request::new(name, Some(arguments).filter(|arguments| !arguments.is_null()))
+}
+
+
 fn payload(line: &str) -> String {
-    let reply = Reply::parse(line.as_bytes()).unwrap();
+    let reply = ReplyLine::parse(line.as_bytes(), &ReplyLimits::DEFAULT).unwrap();
     reply.result.unwrap().get().to_owned()
 }
 
 fn mistake(line: impl AsRef<[u8]>) -> Malformed {
-    Reply::parse(line.as_ref()).unwrap_err()
+    ReplyLine::parse(line.as_ref(), &ReplyLimits::DEFAULT).unwrap_err()
 }
 
 #[test]
-fn a_request_ends_in_its_id_and_a_newline() {
-    let request = || Request::raw("guest-\"x\"", &serde_json::json!({"a": 1})).unwrap();
+fn a_request_ends_in_its_id() {
+    let request = || request("guest-\"x\"", &serde_json::json!({"a": 1})).unwrap();
     assert_eq!(
-        request().into_line(Some(7)),
-        b"{\"execute\":\"guest-\\\"x\\\"\",\"arguments\":{\"a\":1},\"id\":7}\n"
+        request().into_bytes(Some(7)),
+        b"{\"execute\":\"guest-\\\"x\\\"\",\"arguments\":{\"a\":1},\"id\":7}"
     );
     assert_eq!(
-        request().into_line(None),
-        b"{\"execute\":\"guest-\\\"x\\\"\",\"arguments\":{\"a\":1}}\n"
+        request().into_bytes(None),
+        b"{\"execute\":\"guest-\\\"x\\\"\",\"arguments\":{\"a\":1}}"
     );
 }
 
 #[test]
 fn null_arguments_are_left_out() {
-    let request = Request::raw("guest-ping", &serde_json::Value::Null).unwrap();
-    assert_eq!(request.into_line(None), b"{\"execute\":\"guest-ping\"}\n");
+    let request = request("guest-ping", &serde_json::Value::Null).unwrap();
+    assert_eq!(request.into_bytes(None), b"{\"execute\":\"guest-ping\"}");
 }
 
 #[test]
@@ -44,7 +49,7 @@ fn unknown_members_and_any_order_are_fine() {
 #[test]
 fn an_error_keeps_its_class_and_words() {
     let line = br#"{"id": 5, "error": {"class": "Odd", "desc": "no \u201Cluck\u201D", "data": 1}}"#;
-    let reply = Reply::parse(line).unwrap();
+    let reply = ReplyLine::parse(line, &ReplyLimits::DEFAULT).unwrap();
     let error = reply.result.unwrap_err();
     assert_eq!(reply.id, Id::Number(5));
     assert_eq!(
@@ -65,7 +70,7 @@ fn an_id_that_is_no_natural_number_is_foreign() {
         "inf",
     ] {
         let line = format!("{{\"return\": {{}}, \"id\": {id}}}");
-        match Reply::parse(line.as_bytes()) {
+        match ReplyLine::parse(line.as_bytes(), &ReplyLimits::DEFAULT) {
             Ok(reply) => assert_eq!(reply.id, Id::Foreign, "{id}"),
             Err(mistake) => assert_eq!((id, mistake), ("inf", Malformed::NotJson)),
         }
@@ -98,26 +103,26 @@ fn each_way_to_be_no_reply_is_told_apart() {
 fn nesting_is_bounded_and_brackets_in_strings_do_not_count() {
     let nested =
         |depth: usize| format!("{{\"return\": {}{}}}", "[".repeat(depth), "]".repeat(depth));
-    assert!(Reply::parse(nested(DEPTH_LIMIT - 1).as_bytes()).is_ok());
-    assert_eq!(mistake(nested(DEPTH_LIMIT)), Malformed::TooDeep);
+    assert!(ReplyLine::parse(nested(ReplyLimits::DEFAULT.depth - 1).as_bytes(), &ReplyLimits::DEFAULT).is_ok());
+    assert_eq!(mistake(nested(ReplyLimits::DEFAULT.depth)), Malformed::TooDeep);
     assert_eq!(mistake(nested(100_000)), Malformed::TooDeep);
     assert_eq!(mistake("[".repeat(1_000_000)), Malformed::TooDeep);
     let text = format!("{{\"return\": \"\\\"{}\"}}", "[".repeat(1000));
-    assert!(Reply::parse(text.as_bytes()).is_ok());
+    assert!(ReplyLine::parse(text.as_bytes(), &ReplyLimits::DEFAULT).is_ok());
     let wide = format!("{{\"return\": [{}{{}}]}}", "{},".repeat(1000));
-    assert!(Reply::parse(wide.as_bytes()).is_ok());
+    assert!(ReplyLine::parse(wide.as_bytes(), &ReplyLimits::DEFAULT).is_ok());
 }
 
 #[test]
 fn a_value_at_the_depth_limit_still_decodes() {
-    let depth = DEPTH_LIMIT - 1;
+    let depth = ReplyLimits::DEFAULT.depth - 1;
     let line = format!("{{\"return\": {}{}}}", "[".repeat(depth), "]".repeat(depth));
     assert!(serde_json::from_str::<serde_json::Value>(&payload(&line)).is_ok());
 }
 
 #[test]
 fn a_reply_glued_to_a_torn_one_is_found() {
-    let tail = |line: &'static str| Reply::parse_tail(line.as_bytes()).map(|reply| reply.id);
+    let tail = |line: &'static str| ReplyLine::parse_tail(line.as_bytes(), &ReplyLimits::DEFAULT).map(|reply| reply.id);
     assert_eq!(tail(r#"AAAA{"return": {}, "id": 7}"#), Some(Id::Number(7)));
     assert_eq!(
         tail(r#"{"return": {"buf-b64": "QUJD{"return": {"a": {}}, "id": 7}"#),
@@ -130,4 +135,30 @@ fn a_reply_glued_to_a_torn_one_is_found() {
     assert_eq!(tail("AAAA"), None);
     assert_eq!(tail(r#"AAAA{"return": "#), None);
     assert_eq!(tail(r#"{"return": {}}"#), None);
+}
+
+#[test]
+fn a_success_that_is_spelt_as_usual_is_split_without_parsing() {
+    let split = |line: &'static str| {
+        let (id, place) = split_success(line.as_bytes())?;
+        Some((id, line[place].trim()))
+    };
+    assert_eq!(split(r#"{"return": {}, "id": 7}"#), Some((7, "{}")));
+    assert_eq!(split(r#"{"return":[1,2],"id":0}"#), Some((0, "[1,2]")));
+    assert_eq!(split(r#"{"return": "}", "id": 18446744073709551615}"#), Some((u64::MAX, r#""}""#)));
+    for other in [
+        r#"{"id": 7, "return": {}}"#,
+        r#"{"return": {}}"#,
+        r#"{"return": {}, "id": "7"}"#,
+        r#"{"return": {}, "id": -7}"#,
+        r#"{"return": {}, "id": 18446744073709551616}"#,
+        r#"{"return": {} "id": 7}"#,
+        r#"{"return": {}, "id": }"#,
+        r#"{"error": {}, "id": 7}"#,
+        "",
+        "{",
+        r#"{"return":"id":7}"#,
+    ] {
+        assert_eq!(split(other), None, "{other}");
+    }
 }

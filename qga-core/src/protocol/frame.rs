@@ -8,22 +8,18 @@ use std::ops::Range;
 /// How much a decoder reads at first, in bytes.
 const INITIAL: usize = 8 * 1024;
 
-/// A buffer larger than this, in bytes, is given back once small lines arrive again.
-const KEEP: usize = 256 * 1024;
-
 /// One line from the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame<'a> {
+pub(crate) struct Frame<'a> {
     /// The line without its newline; where it holds 0xFF, what follows the last one.
-    pub bytes: &'a [u8],
+    pub(crate) bytes: &'a [u8],
     /// Whether a 0xFF came before [`bytes`](Self::bytes).
-    pub delimited: bool,
+    pub(crate) delimited: bool,
 }
 
 /// What [`Decoder::advance`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Progress {
+pub(crate) enum Progress {
     /// A whole line: [`Decoder::frame`] shows it.
     Frame,
     /// The line is longer than the limit. The rest of it will be dropped.
@@ -34,24 +30,12 @@ pub enum Progress {
 
 /// Cuts a stream of bytes into lines.
 ///
-/// Bytes go in through [`spare`](Self::spare) and [`filled`](Self::filled), lines come out
-/// through [`advance`](Self::advance) and [`frame`](Self::frame). How the bytes were split when
-/// they arrived makes no difference. The memory in use stays below the limit plus one read.
-///
-/// ```
-/// use qga_core::frame::{Decoder, Progress};
-///
-/// let mut decoder = Decoder::new();
-/// let bytes = b"{\"return\": {}}\n";
-/// decoder.spare()[..bytes.len()].copy_from_slice(bytes);
-/// decoder.filled(bytes.len());
-///
-/// assert_eq!(decoder.advance(1024), Progress::Frame);
-/// assert_eq!(decoder.frame().bytes, b"{\"return\": {}}");
-/// assert_eq!(decoder.advance(1024), Progress::Incomplete);
-/// ```
+/// Bytes go in through [`spare`](Self::spare) and [`filled`](Self::filled), lines come out through
+/// [`advance`](Self::advance) and [`frame`](Self::frame). How the bytes were split when they arrived
+/// makes no difference. The memory in use stays below the limit plus one read, and an idle decoder
+/// needs none: its buffer is [lent](Self::lend) to it and [taken back](Self::reclaim).
 #[derive(Debug, Default)]
-pub struct Decoder {
+pub(crate) struct Decoder {
     /// All of it is initialized; `start..end` is in use.
     buffer: Vec<u8>,
     start: usize,
@@ -65,18 +49,51 @@ pub struct Decoder {
     limit: usize,
     frame: Range<usize>,
     frame_delimited: bool,
-    last_length: usize,
+    /// How many bytes came before those in the buffer.
+    offset: u64,
 }
 
 impl Decoder {
-    /// A decoder that has seen nothing yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    /// Gives it a buffer to read into, if it has none.
+    pub(crate) fn lend(&mut self, buffer: Vec<u8>) {
+        if self.buffer.is_empty() {
+            self.buffer = buffer;
+            let all = self.buffer.capacity();
+            self.buffer.resize(all, 0);
+        }
+    }
+
+    /// Takes the buffer back, if nothing unread is in it. Ends the life of the current frame.
+    pub(crate) fn reclaim(&mut self) -> Option<Vec<u8>> {
+        if self.start < self.end || self.buffer.is_empty() {
+            return None;
+        }
+        self.rewind();
+        self.frame = 0..0;
+        Some(std::mem::take(&mut self.buffer))
+    }
+
+    /// Holds a message that came whole as its frame.
+    pub(crate) fn set_message(&mut self, message: Vec<u8>) {
+        let all = message.len();
+        self.buffer = message;
+        (self.start, self.scanned, self.end) = (all, all, all);
+        self.frame = 0..all;
+        self.frame_delimited = false;
+    }
+
+    /// How many bytes have been handed out as lines, or dropped.
+    pub(crate) fn position(&self) -> u64 {
+        self.offset + self.start as u64
+    }
+
+    /// How long the line is that has begun, in bytes.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.scanned - self.start
     }
 
     /// Room for the next bytes; never empty. Ends the life of the current frame.
-    pub fn spare(&mut self) -> &mut [u8] {
+    pub(crate) fn spare(&mut self) -> &mut [u8] {
         if self.start == self.end {
             self.rewind();
         }
@@ -92,12 +109,12 @@ impl Decoder {
     }
 
     /// Takes the first `count` bytes of [`spare`](Self::spare) as received.
-    pub fn filled(&mut self, count: usize) {
+    pub(crate) fn filled(&mut self, count: usize) {
         self.end = self.buffer.len().min(self.end + count);
     }
 
     /// Looks for the next line, of at most `limit` bytes.
-    pub fn advance(&mut self, limit: usize) -> Progress {
+    pub(crate) fn advance(&mut self, limit: usize) -> Progress {
         self.limit = limit;
         self.frame = 0..0;
         loop {
@@ -124,7 +141,6 @@ impl Decoder {
             if sentinel || dropped || line.is_empty() {
                 continue;
             }
-            self.last_length = line.len();
             self.frame = line;
             self.frame_delimited = delimited;
             return Progress::Frame;
@@ -132,14 +148,12 @@ impl Decoder {
     }
 
     /// Whether every byte received has been handed out.
-    #[must_use]
-    pub fn is_drained(&self) -> bool {
+    pub(crate) fn is_drained(&self) -> bool {
         self.start == self.end && !self.discarding
     }
 
     /// The line that [`advance`](Self::advance) found last; empty when it found none.
-    #[must_use]
-    pub fn frame(&self) -> Frame<'_> {
+    pub(crate) fn frame(&self) -> Frame<'_> {
         Frame {
             bytes: self.buffer.get(self.frame.clone()).unwrap_or_default(),
             delimited: self.frame_delimited,
@@ -147,14 +161,13 @@ impl Decoder {
     }
 
     fn rewind(&mut self) {
-        if self.buffer.len() > KEEP && self.last_length < KEEP / 2 {
-            self.buffer = Vec::new();
-        }
+        self.offset += self.end as u64;
         (self.start, self.scanned, self.end) = (0, 0, 0);
     }
 
     fn move_to_front(&mut self) {
         self.buffer.copy_within(self.start..self.end, 0);
+        self.offset += self.start as u64;
         self.end -= self.start;
         self.scanned -= self.start;
         self.start = 0;

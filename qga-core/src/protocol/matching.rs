@@ -1,14 +1,12 @@
 //! Which request a line answers, without I/O.
 
-use std::ops::Range;
-
 use serde_json::value::RawValue;
 
+use super::frame::Frame;
+use super::handshake::Ids;
+use super::limits::ReplyLimits;
+use super::message::{Id, ReplyLine};
 use crate::error::{AgentError, Malformed};
-use crate::frame::Frame;
-use crate::message::{Id, Reply};
-use crate::options::Shape;
-use crate::sync::Ids;
 
 /// What a line means to the requests in flight.
 #[derive(Debug)]
@@ -23,34 +21,41 @@ pub(crate) enum Match<'a> {
     Malformed(Malformed),
 }
 
-/// Matches a line against the ids in flight, of which the agent answers the first one first.
+/// The ids of the requests that were sent and are not answered, in their order.
+pub(crate) trait InFlight {
+    fn first(&self) -> Option<u64>;
+    fn contains(&self, id: u64) -> bool;
+}
+
+/// Matches a line against the requests in flight, of which the agent answers the first one first.
 pub(crate) fn attribute<'a>(
     frame: Frame<'a>,
     ids: Ids,
-    in_flight: &Range<u64>,
-    shape: Shape,
+    in_flight: &impl InFlight,
+    limits: &ReplyLimits,
 ) -> Match<'a> {
-    let reply = match Reply::parse_within(frame.bytes, shape) {
+    let reply = match ReplyLine::parse(frame.bytes, limits) {
         Ok(reply) => reply,
         Err(reason) => {
-            return match Reply::parse_tail_within(frame.bytes, shape) {
-                Some(Reply {
+            return match ReplyLine::parse_tail(frame.bytes, limits) {
+                Some(ReplyLine {
                     id: Id::Number(id),
                     result,
-                }) if ids == Ids::Echoed && in_flight.contains(&id) => Match::Answer(id, result),
+                }) if ids == Ids::Echoed && in_flight.contains(id) => Match::Answer(id, result),
                 _ => Match::Malformed(reason),
             };
         }
     };
     match (ids, reply.id) {
-        (Ids::Echoed, Id::Number(id)) if in_flight.contains(&id) => Match::Answer(id, reply.result),
+        (Ids::Echoed, Id::Number(id)) if in_flight.contains(id) => Match::Answer(id, reply.result),
         (Ids::Echoed, Id::Absent) => match reply.result {
             Ok(_) => Match::Stale,
             Err(error) => Match::Unattributed(error),
         },
-        (Ids::Unknown, Id::Absent) if !frame.delimited => {
-            Match::Answer(in_flight.start, reply.result)
-        }
+        (Ids::Unknown, Id::Absent) if !frame.delimited => match in_flight.first() {
+            Some(first) => Match::Answer(first, reply.result),
+            None => Match::Stale,
+        },
         _ => Match::Stale,
     }
 }

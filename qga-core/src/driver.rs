@@ -1,0 +1,159 @@
+//! Moves a session's bytes over a tokio stream, and tells it the time.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+use crate::buffers;
+use crate::deadline::Alarm;
+use crate::error::Error;
+use crate::protocol::{Budget, Event, Session};
+use crate::trace;
+
+/// A stream and the session over it.
+#[derive(Debug)]
+pub(crate) struct Driver<T> {
+    stream: T,
+    pub(crate) session: Session,
+    alarm: Alarm,
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
+    pub(crate) fn new(stream: T) -> Self {
+        Self {
+            stream,
+            session: Session::bytes(buffers::random()),
+            alarm: Alarm::default(),
+        }
+    }
+
+    /// A driver whose channel has ended.
+    pub(crate) fn closed(stream: T) -> Self {
+        let mut driver = Self::new(stream);
+        driver.session.closed(None);
+        driver
+    }
+
+    /// The next event of the session. There must be a request, or none will come.
+    ///
+    /// # Cancel safety
+    ///
+    /// What was read and what is still to be written is kept.
+    pub(crate) async fn event(&mut self) -> Event {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// Writes what is to be written and reads, both at once: an agent that is busy answering takes no
+    /// requests.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        let mut time_has_passed = false;
+        loop {
+            match self.session.poll() {
+                None => {}
+                Some(Event::Passed) => {
+                    self.tell_time();
+                    continue;
+                }
+                Some(event) => return Poll::Ready(event),
+            }
+            // A peer that never stops sending never lets the alarm ring.
+            if std::mem::take(&mut time_has_passed) {
+                self.tell_time();
+                continue;
+            }
+            if self.session.wants_write() {
+                match self.poll_write(cx) {
+                    Poll::Pending => {}
+                    Poll::Ready(Ok(())) => self.session.flushed(Instant::now().into_std()),
+                    // A peer that has hung up may have answered before.
+                    Poll::Ready(Err(error)) => self.session.transmit_failed(error),
+                }
+            }
+            match self.poll_read(cx) {
+                Poll::Ready(Ok(0)) => self.session.closed(None),
+                Poll::Ready(Ok(count)) => self.session.received(count),
+                Poll::Ready(Err(error)) => self.session.closed(Some(error)),
+                Poll::Pending if self.session.is_broken() => self.session.closed(None),
+                Poll::Pending => {
+                    let Some(timeout) = self.session.poll_timeout() else {
+                        return Poll::Pending;
+                    };
+                    ready!(self.alarm.poll(timeout.into(), cx));
+                }
+            }
+            time_has_passed = true;
+        }
+    }
+
+    fn tell_time(&mut self) {
+        self.session.handle_timeout(Instant::now().into_std());
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut stream = Pin::new(&mut self.stream);
+        loop {
+            let bytes = self.session.transmit();
+            if bytes.is_empty() {
+                return stream.poll_flush(cx);
+            }
+            match ready!(stream.as_mut().poll_write(cx, bytes))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => self.session.transmitted(count),
+            }
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(self.session.spare());
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// Waits until the channel is synchronized.
+    pub(crate) async fn synchronize(&mut self, budget: &Budget) -> Result<(), Error> {
+        if !self.session.is_synchronized() {
+            trace::event("synchronizing");
+            self.session.synchronize(budget);
+            if let Event::Failed(_, error) = self.event().await {
+                return Err(error);
+            }
+            trace::event("synchronized");
+        }
+        Ok(())
+    }
+
+    /// Looks at the stream, without waiting, before it is used again: an agent that nobody has asked says
+    /// nothing, so what it says then is no answer.
+    pub(crate) async fn check_idle(&mut self) {
+        if !self.session.is_synchronized() {
+            return;
+        }
+        poll_fn(|cx| {
+            match self.poll_read(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(0) | Err(_)) => self.session.closed(None),
+                Poll::Ready(Ok(count)) => self.session.received(count),
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// Borrows a buffer to read into until the [end](Self::end) of an exchange.
+    pub(crate) fn begin(&mut self) {
+        self.session.lend(buffers::take());
+    }
+
+    /// Forgets the requests that nobody waits for any more, and gives the buffer back if nothing unread is
+    /// in it.
+    pub(crate) fn end(&mut self) {
+        self.session.cancel_all();
+        if let Some(buffer) = self.session.reclaim() {
+            buffers::give_back(buffer);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What the bytes of a channel mean: a state machine without a socket, a clock or a runtime.
+//!
+//! A [`Session`] is told what arrived, what was written and what time it is; it says what to write,
+//! until when to wait, and what became of each request. A driver does the rest, and knows nothing of
+//! the protocol.
+
+mod frame;
+mod handshake;
+mod limits;
+mod matching;
+mod message;
+mod outgoing;
+mod random;
+mod session;
+
+pub(crate) use limits::{ReplyLimits, SyncBudget};
+pub(crate) use message::Request;
+pub(crate) use random::Random;
+pub(crate) use session::{Budget, Event, Session, Ticket};

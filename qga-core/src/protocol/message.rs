@@ -1,0 +1,149 @@
+//! A request and a reply as JSON, without I/O.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use super::limits::ReplyLimits;
+use crate::error::{AgentError, Malformed};
+
+/// A request, encoded but for its id.
+#[derive(Debug)]
+pub(crate) struct Request {
+    json: Vec<u8>,
+}
+
+impl Request {
+    /// Encodes a command. Arguments that are absent are left out.
+    pub(crate) fn new(name: &str, arguments: Option<&impl Serialize>) -> serde_json::Result<Self> {
+        let mut json = Vec::with_capacity(128);
+        json.extend_from_slice(b"{\"execute\":");
+        serde_json::to_writer(&mut json, name)?;
+        if let Some(arguments) = arguments {
+            json.extend_from_slice(b",\"arguments\":");
+            serde_json::to_writer(&mut json, arguments)?;
+        }
+        Ok(Self { json })
+    }
+
+    /// How long it is without an id, in bytes.
+    pub(crate) fn length(&self) -> usize {
+        self.json.len()
+    }
+
+    /// The line to send, with the id that the reply will carry, but without a newline.
+    pub(crate) fn into_bytes(mut self, id: Option<u64>) -> Vec<u8> {
+        if let Some(id) = id {
+            self.json.extend_from_slice(b",\"id\":");
+            // To write a number into memory does not fail.
+            let _ = serde_json::to_writer(&mut self.json, &id);
+        }
+        self.json.push(b'}');
+        self.json
+    }
+}
+
+/// The id that a reply carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Id {
+    /// None: the agent does not echo ids, or could not read the request.
+    Absent,
+    /// One that a [`Request`] may have had.
+    Number(u64),
+    /// One that no [`Request`] has.
+    Foreign,
+}
+
+/// A reply whose payload is not decoded yet.
+#[derive(Debug)]
+pub(crate) struct ReplyLine<'a> {
+    /// Whose reply it is.
+    pub(crate) id: Id,
+    /// What the agent returned, or its error.
+    pub(crate) result: Result<&'a RawValue, AgentError>,
+}
+
+/// Members of a reply. An explicit null is a value, not an absence.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(rename = "return", borrow, default, deserialize_with = "present")]
+    returned: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    error: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+}
+
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    value: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
+}
+
+impl<'a> ReplyLine<'a> {
+    /// Reads a line from the agent, or says in which way it is no reply.
+    pub(crate) fn parse(line: &'a [u8], limits: &ReplyLimits) -> Result<Self, Malformed> {
+        let text = limits.check(line)?;
+        let envelope: Envelope<'a> = if text.trim_ascii_start().starts_with('{') {
+            serde_json::from_str(text).map_err(|error| match error.classify() {
+                serde_json::error::Category::Data => Malformed::DuplicateMember,
+                _ => Malformed::NotJson,
+            })?
+        } else {
+            return Err(no_object(text));
+        };
+        let result = match (envelope.returned, envelope.error) {
+            (Some(value), None) => Ok(value),
+            (None, Some(error)) => {
+                Err(serde_json::from_str(error.get()).map_err(|_| Malformed::BadError)?)
+            }
+            (None, None) => return Err(Malformed::NoReturnOrError),
+            (Some(_), Some(_)) => return Err(Malformed::ReturnAndError),
+        };
+        let id = envelope.id.map_or(Id::Absent, |id| {
+            id.get().parse().map_or(Id::Foreign, Id::Number)
+        });
+        Ok(Self { id, result })
+    }
+
+    /// Finds a whole reply glued to the end of a torn one, as an agent leaves it that was killed
+    /// while it wrote: `{"return": "QUJD{"return": {}, "id": 7}`.
+    pub(crate) fn parse_tail(line: &'a [u8], limits: &ReplyLimits) -> Option<Self> {
+        let starts: [&[u8]; 3] = [b"{\"return\"", b"{\"error\"", b"{\"id\""];
+        starts.into_iter().find_map(|start| {
+            let at = memchr::memmem::rfind(line, start).filter(|at| *at > 0)?;
+            Self::parse(line.get(at..)?, limits).ok()
+        })
+    }
+}
+
+/// The id of a reply that is spelt as agents spell a success, `{"return": X, "id": 7}`, and the place
+/// of X in it. That X is JSON, and that nothing else stands there, is for its decoder to find.
+pub(crate) fn split_success(line: &[u8]) -> Option<(u64, Range<usize>)> {
+    const START: &[u8] = b"{\"return\":";
+    const MEMBER: &[u8] = b"\"id\":";
+    /// Of an id of 64 bits.
+    const DIGITS: usize = 20;
+
+    let rest = line.strip_prefix(START)?;
+    let rest = rest.strip_suffix(b"}")?;
+    let digits = rest.iter().rev().take(DIGITS + 1);
+    let count = digits.take_while(|byte| byte.is_ascii_digit()).count();
+    let (rest, digits) = rest.split_at_checked(rest.len() - count)?;
+    let id = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    let rest = rest.trim_ascii_end().strip_suffix(MEMBER)?;
+    let payload = rest.trim_ascii_end().strip_suffix(b",")?;
+    Some((id, START.len()..START.len() + payload.len()))
+}
+
+fn no_object(text: &str) -> Malformed {
+    match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        Ok(_) => Malformed::NotAnObject,
+        Err(_) => Malformed::NotJson,
+    }
+}
+
+#[cfg(test)]
+#[path = "message/tests.rs"]
+mod tests;

@@ -1,0 +1,99 @@
+//! What is to be written, and how far the writing has come.
+
+/// A buffer of this capacity or less, in bytes, is kept while nothing is written.
+const KEEP: usize = 512;
+
+/// The bytes that are to be written to a stream. Each byte has a position, counted from the first
+/// that was ever pushed, so that a request knows how much of it has gone out.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    bytes: Vec<u8>,
+    /// How many of `bytes` are written.
+    written: usize,
+    /// The position of the first of `bytes`.
+    start: u64,
+    is_flushed: bool,
+}
+
+impl Outgoing {
+    pub(crate) fn new() -> Self {
+        Self {
+            is_flushed: true,
+            ..Self::default()
+        }
+    }
+
+    /// Puts a line behind those that are still to be written; returns the position of its first byte.
+    pub(crate) fn push(&mut self, line: Vec<u8>) -> u64 {
+        let position = self.end();
+        if self.bytes.is_empty() && line.len() > self.bytes.capacity() {
+            self.bytes = line;
+        } else {
+            self.bytes.extend_from_slice(&line);
+        }
+        self.is_flushed = false;
+        position
+    }
+
+    /// What is still to be written.
+    pub(crate) fn unwritten(&self) -> &[u8] {
+        self.bytes.get(self.written..).unwrap_or_default()
+    }
+
+    pub(crate) fn advance(&mut self, count: usize) {
+        self.written = self.bytes.len().min(self.written + count);
+    }
+
+    /// Takes it as known that all that was written has left for the other side.
+    pub(crate) fn flushed(&mut self) {
+        if self.written == self.bytes.len() {
+            self.is_flushed = true;
+            self.clear();
+        }
+    }
+
+    /// Whether all is written and flushed.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.is_flushed
+    }
+
+    /// How far the writing has come: the position of the next byte to be written.
+    pub(crate) fn position(&self) -> u64 {
+        self.start + self.written as u64
+    }
+
+    /// The position behind the last byte.
+    pub(crate) fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+
+    /// Forgets what is still to be written.
+    pub(crate) fn clear(&mut self) {
+        self.start = self.end();
+        self.written = 0;
+        self.is_flushed = true;
+        if self.bytes.capacity() > KEEP {
+            self.bytes = Vec::new();
+        } else {
+            self.bytes.clear();
+        }
+    }
+
+    /// Forgets what stands at `position` and behind it, of which nothing may be written yet.
+    pub(crate) fn truncate(&mut self, position: u64) {
+        let kept = usize::try_from(position.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        self.bytes.truncate(kept.max(self.written));
+        if self.bytes.is_empty() {
+            self.is_flushed = true;
+        }
+    }
+
+    /// Takes all of it at once, as written and flushed.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        let bytes = std::mem::take(&mut self.bytes);
+        self.start += bytes.len() as u64;
+        self.written = 0;
+        self.is_flushed = true;
+        bytes
+    }
+}

@@ -1,0 +1,383 @@
+//! The engine: from requests and bytes to outcomes.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::frame::{Decoder, Progress};
+use super::handshake::{Ids, LIMITS};
+use super::limits::{ReplyLimits, SyncBudget};
+use super::message::Request;
+use super::outgoing::Outgoing;
+use super::random::Random;
+use crate::command::{CommandSpec, NoReply, Reply};
+use crate::error::{Error, Execution, Stage, TransportError};
+
+mod pending;
+mod replies;
+mod synchronizing;
+mod timeouts;
+
+use pending::{Pending, Pendings, Sent};
+use replies::Current;
+use synchronizing::Synchronizing;
+
+/// The protocol of one channel.
+///
+/// Requests go in with [`submit`](Self::submit) and come back as [events](Event), in their order. Once
+/// something odd has happened - a deadline passed, a request was cancelled, a line made no sense - the
+/// channel is unsynchronized, and nothing is sent before a handshake.
+#[derive(Debug)]
+pub(crate) struct Session {
+    carrier: Carrier,
+    state: State,
+    /// Whether the next line may be anything, so that a handshake is due once nothing that is in
+    /// flight can be answered any more.
+    is_dirty: bool,
+    decoder: Decoder,
+    outgoing: Outgoing,
+    pendings: Pendings,
+    next_id: u64,
+    random: Random,
+    /// The reply that [`reply`](Self::reply) is to decode.
+    current: Option<Current>,
+    /// Why nothing can be written any more.
+    write_error: Option<io::Error>,
+    transport_error: Option<TransportError>,
+    /// The last time that was told.
+    clock: Option<Instant>,
+    /// Of the line that was read last, in bytes.
+    reply_length: usize,
+    /// Whether nothing was sent since the handshake.
+    is_fresh: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Carrier {
+    Bytes,
+    /// Whole messages, one at a time: no lines and no handshake.
+    Messages,
+}
+
+#[derive(Debug)]
+enum State {
+    Unsynchronized,
+    Synchronizing(Synchronizing),
+    Synchronized(Ids),
+    Closed(Closing),
+}
+
+/// How a channel ended.
+#[derive(Debug)]
+struct Closing {
+    /// At its end, after all was written, and not by a failure.
+    is_clean: bool,
+    /// Until the first request hears of it.
+    cause: Option<io::Error>,
+    /// What was being done for the requests that waited.
+    stage: Stage,
+}
+
+/// A request that was submitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(u64);
+
+/// How much time a request has, and how much may be read for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    pub(crate) deadline: Instant,
+    /// What the deadline came from, for the words of an error.
+    pub(crate) timeout: Duration,
+    /// How long to listen for an error once all of a command is sent that is answered only on failure.
+    pub(crate) grace: Duration,
+    pub(crate) reply: ReplyLimits,
+    pub(crate) sync: SyncBudget,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Its reply is there: [`Session::reply`] reads it.
+    Reply(Ticket),
+    /// It ended well without a reply.
+    NoReply(Ticket, NoReply),
+    /// The channel is synchronized.
+    Synchronized(Ticket),
+    Failed(Ticket, Error),
+    /// A line was passed over. Nothing became of any request, but time may have.
+    Passed,
+}
+
+impl Session {
+    /// A session over a stream of bytes, which may hold anything from earlier.
+    pub(crate) fn bytes(random: Random) -> Self {
+        Self::new(random, Carrier::Bytes, State::Unsynchronized)
+    }
+
+    /// A session over a transport that carries whole messages and pairs them.
+    pub(crate) fn messages(random: Random) -> Self {
+        Self::new(random, Carrier::Messages, State::Synchronized(Ids::Echoed))
+    }
+
+    fn new(mut random: Random, carrier: Carrier, state: State) -> Self {
+        Self {
+            carrier,
+            state,
+            is_dirty: false,
+            decoder: Decoder::default(),
+            outgoing: Outgoing::new(),
+            pendings: Pendings(VecDeque::new()),
+            // From a random number on, so that a reply from before a snapshot, or to another program,
+            // does not fit.
+            next_id: random.token(),
+            random,
+            current: None,
+            write_error: None,
+            transport_error: None,
+            clock: None,
+            reply_length: 0,
+            is_fresh: false,
+        }
+    }
+
+    /// Takes a request to be sent once the channel is synchronized.
+    pub(crate) fn submit(
+        &mut self,
+        spec: &CommandSpec<'_>,
+        request: Request,
+        budget: &Budget,
+    ) -> Ticket {
+        let mut pending = Pending::new(self.next_id, Some(request), budget);
+        pending.is_secret = spec.secret;
+        pending.grace = (spec.reply == Reply::OnErrorOnly).then_some(budget.grace);
+        if let Some(limit) = spec.reply_limit {
+            pending.limits.bytes = pending.limits.bytes.max(limit);
+        }
+        self.push(pending)
+    }
+
+    /// Takes the wish that the channel be synchronized.
+    pub(crate) fn synchronize(&mut self, budget: &Budget) -> Ticket {
+        self.push(Pending::new(self.next_id, None, budget))
+    }
+
+    fn push(&mut self, pending: Pending) -> Ticket {
+        let id = pending.id;
+        self.next_id += 1;
+        self.pendings.0.push_back(pending);
+        Ticket(id)
+    }
+
+    /// Gives a request another deadline, where its time begins later than its sending.
+    pub(crate) fn set_deadline(&mut self, ticket: Ticket, deadline: Instant) {
+        if let Some(pending) = self.pendings.find_mut(ticket.0) {
+            pending.deadline = deadline;
+        }
+    }
+
+    /// Forgets a request that nobody waits for any more, and says what is known of its execution.
+    pub(crate) fn cancel(&mut self, ticket: Ticket) -> Execution {
+        self.current.take_if(|current| current.id == ticket.0);
+        match self.pendings.take(ticket.0) {
+            Some(pending) => self.give_up(&pending),
+            None => Execution::MaybeRun,
+        }
+    }
+
+    /// Forgets all requests.
+    pub(crate) fn cancel_all(&mut self) {
+        self.current = None;
+        while let Some(pending) = self.pendings.0.pop_back() {
+            self.give_up(&pending);
+        }
+    }
+
+    /// What is to be written.
+    pub(crate) fn transmit(&self) -> &[u8] {
+        match self.write_error {
+            None => self.outgoing.unwritten(),
+            Some(_) => &[],
+        }
+    }
+
+    /// Whether there is something to write or to flush.
+    pub(crate) fn wants_write(&self) -> bool {
+        !self.outgoing.is_flushed() && self.write_error.is_none()
+    }
+
+    /// Takes the first `count` bytes of [`transmit`](Self::transmit) as written.
+    pub(crate) fn transmitted(&mut self, count: usize) {
+        self.outgoing.advance(count);
+    }
+
+    /// Takes all that was written as flushed. From now on counts the grace of a command that is answered
+    /// only on failure.
+    pub(crate) fn flushed(&mut self, now: Instant) {
+        self.outgoing.flushed();
+        self.begin_waiting(now);
+    }
+
+    /// Nothing can be written any more; what the other side has said before can still be read.
+    pub(crate) fn transmit_failed(&mut self, error: io::Error) {
+        self.write_error.get_or_insert(error);
+    }
+
+    /// Whether [writing failed](Self::transmit_failed), so that the channel ends with what can be read.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.write_error.is_some()
+    }
+
+    /// Room for what is read; never empty.
+    pub(crate) fn spare(&mut self) -> &mut [u8] {
+        self.decoder.spare()
+    }
+
+    /// Takes the first `count` bytes of [`spare`](Self::spare) as read.
+    pub(crate) fn received(&mut self, count: usize) {
+        self.decoder.filled(count);
+    }
+
+    /// The channel has ended: without a cause after its last byte, with one by a failure.
+    pub(crate) fn closed(&mut self, cause: Option<io::Error>) {
+        let cause = self.write_error.take().or(cause);
+        self.state = State::Closed(Closing {
+            is_clean: cause.is_none(),
+            cause,
+            stage: self.waiting_stage(),
+        });
+    }
+
+    /// The message to send, of a session of messages. It counts as sent from here on.
+    pub(crate) fn take_message(&mut self) -> Option<Vec<u8>> {
+        (!self.outgoing.unwritten().is_empty()).then(|| self.outgoing.take())
+    }
+
+    /// The answer to the message.
+    pub(crate) fn message_received(&mut self, message: Vec<u8>) {
+        self.decoder.set_message(message);
+    }
+
+    /// The message brought no answer.
+    pub(crate) fn message_failed(&mut self, error: TransportError) {
+        self.transport_error = Some(error);
+    }
+
+    /// Lends a buffer to read into, or takes it back where nothing unread is in it.
+    pub(crate) fn lend(&mut self, buffer: Vec<u8>) {
+        self.decoder.lend(buffer);
+    }
+
+    /// Takes the buffer back; see [`lend`](Self::lend).
+    pub(crate) fn reclaim(&mut self) -> Option<Vec<u8>> {
+        self.decoder.reclaim()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed(_))
+    }
+
+    /// Whether the next line answers the next request.
+    pub(crate) fn is_synchronized(&self) -> bool {
+        matches!(self.state, State::Synchronized(_)) && !self.is_dirty
+    }
+
+    /// How many requests may be in flight at once.
+    pub(crate) fn capacity(&self) -> usize {
+        match (self.carrier, &self.state) {
+            // A reply that is lost could not be noticed.
+            (_, State::Synchronized(Ids::Unknown)) | (Carrier::Messages, _) => 1,
+            _ => usize::MAX,
+        }
+    }
+
+    /// The length of the line that was read last, in bytes.
+    pub(crate) fn reply_length(&self) -> usize {
+        self.reply_length
+    }
+
+    /// What became of the requests, one at a time; `None` where more has to be read, written or waited
+    /// for.
+    pub(crate) fn poll(&mut self) -> Option<Event> {
+        self.drop_undecoded();
+        if let State::Unsynchronized = self.state
+            && !self.pendings.0.is_empty()
+        {
+            self.begin_handshake();
+        }
+        let event = match self.state {
+            State::Closed(_) => self.poll_closed(),
+            State::Synchronizing(_) => self.poll_handshake(),
+            State::Synchronized(ids) => self.poll_synchronized(ids),
+            State::Unsynchronized => None,
+        };
+        event.or_else(|| self.poll_expired())
+    }
+
+    /// Makes a handshake due.
+    fn unsynchronize(&mut self) {
+        self.is_dirty = self.carrier == Carrier::Bytes;
+    }
+
+    fn poll_synchronized(&mut self, ids: Ids) -> Option<Event> {
+        if let Some(event) = self.send_waiting(ids) {
+            return Some(event);
+        }
+        match self.state {
+            State::Synchronized(_) => self.poll_replies(ids),
+            _ => self.poll(),
+        }
+    }
+
+    /// Sends what may be sent now.
+    fn send_waiting(&mut self, ids: Ids) -> Option<Event> {
+        loop {
+            let in_flight = self.pendings.in_flight();
+            if in_flight == self.pendings.0.len() {
+                return None;
+            }
+            if in_flight == 0 {
+                self.look_before_sending(ids);
+            }
+            if self.is_dirty {
+                // What is in flight may still be answered.
+                if in_flight == 0 {
+                    self.is_dirty = false;
+                    self.state = State::Unsynchronized;
+                }
+                return None;
+            }
+            let is_full = in_flight >= self.capacity();
+            let waiting = self.pendings.0.get_mut(in_flight)?;
+            if waiting.is_sync {
+                let ticket = Ticket(waiting.id);
+                self.pendings.0.remove(in_flight);
+                return Some(Event::Synchronized(ticket));
+            }
+            if is_full {
+                return None;
+            }
+            let request = waiting.request.take()?;
+            let mut line = request.into_bytes((ids == Ids::Echoed).then_some(waiting.id));
+            if self.carrier == Carrier::Bytes {
+                line.push(b'\n');
+            }
+            let start = self.outgoing.push(line);
+            let end = self.outgoing.end();
+            waiting.sent = Some(Sent { start, end });
+            self.is_fresh = false;
+        }
+    }
+
+    /// Nothing is in flight, so what is there answers nothing. What an agent has sent beside its answer to
+    /// the sync is passed over; at any other time it says that the next line may be anything.
+    fn look_before_sending(&mut self, ids: Ids) {
+        if self.carrier == Carrier::Messages || self.decoder.is_drained() {
+            return;
+        }
+        if self.is_fresh {
+            while self.decoder.advance(LIMITS.bytes) != Progress::Incomplete {}
+        }
+        let is_harmless = self.is_fresh && ids == Ids::Echoed;
+        self.is_dirty |= !is_harmless && !self.decoder.is_drained();
+    }
+}

@@ -1,0 +1,119 @@
+//! What the passing of time, and the end of the channel, mean to requests.
+
+use std::time::Instant;
+
+use super::pending::Pending;
+use super::{Event, Session, State, Ticket};
+use crate::command::NoReply;
+use crate::error::{Error, ErrorKind, Execution, Stage, TransportError};
+
+impl Session {
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let ends = self.pendings.0.iter().map(Pending::end);
+        ends.chain(self.handshake_due()).min()
+    }
+
+    /// Takes note of the time: sends a sync again, and lets [`poll`](Self::poll) tell of the requests
+    /// whose time is over.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.clock = Some(now);
+        self.renew_handshake(now);
+    }
+
+    /// All is written.
+    pub(super) fn begin_waiting(&mut self, now: Instant) {
+        if !self.outgoing.is_flushed() {
+            return;
+        }
+        self.begin_patience(now);
+        for pending in &mut self.pendings.0 {
+            if pending.sent.is_some()
+                && pending.grace_end.is_none()
+                && let Some(grace) = pending.grace
+            {
+                // Its deadline ends it first where that overflows.
+                pending.grace_end = now.checked_add(grace);
+            }
+        }
+    }
+
+    pub(super) fn poll_expired(&mut self) -> Option<Event> {
+        let now = self.clock?;
+        let is_over = |pending: &Pending| pending.end() <= now;
+        let index = self.pendings.0.iter().position(is_over)?;
+        let pending = self.pendings.0.remove(index)?;
+        let ticket = Ticket(pending.id);
+        if pending.sent.is_some() && pending.ends_in_grace() {
+            self.unsynchronize();
+            return Some(Event::NoReply(ticket, NoReply::Silent));
+        }
+        let kind = ErrorKind::Timeout(pending.timeout);
+        Some(Event::Failed(ticket, self.fail(pending, kind)))
+    }
+
+    /// The error of a request that is out of the queue and gets no answer.
+    pub(super) fn fail(&mut self, pending: Pending, kind: ErrorKind) -> Error {
+        let stage = match (&kind, pending.sent) {
+            (ErrorKind::Malformed { .. }, _) => Stage::Decode,
+            (_, Some(_)) => pending.stage(&self.outgoing),
+            (_, None) => self.waiting_stage(),
+        };
+        let execution = self.give_up(&pending);
+        Error::new(stage, execution, kind)
+    }
+
+    /// Takes back a request that is out of the queue, as far as that can be done, and says what is known of
+    /// its execution.
+    pub(super) fn give_up(&mut self, pending: &Pending) -> Execution {
+        let Some(sent) = pending.sent else {
+            return Execution::NotRun;
+        };
+        if self.is_closed() {
+            return pending.execution(&self.outgoing);
+        }
+        let is_last = sent.end == self.outgoing.end();
+        if is_last && pending.execution(&self.outgoing) == Execution::NotRun {
+            self.outgoing.truncate(sent.start);
+            return Execution::NotRun;
+        }
+        // What is left of it may still be written, unless a handshake comes before.
+        self.unsynchronize();
+        Execution::MaybeRun
+    }
+
+    /// The channel has ended: fails the requests, one at a time.
+    pub(super) fn poll_closed(&mut self) -> Option<Event> {
+        let State::Closed(closing) = &mut self.state else {
+            return None;
+        };
+        let pending = self.pendings.0.pop_front()?;
+        let ticket = Ticket(pending.id);
+        let is_hoped_for = pending.hopes_for_silence() && closing.is_clean;
+        let kind = ErrorKind::Closed(closing.cause.take());
+        let waiting = closing.stage;
+        if self.pendings.0.is_empty() {
+            closing.stage = Stage::Send;
+        }
+        if is_hoped_for && pending.is_written(&self.outgoing) {
+            return Some(Event::NoReply(ticket, NoReply::Closed));
+        }
+        let (stage, execution) = match pending.sent {
+            Some(_) => (pending.stage(&self.outgoing), pending.execution(&self.outgoing)),
+            None => (waiting, Execution::NotRun),
+        };
+        Some(Event::Failed(ticket, Error::new(stage, execution, kind)))
+    }
+
+    /// The transport of messages failed.
+    pub(super) fn fail_message(&mut self, error: TransportError) -> Option<Event> {
+        let pending = self.pendings.0.pop_front()?;
+        let ticket = Ticket(pending.id);
+        if error.is_end() && pending.hopes_for_silence() {
+            return Some(Event::NoReply(ticket, NoReply::Closed));
+        }
+        let stage = error.stage();
+        let (execution, kind) = error.into_parts(pending.timeout);
+        Some(Event::Failed(ticket, Error::new(stage, execution, kind)))
+    }
+}
