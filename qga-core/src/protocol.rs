@@ -9,6 +9,8 @@ mod handshake;
 mod limits;
 mod matching;
 mod message;
+#[cfg(test)]
+mod model;
 mod outgoing;
 mod random;
 mod session;
