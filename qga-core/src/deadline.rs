@@ -1,7 +1,7 @@
 //! A timer that is seldom touched.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::runtime::{Handle, Id};
@@ -21,12 +21,18 @@ pub(crate) fn after(timeout: Duration) -> Instant {
 #[derive(Debug, Default)]
 pub(crate) struct Alarm {
     timer: Option<(Id, Pin<Box<Sleep>>)>,
+    /// Who is woken by the timer.
+    woken: Option<Waker>,
 }
 
 impl Alarm {
     /// Ready when `deadline` has passed.
     pub(crate) fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_set(deadline, cx.waker()) {
+            return Poll::Pending;
+        }
         let runtime = Handle::current().id();
+        self.woken = Some(cx.waker().clone());
         loop {
             let timer = match &mut self.timer {
                 Some((id, timer)) if *id == runtime => timer,
@@ -45,4 +51,18 @@ impl Alarm {
             }
         }
     }
+
+    /// Whether the timer wakes this task, at the deadline or before.
+    fn is_set(&self, deadline: Instant, waker: &Waker) -> bool {
+        let (Some((_, timer)), Some(woken)) = (&self.timer, &self.woken) else {
+            return false;
+        };
+        is_same(woken, waker) && timer.deadline() <= deadline && !timer.is_elapsed()
+    }
+}
+
+/// Whether both wake the same task. Unlike `will_wake` this also finds those to be the same whose table of
+/// functions the compiler has laid down twice.
+fn is_same(a: &Waker, b: &Waker) -> bool {
+    a.data() == b.data() && a.vtable() == b.vtable()
 }

@@ -20,6 +20,8 @@ pub(crate) struct Driver<T> {
     stream: T,
     pub(crate) session: Session,
     alarm: Alarm,
+    /// Whether the stream was asked in this very poll and wakes the task when something comes.
+    will_wake: bool,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
@@ -28,6 +30,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             stream,
             session: Session::bytes(buffers::random()),
             alarm: Alarm::default(),
+            will_wake: false,
         }
     }
 
@@ -68,12 +71,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
             if self.session.wants_write() {
                 match self.poll_write(cx) {
                     Poll::Pending => {}
-                    Poll::Ready(Ok(())) => self.session.flushed(Instant::now().into_std()),
+                    Poll::Ready(Ok(())) => self.session.flushed(|| Instant::now().into_std()),
                     // A peer that has hung up may have answered before.
                     Poll::Ready(Err(error)) => self.session.transmit_failed(error),
                 }
             }
-            match self.poll_read(cx) {
+            let read = match std::mem::take(&mut self.will_wake) {
+                true => Poll::Pending,
+                false => self.poll_read(cx),
+            };
+            match read {
                 Poll::Ready(Ok(0)) => self.session.closed(None),
                 Poll::Ready(Ok(count)) => self.session.received(count),
                 Poll::Ready(Err(error)) => self.session.closed(Some(error)),
@@ -134,7 +141,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
         }
         poll_fn(|cx| {
             match self.poll_read(cx) {
-                Poll::Pending => {}
+                Poll::Pending => self.will_wake = true,
                 Poll::Ready(Ok(0) | Err(_)) => self.session.closed(None),
                 Poll::Ready(Ok(count)) => self.session.received(count),
             }

@@ -33,14 +33,41 @@ impl Request {
     }
 
     /// The line to send, with the id that the reply will carry, but without a newline.
-    pub(crate) fn into_bytes(mut self, id: Option<u64>) -> Vec<u8> {
+    pub(crate) fn into_bytes(mut self, id: Option<&IdText>) -> Vec<u8> {
         if let Some(id) = id {
             self.json.extend_from_slice(b",\"id\":");
-            // To write a number into memory does not fail.
-            let _ = serde_json::to_writer(&mut self.json, &id);
+            self.json.extend_from_slice(id.digits());
         }
         self.json.push(b'}');
         self.json
+    }
+}
+
+/// The digits of an id.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IdText {
+    digits: [u8; 20],
+    start: usize,
+}
+
+impl IdText {
+    pub(crate) fn new(id: u64) -> Self {
+        let mut digits = [b'0'; 20];
+        let mut start = digits.len();
+        let mut rest = id;
+        for (place, digit) in digits.iter_mut().enumerate().rev() {
+            *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+            start = place;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        Self { digits, start }
+    }
+
+    pub(crate) fn digits(&self) -> &[u8] {
+        self.digits.get(self.start..).unwrap_or_default()
     }
 }
 
@@ -118,23 +145,16 @@ impl<'a> ReplyLine<'a> {
     }
 }
 
-/// The id of a reply that is spelt as agents spell a success, `{"return": X, "id": 7}`, and the place
-/// of X in it. That X is JSON, and that nothing else stands there, is for its decoder to find.
-pub(crate) fn split_success(line: &[u8]) -> Option<(u64, Range<usize>)> {
+/// The place of X in a reply that is spelt as agents spell a success, `{"return": X, "id": 7}`, if it has
+/// this id. That X is JSON, and that nothing else stands there, is for its decoder to find.
+pub(crate) fn split_success(line: &[u8], id: &IdText) -> Option<Range<usize>> {
     const START: &[u8] = b"{\"return\":";
     const MEMBER: &[u8] = b"\"id\":";
-    /// Of an id of 64 bits.
-    const DIGITS: usize = 20;
 
-    let rest = line.strip_prefix(START)?;
-    let rest = rest.strip_suffix(b"}")?;
-    let digits = rest.iter().rev().take(DIGITS + 1);
-    let count = digits.take_while(|byte| byte.is_ascii_digit()).count();
-    let (rest, digits) = rest.split_at_checked(rest.len() - count)?;
-    let id = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    let rest = line.strip_suffix(b"}")?.strip_suffix(id.digits())?;
     let rest = rest.trim_ascii_end().strip_suffix(MEMBER)?;
-    let payload = rest.trim_ascii_end().strip_suffix(b",")?;
-    Some((id, START.len()..START.len() + payload.len()))
+    let rest = rest.trim_ascii_end().strip_suffix(b",")?;
+    rest.starts_with(START).then_some(START.len()..rest.len())
 }
 
 fn no_object(text: &str) -> Malformed {

@@ -1,6 +1,5 @@
 //! The engine: from requests and bytes to outcomes.
 
-use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -50,6 +49,8 @@ pub(crate) struct Session {
     reply_length: usize,
     /// Whether nothing was sent since the handshake.
     is_fresh: bool,
+    /// Whether nothing has happened since there was nothing to tell.
+    is_settled: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +127,7 @@ impl Session {
             is_dirty: false,
             decoder: Decoder::default(),
             outgoing: Outgoing::new(),
-            pendings: Pendings(VecDeque::new()),
+            pendings: Pendings::default(),
             // From a random number on, so that a reply from before a snapshot, or to another program,
             // does not fit.
             next_id: random.token(),
@@ -137,6 +138,7 @@ impl Session {
             clock: None,
             reply_length: 0,
             is_fresh: false,
+            is_settled: false,
         }
     }
 
@@ -162,14 +164,16 @@ impl Session {
     }
 
     fn push(&mut self, pending: Pending) -> Ticket {
+        self.is_settled = false;
         let id = pending.id;
         self.next_id += 1;
-        self.pendings.0.push_back(pending);
+        self.pendings.push(pending);
         Ticket(id)
     }
 
     /// Gives a request another deadline, where its time begins later than its sending.
     pub(crate) fn set_deadline(&mut self, ticket: Ticket, deadline: Instant) {
+        self.is_settled = false;
         if let Some(pending) = self.pendings.find_mut(ticket.0) {
             pending.deadline = deadline;
         }
@@ -177,6 +181,7 @@ impl Session {
 
     /// Forgets a request that nobody waits for any more, and says what is known of its execution.
     pub(crate) fn cancel(&mut self, ticket: Ticket) -> Execution {
+        self.is_settled = false;
         self.current.take_if(|current| current.id == ticket.0);
         match self.pendings.take(ticket.0) {
             Some(pending) => self.give_up(&pending),
@@ -186,8 +191,9 @@ impl Session {
 
     /// Forgets all requests.
     pub(crate) fn cancel_all(&mut self) {
+        self.is_settled = false;
         self.current = None;
-        while let Some(pending) = self.pendings.0.pop_back() {
+        while let Some(pending) = self.pendings.pop_last() {
             self.give_up(&pending);
         }
     }
@@ -212,9 +218,11 @@ impl Session {
 
     /// Takes all that was written as flushed. From now on counts the grace of a command that is answered
     /// only on failure.
-    pub(crate) fn flushed(&mut self, now: Instant) {
+    pub(crate) fn flushed(&mut self, now: impl FnOnce() -> Instant) {
         self.outgoing.flushed();
-        self.begin_waiting(now);
+        if self.times_the_flush() {
+            self.begin_waiting(now());
+        }
     }
 
     /// Nothing can be written any more; what the other side has said before can still be read.
@@ -234,11 +242,13 @@ impl Session {
 
     /// Takes the first `count` bytes of [`spare`](Self::spare) as read.
     pub(crate) fn received(&mut self, count: usize) {
+        self.is_settled = false;
         self.decoder.filled(count);
     }
 
     /// The channel has ended: without a cause after its last byte, with one by a failure.
     pub(crate) fn closed(&mut self, cause: Option<io::Error>) {
+        self.is_settled = false;
         let cause = self.write_error.take().or(cause);
         self.state = State::Closed(Closing {
             is_clean: cause.is_none(),
@@ -254,11 +264,13 @@ impl Session {
 
     /// The answer to the message.
     pub(crate) fn message_received(&mut self, message: Vec<u8>) {
+        self.is_settled = false;
         self.decoder.set_message(message);
     }
 
     /// The message brought no answer.
     pub(crate) fn message_failed(&mut self, error: TransportError) {
+        self.is_settled = false;
         self.transport_error = Some(error);
     }
 
@@ -298,9 +310,18 @@ impl Session {
     /// What became of the requests, one at a time; `None` where more has to be read, written or waited
     /// for.
     pub(crate) fn poll(&mut self) -> Option<Event> {
+        if self.is_settled {
+            return None;
+        }
+        let event = self.poll_changed();
+        self.is_settled = event.is_none();
+        event
+    }
+
+    fn poll_changed(&mut self) -> Option<Event> {
         self.drop_undecoded();
         if let State::Unsynchronized = self.state
-            && !self.pendings.0.is_empty()
+            && !self.pendings.is_empty()
         {
             self.begin_handshake();
         }
@@ -324,7 +345,7 @@ impl Session {
         }
         match self.state {
             State::Synchronized(_) => self.poll_replies(ids),
-            _ => self.poll(),
+            _ => self.poll_changed(),
         }
     }
 
@@ -332,9 +353,7 @@ impl Session {
     fn send_waiting(&mut self, ids: Ids) -> Option<Event> {
         loop {
             let in_flight = self.pendings.in_flight();
-            if in_flight == self.pendings.0.len() {
-                return None;
-            }
+            self.pendings.first_waiting()?;
             if in_flight == 0 {
                 self.look_before_sending(ids);
             }
@@ -347,23 +366,23 @@ impl Session {
                 return None;
             }
             let is_full = in_flight >= self.capacity();
-            let waiting = self.pendings.0.get_mut(in_flight)?;
+            let waiting = self.pendings.first_waiting()?;
             if waiting.is_sync {
                 let ticket = Ticket(waiting.id);
-                self.pendings.0.remove(in_flight);
+                self.pendings.take(ticket.0);
                 return Some(Event::Synchronized(ticket));
             }
             if is_full {
                 return None;
             }
             let request = waiting.request.take()?;
-            let mut line = request.into_bytes((ids == Ids::Echoed).then_some(waiting.id));
+            let mut line = request.into_bytes((ids == Ids::Echoed).then_some(&waiting.id_text));
             if self.carrier == Carrier::Bytes {
                 line.push(b'\n');
             }
             let start = self.outgoing.push(line);
             let end = self.outgoing.end();
-            waiting.sent = Some(Sent { start, end });
+            self.pendings.sent(Sent { start, end });
             self.is_fresh = false;
         }
     }

@@ -18,7 +18,7 @@ fn mistake(line: impl AsRef<[u8]>) -> Malformed {
 fn a_request_ends_in_its_id() {
     let request = || request("guest-\"x\"", &serde_json::json!({"a": 1})).unwrap();
     assert_eq!(
-        request().into_bytes(Some(7)),
+        request().into_bytes(Some(&IdText::new(7))),
         b"{\"execute\":\"guest-\\\"x\\\"\",\"arguments\":{\"a\":1},\"id\":7}"
     );
     assert_eq!(
@@ -138,20 +138,29 @@ fn a_reply_glued_to_a_torn_one_is_found() {
 }
 
 #[test]
+fn the_text_of_an_id_is_its_digits() {
+    for id in [0, 7, 10, 1 << 53, u64::MAX] {
+        assert_eq!(IdText::new(id).digits(), id.to_string().as_bytes());
+    }
+}
+
+#[test]
 fn a_success_that_is_spelt_as_usual_is_split_without_parsing() {
-    let split = |line: &'static str| {
-        let (id, place) = split_success(line.as_bytes())?;
-        Some((id, line[place].trim()))
+    let split = |line: &'static str, id| {
+        let place = split_success(line.as_bytes(), &IdText::new(id))?;
+        Some(line[place].trim())
     };
-    assert_eq!(split(r#"{"return": {}, "id": 7}"#), Some((7, "{}")));
-    assert_eq!(split(r#"{"return":[1,2],"id":0}"#), Some((0, "[1,2]")));
-    assert_eq!(split(r#"{"return": "}", "id": 18446744073709551615}"#), Some((u64::MAX, r#""}""#)));
+    assert_eq!(split(r#"{"return": {}, "id": 7}"#, 7), Some("{}"));
+    assert_eq!(split(r#"{"return":[1,2],"id":0}"#, 0), Some("[1,2]"));
+    let longest = r#"{"return": "}", "id": 18446744073709551615}"#;
+    assert_eq!(split(longest, u64::MAX), Some(r#""}""#));
     for other in [
         r#"{"id": 7, "return": {}}"#,
         r#"{"return": {}}"#,
         r#"{"return": {}, "id": "7"}"#,
         r#"{"return": {}, "id": -7}"#,
-        r#"{"return": {}, "id": 18446744073709551616}"#,
+        r#"{"return": {}, "id": 17}"#,
+        r#"{"return": {}, "id": 07}"#,
         r#"{"return": {} "id": 7}"#,
         r#"{"return": {}, "id": }"#,
         r#"{"error": {}, "id": 7}"#,
@@ -159,6 +168,6 @@ fn a_success_that_is_spelt_as_usual_is_split_without_parsing() {
         "{",
         r#"{"return":"id":7}"#,
     ] {
-        assert_eq!(split(other), None, "{other}");
+        assert_eq!(split(other, 7), None, "{other}");
     }
 }

@@ -270,7 +270,7 @@ impl World {
         self.to_agent.extend(&bytes[..count]);
         self.session.transmitted(count);
         if self.session.transmit().is_empty() {
-            self.session.flushed(self.now);
+            self.session.flushed(|| self.now);
         }
         true
     }

@@ -7,13 +7,14 @@ use super::Budget;
 use crate::error::{Execution, Stage};
 use crate::protocol::limits::{ReplyLimits, SyncBudget};
 use crate::protocol::matching::InFlight;
-use crate::protocol::message::Request;
+use crate::protocol::message::{IdText, Request};
 use crate::protocol::outgoing::Outgoing;
 
 /// A request that has not ended.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) id: u64,
+    pub(super) id_text: IdText,
     /// Until it is sent.
     pub(super) request: Option<Request>,
     /// Whether it is but the wish that the channel be synchronized.
@@ -38,13 +39,17 @@ pub(super) struct Sent {
 }
 
 /// Requests in the order in which they were submitted: first those in flight, then those that wait.
-#[derive(Debug)]
-pub(super) struct Pendings(pub(super) VecDeque<Pending>);
+#[derive(Debug, Default)]
+pub(super) struct Pendings {
+    queue: VecDeque<Pending>,
+    in_flight: usize,
+}
 
 impl Pending {
     pub(super) fn new(id: u64, request: Option<Request>, budget: &Budget) -> Self {
         Self {
             id,
+            id_text: IdText::new(id),
             is_sync: request.is_none(),
             request,
             sent: None,
@@ -102,47 +107,93 @@ impl Pending {
 }
 
 impl Pendings {
-    /// How many are in flight.
+    pub(super) fn push(&mut self, pending: Pending) {
+        self.queue.push_back(pending);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     pub(super) fn in_flight(&self) -> usize {
-        let sent = self.0.iter().take_while(|pending| pending.sent.is_some());
-        sent.count()
+        self.in_flight
+    }
+
+    pub(super) fn first(&self) -> Option<&Pending> {
+        self.queue.front()
+    }
+
+    /// The first of those that wait.
+    pub(super) fn first_waiting(&mut self) -> Option<&mut Pending> {
+        self.queue.get_mut(self.in_flight)
+    }
+
+    /// The first of those that wait is in flight from here on.
+    pub(super) fn sent(&mut self, sent: Sent) {
+        if let Some(waiting) = self.first_waiting() {
+            waiting.sent = Some(sent);
+            self.in_flight += 1;
+        }
+    }
+
+    pub(super) fn pop_first(&mut self) -> Option<Pending> {
+        self.remove(0)
+    }
+
+    pub(super) fn pop_last(&mut self) -> Option<Pending> {
+        self.remove(self.queue.len().checked_sub(1)?)
     }
 
     pub(super) fn take(&mut self, id: u64) -> Option<Pending> {
-        let index = self.0.iter().position(|pending| pending.id == id)?;
-        self.0.remove(index)
+        let index = self.queue.iter().position(|pending| pending.id == id)?;
+        self.remove(index)
+    }
+
+    /// Takes the first that is over.
+    pub(super) fn take_over(&mut self, now: Instant) -> Option<Pending> {
+        let index = self.queue.iter().position(|pending| pending.end() <= now)?;
+        self.remove(index)
+    }
+
+    fn remove(&mut self, index: usize) -> Option<Pending> {
+        let pending = self.queue.remove(index)?;
+        if pending.sent.is_some() {
+            self.in_flight -= 1;
+        }
+        Some(pending)
     }
 
     pub(super) fn find_mut(&mut self, id: u64) -> Option<&mut Pending> {
-        self.0.iter_mut().find(|pending| pending.id == id)
+        self.queue.iter_mut().find(|pending| pending.id == id)
     }
 
-    /// Whether a request with this id is in flight, and is answered on success.
-    pub(super) fn awaits_reply(&self, id: u64) -> bool {
-        let mut in_flight = self.0.iter().take_while(|pending| pending.sent.is_some());
-        in_flight.any(|pending| pending.id == id && !pending.hopes_for_silence())
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Pending> {
+        self.queue.iter()
+    }
+
+    pub(super) fn in_flight_mut(&mut self) -> impl Iterator<Item = &mut Pending> {
+        self.queue.iter_mut().take(self.in_flight)
     }
 
     /// What a line may be that answers one of them.
     pub(super) fn limits(&self) -> Option<ReplyLimits> {
-        let in_flight = self.0.iter().take_while(|pending| pending.sent.is_some());
-        in_flight
-            .map(|pending| pending.limits)
-            .reduce(|all, one| ReplyLimits {
-                bytes: all.bytes.max(one.bytes),
-                ..all
-            })
+        let mut in_flight = self.queue.iter().take(self.in_flight);
+        let first = in_flight.next()?.limits;
+        Some(in_flight.fold(first, |all, pending| ReplyLimits {
+            bytes: all.bytes.max(pending.limits.bytes),
+            ..all
+        }))
     }
 }
 
 impl InFlight for Pendings {
     fn first(&self) -> Option<u64> {
-        let first = self.0.front().filter(|pending| pending.sent.is_some());
+        let first = self.queue.front().filter(|_| self.in_flight > 0);
         first.map(|pending| pending.id)
     }
 
     fn contains(&self, id: u64) -> bool {
-        let mut in_flight = self.0.iter().take_while(|pending| pending.sent.is_some());
+        let mut in_flight = self.queue.iter().take(self.in_flight);
         in_flight.any(|pending| pending.id == id)
     }
 }

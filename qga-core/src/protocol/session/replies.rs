@@ -76,10 +76,11 @@ impl Session {
             is_told: false,
         };
         if ids == Ids::Echoed
-            && let Some((id, payload)) = split_success(frame.bytes)
-            && self.pendings.awaits_reply(id)
+            && let Some(first) = self.pendings.first()
+            && !first.hopes_for_silence()
+            && let Some(payload) = split_success(frame.bytes, &first.id_text)
         {
-            self.current = Some(current(id, Answer::Likely(payload)));
+            self.current = Some(current(first.id, Answer::Likely(payload)));
             return self.tell_current();
         }
         match attribute(frame, ids, &self.pendings, &limits) {
@@ -107,10 +108,10 @@ impl Session {
     /// Tells of the answer that is there, but first of those requests whose answers it shows to be lost.
     fn tell_current(&mut self) -> Option<Event> {
         let current = self.current.as_mut()?;
-        let first = self.pendings.0.front()?;
+        let first = self.pendings.first()?;
         let ticket = Ticket(first.id);
         if first.id != current.id {
-            let pending = self.pendings.0.pop_front()?;
+            let pending = self.pendings.pop_first()?;
             let execution = pending.execution(&self.outgoing);
             let stage = pending.stage(&self.outgoing);
             let error = Error::new(stage, execution, ErrorKind::ReplyLost);
@@ -179,7 +180,7 @@ impl Session {
             Err(reason) => {
                 let kind = malformed(reason, line, is_secret);
                 self.current = None;
-                let pending = self.pendings.0.pop_front().ok_or_else(lost)?;
+                let pending = self.pendings.pop_first().ok_or_else(lost)?;
                 Err(self.fail(pending, kind))
             }
         }
@@ -188,7 +189,7 @@ impl Session {
     /// The first request has had its reply.
     fn settle(&mut self) {
         self.current = None;
-        self.pendings.0.pop_front();
+        self.pendings.pop_first();
         self.forget_message();
     }
 
@@ -209,14 +210,14 @@ impl Session {
 
     /// Fails the first request: the agent answers in order, so a line that is no reply was to be its.
     fn fail_first(&mut self, kind: ErrorKind) -> Option<Event> {
-        let pending = self.pendings.0.pop_front()?;
+        let pending = self.pendings.pop_first()?;
         self.forget_message();
         let ticket = Ticket(pending.id);
         Some(Event::Failed(ticket, self.fail(pending, kind)))
     }
 
     fn is_first_secret(&self) -> bool {
-        self.pendings.0.front().is_some_and(|first| first.is_secret)
+        self.pendings.first().is_some_and(|first| first.is_secret)
     }
 }
 

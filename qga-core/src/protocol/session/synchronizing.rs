@@ -57,7 +57,7 @@ impl Session {
         let State::Synchronizing(synchronizing) = &mut self.state else {
             return None;
         };
-        let budget = self.pendings.0.front()?.sync;
+        let budget = self.pendings.first()?.sync;
         let progress = self.decoder.advance(LIMITS.bytes);
         let passed = &mut synchronizing.passed;
         let step = match progress {
@@ -82,7 +82,7 @@ impl Session {
                 self.state = State::Synchronized(ids);
                 self.is_dirty = false;
                 self.is_fresh = true;
-                return self.poll();
+                return self.poll_changed();
             }
             Step::Refused(error) => {
                 self.state = State::Unsynchronized;
@@ -122,7 +122,7 @@ impl Session {
     }
 
     fn fail_waiting(&mut self, kind: ErrorKind) -> Option<Event> {
-        let pending = self.pendings.0.pop_front()?;
+        let pending = self.pendings.pop_first()?;
         Some(Event::Failed(Ticket(pending.id), Error::sync(kind)))
     }
 

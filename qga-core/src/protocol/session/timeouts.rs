@@ -10,15 +10,24 @@ use crate::error::{Error, ErrorKind, Execution, Stage, TransportError};
 impl Session {
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let ends = self.pendings.0.iter().map(Pending::end);
-        ends.chain(self.handshake_due()).min()
+        let first = self.pendings.first()?.end();
+        let others = self.pendings.iter().skip(1).map(Pending::end);
+        let due = others.chain(self.handshake_due()).min();
+        Some(due.map_or(first, |due| due.min(first)))
     }
 
     /// Takes note of the time: sends a sync again, and lets [`poll`](Self::poll) tell of the requests
     /// whose time is over.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.is_settled = false;
         self.clock = Some(now);
         self.renew_handshake(now);
+    }
+
+    /// Whether time counts from the moment at which all is written.
+    pub(super) fn times_the_flush(&self) -> bool {
+        let hopes = self.pendings.iter().any(Pending::hopes_for_silence);
+        hopes || matches!(self.state, State::Synchronizing(_))
     }
 
     /// All is written.
@@ -27,9 +36,8 @@ impl Session {
             return;
         }
         self.begin_patience(now);
-        for pending in &mut self.pendings.0 {
-            if pending.sent.is_some()
-                && pending.grace_end.is_none()
+        for pending in self.pendings.in_flight_mut() {
+            if pending.grace_end.is_none()
                 && let Some(grace) = pending.grace
             {
                 // Its deadline ends it first where that overflows.
@@ -40,9 +48,7 @@ impl Session {
 
     pub(super) fn poll_expired(&mut self) -> Option<Event> {
         let now = self.clock?;
-        let is_over = |pending: &Pending| pending.end() <= now;
-        let index = self.pendings.0.iter().position(is_over)?;
-        let pending = self.pendings.0.remove(index)?;
+        let pending = self.pendings.take_over(now)?;
         let ticket = Ticket(pending.id);
         if pending.sent.is_some() && pending.ends_in_grace() {
             self.unsynchronize();
@@ -87,12 +93,12 @@ impl Session {
         let State::Closed(closing) = &mut self.state else {
             return None;
         };
-        let pending = self.pendings.0.pop_front()?;
+        let pending = self.pendings.pop_first()?;
         let ticket = Ticket(pending.id);
         let is_hoped_for = pending.hopes_for_silence() && closing.is_clean;
         let kind = ErrorKind::Closed(closing.cause.take());
         let waiting = closing.stage;
-        if self.pendings.0.is_empty() {
+        if self.pendings.is_empty() {
             closing.stage = Stage::Send;
         }
         if is_hoped_for && pending.is_written(&self.outgoing) {
@@ -107,7 +113,7 @@ impl Session {
 
     /// The transport of messages failed.
     pub(super) fn fail_message(&mut self, error: TransportError) -> Option<Event> {
-        let pending = self.pendings.0.pop_front()?;
+        let pending = self.pendings.pop_first()?;
         let ticket = Ticket(pending.id);
         if error.is_end() && pending.hopes_for_silence() {
             return Some(Event::NoReply(ticket, NoReply::Closed));
