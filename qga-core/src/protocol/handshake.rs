@@ -23,6 +23,8 @@ pub(crate) enum Ids {
     Echoed,
     /// It takes no notice, or takes offence.
     Unknown,
+    /// The transport pairs replies with requests, and may lose the id of a reply.
+    Paired,
 }
 
 /// What to do after a line.

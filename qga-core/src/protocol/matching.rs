@@ -47,12 +47,12 @@ pub(crate) fn attribute<'a>(
         }
     };
     match (ids, reply.id) {
-        (Ids::Echoed, Id::Number(id)) if in_flight.contains(id) => Match::Answer(id, reply.result),
+        (Ids::Echoed | Ids::Paired, Id::Number(id)) if in_flight.contains(id) => Match::Answer(id, reply.result),
         (Ids::Echoed, Id::Absent) => match reply.result {
             Ok(_) => Match::Stale,
             Err(error) => Match::Unattributed(error),
         },
-        (Ids::Unknown, Id::Absent) if !frame.delimited => match in_flight.first() {
+        (Ids::Unknown | Ids::Paired, Id::Absent) if !frame.delimited => match in_flight.first() {
             Some(first) => Match::Answer(first, reply.result),
             None => Match::Stale,
         },

@@ -117,7 +117,7 @@ impl Session {
 
     /// A session over a transport that carries whole messages and pairs them.
     pub(crate) fn messages(random: Random) -> Self {
-        Self::new(random, Carrier::Messages, State::Synchronized(Ids::Echoed))
+        Self::new(random, Carrier::Messages, State::Synchronized(Ids::Paired))
     }
 
     fn new(mut random: Random, carrier: Carrier, state: State) -> Self {
@@ -243,6 +243,7 @@ impl Session {
     /// Takes the first `count` bytes of [`spare`](Self::spare) as read.
     pub(crate) fn received(&mut self, count: usize) {
         self.is_settled = false;
+        self.is_fresh = false;
         self.decoder.filled(count);
     }
 
@@ -295,9 +296,9 @@ impl Session {
 
     /// How many requests may be in flight at once.
     pub(crate) fn capacity(&self) -> usize {
-        match (self.carrier, &self.state) {
+        match self.state {
             // A reply that is lost could not be noticed.
-            (_, State::Synchronized(Ids::Unknown)) | (Carrier::Messages, _) => 1,
+            State::Synchronized(Ids::Unknown | Ids::Paired) => 1,
             _ => usize::MAX,
         }
     }
@@ -376,7 +377,7 @@ impl Session {
                 return None;
             }
             let request = waiting.request.take()?;
-            let mut line = request.into_bytes((ids == Ids::Echoed).then_some(&waiting.id_text));
+            let mut line = request.into_bytes((ids != Ids::Unknown).then_some(&waiting.id_text));
             if self.carrier == Carrier::Bytes {
                 line.push(b'\n');
             }
@@ -400,3 +401,6 @@ impl Session {
         self.is_dirty |= !is_harmless && !self.decoder.is_drained();
     }
 }
+
+#[cfg(test)]
+mod tests;

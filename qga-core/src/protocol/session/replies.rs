@@ -75,7 +75,7 @@ impl Session {
             answer,
             is_told: false,
         };
-        if ids == Ids::Echoed
+        if ids != Ids::Unknown
             && let Some(first) = self.pendings.first()
             && !first.hopes_for_silence()
             && let Some(payload) = split_success(frame.bytes, &first.id_text)

@@ -1,0 +1,172 @@
+//! Moves a session's bytes over a blocking stream, and tells it the time.
+
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+use super::Stream;
+use crate::buffers;
+use crate::error::Error;
+use crate::protocol::{Budget, Event, Session};
+
+/// How long a write may wait before it is looked whether the other side wants to be read first.
+const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// A channel that was used a shorter time ago is not looked at before it is used again.
+const IDLE: Duration = Duration::from_millis(10);
+
+/// A stream and the session over it.
+pub(super) struct Driver<S> {
+    stream: S,
+    pub(super) session: Session,
+    /// What the stream was told last, since to tell it costs a system call.
+    read_timeout: Option<Duration>,
+    used: Option<Instant>,
+}
+
+impl<S: Stream> Driver<S> {
+    pub(super) fn new(stream: S) -> io::Result<Self> {
+        stream.set_nonblocking(false)?;
+        stream.set_write_timeout(WRITE_TIMEOUT)?;
+        Ok(Self {
+            stream,
+            session: Session::bytes(buffers::random()),
+            read_timeout: None,
+            used: None,
+        })
+    }
+
+    /// The next event of the session. There must be a request, or none will come.
+    pub(super) fn event(&mut self) -> Event {
+        loop {
+            match self.session.poll() {
+                None => {}
+                Some(Event::Passed) => {
+                    self.session.handle_timeout(Instant::now());
+                    continue;
+                }
+                Some(event) => return event,
+            }
+            if self.session.wants_write() {
+                self.write();
+            }
+            if let Err(error) = self.read() {
+                self.session.closed(error);
+            }
+        }
+    }
+
+    fn write(&mut self) {
+        while !self.session.transmit().is_empty() {
+            match self.stream.write(self.session.transmit()) {
+                Ok(0) => return self.session.transmit_failed(ErrorKind::WriteZero.into()),
+                Ok(count) => self.session.transmitted(count),
+                Err(error) if is_timeout(&error) => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return self.session.transmit_failed(error),
+            }
+        }
+        match self.stream.flush() {
+            Ok(()) => self.session.flushed(Instant::now),
+            Err(error) if is_timeout(&error) => {}
+            Err(error) => self.session.transmit_failed(error),
+        }
+    }
+
+    /// Reads what comes until the next deadline. The error is the end of the channel.
+    fn read(&mut self) -> Result<(), Option<io::Error>> {
+        let Some(timeout) = self.session.poll_timeout() else {
+            return Ok(());
+        };
+        let now = Instant::now();
+        let left = timeout.saturating_duration_since(now);
+        if left.is_zero() {
+            self.session.handle_timeout(now);
+            return Ok(());
+        }
+        let wait = match self.session.wants_write() {
+            true => left.min(WRITE_TIMEOUT),
+            false => left,
+        };
+        let is_broken = self.session.is_broken();
+        self.set_read_timeout(if is_broken { Duration::ZERO } else { wait })
+            .map_err(Some)?;
+        match self.stream.read(self.session.spare()) {
+            Ok(0) => Err(None),
+            Ok(count) => {
+                self.session.received(count);
+                Ok(())
+            }
+            Err(error) if is_timeout(&error) && is_broken => Err(None),
+            Err(error) if is_timeout(&error) => {
+                self.session.handle_timeout(Instant::now());
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(Some(error)),
+        }
+    }
+
+    /// Lets a read end in so long, or a little later where that spares a system call.
+    fn set_read_timeout(&mut self, wait: Duration) -> io::Result<()> {
+        let wait = wait.max(Duration::from_micros(1));
+        let is_near = |set: Duration| set >= wait && set - wait <= wait / 128;
+        if self.read_timeout.is_some_and(is_near) {
+            return Ok(());
+        }
+        self.stream.set_read_timeout(wait)?;
+        self.read_timeout = Some(wait);
+        Ok(())
+    }
+
+    /// Waits until the channel is synchronized.
+    pub(super) fn synchronize(&mut self, budget: &Budget) -> Result<(), Error> {
+        if self.session.is_synchronized() {
+            return Ok(());
+        }
+        self.session.synchronize(budget);
+        match self.event() {
+            Event::Failed(_, error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks at the stream, without waiting, before it is used again: an agent that nobody has asked says
+    /// nothing, so what it says then is no answer.
+    pub(super) fn check_idle(&mut self) {
+        let is_recent = self.used.is_some_and(|used| used.elapsed() < IDLE);
+        if !self.session.is_synchronized() || (is_recent && self.session.capacity() > 1) {
+            return;
+        }
+        let read = self
+            .stream
+            .set_nonblocking(true)
+            .and_then(|()| self.stream.read(self.session.spare()));
+        let back = self.stream.set_nonblocking(false);
+        match (read, back) {
+            (_, Err(_)) | (Ok(0), _) => self.session.closed(None),
+            (Ok(count), _) => self.session.received(count),
+            (Err(error), _) if is_timeout(&error) => {}
+            (Err(error), _) if error.kind() == ErrorKind::Interrupted => {}
+            (Err(_), _) => self.session.closed(None),
+        }
+    }
+
+    /// Borrows a buffer to read into until the [end](Self::end) of an exchange.
+    pub(super) fn begin(&mut self) {
+        self.session.lend(buffers::take());
+    }
+
+    /// Forgets the requests that nobody waits for any more, and gives the buffer back if nothing unread is
+    /// in it.
+    pub(super) fn end(&mut self) {
+        self.session.cancel_all();
+        self.used = Some(Instant::now());
+        if let Some(buffer) = self.session.reclaim() {
+            buffers::give_back(buffer);
+        }
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}

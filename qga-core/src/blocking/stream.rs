@@ -1,0 +1,69 @@
+//! What a blocking client needs of a stream.
+
+use std::io::{Read, Result, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// A stream of bytes whose reads and writes end in time: a Unix socket, a TCP connection, or whatever
+/// else can be waited for.
+///
+/// A read or a write that has to wait longer than it may ends in
+/// [`WouldBlock`](std::io::ErrorKind::WouldBlock) or [`TimedOut`](std::io::ErrorKind::TimedOut).
+pub trait Stream: Read + Write + Send {
+    /// How long a read may wait. It is never asked for less than a microsecond.
+    ///
+    /// # Errors
+    ///
+    /// When the stream refuses it.
+    fn set_read_timeout(&self, timeout: Duration) -> Result<()>;
+
+    /// How long a write may wait, where it cannot take a single byte.
+    ///
+    /// # Errors
+    ///
+    /// When the stream refuses it.
+    fn set_write_timeout(&self, timeout: Duration) -> Result<()>;
+
+    /// Whether reads and writes wait at all.
+    ///
+    /// # Errors
+    ///
+    /// When the stream refuses it.
+    fn set_nonblocking(&self, nonblocking: bool) -> Result<()>;
+}
+
+macro_rules! socket {
+    ($socket:ty) => {
+        impl Stream for $socket {
+            fn set_read_timeout(&self, timeout: Duration) -> Result<()> {
+                <$socket>::set_read_timeout(self, Some(timeout))
+            }
+
+            fn set_write_timeout(&self, timeout: Duration) -> Result<()> {
+                <$socket>::set_write_timeout(self, Some(timeout))
+            }
+
+            fn set_nonblocking(&self, nonblocking: bool) -> Result<()> {
+                <$socket>::set_nonblocking(self, nonblocking)
+            }
+        }
+    };
+}
+
+socket!(TcpStream);
+#[cfg(unix)]
+socket!(std::os::unix::net::UnixStream);
+
+impl Stream for Box<dyn Stream> {
+    fn set_read_timeout(&self, timeout: Duration) -> Result<()> {
+        (**self).set_read_timeout(timeout)
+    }
+
+    fn set_write_timeout(&self, timeout: Duration) -> Result<()> {
+        (**self).set_write_timeout(timeout)
+    }
+
+    fn set_nonblocking(&self, nonblocking: bool) -> Result<()> {
+        (**self).set_nonblocking(nonblocking)
+    }
+}

@@ -1,0 +1,704 @@
+//! One promise of the engine at a time; `model` mixes them all.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::command::CommandSpec;
+use crate::error::{AgentError, ErrorKind, Malformed};
+
+/// A session, its other side, and a time that is only counted.
+struct Wire {
+    session: Session,
+    now: Instant,
+}
+
+fn wire() -> Wire {
+    Wire {
+        session: Session::bytes(Random::from_seed(1)),
+        now: Instant::now(),
+    }
+}
+
+/// A wire whose agent has answered a sync, with or without its id.
+fn synced(with_id: bool) -> Wire {
+    let mut wire = wire();
+    let budget = wire.budget(10);
+    let ticket = wire.session.synchronize(&budget);
+    wire.answer_sync(with_id);
+    assert!(matches!(wire.event(), Event::Synchronized(told) if told == ticket));
+    wire
+}
+
+impl Wire {
+    fn budget(&self, seconds: u64) -> Budget {
+        let timeout = Duration::from_secs(seconds);
+        Budget {
+            deadline: self.now + timeout,
+            timeout,
+            grace: Duration::from_secs(2),
+            reply: ReplyLimits::DEFAULT,
+            sync: SyncBudget::DEFAULT,
+        }
+    }
+
+    fn submit(&mut self, name: &str) -> Ticket {
+        self.submit_as(CommandSpec::new(name), 10)
+    }
+
+    fn submit_as(&mut self, spec: CommandSpec<'_>, seconds: u64) -> Ticket {
+        let request = Request::new(spec.name(), None::<&()>).unwrap();
+        let budget = self.budget(seconds);
+        self.session.submit(&spec, request, &budget)
+    }
+
+    /// Lets the other side take all that is to be written.
+    fn written(&mut self) -> String {
+        self.settle();
+        let bytes = self.session.transmit().to_vec();
+        self.session.transmitted(bytes.len());
+        let now = self.now;
+        self.session.flushed(|| now);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Lets the other side take so many bytes.
+    fn write(&mut self, count: usize) {
+        self.settle();
+        self.session.transmitted(count);
+    }
+
+    fn request(&mut self) -> Value {
+        let line = self.written();
+        serde_json::from_str(line.trim_start_matches('\u{fffd}')).unwrap()
+    }
+
+    fn read(&mut self, bytes: impl AsRef<[u8]>) {
+        let mut rest = bytes.as_ref();
+        while !rest.is_empty() {
+            let spare = self.session.spare();
+            let count = spare.len().min(rest.len());
+            spare[..count].copy_from_slice(&rest[..count]);
+            self.session.received(count);
+            rest = &rest[count..];
+        }
+    }
+
+    fn answer_sync(&mut self, with_id: bool) {
+        let sync = self.request();
+        let token = &sync["arguments"]["id"];
+        let id = if with_id { format!(", \"id\": {token}") } else { String::new() };
+        self.read(b"\xFF");
+        self.read(format!("{{\"return\": {token}{id}}}\n"));
+    }
+
+    fn answer(&mut self, ticket: Ticket, value: &str) {
+        self.read(format!("{{\"return\": {value}, \"id\": {}}}\n", ticket.0));
+    }
+
+    /// Nothing becomes of any request.
+    fn settle(&mut self) {
+        while let Some(event) = self.session.poll() {
+            assert!(matches!(event, Event::Passed), "{event:?}");
+        }
+    }
+
+    fn event(&mut self) -> Event {
+        loop {
+            match self.session.poll() {
+                Some(Event::Passed) => {}
+                Some(event) => return event,
+                None => panic!("nothing became of any request"),
+            }
+        }
+    }
+
+    fn failure(&mut self) -> Error {
+        match self.event() {
+            Event::Failed(_, error) => error,
+            event => panic!("{event:?}"),
+        }
+    }
+
+    fn reply(&mut self) -> Result<Value, Error> {
+        match self.event() {
+            Event::Reply(ticket) => self.session.reply(ticket),
+            event => panic!("{event:?}"),
+        }
+    }
+
+    fn wait(&mut self, seconds: u64) {
+        self.now += Duration::from_secs(seconds);
+        self.session.handle_timeout(self.now);
+    }
+}
+
+fn shutdown() -> CommandSpec<'static> {
+    CommandSpec::new("guest-shutdown").reply(Reply::OnErrorOnly)
+}
+
+#[test]
+fn a_request_waits_for_the_sync_and_is_answered_by_its_id() {
+    let mut wire = wire();
+    let ticket = wire.submit("guest-ping");
+    wire.answer_sync(true);
+    assert_eq!(wire.request(), json!({"execute": "guest-ping", "id": ticket.0}));
+    wire.answer(ticket, "{}");
+    assert_eq!(wire.reply().unwrap(), json!({}));
+    assert!(wire.session.is_synchronized());
+    assert_eq!(wire.session.poll_timeout(), None);
+}
+
+#[test]
+fn without_ids_the_second_request_is_sent_after_the_first_answer() {
+    let mut wire = synced(false);
+    wire.submit("guest-ping");
+    wire.submit("guest-info");
+    assert_eq!(wire.request(), json!({"execute": "guest-ping"}));
+    wire.read("{\"return\": 1}\n");
+    assert_eq!(wire.reply().unwrap(), json!(1));
+    assert_eq!(wire.request(), json!({"execute": "guest-info"}));
+}
+
+#[test]
+fn a_request_of_which_nothing_was_written_has_not_run() {
+    let mut wire = synced(true);
+    wire.submit("guest-ping");
+    wire.settle();
+    wire.wait(10);
+    let error = wire.failure();
+    assert_eq!((error.stage(), error.execution()), (Stage::Send, Execution::NotRun));
+    assert_eq!(wire.session.transmit(), b"", "it is taken back");
+    assert!(wire.session.is_synchronized());
+}
+
+#[test]
+fn a_request_of_which_a_byte_was_written_may_have_run() {
+    let mut wire = synced(true);
+    wire.submit("guest-ping");
+    wire.write(1);
+    wire.wait(10);
+    let error = wire.failure();
+    assert_eq!((error.stage(), error.execution()), (Stage::Send, Execution::MaybeRun));
+    let ticket = wire.submit("guest-ping");
+    wire.answer_sync(true);
+    assert_eq!(wire.request()["id"], ticket.0);
+}
+
+#[test]
+fn a_cancelled_request_that_waits_behind_another_is_not_sent() {
+    let mut wire = synced(true);
+    let first = wire.submit("guest-ping");
+    let second = wire.submit("guest-info");
+    wire.settle();
+    wire.write(5);
+    assert_eq!(wire.session.cancel(second), Execution::NotRun);
+    assert!(wire.written().ends_with(&format!("{}}}\n", first.0)));
+    wire.answer(first, "1");
+    assert_eq!(wire.reply().unwrap(), json!(1));
+    assert!(wire.session.is_synchronized());
+}
+
+#[test]
+fn what_is_in_flight_is_answered_before_the_handshake_that_is_due() {
+    let mut wire = synced(true);
+    let first = wire.submit("guest-ping");
+    let second = wire.submit("guest-info");
+    wire.written();
+    assert_eq!(wire.session.cancel(first), Execution::MaybeRun);
+    let third = wire.submit("guest-get-time");
+    assert_eq!(wire.written(), "", "the second one is still in flight");
+    wire.answer(first, "1");
+    wire.answer(second, "2");
+    assert_eq!(wire.reply().unwrap(), json!(2));
+    wire.answer_sync(true);
+    assert_eq!(wire.request()["id"], third.0);
+}
+
+#[test]
+fn an_answer_to_a_later_request_shows_that_those_before_are_lost() {
+    let mut wire = synced(true);
+    wire.submit("guest-ping");
+    let second = wire.submit("guest-info");
+    wire.written();
+    wire.answer(second, "2");
+    let error = wire.failure();
+    assert!(matches!(error.kind(), ErrorKind::ReplyLost));
+    assert_eq!(error.execution(), Execution::MaybeRun);
+    assert_eq!(wire.reply().unwrap(), json!(2));
+}
+
+#[test]
+fn an_agents_error_to_a_later_request_shows_that_those_before_are_lost() {
+    let mut wire = synced(true);
+    wire.submit("guest-ping");
+    let second = wire.submit("guest-info");
+    wire.written();
+    let error = r#""error": {"class": "GenericError", "desc": "no"}"#;
+    wire.read(format!("{{\"id\": {}, {error}}}\n", second.0));
+    assert!(matches!(wire.failure().kind(), ErrorKind::ReplyLost));
+    assert_eq!(wire.failure().agent_error().unwrap().desc, "no");
+    assert!(wire.session.is_synchronized());
+}
+
+#[test]
+fn a_line_that_only_looks_like_a_reply_is_malformed() {
+    let mut wire = synced(true);
+    for payload in ["nonsense", "1, \"error\": {}", "1, \"return\": 2", "[1", "\"\u{1}\""] {
+        let ticket = wire.submit("guest-ping");
+        wire.written();
+        wire.answer(ticket, payload);
+        let error = wire.reply().unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Malformed { .. }), "{payload}: {error}");
+        assert_eq!(error.execution(), Execution::MaybeRun);
+        wire.submit("guest-ping");
+        wire.answer_sync(true);
+        wire.session.cancel_all();
+    }
+}
+
+#[test]
+fn a_reply_of_another_shape_leaves_the_channel_synchronized() {
+    let mut wire = synced(true);
+    let ticket = wire.submit("guest-ping");
+    wire.written();
+    wire.answer(ticket, "\"text\"");
+    let Event::Reply(told) = wire.event() else { panic!() };
+    let error = wire.session.reply::<u8>(told).unwrap_err();
+    assert_eq!((error.stage(), error.execution()), (Stage::Decode, Execution::Answered));
+    assert!(wire.session.is_synchronized());
+}
+
+#[test]
+fn a_reply_that_nobody_decodes_makes_a_handshake_due() {
+    let mut wire = synced(true);
+    let ticket = wire.submit("guest-ping");
+    wire.written();
+    wire.answer(ticket, "{}");
+    assert!(matches!(wire.event(), Event::Reply(_)));
+    assert!(wire.session.poll().is_none());
+    assert!(!wire.session.is_synchronized());
+    assert_eq!(wire.session.poll_timeout(), None);
+}
+
+#[test]
+fn a_ticket_that_is_cancelled_between_its_reply_and_its_decoding_has_no_reply() {
+    let mut wire = synced(true);
+    let ticket = wire.submit("guest-ping");
+    let second = wire.submit("guest-info");
+    wire.written();
+    wire.answer(ticket, "1");
+    assert!(matches!(wire.event(), Event::Reply(_)));
+    assert_eq!(wire.session.cancel(ticket), Execution::MaybeRun);
+    assert!(wire.session.reply::<Value>(ticket).is_err());
+    wire.answer(second, "2");
+    assert_eq!(wire.reply().unwrap(), json!(2));
+}
+
+#[test]
+fn the_grace_counts_from_the_flush_and_not_from_the_last_byte() {
+    let mut wire = synced(true);
+    let ticket = wire.submit_as(shutdown(), 10);
+    wire.settle();
+    let length = wire.session.transmit().len();
+    wire.session.transmitted(length);
+    wire.wait(5);
+    wire.settle();
+    let now = wire.now;
+    wire.session.flushed(|| now);
+    assert_eq!(wire.session.poll_timeout(), Some(now + Duration::from_secs(2)));
+    wire.wait(2);
+    assert!(matches!(wire.event(), Event::NoReply(told, NoReply::Silent) if told == ticket));
+    assert!(!wire.session.is_synchronized(), "its error may still come");
+}
+
+#[test]
+fn silence_that_is_shorter_than_the_grace_is_a_timeout() {
+    let mut wire = synced(true);
+    wire.submit_as(shutdown(), 1);
+    wire.written();
+    wire.wait(1);
+    let error = wire.failure();
+    assert!(error.is_timeout());
+    assert_eq!(error.execution(), Execution::MaybeRun);
+}
+
+#[test]
+fn only_an_end_after_everything_was_written_is_a_clean_one() {
+    let ending = |cause: Option<io::Error>, write_error: Option<io::Error>, all: bool| {
+        let mut wire = synced(true);
+        wire.submit_as(shutdown(), 10);
+        if all {
+            wire.written();
+        } else {
+            wire.write(3);
+        }
+        if let Some(error) = write_error {
+            wire.session.transmit_failed(error);
+        }
+        wire.session.closed(cause);
+        match wire.event() {
+            Event::NoReply(_, how) => Ok(how),
+            Event::Failed(_, error) => Err((error.is_closed(), error.execution())),
+            event => panic!("{event:?}"),
+        }
+    };
+    let reset = || Some(io::Error::from(io::ErrorKind::ConnectionReset));
+    assert_eq!(ending(None, None, true), Ok(NoReply::Closed));
+    assert_eq!(ending(reset(), None, true), Err((true, Execution::MaybeRun)));
+    assert_eq!(ending(None, None, false), Err((true, Execution::MaybeRun)));
+    assert_eq!(ending(None, reset(), false), Err((true, Execution::MaybeRun)));
+}
+
+#[test]
+fn a_channel_that_fails_fails_all_and_each_says_what_is_known() {
+    let mut wire = synced(true);
+    wire.submit_as(shutdown(), 10);
+    wire.written();
+    wire.submit("guest-ping");
+    wire.write(1);
+    wire.submit("guest-info");
+    wire.settle();
+    wire.session.closed(Some(io::ErrorKind::ConnectionReset.into()));
+    let said: Vec<_> = (0..3).map(|_| wire.failure()).collect();
+    let executions: Vec<_> = said.iter().map(Error::execution).collect();
+    assert_eq!(executions, [Execution::MaybeRun, Execution::MaybeRun, Execution::NotRun]);
+    assert!(said.iter().all(Error::is_closed));
+    assert!(std::error::Error::source(&said[0]).is_some());
+    wire.submit("guest-ping");
+    let error = wire.failure();
+    assert_eq!((error.stage(), error.execution()), (Stage::Send, Execution::NotRun));
+}
+
+#[test]
+fn a_clean_end_is_hoped_for_behind_a_command_that_it_fails() {
+    let mut wire = synced(true);
+    wire.submit("guest-ping");
+    wire.submit_as(shutdown(), 10);
+    wire.written();
+    wire.session.closed(None);
+    assert!(wire.failure().is_closed());
+    assert!(matches!(wire.event(), Event::NoReply(_, NoReply::Closed)));
+}
+
+#[test]
+fn a_channel_that_ends_in_the_sync_says_so() {
+    let mut wire = wire();
+    wire.submit("guest-ping");
+    wire.written();
+    wire.session.closed(None);
+    let error = wire.failure();
+    assert_eq!((error.stage(), error.execution()), (Stage::Sync, Execution::NotRun));
+}
+
+#[test]
+fn a_handshake_outlives_the_impatient_request_that_began_it() {
+    let mut wire = wire();
+    wire.submit_as(CommandSpec::new("guest-ping"), 1);
+    let sync = wire.request();
+    wire.now += Duration::from_millis(500);
+    wire.session.cancel_all();
+    let ticket = wire.submit("guest-ping");
+    assert_eq!(wire.written(), "", "the sync is under way");
+    let token = &sync["arguments"]["id"];
+    wire.read(format!("\n{{\"return\": {token}, \"id\": {token}}}\n"));
+    assert_eq!(wire.request()["id"], ticket.0);
+}
+
+#[test]
+fn a_sync_is_sent_again_after_one_two_and_four_seconds() {
+    let mut wire = wire();
+    wire.submit_as(CommandSpec::new("guest-ping"), 60);
+    let mut tokens = vec![wire.request()["arguments"]["id"].clone()];
+    for seconds in [1, 2, 4] {
+        let due = wire.now + Duration::from_secs(seconds);
+        assert_eq!(wire.session.poll_timeout(), Some(due));
+        wire.wait(seconds);
+        tokens.push(wire.request()["arguments"]["id"].clone());
+    }
+    wire.read(format!("{{\"return\": {0}, \"id\": {0}}}\n", tokens[2]));
+    wire.settle();
+    assert_eq!(wire.written(), "", "only the latest one counts");
+    wire.read(format!("{{\"return\": {0}, \"id\": {0}}}\n", tokens[3]));
+    assert_eq!(wire.request()["execute"], "guest-ping");
+}
+
+#[test]
+fn a_sync_that_nobody_takes_is_not_sent_twice() {
+    let mut wire = wire();
+    wire.submit_as(CommandSpec::new("guest-ping"), 60);
+    wire.write(5);
+    wire.wait(20);
+    wire.settle();
+    let rest = wire.written();
+    assert_eq!(rest.matches("guest-sync").count(), 1, "{rest}");
+}
+
+#[test]
+fn what_a_sync_brings_about_does_not_count_as_passed_over() {
+    let mut wire = wire();
+    let request = Request::new("guest-ping", None::<&()>).unwrap();
+    let mut budget = wire.budget(10);
+    budget.sync = SyncBudget { bytes: 0, lines: 0 };
+    wire.session.submit(&CommandSpec::new("guest-ping"), request, &budget);
+    let sync = wire.request();
+    let token = &sync["arguments"]["id"];
+    wire.read("{\"error\": {\"class\": \"GenericError\", \"desc\": \"JSON parse error\"}}\n\u{0}");
+    wire.settle();
+    wire.read(b"\xFF");
+    wire.read(format!("{{\"return\": {token}, \"id\": {token}}}\n"));
+    assert_eq!(wire.request()["execute"], "guest-ping");
+}
+
+#[test]
+fn more_than_may_be_passed_over_ends_the_sync() {
+    for old in ["{\"return\": 1}\n".repeat(3), "x".repeat(2000), "\n".repeat(200)] {
+        let mut wire = wire();
+        let request = Request::new("guest-ping", None::<&()>).unwrap();
+        let mut budget = wire.budget(10);
+        budget.sync = SyncBudget { bytes: 100, lines: 2 };
+        wire.session.submit(&CommandSpec::new("guest-ping"), request, &budget);
+        wire.written();
+        wire.read(&old);
+        let error = wire.failure();
+        assert!(matches!(error.kind(), ErrorKind::TooMuchSkipped { .. }), "{error}");
+        assert_eq!((error.stage(), error.execution()), (Stage::Sync, Execution::NotRun));
+    }
+}
+
+#[test]
+fn an_agent_with_both_syncs_disabled_refuses_each_request() {
+    let mut wire = wire();
+    wire.submit("guest-ping");
+    for command in ["guest-sync-delimited", "guest-sync"] {
+        wire.written();
+        let words = format!("Command {command} has been disabled");
+        let error = json!({"error": {"class": "CommandNotFound", "desc": words}});
+        wire.read(format!("{error}\n"));
+        if command == "guest-sync-delimited" {
+            wire.settle();
+        }
+    }
+    let error = wire.failure();
+    assert!(matches!(error.kind(), ErrorKind::SyncRefused(_)));
+    wire.submit("guest-ping");
+    assert!(wire.written().contains("guest-sync-delimited"), "it is asked anew");
+}
+
+#[test]
+fn what_comes_before_a_request_is_sent_makes_a_handshake_due() {
+    for with_id in [true, false] {
+        let mut wire = synced(with_id);
+        wire.read("{\"return\": \"of another\"}\n");
+        wire.submit("guest-ping");
+        assert!(wire.written().contains("guest-sync-delimited"));
+    }
+}
+
+#[test]
+fn what_stands_behind_the_answer_to_a_sync_is_no_answer() {
+    for with_id in [true, false] {
+        let mut wire = wire();
+        let ticket = wire.submit("guest-ping");
+        let sync = wire.request();
+        let token = &sync["arguments"]["id"];
+        let id = if with_id { format!(", \"id\": {token}") } else { String::new() };
+        wire.read(format!("{{\"return\": {token}{id}}}\n{{\"return\": \"old\"}}\n"));
+        let request = wire.request();
+        assert_eq!(request["execute"], "guest-ping");
+        let id = if with_id { format!(", \"id\": {}", ticket.0) } else { String::new() };
+        wire.read(format!("{{\"return\": \"new\"{id}}}\n"));
+        assert_eq!(wire.reply().unwrap(), json!("new"));
+    }
+}
+
+#[test]
+fn a_reply_limit_of_a_command_raises_that_of_the_client() {
+    let mut wire = synced(true);
+    let mut budget = wire.budget(10);
+    budget.reply.bytes = 100;
+    let long = format!("\"{}\"", "x".repeat(200));
+    for (limit, is_read) in [(None, false), (Some(50), false), (Some(300), true)] {
+        let mut spec = CommandSpec::new("guest-ping");
+        spec.reply_limit = limit;
+        let request = Request::new("guest-ping", None::<&()>).unwrap();
+        let ticket = wire.session.submit(&spec, request, &budget);
+        if !wire.session.is_synchronized() {
+            wire.answer_sync(true);
+        }
+        wire.written();
+        wire.answer(ticket, &long);
+        if is_read {
+            assert!(wire.reply().is_ok());
+        } else {
+            assert!(matches!(wire.failure().kind(), ErrorKind::ReplyTooLong(100)));
+        }
+    }
+}
+
+#[test]
+fn a_secret_is_in_no_error_of_a_line_that_is_no_reply() {
+    let spec = || CommandSpec::new("guest-set-user-password").secret(true);
+    let mut wire = synced(true);
+    wire.submit_as(spec(), 10);
+    wire.written();
+    wire.read("hunter2\n");
+    let error = wire.failure();
+    assert!(!format!("{error} {error:?}").contains("hunter2"));
+    wire.submit_as(spec(), 10);
+    wire.answer_sync(true);
+    wire.written();
+    wire.read("{\"error\": {\"class\": \"GenericError\", \"desc\": \"stray 'hunter2'\"}}\n");
+    let error = wire.failure();
+    assert!(matches!(error.kind(), ErrorKind::Unattributed(_)));
+    assert!(!format!("{error} {error:?}").contains("hunter2"));
+}
+
+#[test]
+fn each_request_has_its_own_deadline() {
+    let mut wire = synced(true);
+    let patient = wire.submit_as(CommandSpec::new("guest-ping"), 20);
+    wire.submit_as(CommandSpec::new("guest-info"), 5);
+    wire.written();
+    assert_eq!(wire.session.poll_timeout(), Some(wire.now + Duration::from_secs(5)));
+    wire.wait(5);
+    assert!(wire.failure().is_timeout());
+    wire.answer(patient, "1");
+    assert_eq!(wire.reply().unwrap(), json!(1));
+    assert!(!wire.session.is_synchronized());
+}
+
+#[test]
+fn a_deadline_can_be_moved() {
+    let mut wire = synced(true);
+    let ticket = wire.submit("guest-ping");
+    let later = wire.now + Duration::from_secs(60);
+    wire.session.set_deadline(ticket, later);
+    wire.written();
+    assert_eq!(wire.session.poll_timeout(), Some(later));
+    wire.wait(10);
+    wire.settle();
+    wire.wait(50);
+    assert!(wire.failure().is_timeout());
+}
+
+mod messages {
+    use super::*;
+
+    fn wire() -> Wire {
+        Wire {
+            session: Session::messages(Random::from_seed(1)),
+            now: Instant::now(),
+        }
+    }
+
+    fn message(wire: &mut Wire) -> Value {
+        wire.settle();
+        serde_json::from_slice(&wire.session.take_message().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_message_has_no_sync_and_no_newline_but_an_id() {
+        let mut wire = wire();
+        assert!(wire.session.is_synchronized());
+        let ticket = wire.submit("guest-ping");
+        wire.settle();
+        let sent = wire.session.take_message().unwrap();
+        assert_eq!(sent, format!("{{\"execute\":\"guest-ping\",\"id\":{}}}", ticket.0).into_bytes());
+        assert_eq!(wire.session.take_message(), None);
+        wire.session.message_received(format!("{{\"return\":{{}},\"id\":{}}}", ticket.0).into_bytes());
+        assert_eq!(wire.reply().unwrap(), json!({}));
+    }
+
+    #[test]
+    fn messages_go_one_at_a_time() {
+        let mut wire = wire();
+        let first = wire.submit("guest-ping");
+        wire.submit("guest-info");
+        assert_eq!(message(&mut wire)["id"], first.0);
+        wire.settle();
+        assert_eq!(wire.session.take_message(), None);
+        wire.session.message_received(format!("{{\"return\":1,\"id\":{}}}", first.0).into_bytes());
+        assert_eq!(wire.reply().unwrap(), json!(1));
+        assert_eq!(message(&mut wire)["execute"], "guest-info");
+    }
+
+    #[test]
+    fn an_answer_with_another_id_is_lost_and_one_without_is_taken() {
+        let mut wire = wire();
+        wire.submit("guest-ping");
+        message(&mut wire);
+        wire.session.message_received(b"{\"return\":1,\"id\":5}".to_vec());
+        let error = wire.failure();
+        assert!(matches!(error.kind(), ErrorKind::ReplyLost));
+        assert_eq!(error.execution(), Execution::MaybeRun);
+        wire.submit("guest-ping");
+        message(&mut wire);
+        wire.session.message_received(b"{\"return\":2}".to_vec());
+        assert_eq!(wire.reply().unwrap(), json!(2));
+        wire.submit("guest-ping");
+        message(&mut wire);
+        let error = b"{\"error\":{\"class\":\"GenericError\",\"desc\":\"no\"}}";
+        wire.session.message_received(error.to_vec());
+        assert_eq!(wire.failure().agent_error().unwrap().desc, "no");
+    }
+
+    #[test]
+    fn a_transport_says_whether_the_command_may_have_run() {
+        let failed = |error: TransportError, spec: CommandSpec<'_>| {
+            let mut wire = wire();
+            wire.submit_as(spec, 10);
+            message(&mut wire);
+            wire.session.message_failed(error);
+            wire.event()
+        };
+        let ping = || CommandSpec::new("guest-ping");
+        let Event::Failed(_, error) = failed(TransportError::timeout(), ping()) else { panic!() };
+        assert!(error.is_timeout() && error.execution() == Execution::MaybeRun);
+        let gone = || TransportError::closed(None);
+        let not_sent = gone().with_execution(Execution::NotRun);
+        let Event::Failed(_, error) = failed(not_sent, ping()) else { panic!() };
+        assert!(error.is_closed() && error.execution() == Execution::NotRun);
+        assert_eq!(error.stage(), Stage::Send);
+        let agent = AgentError {
+            class: "CommandNotFound".into(),
+            desc: "no".into(),
+        };
+        let Event::Failed(_, error) = failed(TransportError::agent(agent), ping()) else { panic!() };
+        assert_eq!((error.stage(), error.execution()), (Stage::Receive, Execution::NotRun));
+        assert!(matches!(failed(gone(), shutdown()), Event::NoReply(_, NoReply::Closed)));
+        let reset = TransportError::closed(Some(io::ErrorKind::ConnectionReset.into()));
+        assert!(matches!(failed(reset, shutdown()), Event::Failed(..)));
+        let not_sent = gone().with_execution(Execution::NotRun);
+        assert!(matches!(failed(not_sent, shutdown()), Event::Failed(..)));
+    }
+
+    #[test]
+    fn a_cancelled_message_leaves_nothing_to_clear_up() {
+        let mut wire = wire();
+        let ticket = wire.submit("guest-ping");
+        message(&mut wire);
+        assert_eq!(wire.session.cancel(ticket), Execution::MaybeRun);
+        let next = wire.submit("guest-info");
+        assert_eq!(message(&mut wire)["id"], next.0);
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_or_no_reply_is_an_error() {
+        let mut wire = wire();
+        let mut budget = wire.budget(10);
+        budget.reply.bytes = 30;
+        let mut fail_with = |answer: &str| {
+            let request = Request::new("guest-ping", None::<&()>).unwrap();
+            wire.session.submit(&CommandSpec::new("guest-ping"), request, &budget);
+            message(&mut wire);
+            wire.session.message_received(answer.as_bytes().to_vec());
+            wire.failure()
+        };
+        assert!(matches!(fail_with(&"x".repeat(31)).kind(), ErrorKind::ReplyTooLong(30)));
+        let nonsense = fail_with("nonsense");
+        let ErrorKind::Malformed { reason, .. } = nonsense.kind() else { panic!("{nonsense}") };
+        assert_eq!(*reason, Malformed::NotJson);
+    }
+}
