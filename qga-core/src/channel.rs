@@ -7,8 +7,9 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::command::{CommandSpec, NoReply};
-use crate::connect::{AnyDriver, Endpoint};
+use crate::connect::Endpoint;
 use crate::deadline::after;
+use crate::driver::Driver;
 use crate::error::{Error, ErrorKind, Execution, Stage};
 use crate::protocol::{Budget, Event, Request, Ticket};
 use crate::retry::Repeat;
@@ -23,7 +24,7 @@ const CLOSED: &str = "the other side closed the channel";
 const TRIES: u32 = 3;
 
 pub(crate) struct Channel {
-    driver: AnyDriver,
+    driver: Driver,
     /// None for a stream that was handed to us, which cannot be opened again.
     endpoint: Option<Endpoint>,
     failures: u32,
@@ -73,7 +74,7 @@ struct Pause {
 
 impl Channel {
     pub(crate) fn new(
-        driver: AnyDriver,
+        driver: Driver,
         endpoint: Option<Endpoint>,
         pauses: Pauses,
         state: Arc<Status>,
@@ -216,7 +217,7 @@ impl Channel {
         }
         // An agent that serves one client at a time first has to see the end of the old stream, which
         // may have failed on this side only, as one does whose runtime has ended.
-        self.driver = AnyDriver::closed(Box::pin(tokio::io::empty()));
+        self.driver = Driver::closed();
         trace::event("the channel was lost; opening it again");
         self.state.set(ChannelState::Connecting);
         match open_and_sync(endpoint, budget).await {
@@ -234,7 +235,7 @@ impl Channel {
         }
     }
 
-    pub(crate) fn driver(&mut self) -> &mut AnyDriver {
+    pub(crate) fn driver(&mut self) -> &mut Driver {
         &mut self.driver
     }
 
@@ -258,7 +259,7 @@ impl Channel {
 pub(crate) async fn open_and_sync(
     endpoint: &Endpoint,
     budget: &Budget,
-) -> Result<AnyDriver, Error> {
+) -> Result<Driver, Error> {
     let mut driver = endpoint.open(budget).await?;
     driver.synchronize(budget).await?;
     Ok(driver)

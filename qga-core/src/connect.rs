@@ -11,18 +11,11 @@ use tokio::time::timeout_at;
 
 use crate::error::{Error, ErrorKind, Execution, Stage};
 use crate::Address;
-use crate::driver::Driver;
+use crate::driver::{Carrier, Driver};
+use crate::messages::MessageTransport;
 use crate::protocol::Budget;
 
-/// A stream of bytes of any kind.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
-
-type AnyStream = Pin<Box<dyn Stream>>;
-type Opening = Pin<Box<dyn Future<Output = io::Result<AnyStream>> + Send>>;
-
-pub(crate) type AnyDriver = Driver<AnyStream>;
+type Opening = Pin<Box<dyn Future<Output = io::Result<Carrier>> + Send>>;
 
 /// How a channel is opened, each time anew.
 #[derive(Clone)]
@@ -40,7 +33,19 @@ impl Endpoint {
     {
         Self::Custom(Arc::new(move || {
             let opening = open();
-            Box::pin(async move { Ok(Box::pin(opening.await?) as AnyStream) })
+            Box::pin(async move { Ok(Carrier::Bytes(Box::pin(opening.await?))) })
+        }))
+    }
+
+    pub(crate) fn messages<F, O, T>(open: F) -> Self
+    where
+        F: Fn() -> O + Send + Sync + 'static,
+        O: Future<Output = io::Result<T>> + Send + 'static,
+        T: MessageTransport + 'static,
+    {
+        Self::Custom(Arc::new(move || {
+            let opening = open();
+            Box::pin(async move { Ok(Carrier::Messages(Box::new(opening.await?))) })
         }))
     }
 
@@ -51,7 +56,7 @@ impl Endpoint {
         }
     }
 
-    pub(crate) async fn open(&self, budget: &Budget) -> Result<AnyDriver, Error> {
+    pub(crate) async fn open(&self, budget: &Budget) -> Result<Driver, Error> {
         let opening = async {
             match self {
                 Self::Address(address) => open_stream(address).await,
@@ -59,7 +64,7 @@ impl Endpoint {
             }
         };
         match timeout_at(budget.deadline.into(), opening).await {
-            Ok(Ok(stream)) => Ok(AnyDriver::new(stream)),
+            Ok(Ok(stream)) => Ok(Driver::new(stream)),
             Ok(Err(_)) if self.address().is_some_and(|address| is_no_socket(address)) => {
                 Err(connect_error(ErrorKind::NotASocket))
             }
@@ -73,16 +78,16 @@ pub(crate) fn connect_error(kind: ErrorKind) -> Error {
     Error::new(Stage::Connect, Execution::NotRun, kind)
 }
 
-async fn open_stream(address: &Address) -> io::Result<AnyStream> {
+async fn open_stream(address: &Address) -> io::Result<Carrier> {
     match address {
         #[cfg(unix)]
-        Address::Unix(path) => Ok(Box::pin(open_unix(path).await?)),
+        Address::Unix(path) => Ok(Carrier::Bytes(Box::pin(open_unix(path).await?))),
         #[cfg(not(unix))]
         Address::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
         Address::Tcp(host_and_port) => {
             let stream = TcpStream::connect(host_and_port).await?;
             stream.set_nodelay(true)?;
-            Ok(Box::pin(stream))
+            Ok(Carrier::Bytes(Box::pin(stream)))
         }
     }
 }

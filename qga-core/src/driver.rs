@@ -6,39 +6,63 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::buffers;
 use crate::deadline::Alarm;
 use crate::error::Error;
+use crate::messages::{MessageTransport, TransportLimits};
 use crate::protocol::{Budget, Event, Session};
 use crate::trace;
 
-/// A stream and the session over it.
-#[derive(Debug)]
-pub(crate) struct Driver<T> {
-    stream: T,
+/// A stream of bytes of any kind.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
+
+/// What carries the requests to the agent.
+pub(crate) enum Carrier {
+    Bytes(Pin<Box<dyn Stream>>),
+    Messages(Box<dyn MessageTransport>),
+}
+
+/// A carrier and the session over it.
+pub(crate) struct Driver {
+    carrier: Carrier,
     pub(crate) session: Session,
     alarm: Alarm,
     /// Whether the stream was asked in this very poll and wakes the task when something comes.
     will_wake: bool,
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
-    pub(crate) fn new(stream: T) -> Self {
+impl Driver {
+    pub(crate) fn new(carrier: Carrier) -> Self {
+        let random = buffers::random();
+        let session = match &carrier {
+            Carrier::Bytes(_) => Session::bytes(random),
+            Carrier::Messages(transport) => Session::messages(random, transport.limits().request),
+        };
         Self {
-            stream,
-            session: Session::bytes(buffers::random()),
+            carrier,
+            session,
             alarm: Alarm::default(),
             will_wake: false,
         }
     }
 
     /// A driver whose channel has ended.
-    pub(crate) fn closed(stream: T) -> Self {
-        let mut driver = Self::new(stream);
+    pub(crate) fn closed() -> Self {
+        let mut driver = Self::new(Carrier::Bytes(Box::pin(tokio::io::empty())));
         driver.session.closed(None);
         driver
+    }
+
+    /// The longest request and reply.
+    pub(crate) fn limits(&self) -> TransportLimits {
+        match &self.carrier {
+            Carrier::Bytes(_) => TransportLimits::new(),
+            Carrier::Messages(transport) => transport.limits(),
+        }
     }
 
     /// The next event of the session. There must be a request, or none will come.
@@ -47,7 +71,34 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     ///
     /// What was read and what is still to be written is kept.
     pub(crate) async fn event(&mut self) -> Event {
-        poll_fn(|cx| self.poll_event(cx)).await
+        match self.carrier {
+            Carrier::Bytes(_) => poll_fn(|cx| self.poll_event(cx)).await,
+            Carrier::Messages(_) => self.call().await,
+        }
+    }
+
+    async fn call(&mut self) -> Event {
+        loop {
+            if let Some(event) = self.session.poll() {
+                return event;
+            }
+            let message = self.session.take_message();
+            let (Carrier::Messages(transport), Some(deadline)) =
+                (&mut self.carrier, self.session.poll_timeout())
+            else {
+                return std::future::pending().await;
+            };
+            let Some(message) = message else {
+                sleep_until(deadline.into()).await;
+                self.tell_time();
+                continue;
+            };
+            match timeout_at(deadline.into(), transport.call(&message, deadline)).await {
+                Ok(Ok(reply)) => self.session.message_received(reply),
+                Ok(Err(error)) => self.session.message_failed(error),
+                Err(_) => self.tell_time(),
+            }
+        }
     }
 
     /// Writes what is to be written and reads, both at once: an agent that is busy answering takes no
@@ -101,11 +152,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut stream = Pin::new(&mut self.stream);
+        let Carrier::Bytes(stream) = &mut self.carrier else {
+            return Poll::Pending;
+        };
         loop {
             let bytes = self.session.transmit();
             if bytes.is_empty() {
-                return stream.poll_flush(cx);
+                return stream.as_mut().poll_flush(cx);
             }
             match ready!(stream.as_mut().poll_write(cx, bytes))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -115,8 +168,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Carrier::Bytes(stream) = &mut self.carrier else {
+            return Poll::Pending;
+        };
         let mut buffer = ReadBuf::new(self.session.spare());
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+        ready!(stream.as_mut().poll_read(cx, &mut buffer))?;
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
@@ -136,7 +192,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Driver<T> {
     /// Looks at the stream, without waiting, before it is used again: an agent that nobody has asked says
     /// nothing, so what it says then is no answer.
     pub(crate) async fn check_idle(&mut self) {
-        if !self.session.is_synchronized() {
+        if !self.session.is_synchronized() || matches!(self.carrier, Carrier::Messages(_)) {
             return;
         }
         poll_fn(|cx| {

@@ -102,6 +102,8 @@ pub enum ErrorKind {
     Unattributed(AgentError),
     /// A line was longer than this many bytes.
     ReplyTooLong(usize),
+    /// The request is longer than the transport carries, which is so many bytes.
+    RequestTooLong(usize),
     /// The channel held more than a sync may [pass over](crate::Options::skip_limit).
     TooMuchSkipped {
         /// What was passed over, in bytes.

@@ -12,8 +12,10 @@ use tokio::sync::Mutex;
 use super::{Client, Shared};
 use crate::attachments::Attachments;
 use crate::channel::{Channel, Pauses, open_and_sync};
-use crate::connect::{AnyDriver, Endpoint, connect_error};
+use crate::connect::{Endpoint, connect_error};
+use crate::driver::{Carrier, Driver};
 use crate::error::ErrorKind;
+use crate::messages::MessageTransport;
 use crate::gate::{Gate, Policy};
 use crate::lock::Lock;
 use crate::state::{ChannelState, Status};
@@ -171,7 +173,32 @@ impl ClientBuilder {
 
     /// A client over a stream that is already open; see [`Client::new`].
     pub fn build(self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Client {
-        self.client(AnyDriver::new(Box::pin(stream)), None, None)
+        self.client(Driver::new(Carrier::Bytes(Box::pin(stream))), None, None)
+    }
+
+    /// A client over a transport of whole messages that is already open.
+    pub fn build_messages(self, transport: impl MessageTransport + 'static) -> Client {
+        let driver = Driver::new(Carrier::Messages(Box::new(transport)));
+        self.client(driver, None, None)
+    }
+
+    /// Connects through a transport of whole messages that `open` opens, and through another one each
+    /// time that it is lost.
+    ///
+    /// # Errors
+    ///
+    /// When the transport cannot be opened.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Client::connect`].
+    pub async fn connect_messages<F, O, T>(self, open: F) -> Result<Client, Error>
+    where
+        F: Fn() -> O + Send + Sync + 'static,
+        O: Future<Output = io::Result<T>> + Send + 'static,
+        T: MessageTransport + 'static,
+    {
+        self.open(Endpoint::messages(open)).await
     }
 
     async fn open(self, endpoint: Endpoint) -> Result<Client, Error> {
@@ -189,7 +216,7 @@ impl ClientBuilder {
 
     fn client(
         self,
-        driver: AnyDriver,
+        driver: Driver,
         endpoint: Option<Endpoint>,
         lock: Option<Lock>,
     ) -> Client {

@@ -69,6 +69,10 @@ impl Error {
                 write!(f, "the agent could not read a request: {error}")
             }
             ErrorKind::ReplyTooLong(limit) => write!(f, "the reply is longer than {limit} bytes"),
+            ErrorKind::RequestTooLong(limit) => write!(
+                f,
+                "the request is longer than the {limit} bytes that this channel carries"
+            ),
             ErrorKind::TooMuchSkipped { bytes, lines } => write!(
                 f,
                 "the channel does not come to rest: {bytes} bytes in {lines} lines were passed over"

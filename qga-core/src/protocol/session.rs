@@ -10,7 +10,7 @@ use super::message::Request;
 use super::outgoing::Outgoing;
 use super::random::Random;
 use crate::command::{CommandSpec, NoReply, Reply};
-use crate::error::{Error, Execution, Stage, TransportError};
+use crate::error::{Error, ErrorKind, Execution, Stage, TransportError};
 
 mod pending;
 mod replies;
@@ -38,6 +38,8 @@ pub(crate) struct Session {
     pendings: Pendings,
     next_id: u64,
     random: Random,
+    /// The longest request, in bytes.
+    request_limit: Option<usize>,
     /// The reply that [`reply`](Self::reply) is to decode.
     current: Option<Current>,
     /// Why nothing can be written any more.
@@ -116,8 +118,12 @@ impl Session {
     }
 
     /// A session over a transport that carries whole messages and pairs them.
-    pub(crate) fn messages(random: Random) -> Self {
-        Self::new(random, Carrier::Messages, State::Synchronized(Ids::Paired))
+    pub(crate) fn messages(random: Random, request_limit: Option<usize>) -> Self {
+        let state = State::Synchronized(Ids::Paired);
+        Self {
+            request_limit,
+            ..Self::new(random, Carrier::Messages, state)
+        }
     }
 
     fn new(mut random: Random, carrier: Carrier, state: State) -> Self {
@@ -132,6 +138,7 @@ impl Session {
             // does not fit.
             next_id: random.token(),
             random,
+            request_limit: None,
             current: None,
             write_error: None,
             transport_error: None,
@@ -380,6 +387,15 @@ impl Session {
             let mut line = request.into_bytes((ids != Ids::Unknown).then_some(&waiting.id_text));
             if self.carrier == Carrier::Bytes {
                 line.push(b'\n');
+            }
+            if let Some(limit) = self.request_limit
+                && line.len() > limit
+            {
+                let ticket = Ticket(waiting.id);
+                self.pendings.take(ticket.0);
+                let kind = ErrorKind::RequestTooLong(limit);
+                let error = Error::new(Stage::Send, Execution::NotRun, kind);
+                return Some(Event::Failed(ticket, error));
             }
             let start = self.outgoing.push(line);
             let end = self.outgoing.end();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::command::CommandSpec;
-use crate::error::{AgentError, ErrorKind, Malformed};
+use crate::error::{AgentError, Malformed};
 
 /// A session, its other side, and a time that is only counted.
 struct Wire {
@@ -588,7 +588,7 @@ mod messages {
 
     fn wire() -> Wire {
         Wire {
-            session: Session::messages(Random::from_seed(1)),
+            session: Session::messages(Random::from_seed(1), Some(200)),
             now: Instant::now(),
         }
     }
@@ -672,6 +672,20 @@ mod messages {
         assert!(matches!(failed(reset, shutdown()), Event::Failed(..)));
         let not_sent = gone().with_execution(Execution::NotRun);
         assert!(matches!(failed(not_sent, shutdown()), Event::Failed(..)));
+    }
+
+    #[test]
+    fn a_request_that_the_transport_cannot_carry_is_not_sent() {
+        let mut wire = wire();
+        let arguments = json!({"text": "x".repeat(200)});
+        let request = Request::new("test-echo", Some(&arguments)).unwrap();
+        let budget = wire.budget(10);
+        wire.session.submit(&CommandSpec::new("test-echo"), request, &budget);
+        let next = wire.submit("guest-ping");
+        let error = wire.failure();
+        assert!(matches!(error.kind(), ErrorKind::RequestTooLong(200)));
+        assert_eq!((error.stage(), error.execution()), (Stage::Send, Execution::NotRun));
+        assert_eq!(message(&mut wire)["id"], next.0);
     }
 
     #[test]

@@ -1,0 +1,123 @@
+//! The folders of a crate are the floors of a house: each knows only those below it. And among siblings,
+//! at any depth, none knows one that knows it; a parent and its children may name each other.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is a test")]
+
+#[path = "house/modules.rs"]
+mod modules;
+#[path = "house/paths.rs"]
+mod paths;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use modules::Modules;
+
+/// The floors of `qga-core`, the lowest first. Modules on one floor do not know each other.
+const CORE: &[&[&str]] = &[
+    &["error", "private"],
+    &["command"],
+    &["protocol"],
+    &["transport"],
+    &["channel"],
+    &["client", "blocking"],
+];
+
+const CRATES: &[&str] = &[
+    "qga-core",
+    "qga-derive",
+    "qga-commands",
+    "qga-codegen",
+    "qga-testserver",
+];
+
+/// From a module to one that it names, and where.
+type Uses = BTreeMap<(String, String), String>;
+
+/// What the children of a module know of each other.
+fn uses_among_children(modules: &Modules) -> BTreeMap<String, Uses> {
+    let mut all: BTreeMap<String, Uses> = BTreeMap::new();
+    for (from, to) in modules.uses() {
+        let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
+        if let (Some(user), Some(used)) = (from.get(common), to.get(common)) {
+            let parent = from[..common].join("::");
+            let place = format!("{} names {}", from.join("::"), to.join("::"));
+            let uses = all.entry(parent).or_default();
+            uses.entry((user.clone(), used.clone())).or_insert(place);
+        }
+    }
+    all
+}
+
+/// The modules that know each other in a circle, with the places that show it.
+fn circle(uses: &Uses) -> Option<String> {
+    let mut left: BTreeSet<&str> = uses.keys().map(|(from, _)| from.as_str()).collect();
+    loop {
+        let before = left.len();
+        for keeps in [
+            // Who knows nobody, or is known by nobody, is in no circle.
+            |(from, to): &'_ (String, String)| (from.clone(), to.clone()),
+            |(from, to): &'_ (String, String)| (to.clone(), from.clone()),
+        ] {
+            let pairs: Vec<_> = uses.keys().map(keeps).collect();
+            let all = left.clone();
+            let in_circle = |module: &&str| {
+                let mut of_it = pairs.iter().filter(|(from, _)| from == module);
+                of_it.any(|(_, to)| all.contains(to.as_str()))
+            };
+            left.retain(in_circle);
+        }
+        if left.len() == before {
+            break;
+        }
+    }
+    let shown = uses
+        .iter()
+        .filter(|((from, to), _)| left.contains(from.as_str()) && left.contains(to.as_str()));
+    let places: Vec<_> = shown.map(|(_, place)| format!("  {place}")).collect();
+    (!left.is_empty()).then(|| places.join("\n"))
+}
+
+#[test]
+fn no_modules_know_each_other_in_a_circle() {
+    let mut circles = Vec::new();
+    for name in CRATES {
+        for (parent, uses) in uses_among_children(&Modules::read(name)) {
+            if let Some(circle) = circle(&uses) {
+                circles.push(format!("{name} {parent}:\n{circle}"));
+            }
+        }
+    }
+    assert!(circles.is_empty(), "circles:\n{}", circles.join("\n"));
+}
+
+#[test]
+fn each_floor_of_the_core_knows_only_those_below() {
+    let modules = Modules::read("qga-core");
+    let floor = |module: &str| CORE.iter().position(|floor| floor.contains(&module));
+    for child in modules.children() {
+        assert!(floor(&child).is_some(), "on which floor is {child}?");
+    }
+    let uses = uses_among_children(&modules).remove("").unwrap();
+    for ((from, to), place) in uses {
+        assert!(floor(&from) > floor(&to), "{place}, which is not below");
+    }
+}
+
+#[test]
+fn a_circle_is_found_behind_re_exports_and_in_macros() {
+    let modules = Modules::of([
+        ("", "mod a; mod b; mod c; pub use a::First;"),
+        (
+            "a",
+            "pub struct First; fn f() { println!(\"{}\", crate::b::second()); }",
+        ),
+        ("b", "use crate::{First, c::third}; pub fn second() {}"),
+        (
+            "c",
+            "use super::c; #[cfg(test)] mod tests { use crate::b::second; } pub fn third() {}",
+        ),
+    ]);
+    let uses = uses_among_children(&modules).remove("").unwrap();
+    let found = circle(&uses).unwrap();
+    assert_eq!(found, "  a names b\n  b names a");
+}
