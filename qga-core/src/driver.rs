@@ -95,7 +95,7 @@ impl Driver {
             };
             match timeout_at(deadline.into(), transport.call(&message, deadline)).await {
                 Ok(Ok(reply)) => self.session.message_received(reply),
-                Ok(Err(error)) => self.session.message_failed(error),
+                Ok(Err(error)) => self.session.message_failed(error, message),
                 Err(_) => self.tell_time(),
             }
         }

@@ -8,6 +8,9 @@ use serde_json::value::RawValue;
 use super::limits::ReplyLimits;
 use crate::error::{AgentError, Malformed};
 
+/// What stands before an id.
+const MEMBER: &[u8] = b"\"id\":";
+
 /// A request, encoded but for its id.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -27,6 +30,14 @@ impl Request {
         Ok(Self { json })
     }
 
+    /// The request that a line was made of by [`into_bytes`](Self::into_bytes).
+    pub(crate) fn from_bytes(mut json: Vec<u8>, id: Option<&IdText>) -> Self {
+        let end = json.trim_ascii_end().len();
+        let tail = id.map_or(1, |id| MEMBER.len() + id.digits().len() + 2);
+        json.truncate(end.saturating_sub(tail));
+        Self { json }
+    }
+
     /// How long it is without an id, in bytes.
     pub(crate) fn length(&self) -> usize {
         self.json.len()
@@ -35,7 +46,8 @@ impl Request {
     /// The line to send, with the id that the reply will carry, but without a newline.
     pub(crate) fn into_bytes(mut self, id: Option<&IdText>) -> Vec<u8> {
         if let Some(id) = id {
-            self.json.extend_from_slice(b",\"id\":");
+            self.json.push(b',');
+            self.json.extend_from_slice(MEMBER);
             self.json.extend_from_slice(id.digits());
         }
         self.json.push(b'}');
@@ -149,7 +161,6 @@ impl<'a> ReplyLine<'a> {
 /// this id. That X is JSON, and that nothing else stands there, is for its decoder to find.
 pub(crate) fn split_success(line: &[u8], id: &IdText) -> Option<Range<usize>> {
     const START: &[u8] = b"{\"return\":";
-    const MEMBER: &[u8] = b"\"id\":";
 
     let rest = line.strip_suffix(b"}")?.strip_suffix(id.digits())?;
     let rest = rest.trim_ascii_end().strip_suffix(MEMBER)?;

@@ -88,6 +88,13 @@ impl Outgoing {
         }
     }
 
+    /// A copy of what stands between two positions.
+    pub(crate) fn copy(&self, start: u64, end: u64) -> Option<Vec<u8>> {
+        let index = |position: u64| usize::try_from(position.checked_sub(self.start)?).ok();
+        let bytes = self.bytes.get(index(start)?..index(end)?)?;
+        Some(bytes.to_vec())
+    }
+
     /// Takes all of it at once, as written and flushed.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         let bytes = std::mem::take(&mut self.bytes);

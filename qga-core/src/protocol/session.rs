@@ -45,6 +45,8 @@ pub(crate) struct Session {
     /// Why nothing can be written any more.
     write_error: Option<io::Error>,
     transport_error: Option<TransportError>,
+    /// The request that failed last, if it was not sent.
+    unsent: Option<Request>,
     /// The last time that was told.
     clock: Option<Instant>,
     /// Of the line that was read last, in bytes.
@@ -142,6 +144,7 @@ impl Session {
             current: None,
             write_error: None,
             transport_error: None,
+            unsent: None,
             clock: None,
             reply_length: 0,
             is_fresh: false,
@@ -277,9 +280,18 @@ impl Session {
     }
 
     /// The message brought no answer.
-    pub(crate) fn message_failed(&mut self, error: TransportError) {
+    pub(crate) fn message_failed(&mut self, error: TransportError, message: Vec<u8>) {
         self.is_settled = false;
+        if error.execution() == Execution::NotRun {
+            let id = self.pendings.first().map(|first| first.id_text);
+            self.unsent = Some(Request::from_bytes(message, id.as_ref()));
+        }
         self.transport_error = Some(error);
+    }
+
+    /// The request that failed last because the channel closed, if nothing of it was sent.
+    pub(crate) fn take_unsent(&mut self) -> Option<Request> {
+        self.unsent.take()
     }
 
     /// Lends a buffer to read into, or takes it back where nothing unread is in it.
@@ -384,7 +396,8 @@ impl Session {
                 return None;
             }
             let request = waiting.request.take()?;
-            let mut line = request.into_bytes((ids != Ids::Unknown).then_some(&waiting.id_text));
+            let with_id = ids != Ids::Unknown;
+            let mut line = request.into_bytes(with_id.then_some(&waiting.id_text));
             if self.carrier == Carrier::Bytes {
                 line.push(b'\n');
             }
@@ -399,7 +412,11 @@ impl Session {
             }
             let start = self.outgoing.push(line);
             let end = self.outgoing.end();
-            self.pendings.sent(Sent { start, end });
+            self.pendings.sent(Sent {
+                start,
+                end,
+                with_id,
+            });
             self.is_fresh = false;
         }
     }

@@ -28,6 +28,21 @@ fn a_request_ends_in_its_id() {
 }
 
 #[test]
+fn a_line_that_was_not_sent_can_be_a_request_again() {
+    let request = || request("guest-ping", &serde_json::json!({"a": 1})).unwrap();
+    for id in [None, Some(IdText::new(0)), Some(IdText::new(u64::MAX))] {
+        let mut line = request().into_bytes(id.as_ref());
+        line.push(b'\n');
+        let again = Request::from_bytes(line, id.as_ref());
+        let id = IdText::new(5);
+        assert_eq!(again.into_bytes(Some(&id)), request().into_bytes(Some(&id)));
+    }
+    for short in [&b""[..], b"\n", b"}", b"{\"a\""] {
+        Request::from_bytes(short.to_vec(), Some(&IdText::new(7)));
+    }
+}
+
+#[test]
 fn null_arguments_are_left_out() {
     let request = request("guest-ping", &serde_json::Value::Null).unwrap();
     assert_eq!(request.into_bytes(None), b"{\"execute\":\"guest-ping\"}");

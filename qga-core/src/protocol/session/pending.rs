@@ -36,6 +36,7 @@ pub(super) struct Pending {
 pub(super) struct Sent {
     pub(super) start: u64,
     pub(super) end: u64,
+    pub(super) with_id: bool,
 }
 
 /// Requests in the order in which they were submitted: first those in flight, then those that wait.
@@ -86,6 +87,16 @@ impl Pending {
             Some(sent) if outgoing.position() > sent.start => Execution::MaybeRun,
             _ => Execution::NotRun,
         }
+    }
+
+    /// The request, if it can be had back.
+    pub(super) fn take_back(&mut self, outgoing: &Outgoing) -> Option<Request> {
+        let Some(sent) = self.sent else {
+            return self.request.take();
+        };
+        let line = outgoing.copy(sent.start, sent.end)?;
+        let id = sent.with_id.then_some(&self.id_text);
+        Some(Request::from_bytes(line, id))
     }
 
     /// Whether all of it has been written and flushed.

@@ -372,6 +372,30 @@ fn a_channel_that_fails_fails_all_and_each_says_what_is_known() {
 }
 
 #[test]
+fn a_request_that_was_not_sent_can_be_had_back_when_the_channel_closes() {
+    for synchronized in [true, false] {
+        let mut wire = if synchronized { synced(true) } else { wire() };
+        wire.submit("guest-ping");
+        if synchronized {
+            wire.settle();
+        } else {
+            wire.written();
+        }
+        wire.session.closed(None);
+        assert_eq!(wire.failure().execution(), Execution::NotRun);
+        let request = wire.session.take_unsent().unwrap();
+        assert_eq!(request.into_bytes(None), b"{\"execute\":\"guest-ping\"}");
+        assert!(wire.session.take_unsent().is_none());
+    }
+    let mut wire = synced(true);
+    wire.submit("guest-ping");
+    wire.write(1);
+    wire.session.closed(None);
+    wire.failure();
+    assert!(wire.session.take_unsent().is_none());
+}
+
+#[test]
 fn a_clean_end_is_hoped_for_behind_a_command_that_it_fails() {
     let mut wire = synced(true);
     wire.submit("guest-ping");
@@ -650,7 +674,7 @@ mod messages {
             let mut wire = wire();
             wire.submit_as(spec, 10);
             message(&mut wire);
-            wire.session.message_failed(error);
+            wire.session.message_failed(error, Vec::new());
             wire.event()
         };
         let ping = || CommandSpec::new("guest-ping");

@@ -93,7 +93,7 @@ impl Session {
         let State::Closed(closing) = &mut self.state else {
             return None;
         };
-        let pending = self.pendings.pop_first()?;
+        let mut pending = self.pendings.pop_first()?;
         let ticket = Ticket(pending.id);
         let is_hoped_for = pending.hopes_for_silence() && closing.is_clean;
         let kind = ErrorKind::Closed(closing.cause.take());
@@ -108,6 +108,9 @@ impl Session {
             Some(_) => (pending.stage(&self.outgoing), pending.execution(&self.outgoing)),
             None => (waiting, Execution::NotRun),
         };
+        if execution == Execution::NotRun {
+            self.unsent = pending.take_back(&self.outgoing);
+        }
         Some(Event::Failed(ticket, Error::new(stage, execution, kind)))
     }
 
