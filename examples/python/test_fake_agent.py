@@ -90,7 +90,7 @@ class FakeAgentTest(unittest.TestCase):
         self.assertEqual(reply, {"return": {"host-name": "db1"}})
 
     def test_a_stub_answers_and_the_request_can_be_looked_at(self):
-        self.agent.tell("stub", command="guest-of-ours", reply={"answer": 42}, times=1)
+        self.agent.tell("stub", command="guest-of-ours", reply={"answer": 42}, expect=1)
         reply = self.agent.execute("guest-of-ours", question="life")
         self.assertEqual(reply, {"return": {"answer": 42}})
         seen = self.agent.tell("requests", command="guest-of-ours")["requests"]

@@ -1,5 +1,6 @@
 mod guest;
 
+use std::panic::Location;
 #[cfg(unix)]
 use std::path::Path;
 use std::sync::Arc;
@@ -14,13 +15,13 @@ use crate::serve::{Clients, serve};
 use crate::socket::Socket;
 use crate::state::{State, lock};
 use crate::stub::On;
-use crate::{Cassette, Fault, NextFault, Profile, Request, RequestIds};
+use crate::{Cassette, FaultPlan, Profile, Request, RequestIds};
 
 /// A fake guest agent that answers like the real one, for one test.
 ///
 /// It serves one client at a time, in the order in which they connect: a second client gets no
-/// answer until the first has left. It stops when it is dropped, and then checks what
-/// [`times`](crate::Stub::times) said of its stubs.
+/// answer until the first has left. It stops when it is dropped, and then checks what the test
+/// [`expects`](crate::On::expect) of its stubs.
 #[derive(Debug)]
 pub struct TestAgent {
     state: Arc<State>,
@@ -142,19 +143,36 @@ impl TestAgent {
 
     /// Begins a stub for the command of this name, known to the agent or not.
     ///
-    /// Later stubs win over earlier ones. A stub answers before the agent looks at the arguments,
-    /// and after it has looked whether the command is disabled.
+    /// It is in force once it says what happens. Later stubs win over earlier ones. A stub answers
+    /// before the agent looks at the arguments, and after it has looked whether the command is
+    /// disabled.
+    #[track_caller]
     pub fn on(&self, command: &str) -> On<'_> {
-        On::new(&self.state.stubs, command)
+        let place = Location::caller();
+        self.on_labelled(command, format!("{place}: {command}"))
     }
 
-    /// Lets something go wrong with the next reply to a request, whatever it is.
+    /// Begins a stub that failures name like this.
+    pub(crate) fn on_labelled(&self, command: &str, label: String) -> On<'_> {
+        On::new(&self.state.stubs, command, label)
+    }
+
+    /// Lets something go wrong with replies to requests, whatever these are.
     ///
-    /// Faults queue up: each is for one reply unless [`NextFault::times`] or
-    /// [`NextFault::always`] says otherwise. Error lines for bytes that are no request do not count.
-    #[allow(clippy::must_use_candidate, reason = "the fault is in force at once")]
-    pub fn fault(&self, fault: Fault) -> NextFault {
-        self.state.faults.add(fault)
+    /// A [`Fault`] is for the next reply unless it says otherwise, and such faults queue up. Error
+    /// lines for bytes that are no request do not count.
+    ///
+    /// ```
+    /// # use qga_testserver::Fault;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let (agent, _stream) = qga_testserver::TestAgent::in_memory();
+    /// agent.fault(Fault::no_answer());
+    /// agent.fault(Fault::close_before().on_message(3));
+    /// # }
+    /// ```
+    pub fn fault(&self, fault: impl Into<FaultPlan>) {
+        self.state.faults.add(fault.into());
     }
 
     /// Disables a command, as `qemu-ga -b` does: it stays listed, and is refused.
@@ -227,54 +245,51 @@ impl TestAgent {
         self.state.forget_requests();
     }
 
-    /// Checks that each stub has been used as often as [`times`](crate::Stub::times) said.
+    /// Checks that each stub has been used as often as [`expected`](crate::On::expect), that a
+    /// cassette was played to its end, and that no closure of the test has panicked.
     ///
-    /// Dropping the agent does the same.
+    /// Dropping the agent does the same, unless the thread panics already: then the requests
+    /// that arrived are printed to the stream for errors.
     ///
     /// # Panics
     ///
-    /// When a stub was used too rarely; the message lists the requests that did arrive.
+    /// When something was not as expected; the message lists the requests that did arrive.
     #[allow(clippy::panic, reason = "that is how a test fails")]
+    #[track_caller]
     pub fn verify(&self) {
         if let Some(failure) = self.failure() {
             panic!("{failure}");
         }
     }
 
-    /// What is wrong with the requests that have arrived.
+    /// What is not as the test expects, and the requests that have arrived.
     pub(crate) fn failure(&self) -> Option<String> {
-        let mut unmet = self.state.stubs.unmet();
+        let mut unmet = self.state.complaints();
+        unmet.extend(self.state.stubs.unmet());
         if let Some(player) = &*lock(&self.state.player) {
             unmet.extend(player.unmet());
         }
         if unmet.is_empty() {
             return None;
         }
-        let arrived: Vec<_> = self.requests().iter().map(describe).collect();
-        let arrived = if arrived.is_empty() {
-            "none".to_owned()
-        } else {
-            arrived.join("\n  ")
-        };
-        Some(format!(
-            "requests were missing:\n  {}\nrequests that did arrive:\n  {arrived}",
-            unmet.join("\n  ")
-        ))
+        let unmet = unmet.join("\n  ");
+        let arrived = self.state.arrivals();
+        Some(format!("not as expected:\n  {unmet}\n{arrived}"))
     }
 }
 
 impl Drop for TestAgent {
+    #[allow(
+        clippy::print_stderr,
+        reason = "it belongs to the message of the test that fails"
+    )]
     fn drop(&mut self) {
         self.task.abort();
         if !std::thread::panicking() {
             self.verify();
+            return;
         }
+        let story = self.failure().unwrap_or_else(|| self.state.arrivals());
+        eprintln!("qga-testserver: {story}");
     }
-}
-
-/// A request in one short line.
-fn describe(request: &Request) -> String {
-    let arguments = request.arguments.to_string();
-    let short: String = arguments.chars().take(200).collect();
-    format!("{} {short}", request.name)
 }

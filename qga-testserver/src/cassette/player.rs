@@ -2,6 +2,7 @@ use serde_json::Value;
 
 use super::{Cassette, Exchange, Reply, scrub};
 use crate::Request;
+use crate::request::excerpt;
 
 /// A cassette that an agent answers from.
 #[derive(Debug)]
@@ -77,11 +78,10 @@ impl Player {
     }
 
     fn complaint(&self, request: &Request) -> String {
-        let got = describe(&request.name, &request.arguments);
         if self.strict {
-            format!("the cassette has {} next, not {got}", self.next())
+            format!("the cassette has {} next, not {request}", self.next())
         } else {
-            format!("the cassette has no {got}")
+            format!("the cassette has no {request}")
         }
     }
 
@@ -112,6 +112,8 @@ fn is_same(exchange: &Exchange, request: &Request) -> bool {
 }
 
 fn describe(command: &str, arguments: &Value) -> String {
-    let arguments: String = arguments.to_string().chars().take(200).collect();
-    format!("{command} {arguments}")
+    match arguments {
+        Value::Null => command.to_owned(),
+        arguments => format!("{command} {}", excerpt(arguments)),
+    }
 }

@@ -103,13 +103,12 @@ impl Program {
             .program(&self.name)
             .stdout(&self.stdout)
             .stderr(&self.stderr)
-            .exit(i64::from(self.exit))
             .after(Duration::from_millis(self.milliseconds));
         match self.signal {
             _ if self.never_ends => program.never_ends(),
             Some(number) => program.signal(i64::from(number)),
-            None => program,
-        };
+            None => program.exit(i64::from(self.exit)),
+        }
     }
 }
 

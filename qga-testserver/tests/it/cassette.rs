@@ -32,7 +32,7 @@ async fn a_cassette_plays_in_its_order() {
 }
 
 #[tokio::test(start_paused = true)]
-#[should_panic(expected = "the cassette has guest-ping null next, not guest-info {}")]
+#[should_panic(expected = "the cassette has guest-ping next, not guest-info {}")]
 async fn another_request_than_the_recorded_one_fails_the_test() {
     let mut caller = Caller::new();
     caller.agent.play(&tape());

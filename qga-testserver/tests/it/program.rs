@@ -179,7 +179,7 @@ fn a_test_in_another_language_stubs_and_looks_over_the_control_socket() {
     let mut test = Line::connect(&control);
     let mut client = Line::connect(&served.address);
     let stub = json!({
-        "do": "stub", "command": "guest-x", "arguments": {"a": 1}, "reply": 7, "times": 1,
+        "do": "stub", "command": "guest-x", "arguments": {"a": 1}, "reply": 7, "expect": 1,
     });
     assert_eq!(test.order(&stub), json!({"ok": true}));
     let unmet = test.order(&json!({"do": "verify"}));
@@ -187,7 +187,7 @@ fn a_test_in_another_language_stubs_and_looks_over_the_control_socket() {
         unmet["error"]
             .as_str()
             .unwrap()
-            .contains("guest-x: wanted 1, got 0")
+            .contains("guest-x with {\"a\":1}: expected 1 request, got 0")
     );
     let reply = client.ask("{\"execute\":\"guest-x\",\"arguments\":{\"a\":1,\"b\":2}}");
     assert_eq!(reply, "{\"return\": 7}");

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::cli::Failure;
 use crate::cli::guest_file::Program;
 use crate::cli::plan::Plan;
-use crate::{Answer, Fault, Guest, Request, TestAgent, Times};
+use crate::request::excerpt;
+use crate::{Guest, Request, TestAgent, Times};
 
 /// What a test wants of the agent.
 #[derive(Debug, Deserialize)]
@@ -21,7 +22,11 @@ pub(super) enum Order {
         reply: Option<Value>,
         error: Option<ErrorReply>,
         fault: Option<String>,
-        times: Option<HowOften>,
+        /// It is for so many requests at most.
+        #[serde(rename = "up-to")]
+        up_to: Option<usize>,
+        /// Verify fails unless it was used so often.
+        expect: Option<HowOften>,
     },
     /// Let something go wrong: `FAULT[+FAULT...][@WHEN]`.
     Fault { fault: String },
@@ -69,7 +74,11 @@ pub(super) struct ErrorReply {
 #[serde(untagged)]
 pub(super) enum HowOften {
     Exactly(usize),
-    Between { least: usize, most: Option<usize> },
+    Between {
+        #[serde(default)]
+        least: usize,
+        most: Option<usize>,
+    },
 }
 
 const fn patience() -> u64 {
@@ -128,34 +137,37 @@ impl Order {
             reply,
             error,
             fault,
-            times,
+            up_to,
+            expect,
         } = self
         else {
             return Ok(());
         };
-        let fault = fault.map(|text| text.parse::<Fault>()).transpose()?;
-        let mut on = agent.on(&command);
+        let label = match &arguments {
+            Some(wanted) => format!("{command} with {}", excerpt(wanted)),
+            None => command.clone(),
+        };
+        let mut on = agent.on_labelled(&command, label);
         if let Some(wanted) = arguments {
             on = on.with(move |given| contains(given, &wanted));
         }
-        let answer = match (reply, error) {
-            (Some(value), None) => Some(Answer::Return(value)),
-            (None, Some(error)) => Some(Answer::error(&error.class, &error.text)),
-            (None, None) => None,
-            (Some(_), Some(_)) => return Err("a stub has a reply or an error".into()),
-        };
-        let mut stub = match (answer, fault) {
-            (Some(answer), None) => on.reply_with(move |_| answer.clone()),
-            (Some(answer), Some(fault)) => {
-                let mut stub = on.reply_with(move |_| answer.clone());
-                stub.with_fault(fault);
-                stub
-            }
-            (None, Some(fault)) => on.fault(fault),
-            (None, None) => return Err("a stub needs a reply, an error or a fault".into()),
-        };
-        if let Some(times) = times {
-            stub.times(times);
+        if let Some(fault) = fault {
+            on = on.with_fault(fault.parse()?);
+        }
+        if let Some(requests) = up_to {
+            on = on.up_to(requests);
+        }
+        if let Some(times) = expect {
+            on = on.expect(times);
+        }
+        if let Some(contradiction) = on.contradiction() {
+            return Err(contradiction);
+        }
+        match (reply, error) {
+            (Some(value), None) => on.reply(value),
+            (None, Some(error)) => on.error(&error.class, &error.text),
+            (None, None) => on.pass_through(),
+            (Some(_), Some(_)) => return Err("a stub has a reply or an error, not both".into()),
         }
         Ok(())
     }
