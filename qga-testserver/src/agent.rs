@@ -1,9 +1,11 @@
 mod guest;
 
+use std::fmt;
 use std::panic::Location;
 #[cfg(unix)]
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -22,7 +24,6 @@ use crate::{Cassette, FaultPlan, Profile, Request, RequestIds};
 /// It serves one client at a time, in the order in which they connect: a second client gets no
 /// answer until the first has left. It stops when it is dropped, and then checks what the test
 /// [`expects`](crate::On::expect) of its stubs.
-#[derive(Debug)]
 pub struct TestAgent {
     state: Arc<State>,
     clients: mpsc::UnboundedSender<DuplexStream>,
@@ -30,6 +31,10 @@ pub struct TestAgent {
     socket: Option<Socket>,
 }
 
+/// After this a test that waits says so.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// After this much more it fails.
+const MOST_PATIENCE: Duration = Duration::from_secs(60 * 60 - 10);
 /// How much an in-memory stream holds in each direction before the writer waits.
 const STREAM_CAPACITY: usize = 64 << 10;
 
@@ -118,6 +123,7 @@ impl TestAgent {
     ///
     /// When the agent is in memory and has none.
     #[must_use]
+    #[track_caller]
     pub fn address(&self) -> String {
         match &self.socket {
             Some(socket) => socket.address(),
@@ -133,6 +139,7 @@ impl TestAgent {
     /// When the agent is in memory or listens on TCP.
     #[cfg(unix)]
     #[must_use]
+    #[track_caller]
     pub fn path(&self) -> &Path {
         match self.socket.as_ref().and_then(Socket::path) {
             Some(path) => path,
@@ -217,9 +224,32 @@ impl TestAgent {
 
     /// Waits until there are `count` requests for this command, and returns all of them.
     ///
-    /// They count as soon as the agent has read them, also when it does not answer.
-    pub async fn wait_for(&self, command: &str, count: usize) -> Vec<Request> {
-        self.state.wait_for(command, count).await
+    /// They count as soon as the agent has read them, also when it does not answer. After 10 s of
+    /// tokio's time the requests that have arrived are printed to the stream for errors.
+    ///
+    /// # Panics
+    ///
+    /// After an hour of tokio's time, so that a test ends whose time is paused; or outside a tokio
+    /// runtime with time enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost with the future.
+    #[track_caller]
+    pub fn wait_for(&self, command: &str, count: usize) -> impl Future<Output = Vec<Request>> {
+        let place = Location::caller();
+        async move {
+            let told = self.arrivals_by(PATIENCE, command, count).await;
+            if let Some(requests) = told {
+                return requests;
+            }
+            self.tell(&self.missing(place, command, count));
+            match self.arrivals_by(MOST_PATIENCE, command, count).await {
+                Some(requests) => requests,
+                #[allow(clippy::panic, reason = "a test that waits for ever tells nobody why")]
+                None => panic!("{}", self.missing(place, command, count)),
+            }
+        }
     }
 
     /// Answers all requests but syncs as the recorded agent did, which were the same in the same
@@ -262,6 +292,35 @@ impl TestAgent {
         }
     }
 
+    /// The requests for a command, once there are so many; nothing if there are not in time.
+    async fn arrivals_by(
+        &self,
+        patience: Duration,
+        command: &str,
+        count: usize,
+    ) -> Option<Vec<Request>> {
+        let arrived = self.state.wait_for(command, count);
+        tokio::time::timeout(patience, arrived).await.ok()
+    }
+
+    /// That a wait has not ended yet.
+    fn missing(&self, place: &Location<'_>, command: &str, count: usize) -> String {
+        let so_far = self.requests_of(command).len();
+        let arrived = self.state.arrivals();
+        format!("{place}: waiting for request {count} for {command}, after {so_far}; {arrived}")
+    }
+
+    /// Prints something for whoever reads why a test fails.
+    #[allow(
+        clippy::print_stderr,
+        reason = "it belongs to the message of the test that fails"
+    )]
+    fn tell(&self, story: &str) {
+        let at = self.socket.as_ref().map(Socket::address);
+        let at = at.map_or(String::new(), |address| format!(" at {address}"));
+        eprintln!("the test agent{at}: {story}");
+    }
+
     /// What is not as the test expects, and the requests that have arrived.
     pub(crate) fn failure(&self) -> Option<String> {
         let mut unmet = self.state.complaints();
@@ -278,18 +337,23 @@ impl TestAgent {
     }
 }
 
+impl fmt::Debug for TestAgent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestAgent")
+            .field("address", &self.socket.as_ref().map(Socket::address))
+            .field("stubs", &self.state.stubs)
+            .field("requests", &self.requests().len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for TestAgent {
-    #[allow(
-        clippy::print_stderr,
-        reason = "it belongs to the message of the test that fails"
-    )]
     fn drop(&mut self) {
         self.task.abort();
-        if !std::thread::panicking() {
+        if std::thread::panicking() {
+            self.tell(&self.failure().unwrap_or_else(|| self.state.arrivals()));
+        } else {
             self.verify();
-            return;
         }
-        let story = self.failure().unwrap_or_else(|| self.state.arrivals());
-        eprintln!("qga-testserver: {story}");
     }
 }

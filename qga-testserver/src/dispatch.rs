@@ -127,6 +127,7 @@ impl Call<'_> {
             frozen: lock(&state.machine).facts().frozen,
         };
         if let Some(because) = policy.disabled(&self.request.name) {
+            state.stubs.bypass(&self.request.name);
             let because = because.as_bytes();
             let text = [b"Command ", &*self.name, b" has been disabled", because].concat();
             return (Err(Failure::not_found(text)), None);

@@ -93,7 +93,7 @@ impl Log {
         let heading = match (count, earlier) {
             (0, _) => "no requests have arrived".to_owned(),
             (_, 0) => "requests that have arrived:".to_owned(),
-            _ => format!("requests that have arrived, after {earlier} others:"),
+            _ => format!("the latest {SUMMARY_LENGTH} of {count} requests that have arrived:"),
         };
         let latest = self.iter().skip(earlier).map(Request::to_string);
         let lines: Vec<_> = iter::once(heading).chain(latest).collect();

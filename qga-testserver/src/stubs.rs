@@ -11,7 +11,7 @@ type Matcher = dyn Fn(&Value) -> bool + Send + Sync;
 type Responder = dyn Fn(&Request) -> Answer + Send + Sync;
 
 /// All stubs of an agent, the earliest first.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Stubs {
     rules: Mutex<Vec<Arc<Rule>>>,
 }
@@ -35,6 +35,8 @@ struct Tally {
     used: usize,
     refused: usize,
     last_refused: String,
+    /// Requests that came while the command was disabled.
+    disabled: usize,
 }
 
 /// What the stubs say about one request.
@@ -96,6 +98,14 @@ impl Stubs {
             }
         }
         verdict
+    }
+
+    /// Takes down a request that no stub sees because the command is disabled.
+    pub(crate) fn bypass(&self, command: &str) {
+        let rules = lock(&self.rules);
+        for rule in rules.iter().filter(|rule| rule.name == command) {
+            lock(&rule.tally).disabled += 1;
+        }
     }
 
     /// Whether the fault of some stub resets the connection.
@@ -189,7 +199,7 @@ impl Rule {
         }
         let mut parts = vec![format!("expected {expected}, got {}", tally.used)];
         if tally.used < expected.least() {
-            parts.extend(tally.refusals());
+            parts.extend(tally.missed());
             let instead = |rule: &&Arc<Rule>| rule.name == self.name && rule.answer.is_some();
             parts.extend(later.iter().filter(instead).filter_map(|rule| rule.uses()));
         }
@@ -199,32 +209,33 @@ impl Rule {
     /// What it has answered, if anything.
     fn uses(&self) -> Option<String> {
         let used = lock(&self.tally).used;
-        let line = format!("the later stub {} was used {used} times", self.label);
+        let line = format!("the later stub {} got {}", self.label, Times::from(used));
         (used > 0).then_some(line)
     }
 }
 
 impl Tally {
-    /// Which requests it was not for, if any.
-    fn refusals(&self) -> Option<String> {
-        let Self {
-            refused,
-            last_refused,
-            ..
-        } = self;
-        let refusals = format!("it did not accept {refused} more, the last with {last_refused}");
-        (*refused > 0).then_some(refusals)
+    /// Why requests for its command were not for it, if there were any.
+    fn missed(&self) -> impl Iterator<Item = String> {
+        let (refused, last) = (self.refused, &self.last_refused);
+        let refusals = format!("it did not accept {refused} more, the last with {last}");
+        let disabled = format!("the command was disabled for {} more", self.disabled);
+        let reasons = [(refused, refusals), (self.disabled, disabled)];
+        reasons
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(_, reason)| reason)
+    }
+}
+
+impl fmt::Debug for Stubs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(lock(&self.rules).iter()).finish()
     }
 }
 
 impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rule")
-            .field("label", &self.label)
-            .field("limit", &self.limit)
-            .field("expected", &self.expected)
-            .field("fault", &self.fault)
-            .field("tally", &self.tally)
-            .finish_non_exhaustive()
+        write!(f, "{}, used {} times", self.label, lock(&self.tally).used)
     }
 }

@@ -7,7 +7,7 @@ use crate::machine::Machine;
 use crate::state::lock;
 
 /// How a client has called a program.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Invocation {
     /// The path as the client gave it.
@@ -152,6 +152,19 @@ impl Behaviour {
             Behaviour::Script(script) => Arc::clone(script),
             Behaviour::Closure(run) => Arc::new(run(invocation)),
         }
+    }
+}
+
+/// The input as text.
+impl fmt::Debug for Invocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stdin = self.stdin.escape_ascii();
+        f.debug_struct("Invocation")
+            .field("path", &self.path)
+            .field("args", &self.args)
+            .field("env", &self.env)
+            .field("stdin", &format_args!("b\"{stdin}\""))
+            .finish()
     }
 }
 

@@ -17,6 +17,7 @@ mod exec;
 mod faults;
 mod files;
 mod guest;
+mod messages;
 mod power;
 mod profiles;
 #[cfg(all(unix, feature = "cli"))]
