@@ -255,13 +255,19 @@ impl TestAgent {
     /// Answers all requests but syncs as the recorded agent did, which were the same in the same
     /// order; anything else is an error, and a failure of [`verify`](TestAgent::verify).
     ///
-    /// Stubs still come first.
+    /// A client may read several files and wait for several programs side by side: between two
+    /// other requests, only those about the same file or program need to be in their order. See
+    /// [`Cassette`] for what else may differ. Stubs still come first.
     pub fn play(&self, cassette: &Cassette) {
         *lock(&self.state.player) = Some(Player::new(cassette, true));
     }
 
     /// Answers each request but syncs as the recorded agent did for this name and arguments, in
     /// any order and any number of times.
+    ///
+    /// A request that was recorded several times gets its answers in turn, and then the last one
+    /// again. When a request comes again that opens a file, starts a program or is about neither,
+    /// what was recorded after it is answered again too.
     pub fn play_matching(&self, cassette: &Cassette) {
         *lock(&self.state.player) = Some(Player::new(cassette, false));
     }

@@ -23,7 +23,11 @@ mod profiles;
 #[cfg(all(unix, feature = "cli"))]
 mod program;
 mod protocol;
+#[cfg(all(unix, feature = "cli"))]
+mod random_names;
 #[cfg(unix)]
 mod real_agent;
+#[cfg(all(unix, feature = "cli"))]
+mod served;
 mod stubs;
 mod wire;
