@@ -166,7 +166,7 @@ impl TestAgent {
 
     /// Lets something go wrong with replies to requests, whatever these are.
     ///
-    /// A [`Fault`] is for the next reply unless it says otherwise, and such faults queue up. Error
+    /// A [`Fault`](crate::Fault) is for the next reply unless it says otherwise, and such faults queue up. Error
     /// lines for bytes that are no request do not count.
     ///
     /// ```
@@ -266,8 +266,7 @@ impl TestAgent {
     /// any order and any number of times.
     ///
     /// A request that was recorded several times gets its answers in turn, and then the last one
-    /// again. When a request comes again that opens a file, starts a program or is about neither,
-    /// what was recorded after it is answered again too.
+    /// again. What was recorded after that one can then be asked for again too.
     pub fn play_matching(&self, cassette: &Cassette) {
         *lock(&self.state.player) = Some(Player::new(cassette, false));
     }
@@ -337,9 +336,8 @@ impl TestAgent {
         if unmet.is_empty() {
             return None;
         }
-        let unmet = unmet.join("\n  ");
-        let arrived = self.state.arrivals();
-        Some(format!("not as expected:\n  {unmet}\n{arrived}"))
+        unmet.push(self.state.arrivals());
+        Some(unmet.join("\n"))
     }
 }
 

@@ -38,8 +38,9 @@
 //!   [n-th](Fault::on_message), [one by chance](Fault::by_chance), or [those of one
 //!   command](On::fault).
 //! - **Profiles.** A [`Profile`] is a version of QEMU, a distribution or a platform.
-//! - **Cassettes.** A [`Cassette`] is a real agent's answers, recorded by the program.
-//! - **A program** of the same name, for tests in other languages: see `qga-testserver --help`.
+//! - **Cassettes.** A [`Cassette`] is a real agent's answers, [recorded](cli#recording-a-real-agent)
+//!   by the program.
+//! - **A program** of the same name, for tests in other languages: [its page](cli) describes it.
 //!
 //! Nothing that a client sends makes an agent panic or grow without bound.
 //!
@@ -86,6 +87,7 @@ mod socket;
 mod state;
 mod stub;
 mod stubs;
+mod suggest;
 mod times;
 
 #[cfg(feature = "cli")]
