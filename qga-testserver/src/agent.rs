@@ -74,8 +74,9 @@ impl TestAgent {
 
     /// Starts an agent that listens on `unix:PATH` or `tcp:HOST:PORT`.
     ///
-    /// A port of 0 is any free one; [`address`](TestAgent::address) tells which. A socket that a
-    /// dead server has left is replaced, and the agent's own is removed when it is dropped.
+    /// It serves at once, so say what it answers before you let clients connect. A port of 0 is
+    /// any free one; [`address`](TestAgent::address) tells which. A socket that a dead server has
+    /// left is replaced, and the agent's own is removed when it is dropped.
     ///
     /// # Errors
     ///

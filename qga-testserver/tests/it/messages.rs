@@ -187,6 +187,13 @@ async fn a_call_of_a_program_is_shown_with_its_input_as_text() {
     assert_eq!(String::from_utf8(out).unwrap(), wanted);
 }
 
+#[test]
+fn a_script_is_shown_with_its_output_as_text() {
+    let shown = format!("{:?}", Script::new().stdout("a\n").stdout_zeros(3));
+    assert!(shown.contains("b\"a\\n\""), "{shown}");
+    assert!(shown.contains("3 zeros"), "{shown}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_agent_is_shown_in_short() {
     let (agent, _stream) = TestAgent::in_memory();
