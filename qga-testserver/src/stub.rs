@@ -74,7 +74,8 @@ impl<'a> On<'a> {
 
     /// Only requests whose arguments the closure says yes to; `Value::Null` stands for none.
     ///
-    /// Of several closures all must say yes.
+    /// Of several closures all must say yes. A command that only stubs know fails when all of them
+    /// refuse, and says so.
     pub fn with(mut self, accepts: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Self {
         self.rule.matchers.push(Box::new(accepts));
         self
@@ -82,8 +83,8 @@ impl<'a> On<'a> {
 
     /// The stub is for this many requests at most.
     ///
-    /// After them the agent goes on as if the stub were not there. Without this a stub is for any
-    /// number of requests.
+    /// After them the agent goes on as if the stub were not there; a command that only stubs know
+    /// then fails, and says so. Without this a stub is for any number of requests.
     pub fn up_to(mut self, requests: usize) -> Self {
         self.rule.limit = Some(requests);
         self
