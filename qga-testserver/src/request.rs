@@ -1,10 +1,12 @@
 use std::collections::VecDeque;
+use std::fmt;
+use std::iter;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 /// A request that the agent has carried out, also if with an error.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Request {
     /// The command's name, the value of `execute`.
@@ -21,6 +23,42 @@ pub struct Request {
 const COUNT_LIMIT: usize = 100_000;
 /// So many bytes of requests are kept.
 const COST_LIMIT: usize = 128 << 20;
+
+/// So many requests are shown to a person.
+const SUMMARY_LENGTH: usize = 50;
+
+/// The beginning of a JSON value, for one line of a message.
+pub(crate) fn excerpt(value: &Value) -> String {
+    const LENGTH: usize = 200;
+    let text = value.to_string();
+    match text.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
+/// The command and the beginning of its arguments: `guest-exec {"path":"ls"}`.
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.arguments {
+            Value::Null => f.write_str(&self.name),
+            arguments => write!(f, "{} {}", self.name, excerpt(arguments)),
+        }
+    }
+}
+
+/// JSON as JSON, and bytes as text.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.id.as_ref().map_or("none".into(), Value::to_string);
+        f.debug_struct("Request")
+            .field("name", &self.name)
+            .field("arguments", &format_args!("{}", self.arguments))
+            .field("id", &format_args!("{id}"))
+            .field("raw", &format_args!("b\"{}\"", self.raw.escape_ascii()))
+            .finish()
+    }
+}
 
 /// The latest requests, oldest first.
 #[derive(Debug, Default)]
@@ -46,6 +84,20 @@ impl Log {
     /// The requests, oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Request> {
         self.requests.iter().map(|(request, _)| &**request)
+    }
+
+    /// The latest requests, one a line.
+    pub(crate) fn summary(&self) -> String {
+        let count = self.requests.len();
+        let earlier = count.saturating_sub(SUMMARY_LENGTH);
+        let heading = match (count, earlier) {
+            (0, _) => "no requests have arrived".to_owned(),
+            (_, 0) => "requests that have arrived:".to_owned(),
+            _ => format!("the latest {SUMMARY_LENGTH} of {count} requests that have arrived:"),
+        };
+        let latest = self.iter().skip(earlier).map(Request::to_string);
+        let lines: Vec<_> = iter::once(heading).chain(latest).collect();
+        lines.join("\n  ")
     }
 }
 

@@ -9,7 +9,7 @@ use qga_testserver::TestAgent;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let agent = TestAgent::start().await;
-    agent.program("uname").stdout("6.12.43\n");
+    agent.program("uname").stdout("6.12.43\n").exit(0);
     let address = env::args().nth(1).unwrap_or(agent.address());
     let guest = Guest::connect(address).await?;
 

@@ -11,9 +11,12 @@ use vendor_commands::backup::{GetBackups, StartBackup};
 #[tokio::test]
 async fn the_commands_are_as_the_schema_says() {
     let (agent, stream) = TestAgent::in_memory();
-    agent.on("acme-start-backup").reply(json!({})).times(1);
+    agent.on("acme-start-backup").expect(1).reply(json!({}));
     let backup = json!({"volume": "v", "type": "full", "percent": 100, "last-error": "e"});
-    agent.on("acme-get-backups").reply(json!([backup])).times(1);
+    agent
+        .on("acme-get-backups")
+        .expect(1)
+        .reply(json!([backup]));
     let client = Client::new(stream);
 
     client

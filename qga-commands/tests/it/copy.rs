@@ -326,7 +326,7 @@ async fn a_copy_that_cannot_be_verified_is_an_error_before_anything_is_copied() 
         match kind {
             "windows" => agent.profile(Profile::Windows),
             "no shell" => agent.disable("guest-exec"),
-            _ => drop(agent.program("sh").exit(127)),
+            _ => agent.program("sh").exit(127),
         }
         agent.file("/f", "x");
         let to = folder.path().join("to");
@@ -356,8 +356,8 @@ async fn a_shell_that_is_not_started_for_another_reason_is_not_taken_for_none() 
         let (agent, guest) = reconnecting().await;
         shell(&agent, "");
         agent.file("/tmp/to", "old");
-        let mut stub = agent.on("guest-exec").error("GenericError", text);
-        stub.times(..=times);
+        let stub = agent.on("guest-exec").up_to(times);
+        stub.error("GenericError", text);
         let copied = guest.upload(&from, "/tmp/to").await;
         assert_eq!(copied.ok().map(|copied| copied.atomic), atomic, "{text}");
         let content = agent.file_content("/tmp/to").unwrap();

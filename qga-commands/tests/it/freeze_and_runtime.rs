@@ -141,8 +141,8 @@ fn an_agent_that_goes_wrong_while_the_runtime_ends_is_thawed() {
             let agent = apart.agent();
             agent
                 .on("guest-fsfreeze-thaw")
-                .fault(fault.clone())
-                .times(..=1);
+                .up_to(1)
+                .fault(fault.clone());
             runtime.block_on(async {
                 let _frozen = connect(address).await.freeze().await.unwrap();
             });

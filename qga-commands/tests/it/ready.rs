@@ -88,7 +88,7 @@ async fn a_guest_that_is_frozen_is_waited_for() {
     agent
         .on("guest-info")
         .reply(json!({"version": "10.0.2", "supported_commands": commands}));
-    agent.on("guest-info").reply(frozen).times(3);
+    agent.on("guest-info").up_to(3).expect(3).reply(frozen);
     guest
         .wait_ready(&Ready::ping().command("guest-exec"))
         .await

@@ -5,7 +5,7 @@ use qga_commands::exec::{Exec, ExecStatus};
 use qga_commands::file::{FileRead, FileWrite};
 use qga_commands::user::SetUserPassword;
 use qga_core::Client;
-use qga_testserver::{Fault, On, Stub, TestAgent};
+use qga_testserver::{Fault, On, TestAgent};
 use serde_json::json;
 
 const PASSWORD: &str = "correct horse battery";
@@ -31,9 +31,9 @@ fn shown(error: &qga_core::Error) -> String {
 
 /// All that is shown of a password's failure, with an agent that answers so.
 #[allow(clippy::unwrap_used, reason = "it is to fail")]
-async fn failure(answer: impl FnOnce(On<'_>) -> Stub) -> String {
+async fn failure(answer: impl FnOnce(On<'_>)) -> String {
     let (agent, stream) = TestAgent::in_memory();
-    answer(agent.on("guest-set-user-password")).times(1);
+    answer(agent.on("guest-set-user-password").expect(1));
     let command = SetUserPassword::new("u", PASSWORD, false);
     shown(&Client::new(stream).execute(command).await.unwrap_err())
 }
@@ -54,8 +54,8 @@ async fn a_password_travels_as_base64() {
     let (agent, stream) = TestAgent::in_memory();
     agent
         .on("guest-set-user-password")
-        .reply(json!({}))
-        .times(1);
+        .expect(1)
+        .reply(json!({}));
     let client = Client::new(stream);
     let command = SetUserPassword::new("root", PASSWORD, false);
     client.execute(command).await.unwrap();

@@ -39,7 +39,9 @@ impl TestAgent {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Gives the guest a program, or replaces the one of this name.
+    /// Begins a program of the guest, or one that replaces the one of this name.
+    ///
+    /// It is there once it says how it ends.
     ///
     /// A name without a slash is found in any folder. Programs that the test has not given do not
     /// exist, but for `true`, `false`, `echo`, `cat`, `env`, `printf`, `pwd`, `sleep`, and an `sh`
@@ -51,16 +53,15 @@ impl TestAgent {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// # let (agent, _stream) = qga_testserver::TestAgent::in_memory();
-    /// agent.program("uname").stdout("Linux\n").exit(0).after(Duration::from_secs(1));
+    /// agent.program("uname").stdout("Linux\n").after(Duration::from_secs(1)).exit(0);
     /// agent.program("rev").runs(|call| {
     ///     let reversed: Vec<u8> = call.stdin.iter().rev().copied().collect();
     ///     Script::new().stdout(reversed)
     /// });
     /// # }
     /// ```
-    #[allow(clippy::must_use_candidate, reason = "the program is there at once")]
-    pub fn program(&self, name: &str) -> Program {
-        lock(&self.state.machine).processes.programs.add(name)
+    pub fn program(&self, name: &str) -> Program<'_> {
+        Program::new(&self.state.machine, name)
     }
 
     /// The ids of the processes that run, oldest first.

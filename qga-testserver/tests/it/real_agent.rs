@@ -6,7 +6,7 @@ use tokio::net::UnixStream;
 use crate::wire::Wire;
 
 /// A private agent; none where none is installed, unless the environment says that it must be.
-async fn real_agent() -> Option<RealAgent> {
+pub(crate) async fn real_agent() -> Option<RealAgent> {
     match RealAgent::start().await {
         Ok(agent) => Some(agent),
         Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -64,7 +64,7 @@ pub(crate) async fn at_every_message<T>(
             let (agent, guest) = reconnecting().await;
             prepare(&agent);
             let before = agent.requests().len();
-            agent.fault(fault.clone()).on_message(message);
+            agent.fault(fault.clone().on_message(message));
             let context = format!("{name} at message {message}");
             let start = Instant::now();
             let result = operation(&guest).await;
