@@ -28,6 +28,7 @@
 
 pub mod accounts;
 mod backoff;
+mod builder;
 pub mod clock;
 pub mod copy;
 pub mod disks;
@@ -42,6 +43,7 @@ pub mod power;
 pub mod process;
 pub mod ready;
 pub mod ssh_keys;
+mod system;
 
 use std::time::Duration;
 
@@ -52,6 +54,7 @@ use tokio::time::Instant;
 use crate::agent::Ping;
 use crate::file::FileClose;
 
+pub use builder::GuestBuilder;
 pub use error::GuestError;
 pub use health::{Health, HealthState};
 
@@ -97,6 +100,35 @@ impl Guest {
         Ok(Self::new(Client::connect(address).await?))
     }
 
+    /// Sets timeouts and limits before connecting.
+    pub fn builder() -> GuestBuilder {
+        GuestBuilder::new()
+    }
+
+    /// A handle on the same guest all of whose commands and operations together have so long, counted from now; it
+    /// never lengthens what this handle has. The error of what is cut off tells which command hung.
+    ///
+    /// ```no_run
+    /// # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
+    /// use std::time::Duration;
+    ///
+    /// let limited = guest.within(Duration::from_secs(60));
+    /// let name = limited.host_name().await?;
+    /// let filesystems = limited.filesystems().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// What undoes something goes on after that: a [thaw](Self::while_frozen) and the removal of temporary files,
+    /// and a program that is to be [killed](process::Command::kill_on_drop) is killed. What the caller does between
+    /// the commands, such as the work of [`while_frozen`](Self::while_frozen), is not cut off.
+    ///
+    /// [`GuestBuilder::within`] counts the connecting too.
+    #[must_use]
+    pub fn within(&self, time: Duration) -> Self {
+        Self::new(self.client.within(time))
+    }
+
     /// The client below, for single commands.
     #[must_use]
     pub fn client(&self) -> &Client {
@@ -119,7 +151,7 @@ impl Guest {
         result.map_err(|error| {
             let waits = !freeze::runs_while_frozen(C::NAME) && self.is_frozen();
             if error.is_not_allowed() && waits {
-                return GuestError::Frozen { command: C::NAME };
+                return self.frozen(C::NAME);
             }
             error.into()
         })
@@ -138,6 +170,21 @@ impl Guest {
         self.client.attachment::<freeze::State>().is_frozen()
     }
 
+    /// This client has frozen the guest, so a command has to wait.
+    fn frozen(&self, command: &'static str) -> GuestError {
+        GuestError::Frozen {
+            command,
+            by_this_client: true,
+            address: self.client.address().cloned(),
+        }
+    }
+
+    /// For what has to be done although the deadline of the handle has passed: what was begun is undone.
+    fn without_deadline(&self) -> Self {
+        let options = self.client.options().deadline(None);
+        Self::new(self.client.with_options(options))
+    }
+
     /// Waits until this client's freeze is over, ten minutes at most: for what is to be done in the
     /// background, where nobody would do it again.
     async fn thawed(&self) {
@@ -154,7 +201,7 @@ impl Guest {
             return if freeze::runs_while_frozen(command) {
                 Ok(())
             } else {
-                Err(GuestError::Frozen { command })
+                Err(self.frozen(command))
             };
         }
         if !freeze::runs_while_frozen(command) {

@@ -62,7 +62,7 @@ pub use capabilities::{Capabilities, ClientExt};
 pub use generated::{
     agent, cpu, device, disk, exec, file, fs, memory, net, os, power, ssh, time, user,
 };
-pub use guest::{Guest, GuestError};
+pub use guest::{Guest, GuestBuilder, GuestError};
 pub use guest_time::{GuestTime, TimeError};
 pub use secret::Secret;
 pub use usable::{Usable, UsableAddress};

@@ -129,6 +129,12 @@ impl Client {
         self.options
     }
 
+    /// The agent's address, if the client was made from one.
+    #[must_use]
+    pub fn address(&self) -> Option<&Address> {
+        self.shared.address.as_deref()
+    }
+
     /// A handle on the same channel with other options.
     ///
     /// ```no_run

@@ -23,6 +23,7 @@ mod freeze_and_runtime;
 mod health;
 mod hotplug;
 mod live;
+mod messages;
 mod network;
 mod policy;
 mod power;

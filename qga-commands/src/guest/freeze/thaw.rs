@@ -92,7 +92,7 @@ async fn thaw_while(
             done(guest, ended);
             return Ok(thawed(None, error.agent_error().cloned()));
         }
-        if timeout_at(end, backoff.pause()).await.is_err() {
+        if error.is_deadline() || timeout_at(end, backoff.pause()).await.is_err() {
             return Err(GuestError::MaybeFrozen { source: error });
         }
     }

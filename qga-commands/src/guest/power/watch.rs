@@ -110,6 +110,10 @@ impl Watch {
             Some(mark) => mark.look(&client).await,
             None => client.execute(Ping).await.map(drop),
         };
+        if matches!(&answer, Err(error) if error.is_deadline()) {
+            self.end = Instant::now();
+            return None;
+        }
         let seen = match answer {
             Ok(()) if self.mark.is_some() => Seen::Running,
             Err(error) if self.mark.is_some() && is_unknown(&error) => Seen::New,

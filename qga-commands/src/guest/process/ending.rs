@@ -8,12 +8,11 @@ use tokio::time::timeout;
 use super::kill::KILL_TIME;
 use super::wait::Asking;
 use super::{ExitStatus, Process, kill};
-use crate::guest::{Guest, GuestError};
+use crate::guest::GuestError;
 
 /// How a process has ended, once that is known.
 #[derive(Debug)]
 pub(super) struct Ending {
-    guest: Guest,
     pid: i64,
     /// Locked while the agent is asked, which only tasks do that nobody can drop.
     process: Mutex<Process>,
@@ -23,7 +22,6 @@ pub(super) struct Ending {
 impl Ending {
     pub(super) fn new(process: Process) -> Self {
         Self {
-            guest: process.guest.clone(),
             pid: process.pid,
             process: Mutex::new(process),
             status: OnceLock::new(),
@@ -72,14 +70,19 @@ impl Ending {
     pub(super) async fn kill(self: &Arc<Self>) -> Result<(), GuestError> {
         match self.ask().await? {
             Some(_) => Ok(()),
-            None => kill::kill(&self.guest, self.pid).await,
+            None => {
+                let guest = self.process.lock().await.guest.clone();
+                kill::kill(&guest, self.pid).await
+            }
         }
     }
 
     /// Kills a process that nobody waits for, and takes its result from the agent. Nobody is left to
     /// hear of a failure.
     pub(super) async fn abandon(self: Arc<Self>) {
-        self.guest.thawed().await;
+        let guest = self.process.lock().await.guest.without_deadline();
+        guest.thawed().await;
+        self.process.lock().await.guest = guest;
         let end = async {
             let mut asking = Asking::new();
             // A channel that was just lost fails one command before it is opened again.

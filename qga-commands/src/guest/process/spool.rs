@@ -92,7 +92,7 @@ impl Drop for Spool {
     fn drop(&mut self) {
         if self.armed {
             let spool = Self {
-                guest: self.guest.clone(),
+                guest: self.guest.without_deadline(),
                 path: std::mem::take(&mut self.path),
                 runtime: self.runtime.clone(),
                 armed: false,

@@ -90,7 +90,7 @@ fn is_unknown(error: &Error) -> bool {
 fn may_pass(error: &GuestError) -> bool {
     error
         .command_error()
-        .is_some_and(|error| error.agent_error().is_none())
+        .is_some_and(|error| error.agent_error().is_none() && !error.is_deadline())
 }
 
 /// Whether the command was sent and its answer did not come.
