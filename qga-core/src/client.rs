@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, watch};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::attachments::Attachments;
 use crate::channel::{Channel, Pauses};
@@ -133,6 +133,12 @@ impl Client {
     #[must_use]
     pub fn address(&self) -> Option<&Address> {
         self.shared.address.as_deref()
+    }
+
+    /// The moment by which all commands of this handle have ended, if there is [one](Self::within).
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.options.deadline
     }
 
     /// A handle on the same channel with other options.

@@ -337,7 +337,7 @@ impl std::error::Error for GuestError {
             | Self::ResultLost { source: error, .. } => error.source(),
             Self::Wait { source, .. } | Self::Partial { source, .. } => source.source(),
             Self::NotText { source, .. } => source.source(),
-            Self::Copy { fault, .. } => fault.source(),
+            Self::Copy { fault, .. } => fault.cause(),
             Self::Address(error) => error.source(),
             Self::NotReady { source, .. } => source.as_deref()?.source(),
             _ => None,

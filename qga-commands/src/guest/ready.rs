@@ -198,6 +198,7 @@ impl Guest {
     /// Nothing is changed in the guest, but by a check of your own.
     pub async fn wait_ready(&self, ready: &Ready) -> Result<(), GuestError> {
         let end = after(ready.deadline);
+        let end = self.client.deadline().map_or(end, |limit| limit.min(end));
         let address = self.client.address();
         ready.until(end, address, || ready.check(self, end)).await
     }

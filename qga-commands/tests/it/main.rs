@@ -40,3 +40,4 @@ mod streaming;
 mod support;
 mod table;
 mod usable;
+mod within;

@@ -67,7 +67,9 @@ async fn a_command_that_failed_says_which_where_and_why() {
 #[tokio::test]
 async fn what_went_wrong_below_ends_the_top_line_and_is_not_said_again() {
     let (said, source) = command_error().await;
-    let not_utf8 = std::str::from_utf8(b"ab\xFF").unwrap_err();
+    let not_utf8 = String::from_utf8(b"ab\xFF".to_vec())
+        .unwrap_err()
+        .utf8_error();
     let local = std::io::Error::other("the disk is full");
     let command = async || GuestError::Command(command_error().await.1);
     let boxed = async || Box::new(command().await);

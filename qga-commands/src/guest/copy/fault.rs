@@ -49,8 +49,8 @@ impl CopyFault {
         }
     }
 
-    /// What lies below the error whose message this one's is.
-    pub(in crate::guest) fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+    /// What lies below that which is shown already.
+    pub(in crate::guest) fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Guest(error) => error.source(),
             Self::Local(error) => error.source(),

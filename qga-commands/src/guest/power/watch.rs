@@ -54,10 +54,11 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(guest: &Guest, mark: Option<Mark>, end: Instant, aim: Aim) -> Self {
+        let limit = guest.client().deadline();
         Self {
             guest: guest.clone(),
             mark,
-            end,
+            end: limit.map_or(end, |limit| limit.min(end)),
             aim,
             was_silent: false,
         }
@@ -110,10 +111,6 @@ impl Watch {
             Some(mark) => mark.look(&client).await,
             None => client.execute(Ping).await.map(drop),
         };
-        if matches!(&answer, Err(error) if error.is_deadline()) {
-            self.end = Instant::now();
-            return None;
-        }
         let seen = match answer {
             Ok(()) if self.mark.is_some() => Seen::Running,
             Err(error) if self.mark.is_some() && is_unknown(&error) => Seen::New,

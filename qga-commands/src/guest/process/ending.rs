@@ -8,11 +8,12 @@ use tokio::time::timeout;
 use super::kill::KILL_TIME;
 use super::wait::Asking;
 use super::{ExitStatus, Process, kill};
-use crate::guest::GuestError;
+use crate::guest::{Guest, GuestError};
 
 /// How a process has ended, once that is known.
 #[derive(Debug)]
 pub(super) struct Ending {
+    guest: Guest,
     pid: i64,
     /// Locked while the agent is asked, which only tasks do that nobody can drop.
     process: Mutex<Process>,
@@ -22,10 +23,15 @@ pub(super) struct Ending {
 impl Ending {
     pub(super) fn new(process: Process) -> Self {
         Self {
+            guest: process.guest.clone(),
             pid: process.pid,
             process: Mutex::new(process),
             status: OnceLock::new(),
         }
+    }
+
+    pub(super) fn guest(&self) -> &Guest {
+        &self.guest
     }
 
     pub(super) fn pid(&self) -> i64 {
@@ -57,7 +63,10 @@ impl Ending {
         if let Some(status) = self.status() {
             return Ok(status);
         }
-        let mut asking = Asking::new();
+        self.wait_by(Asking::new(&self.guest)).await
+    }
+
+    async fn wait_by(self: &Arc<Self>, mut asking: Asking) -> Result<ExitStatus, GuestError> {
         loop {
             asking.pause().await;
             if let Some(Some(status)) = asking.bear(self.ask().await)? {
@@ -80,16 +89,16 @@ impl Ending {
     /// Kills a process that nobody waits for, and takes its result from the agent. Nobody is left to
     /// hear of a failure.
     pub(super) async fn abandon(self: Arc<Self>) {
-        let guest = self.process.lock().await.guest.without_deadline();
+        let guest = self.guest.without_deadline();
         guest.thawed().await;
-        self.process.lock().await.guest = guest;
+        self.process.lock().await.guest = guest.clone();
         let end = async {
-            let mut asking = Asking::new();
+            let mut asking = Asking::new(&guest);
             // A channel that was just lost fails one command before it is opened again.
             while asking.bear(self.kill().await)?.is_none() {
                 asking.pause().await;
             }
-            self.wait().await
+            self.wait_by(asking).await
         };
         drop(timeout(KILL_TIME, end).await);
     }

@@ -100,7 +100,7 @@ impl Drop for Spool {
             self.runtime.spawn(async move {
                 spool.guest.thawed().await;
                 // A channel that was just lost fails one command before it is opened again.
-                let mut asking = Asking::new();
+                let mut asking = Asking::new(&spool.guest);
                 while let Ok(None) = asking.bear(spool.shell(REMOVE).await) {
                     asking.pause().await;
                 }
