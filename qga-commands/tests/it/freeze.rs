@@ -295,7 +295,7 @@ async fn a_panic_in_the_work_or_before_it_thaws() {
                 assert!(!early, "in the closure");
                 async { panic!("in the work") }
             };
-            drop(guest.while_frozen::<_>(work).await);
+            drop(guest.while_frozen(work).await);
         });
         assert!(task.await.unwrap_err().is_panic());
         ends_thawed(&agent).await;

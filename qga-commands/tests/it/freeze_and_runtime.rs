@@ -106,7 +106,7 @@ fn a_panic_in_main_thaws_before_the_runtime_has_ended() {
             runtime.block_on(async {
                 let guest = connect(address).await;
                 let work = || async { panic!("in the work") };
-                drop(guest.while_frozen::<_>(work).await);
+                drop(guest.while_frozen(work).await);
             });
         });
         assert!(catch_unwind(main).is_err());
