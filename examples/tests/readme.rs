@@ -1,0 +1,135 @@
+//! The README's programs, pasted into a crate of their own as the README says.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use qga_testserver::TestAgent;
+
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The blocks of code in the README of this language, such as `toml`.
+fn blocks(language: &str) -> Vec<String> {
+    let readme = std::fs::read_to_string(workspace().join("README.md")).unwrap();
+    let mut blocks = Vec::new();
+    let mut rest = &*readme;
+    while let Some((_, block)) = rest.split_once("\n```") {
+        let (head, body) = block.split_once('\n').unwrap();
+        let (body, after) = body.split_once("\n```").unwrap();
+        if head.split(',').next() == Some(language) {
+            blocks.push(format!("{body}\n"));
+        }
+        rest = after;
+    }
+    blocks
+}
+
+fn programs() -> Vec<String> {
+    let mut programs = blocks("rust");
+    programs.retain(|block| block.contains("fn main()"));
+    programs
+}
+
+/// A crate outside the workspace with the README's `Cargo.toml`.
+struct Pasted {
+    folder: tempfile::TempDir,
+}
+
+impl Pasted {
+    fn new(manifest: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let beside = format!("{}/", workspace().display());
+        let manifest = manifest.replace("../qga/", &beside);
+        std::fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
+        std::fs::create_dir(folder.path().join("src")).unwrap();
+        // What it depends on is here already, since the workspace needs it too.
+        let lock = folder.path().join("Cargo.lock");
+        std::fs::copy(workspace().join("Cargo.lock"), lock).unwrap();
+        Self { folder }
+    }
+
+    fn paste(&self, program: &str) {
+        std::fs::write(self.folder.path().join("src/main.rs"), program).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let target = concat!(env!("CARGO_TARGET_TMPDIR"), "/downstream");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
+            .args(["run", "--quiet", "--offline", "--"])
+            .args(arguments);
+        cargo
+            .current_dir(self.folder.path())
+            .env("CARGO_TARGET_DIR", target);
+        cargo.output().unwrap()
+    }
+}
+
+fn printed(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[tokio::test]
+async fn the_programs_of_the_readme_run_when_they_are_pasted() {
+    let manifests = blocks("toml");
+    let [manifest] = &*manifests else {
+        panic!("one block to paste, not {}", manifests.len());
+    };
+    let programs = programs();
+    let [hello, production, own] = &*programs else {
+        panic!("{} programs", programs.len());
+    };
+    let agent = TestAgent::start().await;
+    agent.edit_guest(|guest| guest.host_name = "vm1".into());
+    let address = agent.address();
+    let (manifest, programs) = (manifest.clone(), [hello, production, own].map(Clone::clone));
+    let run = tokio::task::spawn_blocking(move || {
+        let [hello, production, own] = programs;
+        let pasted = Pasted::new(&manifest);
+        pasted.paste(&hello);
+        assert_eq!(printed(&pasted.run(&[])), "test-guest says hello\n");
+        pasted.paste(&production);
+        assert_eq!(printed(&pasted.run(&[&address])), "vm1 says hello\n");
+        let without = pasted.run(&[]);
+        assert_eq!(without.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&without.stderr).contains("which guest?"));
+        pasted.paste(&own);
+        assert_eq!(printed(&pasted.run(&[])), "test-guest\n");
+        assert_eq!(printed(&pasted.run(&[&address])), "vm1\n");
+    });
+    run.await.unwrap();
+}
+
+#[test]
+fn the_programs_of_the_readme_are_the_examples() {
+    let programs = programs();
+    for (number, name) in [(0, "hello"), (2, "host_name")] {
+        let file = workspace().join(format!("examples/src/bin/{name}.rs"));
+        let example = std::fs::read_to_string(file).unwrap();
+        let (_, example) = example.split_once("\n\n").unwrap();
+        assert_eq!(programs[number], example, "{name}");
+    }
+}
+
+/// An example that always starts a fake agent cannot be used with a guest; `hello` is the one that is to be pasted.
+#[test]
+fn examples_start_a_fake_agent_only_without_an_address() {
+    for file in std::fs::read_dir(workspace().join("examples/src/bin")).unwrap() {
+        let file = file.unwrap();
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        let starts = text.matches("TestAgent::start()").count();
+        let only_if_needed = text
+            .matches("fake.insert(TestAgent::start().await)")
+            .count();
+        assert!(
+            starts == only_if_needed || file.file_name() == "hello.rs",
+            "{:?}",
+            file.file_name()
+        );
+    }
+}
