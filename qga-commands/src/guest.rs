@@ -1,28 +1,10 @@
-//! What people do with a guest, as methods of [`Guest`], on top of a [`Client`] and the commands of this
-//! crate.
-//!
-//! | to | call | more in |
-//! |---|---|---|
-//! | run a program, with its output at the end or as it comes | [`Guest::command`] | [`process`] |
-//! | read and write a file | [`Guest::read`], [`Guest::write`], [`Guest::open`] | [`files`] |
-//! | copy files and trees | [`Guest::upload`], [`Guest::download`] | [`copy`] |
-//! | take a snapshot with the filesystems at rest | [`Guest::while_frozen`], [`Guest::freeze`] | [`freeze`] |
-//! | wait until the guest is ready | [`Ready::connect`](ready::Ready::connect), [`Guest::wait_ready`] | [`ready`] |
-//! | see how it fares | [`Guest::health`] | [`HealthState`] |
-//! | shut it down, start it again, put it to sleep | [`Guest::shutdown`], [`Guest::reboot`], [`Guest::suspend_ram`] | [`power`] |
-//! | set a password, see who is logged in | [`Guest::set_password`], [`Guest::users`] | [`accounts`] |
-//! | let somebody log in over SSH | [`Guest::ssh_keys`] | [`ssh_keys`] |
-//! | find its addresses and routes | [`Guest::addresses`], [`Guest::routes`] | [`network`] |
-//! | see its disks and how full they are | [`Guest::filesystems`], [`Guest::disks`] | [`disks`] |
-//! | give free blocks back to the host | [`Guest::fstrim`] | [`fstrim`] |
-//! | set its clock | [`Guest::sync_time`], [`Guest::clock_offset`] | [`clock`] |
-//! | use processors and memory that were plugged in | [`Guest::set_online_vcpus`], [`Guest::set_memory_blocks`] | [`hotplug`] |
-//! | run any other command | [`Guest::execute`] | [the modules of the crate](crate#modules) |
+//! What people do with a guest, as methods of [`Guest`]; the [front page](crate) has the table.
 //!
 //! # What holds for all of them
 //!
 //! They fail with a [`GuestError`], which tells what was done, what went wrong, and whether it may have
-//! run in the guest. Each command has the client's [timeout](qga_core::Options::timeout). What takes several
+//! run in the guest. Each command has the client's [timeout](qga_core::Options::timeout), and all of them together
+//! have the time that [`Guest::within`] gives them. What takes several commands
 //! or waits for something has a `deadline` of its own where that can be set: how long it may take in all.
 //! Every future may be dropped at any time; what then becomes of the guest is said at each.
 

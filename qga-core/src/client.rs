@@ -217,7 +217,7 @@ impl Client {
     /// What the channel does, to look at or to wait for changes.
     ///
     /// Nobody reads the channel while no command runs, so a loss is noticed by the next command. The receiver keeps
-    /// nothing alive: its [`changed`](watch::Receiver::changed) fails once the last clone is dropped.
+    /// nothing alive: its [`changed`](https://docs.rs/tokio/latest/tokio/sync/watch/struct.Receiver.html#method.changed) fails once the last clone is dropped.
     ///
     /// ```
     /// use qga_core::ChannelState;

@@ -46,10 +46,10 @@
 //!
 //! A runtime that ends meanwhile, as after an early return or a panic in `main`, waits for that thaw
 //! for up to 90 seconds when it is dropped. It does not wait after
-//! [`shutdown_background`](tokio::runtime::Runtime::shutdown_background); a thread goes on then.
+//! [`shutdown_background`](https://docs.rs/tokio/latest/tokio/runtime/struct.Runtime.html#method.shutdown_background); a thread goes on then.
 //!
 //! A runtime of one thread does nothing while nobody is in its
-//! [`block_on`](tokio::runtime::Runtime::block_on). So a [`Frozen`] that is dropped outside, or right before that
+//! [`block_on`](https://docs.rs/tokio/latest/tokio/runtime/struct.Runtime.html#method.block_on). So a [`Frozen`] that is dropped outside, or right before that
 //! returns, thaws when `block_on` is called again, or when the runtime is dropped, and not before: await
 //! [`Frozen::thaw`] inside.
 //!
