@@ -9,13 +9,12 @@ use qga_testserver::TestAgent;
 async fn main() -> anyhow::Result<()> {
     let mut arguments = env::args().skip(1);
     let mut fake = None; // a fake agent, unless there is an address
-    let address = match arguments.next() {
-        Some(address) => address,
-        None => {
-            let fake = fake.insert(TestAgent::start().await);
-            fake.disable("guest-exec"); // the fake guest's shell is too simple for copies; yours is not
-            fake.address()
-        }
+    let address = if let Some(address) = arguments.next() {
+        address
+    } else {
+        let fake = fake.insert(TestAgent::start().await);
+        fake.disable("guest-exec"); // the fake guest's shell is too simple for copies; yours is not
+        fake.address()
     };
     let guest = Guest::connect(address).await?;
 

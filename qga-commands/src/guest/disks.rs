@@ -49,8 +49,8 @@ impl Guest {
     /// snaps on them; compressed and plain RAM disks; CD-ROMs and floppy disks; images that can only be read
     /// (squashfs, erofs, iso9660, udf and their like); and, where an agent lists them at all, what lies in
     /// memory, on another machine, or over another filesystem (tmpfs, NFS, overlay and their like).
-    /// [`filesystems`](Self::filesystems) has them all. A guest that keeps its only writable filesystem on a loop
-    /// device, as OpenWrt may, has no disk here.
+    /// [`filesystems`](Self::filesystems) has them all. A guest with its only writable filesystem on a loop
+    /// device, as small routers may have it, has no disk here.
     ///
     /// Since QEMU 2.2; how large they are and how full, since 3.0.
     ///

@@ -77,13 +77,11 @@ impl Ending {
 
     /// Kills the process, unless it has ended.
     pub(super) async fn kill(self: &Arc<Self>) -> Result<(), GuestError> {
-        match self.ask().await? {
-            Some(_) => Ok(()),
-            None => {
-                let guest = self.process.lock().await.guest.clone();
-                kill::kill(&guest, self.pid).await
-            }
+        if self.ask().await?.is_some() {
+            return Ok(());
         }
+        let guest = self.process.lock().await.guest.clone();
+        kill::kill(&guest, self.pid).await
     }
 
     /// Kills a process that nobody waits for, and takes its result from the agent. Nobody is left to
