@@ -13,7 +13,8 @@ use crate::fs::{
 };
 use crate::guest::{Guest, GuestError};
 
-/// Frozen filesystems. Dropped without a [`thaw`](Self::thaw), they are thawed in the background.
+/// Frozen filesystems. Dropped without a [`thaw`](Self::thaw), they are thawed in the background, in a runtime of
+/// one thread only [while somebody is in it](super#what-happens-in-the-worst-case).
 #[must_use = "the filesystems are thawed when this is dropped"]
 pub struct Frozen {
     guard: Guard,
