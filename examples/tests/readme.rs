@@ -51,16 +51,18 @@ impl Pasted {
         Self { folder }
     }
 
-    fn paste(&self, program: &str) {
-        std::fs::write(self.folder.path().join("src/main.rs"), program).unwrap();
+    fn paste(&self, place: &str, program: &str) {
+        std::fs::write(self.folder.path().join(place), program).unwrap();
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
+        self.cargo(&[&["run", "--quiet", "--offline", "--"], arguments].concat())
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Output {
         let target = concat!(env!("CARGO_TARGET_TMPDIR"), "/downstream");
         let mut cargo = Command::new(env!("CARGO"));
-        cargo
-            .args(["run", "--quiet", "--offline", "--"])
-            .args(arguments);
+        cargo.args(arguments);
         cargo
             .current_dir(self.folder.path())
             .env("CARGO_TARGET_DIR", target);
@@ -91,18 +93,31 @@ async fn the_programs_of_the_readme_run_when_they_are_pasted() {
     let run = tokio::task::spawn_blocking(move || {
         let [hello, production, own] = programs;
         let pasted = Pasted::new(&manifest);
-        pasted.paste(&hello);
+        pasted.paste("src/main.rs", &hello);
         assert_eq!(printed(&pasted.run(&[])), "test-guest says hello\n");
-        pasted.paste(&production);
+        pasted.paste("src/main.rs", &production);
         assert_eq!(printed(&pasted.run(&[&address])), "vm1 says hello\n");
         let without = pasted.run(&[]);
         assert_eq!(without.status.code(), Some(1));
         assert!(String::from_utf8_lossy(&without.stderr).contains("which guest?"));
-        pasted.paste(&own);
+        pasted.paste("src/main.rs", &own);
         assert_eq!(printed(&pasted.run(&[])), "test-guest\n");
         assert_eq!(printed(&pasted.run(&[&address])), "vm1\n");
     });
     run.await.unwrap();
+}
+
+#[test]
+fn the_test_of_the_readme_passes_when_it_is_pasted() {
+    let (manifests, mut tests) = (blocks("toml"), blocks("rust"));
+    tests.retain(|block| block.contains("#[tokio::test]"));
+    let pasted = Pasted::new(&manifests[0]);
+    std::fs::create_dir(pasted.folder.path().join("tests")).unwrap();
+    pasted.paste("src/lib.rs", "");
+    pasted.paste("tests/guest.rs", &tests[0]);
+    let arguments = ["test", "--offline", "--test", "guest"];
+    assert!(printed(&pasted.cargo(&arguments)).contains("1 passed"));
+    assert_eq!(tests.len(), 1);
 }
 
 #[test]
