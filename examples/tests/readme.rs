@@ -14,8 +14,12 @@ fn workspace() -> &'static Path {
 /// The blocks of code in the README of this language, such as `toml`.
 fn blocks(language: &str) -> Vec<String> {
     let readme = std::fs::read_to_string(workspace().join("README.md")).unwrap();
+    blocks_in(&readme, language)
+}
+
+fn blocks_in(page: &str, language: &str) -> Vec<String> {
     let mut blocks = Vec::new();
-    let mut rest = &*readme;
+    let mut rest = page;
     while let Some((_, block)) = rest.split_once("\n```") {
         let (head, body) = block.split_once('\n').unwrap();
         let (body, after) = body.split_once("\n```").unwrap();
@@ -146,5 +150,64 @@ fn examples_start_a_fake_agent_only_without_an_address() {
             "{:?}",
             file.file_name()
         );
+    }
+}
+
+/// A page that is written in Markdown or in the comments at the head of a crate.
+fn page(file: &str) -> String {
+    let text = std::fs::read_to_string(workspace().join(file)).unwrap();
+    if file.ends_with("recipes.md") {
+        return text;
+    }
+    let comments = text.lines().filter_map(|line| line.strip_prefix("//!"));
+    let lines = comments.map(|line| line.strip_prefix(' ').unwrap_or(line));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_dependency_lines_of_the_front_pages_name_all_that_their_programs_use() {
+    const CRATES: [&str; 7] = [
+        "anyhow",
+        "qga_commands",
+        "qga_core",
+        "qga_testserver",
+        "serde",
+        "serde_json",
+        "tokio",
+    ];
+    for file in [
+        "qga-core/src/lib.rs",
+        "qga-commands/src/lib.rs",
+        "qga-commands/src/recipes.md",
+    ] {
+        let page = page(file);
+        let [lines] = &*blocks_in(&page, "toml") else {
+            panic!("{file} has no dependency lines, or several");
+        };
+        let programs = blocks_in(&page, "").concat();
+        let shown = |line: &&str| !line.starts_with("# ") && *line != "#";
+        let shown: Vec<_> = programs.lines().filter(shown).collect();
+        let shown = shown.join("\n");
+        assert!(shown.contains("async fn"), "{file} has no program");
+        for name in CRATES
+            .into_iter()
+            .filter(|name| shown.contains(&format!("{name}::")))
+        {
+            let line = format!("\n{} = ", name.replace('_', "-"));
+            assert!(
+                lines.contains(&line) || lines.contains(&line.replace('-', "_")),
+                "{file}: {name}"
+            );
+        }
+        for feature in ["signal", "time"] {
+            let used = shown.contains(&format!("tokio::{feature}"));
+            assert!(
+                !used || lines.contains(&format!("\"{feature}\"")),
+                "{file}: {feature}"
+            );
+        }
+        let main =
+            file.ends_with("recipes.md") || shown.contains("#[tokio::main]\nasync fn main()");
+        assert!(main, "{file} does not show `main`");
     }
 }

@@ -53,22 +53,22 @@
 //! # The commands alone
 //!
 //! There is a module for each domain, and a command in it is a struct that is named as on the wire, without `guest-`.
-//! What it needs goes to `new`, and there is a method for each thing that may be left out. A
-//! [`Client`](qga_core::Client) runs it, and so does a [`Guest`]:
+//! What it needs goes to `new`, and there is a method for each thing that may be left out. A [`Guest`] runs it, and so does
+//! a [`Client`](qga_core::Client):
 //!
 //! ```
-//! use qga_commands::{exec, net};
+//! use qga_commands::{Guest, exec, net};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), qga_core::Error> {
+//! # async fn main() -> Result<(), qga_commands::GuestError> {
 //! # let agent = qga_testserver::TestAgent::start().await;
 //! # agent.program("uname").exit(0);
 //! # let address = agent.address();
-//! let client = qga_core::Client::connect(address).await?;
+//! let guest = Guest::connect(address).await?;
 //! let uname = exec::Exec::new("uname").arg(["-r"]).capture_output(true);
-//! let process = client.execute(uname).await?;
+//! let process = guest.execute(uname).await?;
 //! println!("it is process {}", process.pid);
-//! for interface in client.execute(net::NetworkGetInterfaces).await? {
+//! for interface in guest.execute(net::NetworkGetInterfaces).await? {
 //!     println!("{}", interface.name);
 //! }
 //! # Ok(())
