@@ -10,12 +10,13 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, watch};
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use crate::attachments::Attachments;
 use crate::channel::{Channel, Pauses};
 use crate::connection::Terms;
-use crate::error::{ErrorKind, Execution, Stage};
+use crate::deadline::after;
+use crate::error::{Execution, Stage};
 use crate::gate::{Gate, Hold, Policy};
 use crate::lock::Lock;
 use crate::message::Request;
@@ -35,7 +36,7 @@ pub use builder::ClientBuilder;
 /// A client that was [connected](Self::connect) connects again when the channel was lost: with the
 /// command that notices the loss if that may be [sent again](Options::retry), else with the next one,
 /// within that command's deadline. After two failures in a row there is a [pause](ClientBuilder::pauses), of up to 30 seconds, in which
-/// commands fail at once with [`ErrorKind::Unavailable`].
+/// commands fail at once with [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable).
 ///
 /// ```no_run
 /// # #[derive(qga_core::QgaCommand)]
@@ -117,6 +118,7 @@ impl Client {
             connect_timeout: Duration::from_secs(5),
             policy: Policy::default(),
             lock: false,
+            within: None,
             pauses: Pauses::default(),
         }
     }
@@ -125,6 +127,18 @@ impl Client {
     #[must_use]
     pub fn options(&self) -> Options {
         self.options
+    }
+
+    /// The agent's address, if the client was made from one.
+    #[must_use]
+    pub fn address(&self) -> Option<&Address> {
+        self.shared.address.as_deref()
+    }
+
+    /// The moment by which all commands of this handle have ended, if there is [one](Self::within).
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.options.deadline
     }
 
     /// A handle on the same channel with other options.
@@ -149,6 +163,38 @@ impl Client {
         }
     }
 
+    /// A handle on the same channel all of whose commands together have so long, counted from now. It never
+    /// lengthens what this handle has. What is still under way then fails with [`ErrorKind::Deadline`](crate::ErrorKind::Deadline), and tells
+    /// which command it was and how far it had come; what is begun later is not sent.
+    ///
+    /// ```no_run
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-ping")]
+    /// # struct Ping;
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-fstrim")]
+    /// # struct Fstrim;
+    /// # async fn example(client: qga_core::Client) -> Result<(), qga_core::Error> {
+    /// use std::time::Duration;
+    ///
+    /// let limited = client.within(Duration::from_secs(60));
+    /// limited.execute(Ping).await?;
+    /// limited.execute(Fstrim).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`ClientBuilder::within`] counts the connecting too.
+    #[must_use]
+    pub fn within(&self, time: Duration) -> Self {
+        let end = after(time);
+        let end = self
+            .options
+            .deadline
+            .map_or(end, |earlier| earlier.min(end));
+        self.with_options(self.options.deadline(end))
+    }
+
     /// What another crate keeps with this channel, such as what it has learned of the agent. All
     /// clones share it; it is made when it is first asked for.
     ///
@@ -171,7 +217,7 @@ impl Client {
     /// What the channel does, to look at or to wait for changes.
     ///
     /// Nobody reads the channel while no command runs, so a loss is noticed by the next command. The receiver keeps
-    /// nothing alive: its [`changed`](watch::Receiver::changed) fails once the last clone is dropped.
+    /// nothing alive: its [`changed`](https://docs.rs/tokio/latest/tokio/sync/watch/struct.Receiver.html#method.changed) fails once the last clone is dropped.
     ///
     /// ```
     /// use qga_core::ChannelState;
@@ -187,7 +233,7 @@ impl Client {
 
     /// Holds commands back on the host, through all clones of this client, until the [`Hold`] is
     /// dropped: each for whose name `runs` is false fails at once with
-    /// [`ErrorKind::NotAllowed`] and the `reason`. Several holds add up. What waits for the channel, or
+    /// [`ErrorKind::NotAllowed`](crate::ErrorKind::NotAllowed) and the `reason`. Several holds add up. What waits for the channel, or
     /// is about to be sent after a sync, is held back too; what is on its way to the agent is not. The
     /// client's own syncs go on.
     ///
@@ -301,6 +347,7 @@ impl Client {
         // Pinned, so that it is not moved.
         let exchange = pin!(async {
             let request = encode()?;
+            terms.check_deadline()?;
             let mut channel = self.lock(&terms).await?;
             self.check(name)?;
             let check = || self.check(name);
@@ -327,10 +374,7 @@ impl Client {
         timeout_at(terms.wait.deadline, channel.lock_owned())
             .await
             .map(InUse::new)
-            .map_err(|_| {
-                let kind = ErrorKind::Timeout(terms.timeout);
-                Error::new(Stage::Queue, Execution::NotRun, kind)
-            })
+            .map_err(|_| Error::new(Stage::Queue, Execution::NotRun, terms.time_is_up()))
     }
 
     /// Whether somebody waits for the channel.

@@ -63,7 +63,7 @@ impl Endpoint {
                 Err(connect_error(ErrorKind::NotASocket))
             }
             Ok(Err(error)) => Err(connect_error(ErrorKind::Open(error))),
-            Err(_) => Err(connect_error(ErrorKind::Timeout(terms.timeout))),
+            Err(_) => Err(connect_error(terms.time_is_up())),
         }
     }
 }

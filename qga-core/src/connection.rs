@@ -50,7 +50,10 @@ enum State {
 /// The conditions under which a command runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
-    pub(crate) timeout: Duration,
+    /// How long the command may take in all.
+    timeout: Duration,
+    /// When all commands of the handle have to end, where that is set.
+    deadline: Option<Instant>,
     /// Whether the reply is kept out of errors.
     pub(crate) secret: bool,
     pub(crate) repeat: Repeat,
@@ -92,19 +95,43 @@ impl Terms {
     }
 
     pub(crate) fn raw(options: &Options) -> Self {
+        let end = after(options.timeout);
+        let cut = options.deadline.filter(|deadline| *deadline <= end);
+        let left = cut.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         Self {
-            timeout: options.timeout,
+            timeout: left.unwrap_or(options.timeout),
+            deadline: options.deadline,
             secret: false,
             repeat: Repeat::of(Retry::Never, options.retry),
             shape: options.shape,
             skip: options.skip,
             wait: Wait {
-                deadline: after(options.timeout),
+                deadline: cut.unwrap_or(end),
                 limit: options.reply_limit,
                 allowance: u64::MAX,
                 grace: None,
                 in_grace: false,
             },
+        }
+    }
+
+    /// Nothing is begun once the handle's deadline has passed.
+    pub(crate) fn check_deadline(&self) -> Result<(), Error> {
+        match self.deadline {
+            Some(deadline) if deadline <= Instant::now() => {
+                let kind = ErrorKind::Deadline(Duration::ZERO);
+                Err(Error::new(Stage::Queue, Execution::NotRun, kind))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What it is that the time is up.
+    pub(crate) fn time_is_up(&self) -> ErrorKind {
+        if self.deadline.is_some_and(|end| end <= self.wait.deadline) {
+            ErrorKind::Deadline(self.timeout)
+        } else {
+            ErrorKind::Timeout(self.timeout)
         }
     }
 }
@@ -180,10 +207,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         let terms = Terms::new(&command, options);
         let request = Request::new(&command).map_err(Error::encode);
         let result = match request {
-            Ok(request) => {
-                self.look().await;
-                self.exchange(request, terms).await
-            }
+            Ok(request) => match terms.check_deadline() {
+                Ok(()) => {
+                    self.look().await;
+                    self.exchange(request, terms).await
+                }
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
         result.map_err(|error| error.with_command(C::NAME).with_check(C::CHECK))
@@ -354,7 +384,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         if fault.is_closed() {
             self.state = State::Closed;
         }
-        Error::new(stage, execution, fault.into_kind(terms.timeout))
+        Error::new(stage, execution, fault.into_kind(terms))
     }
 
     pub(crate) async fn handshake(&mut self, terms: &Terms) -> Result<Ids, Error> {
@@ -414,7 +444,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         if fault.is_closed() {
             self.state = State::Closed;
         }
-        Error::sync(fault.into_kind(terms.timeout))
+        Error::sync(fault.into_kind(terms))
     }
 }
 
@@ -431,9 +461,9 @@ impl Fault {
         matches!(self, Self::Line(lines::Fault::Closed(_)))
     }
 
-    fn into_kind(self, timeout: Duration) -> ErrorKind {
+    fn into_kind(self, terms: &Terms) -> ErrorKind {
         match self {
-            Self::Line(lines::Fault::Timeout) => ErrorKind::Timeout(timeout),
+            Self::Line(lines::Fault::Timeout) => terms.time_is_up(),
             Self::Line(lines::Fault::Closed(error)) => ErrorKind::Closed(error),
             // Only a sync has an allowance, and it says itself what it has passed over.
             Self::Line(lines::Fault::Flooded) => ErrorKind::ReplyTooLong(usize::MAX),

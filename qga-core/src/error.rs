@@ -84,8 +84,11 @@ pub enum ErrorKind {
     /// The client refused to send the command, for this reason: by what it was
     /// [made](crate::ClientBuilder::deny) to refuse, or by a [hold](crate::Client::hold).
     NotAllowed(Cow<'static, str>),
-    /// The time given was not enough.
+    /// The time given to the command was not enough.
     Timeout(Duration),
+    /// The [deadline](crate::Options::deadline) of the handle, which is for all its commands, came this long
+    /// after the command had begun. Zero: it had passed, and nothing was begun.
+    Deadline(Duration),
     /// The other side closed the channel.
     Closed(Option<io::Error>),
     /// The agent answered with an error.
@@ -295,10 +298,18 @@ impl Error {
         }
     }
 
-    /// Whether the time given was not enough.
+    /// Whether the time given was not enough, to the command or, as [`is_deadline`](Self::is_deadline) tells, to
+    /// all commands of the handle.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Timeout(_))
+        matches!(self.kind(), ErrorKind::Timeout(_) | ErrorKind::Deadline(_))
+    }
+
+    /// Whether the [deadline](crate::Options::deadline) of the handle has passed. Nothing that is sent through it
+    /// later is carried out.
+    #[must_use]
+    pub fn is_deadline(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Deadline(_))
     }
 
     /// Whether the other side closed the channel.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::Retry;
 use crate::message::DEPTH_LIMIT;
 
@@ -19,6 +21,7 @@ use crate::message::DEPTH_LIMIT;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     pub(crate) timeout: Duration,
+    pub(crate) deadline: Option<Instant>,
     pub(crate) reply_limit: usize,
     pub(crate) grace: Duration,
     pub(crate) retry: Retry,
@@ -56,6 +59,7 @@ impl Options {
     pub const fn new() -> Self {
         Self {
             timeout: Duration::from_secs(30),
+            deadline: None,
             reply_limit: 10 * 1024 * 1024,
             grace: Duration::from_secs(2),
             retry: Retry::Safe,
@@ -72,6 +76,16 @@ impl Options {
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// The moment by which all commands with these options have ended, whatever their timeout; `None`, which it
+    /// is unless set, sets no such moment. What it ends fails with [`ErrorKind::Deadline`](crate::ErrorKind::Deadline).
+    ///
+    /// [`Client::within`](crate::Client::within) sets it to a time from now.
+    #[must_use]
+    pub fn deadline(mut self, deadline: impl Into<Option<Instant>>) -> Self {
+        self.deadline = deadline.into();
         self
     }
 

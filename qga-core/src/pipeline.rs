@@ -151,6 +151,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
     /// Takes the channel for the next command.
     async fn acquire(&mut self, terms: &Terms) -> Result<(), Error> {
         self.client.check(I::Item::NAME)?;
+        terms.check_deadline()?;
         let mut channel = self.client.lock(terms).await?;
         let ids = channel.begin(terms).await?;
         self.channel = Some((channel, ids));

@@ -79,7 +79,7 @@ mod on {
     fn outcome(kind: &ErrorKind) -> &'static str {
         match kind {
             ErrorKind::Agent(_) => "agent error",
-            ErrorKind::Timeout(_) => "timeout",
+            ErrorKind::Timeout(_) | ErrorKind::Deadline(_) => "timeout",
             ErrorKind::Closed(_) => "closed",
             ErrorKind::NotAllowed(_) => "not allowed",
             ErrorKind::Malformed { .. } => "malformed",

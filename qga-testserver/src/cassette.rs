@@ -84,7 +84,8 @@ impl Cassette {
             line,
             problem,
         };
-        let text = std::fs::read_to_string(file).map_err(|error| wrong(0, error.to_string()))?;
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| wrong(0, format!("cannot be read: {error}")))?;
         let mut exchanges = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
             match number {

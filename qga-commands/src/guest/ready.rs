@@ -112,15 +112,21 @@ impl Ready {
             Ok(client) => Ok(Guest::new(client)),
             Err(error) => Err(unreachable_or_silent(error)),
         };
+        let to = Some(&address);
         let guest = self
-            .until(end, || in_time(end, Stage::Ping, connect()))
+            .until(end, to, || in_time(end, Stage::Ping, connect()))
             .await?;
-        self.until(end, || self.check(&guest, end)).await?;
+        self.until(end, to, || self.check(&guest, end)).await?;
         Ok(guest)
     }
 
     /// Tries until it succeeds, the time is up, or it cannot succeed any more.
-    async fn until<T, F>(&self, end: Instant, attempt: impl Fn() -> F) -> Result<T, GuestError>
+    async fn until<T, F>(
+        &self,
+        end: Instant,
+        address: Option<&Address>,
+        attempt: impl Fn() -> F,
+    ) -> Result<T, GuestError>
     where
         F: Future<Output = Attempt<T>>,
     {
@@ -132,7 +138,7 @@ impl Ready {
                 Err(short) => last.replace_by(short),
             }
             if last.is_for_good() || timeout_at(end, backoff.pause()).await.is_err() {
-                return Err(last.into_error(self.deadline));
+                return Err(last.into_error(self.deadline, address.cloned()));
             }
         }
     }
@@ -192,7 +198,9 @@ impl Guest {
     /// Nothing is changed in the guest, but by a check of your own.
     pub async fn wait_ready(&self, ready: &Ready) -> Result<(), GuestError> {
         let end = after(ready.deadline);
-        ready.until(end, || ready.check(self, end)).await
+        let end = self.client.deadline().map_or(end, |limit| limit.min(end));
+        let address = self.client.address();
+        ready.until(end, address, || ready.check(self, end)).await
     }
 }
 

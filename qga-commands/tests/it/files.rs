@@ -59,7 +59,7 @@ async fn a_text_is_read_if_it_is_one() {
     assert_eq!(guest.read_to_string(PATH).await.unwrap(), "vm1\n");
     agent.file(PATH, b"\xff");
     let error = guest.read_to_string(PATH).await.unwrap_err();
-    assert!(matches!(error, GuestError::NotText(_)), "{error}");
+    assert!(matches!(error, GuestError::NotText { .. }), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

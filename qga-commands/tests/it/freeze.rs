@@ -58,11 +58,11 @@ async fn what_is_frozen_is_thawed_and_counted() {
 async fn a_freeze_of_nothing_is_an_error() {
     let (agent, guest) = guest();
     let error = guest.freeze_only(["/none"]).await.unwrap_err();
-    assert!(matches!(error, GuestError::NothingFrozen), "{error}");
+    assert!(matches!(error, GuestError::NothingFrozen { .. }), "{error}");
     guest.execute(GetHostName).await.unwrap();
     agent.edit_guest(|guest| guest.filesystems.clear());
     let error = guest.while_frozen(async || ()).await.unwrap_err();
-    assert!(matches!(error, GuestError::NothingFrozen), "{error}");
+    assert!(matches!(error, GuestError::NothingFrozen { .. }), "{error}");
     guest.execute(GetHostName).await.unwrap();
 }
 
@@ -295,7 +295,7 @@ async fn a_panic_in_the_work_or_before_it_thaws() {
                 assert!(!early, "in the closure");
                 async { panic!("in the work") }
             };
-            drop(guest.while_frozen::<_>(work).await);
+            drop(guest.while_frozen(work).await);
         });
         assert!(task.await.unwrap_err().is_panic());
         ends_thawed(&agent).await;

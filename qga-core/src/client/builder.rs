@@ -14,6 +14,7 @@ use crate::attachments::Attachments;
 use crate::channel::{Channel, Pauses, open_and_sync};
 use crate::connect::{AnyConnection, Endpoint, connect_error};
 use crate::connection::Terms;
+use crate::deadline::after;
 use crate::error::ErrorKind;
 use crate::gate::{Gate, Policy};
 use crate::lock::Lock;
@@ -42,6 +43,7 @@ pub struct ClientBuilder {
     pub(super) connect_timeout: Duration,
     pub(super) policy: Policy,
     pub(super) lock: bool,
+    pub(super) within: Option<Duration>,
     pub(super) pauses: Pauses,
 }
 
@@ -56,6 +58,31 @@ impl ClientBuilder {
     /// set.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long connecting and all commands of the client that it makes may take together, counted from when
+    /// connecting begins; see [`Client::within`]. Connecting has its [own limit](Self::connect_timeout) as well.
+    ///
+    /// A handle that may be used for longer has other [options](Options::deadline):
+    /// `client.with_options(client.options().deadline(None))`.
+    ///
+    /// ```no_run
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-ping")]
+    /// # struct Ping;
+    /// # async fn example() -> Result<(), qga_core::Error> {
+    /// use qga_core::Client;
+    /// use std::time::Duration;
+    ///
+    /// let ten_seconds = Duration::from_secs(10);
+    /// let client = Client::builder().within(ten_seconds).connect("unix:/run/vm1/qga.sock").await?;
+    /// client.execute(Ping).await?; // within the same ten seconds
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn within(mut self, time: Duration) -> Self {
+        self.within = Some(time);
         self
     }
 
@@ -171,14 +198,25 @@ impl ClientBuilder {
     }
 
     /// A client over a stream that is already open; see [`Client::new`].
-    pub fn build(self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Client {
+    pub fn build(mut self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Client {
+        self.start_clock();
         self.client(Connection::new(Box::pin(stream)), None, None)
     }
 
-    async fn open(self, endpoint: Endpoint) -> Result<Client, Error> {
+    /// The time for everything counts from now.
+    fn start_clock(&mut self) {
+        if let Some(end) = self.within.map(after) {
+            let earlier = self.options.deadline.filter(|deadline| *deadline < end);
+            self.options.deadline = earlier.or(Some(end));
+        }
+    }
+
+    async fn open(mut self, endpoint: Endpoint) -> Result<Client, Error> {
+        self.start_clock();
         let terms = Terms::raw(&self.options.timeout(self.connect_timeout));
         let address = endpoint.address().map(|address| &**address);
         let opened = async {
+            terms.check_deadline()?;
             let lock = self.lock.then(|| Lock::take(address)).transpose()?;
             Ok((open_and_sync(&endpoint, &terms).await?, lock))
         };

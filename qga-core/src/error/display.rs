@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 use std::io;
+use std::time::Duration;
 
 use crate::Excerpt;
 
@@ -59,7 +60,16 @@ impl Error {
                 f.write_str("the channel was lost and cannot be opened again for now")
             }
             ErrorKind::NotAllowed(reason) => write!(f, "not sent: {}", Excerpt(reason)),
-            ErrorKind::Timeout(limit) => self.write_timeout(f, *limit),
+            ErrorKind::Timeout(limit) => self.write_timeout(f, &format_args!("{limit:?}")),
+            ErrorKind::Deadline(Duration::ZERO) => {
+                f.write_str("not begun: the deadline for all commands of this handle has passed")
+            }
+            ErrorKind::Deadline(left) => {
+                let left =
+                    Duration::from_millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+                let text = "which were left until the deadline for all commands of this handle";
+                self.write_timeout(f, &format_args!("{left:?}, {text}"))
+            }
             ErrorKind::Closed(_) => self.write_closed(f),
             ErrorKind::Agent(error) => write!(f, "{error}"),
             ErrorKind::SyncRefused(error) => {
@@ -85,18 +95,18 @@ impl Error {
         }
     }
 
-    fn write_timeout(&self, f: &mut Formatter<'_>, limit: std::time::Duration) -> fmt::Result {
+    fn write_timeout(&self, f: &mut Formatter<'_>, limit: &dyn Display) -> fmt::Result {
         match self.stage() {
-            Stage::Connect => write!(f, "no connection within {limit:?}"),
-            Stage::Queue => write!(f, "other commands held the channel for {limit:?}"),
+            Stage::Connect => write!(f, "no connection within {limit}"),
+            Stage::Queue => write!(f, "other commands held the channel for {limit}"),
             Stage::Sync => write!(
                 f,
-                "the channel is open, but the agent did not answer the sync within {limit:?}; \
+                "the channel is open, but the agent did not answer the sync within {limit}; \
                  is it running in the guest, busy with an earlier command, or is another client \
                  on this channel?"
             ),
-            Stage::Send => write!(f, "the agent did not take the request within {limit:?}"),
-            Stage::Receive | Stage::Decode => write!(f, "no reply within {limit:?}"),
+            Stage::Send => write!(f, "the agent did not take the request within {limit}"),
+            Stage::Receive | Stage::Decode => write!(f, "no reply within {limit}"),
         }
     }
 

@@ -9,6 +9,7 @@
 )]
 
 mod connect;
+mod deadline;
 mod exchange;
 mod gate;
 mod limits;

@@ -1,5 +1,6 @@
 //! Why a copy failed.
 
+use std::error::Error as _;
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -48,10 +49,11 @@ impl CopyFault {
         }
     }
 
+    /// What lies below that which is shown already.
     pub(in crate::guest) fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Guest(error) => Some(&**error),
-            Self::Local(error) => Some(error),
+            Self::Guest(error) => error.source(),
+            Self::Local(error) => error.source(),
             _ => None,
         }
     }
@@ -60,7 +62,7 @@ impl CopyFault {
 impl fmt::Display for CopyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Guest(_) => f.write_str("an operation on the guest failed"),
+            Self::Guest(error) => error.fmt(f),
             Self::Program(output) => {
                 let text = output.stderr_lossy();
                 let text = Excerpt(text.trim());
@@ -70,7 +72,7 @@ impl fmt::Display for CopyFault {
                     output.status
                 )
             }
-            Self::Local(_) => f.write_str("an operation on this host failed"),
+            Self::Local(error) => write!(f, "on this host: {error}"),
             Self::Mismatch => f.write_str("the checksums differ"),
             Self::UnsafeName(why) => write!(f, "the name is not used: {why}"),
             Self::Changed(how) | Self::TooMuch(how) | Self::Refused(how) => f.write_str(how),

@@ -83,7 +83,7 @@ impl Drop for GuestTemp {
         if self.armed
             && let Ok(runtime) = Handle::try_current()
         {
-            let (guest, path) = (self.guest.clone(), self.path.clone());
+            let (guest, path) = (self.guest.without_deadline(), self.path.clone());
             runtime.spawn(async move {
                 guest.thawed().await;
                 run(&guest, REMOVE, &[&path], USUAL).await.map(drop)

@@ -35,6 +35,7 @@ impl Patience {
         };
         let left = match command.agent_error() {
             Some(refusal) if refusal.is_command_not_found() => return Err(error),
+            None if command.is_deadline() => return Err(error),
             Some(_) => &mut self.refusals,
             None => &mut self.left,
         };

@@ -30,8 +30,12 @@ impl Guest {
     ///
     /// As [`read`](Self::read).
     pub async fn read_to_string(&self, path: impl Into<String>) -> Result<String, GuestError> {
-        let bytes = self.read(path).await?;
-        String::from_utf8(bytes).map_err(|error| GuestError::NotText(error.utf8_error()))
+        let path = path.into();
+        let bytes = self.read(&*path).await?;
+        String::from_utf8(bytes).map_err(|error| {
+            let source = error.utf8_error();
+            GuestError::NotText { path, source }
+        })
     }
 
     /// Writes a file: makes it, or replaces what is in it. A disk that is full is an error.
@@ -60,13 +64,14 @@ impl Guest {
         path: impl Into<String>,
         limit: usize,
     ) -> Result<Vec<u8>, GuestError> {
-        let mut file = self.open(path).await?;
+        let path = path.into();
+        let mut file = self.open(&*path).await?;
         let mut bytes = Vec::new();
         loop {
             let run = file.handle.read().await?;
             bytes.extend_from_slice(&run.bytes);
             if bytes.len() > limit {
-                return Err(GuestError::TooLarge(limit));
+                return Err(GuestError::TooLarge { path, limit });
             }
             if run.end {
                 break;
@@ -93,7 +98,9 @@ mod tests {
         let endless = serde_json::json!({"count": 3, "buf-b64": "AAAA", "eof": false});
         agent.on("guest-file-read").reply(endless);
         let error = guest.read_up_to("/dev/zero", 1000).await.unwrap_err();
-        assert!(matches!(error, GuestError::TooLarge(1000)), "{error}");
+        let text =
+            "the guest's file \"/dev/zero\" is longer than the 1000 bytes that are read at once";
+        assert!(error.to_string().starts_with(text), "{error}");
         guest.execute(Ping).await.unwrap();
         assert_eq!(agent.requests_of("guest-file-close").len(), 1);
     }

@@ -6,6 +6,9 @@ use qga_core::{Client, Hold};
 
 use crate::schema;
 
+/// Why a command is not sent.
+const HELD: &str = "this client has frozen the guest's filesystems; it can be sent after the thaw";
+
 /// Whether the filesystems are frozen, as far as this client has done it.
 #[derive(Debug, Default)]
 pub(in crate::guest) struct State(Mutex<Known>);
@@ -50,7 +53,7 @@ impl State {
         let number = Number(known.freezes);
         known.held = Some(Held {
             number,
-            _hold: client.hold("its filesystems are frozen", may_pass),
+            _hold: client.hold(HELD, may_pass),
             sent: false,
         });
         Some(number)

@@ -36,6 +36,15 @@ pub struct Thawed {
 }
 
 impl Thawed {
+    /// Nothing was frozen, and nothing had to be thawed.
+    pub(super) fn of_nothing() -> Self {
+        Self {
+            frozen: Some(0),
+            thawed: Some(0),
+            error: None,
+        }
+    }
+
     /// Whether as many filesystems were thawed as had been frozen. If not, somebody else has thawed
     /// them before, or Windows has by itself, and a snapshot may not be consistent.
     ///
@@ -92,7 +101,7 @@ async fn thaw_while(
             done(guest, ended);
             return Ok(thawed(None, error.agent_error().cloned()));
         }
-        if timeout_at(end, backoff.pause()).await.is_err() {
+        if error.is_deadline() || timeout_at(end, backoff.pause()).await.is_err() {
             return Err(GuestError::MaybeFrozen { source: error });
         }
     }

@@ -54,10 +54,11 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(guest: &Guest, mark: Option<Mark>, end: Instant, aim: Aim) -> Self {
+        let limit = guest.client().deadline();
         Self {
             guest: guest.clone(),
             mark,
-            end,
+            end: limit.map_or(end, |limit| limit.min(end)),
             aim,
             was_silent: false,
         }

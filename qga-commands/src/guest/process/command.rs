@@ -218,39 +218,43 @@ impl Command {
             } else {
                 Kill::NotAsked
             };
-            return Err(late(None, deadline, kill, None));
+            return Err(self.late(None, deadline, kill, None));
         };
         let mut leash = started?;
         let pid = leash.pid();
         match timeout_at(end, leash.wait()).await {
             Ok(result) => result,
-            Err(_) if self.kill => kill_late(leash, deadline).await,
-            Err(_) => Err(late(pid, deadline, Kill::NotAsked, None)),
+            Err(_) if self.kill => self.kill_late(leash, deadline).await,
+            Err(_) => Err(self.late(pid, deadline, Kill::NotAsked, None)),
         }
     }
-}
 
-fn late(
-    pid: Option<i64>,
-    deadline: Duration,
-    kill: Kill,
-    output: Option<Box<Output>>,
-) -> GuestError {
-    GuestError::Deadline {
-        pid,
-        deadline,
-        kill,
-        output,
+    /// Kills a program that did not end in time, unless it just has.
+    async fn kill_late(&self, mut leash: Leash, deadline: Duration) -> Result<Output, GuestError> {
+        let pid = leash.pid();
+        match timeout(KILL_TIME, leash.end()).await {
+            Ok(Ok(Ok(output))) => Ok(output),
+            Ok(Ok(Err(output))) => {
+                Err(self.late(pid, deadline, Kill::Killed, Some(Box::new(output))))
+            }
+            Ok(Err(_)) | Err(_) => Err(self.late(pid, deadline, Kill::Unconfirmed, None)),
+        }
     }
-}
 
-/// Kills a program that did not end in time, unless it just has.
-async fn kill_late(mut leash: Leash, deadline: Duration) -> Result<Output, GuestError> {
-    let pid = leash.pid();
-    match timeout(KILL_TIME, leash.end()).await {
-        Ok(Ok(Ok(output))) => Ok(output),
-        Ok(Ok(Err(output))) => Err(late(pid, deadline, Kill::Killed, Some(Box::new(output)))),
-        Ok(Err(_)) | Err(_) => Err(late(pid, deadline, Kill::Unconfirmed, None)),
+    fn late(
+        &self,
+        pid: Option<i64>,
+        deadline: Duration,
+        kill: Kill,
+        output: Option<Box<Output>>,
+    ) -> GuestError {
+        GuestError::Deadline {
+            program: self.program.clone(),
+            pid,
+            deadline,
+            kill,
+            output,
+        }
     }
 }
 

@@ -30,6 +30,10 @@ impl Ending {
         }
     }
 
+    pub(super) fn guest(&self) -> &Guest {
+        &self.guest
+    }
+
     pub(super) fn pid(&self) -> i64 {
         self.pid
     }
@@ -59,7 +63,10 @@ impl Ending {
         if let Some(status) = self.status() {
             return Ok(status);
         }
-        let mut asking = Asking::new();
+        self.wait_by(Asking::new(&self.guest)).await
+    }
+
+    async fn wait_by(self: &Arc<Self>, mut asking: Asking) -> Result<ExitStatus, GuestError> {
         loop {
             asking.pause().await;
             if let Some(Some(status)) = asking.bear(self.ask().await)? {
@@ -70,23 +77,26 @@ impl Ending {
 
     /// Kills the process, unless it has ended.
     pub(super) async fn kill(self: &Arc<Self>) -> Result<(), GuestError> {
-        match self.ask().await? {
-            Some(_) => Ok(()),
-            None => kill::kill(&self.guest, self.pid).await,
+        if self.ask().await?.is_some() {
+            return Ok(());
         }
+        let guest = self.process.lock().await.guest.clone();
+        kill::kill(&guest, self.pid).await
     }
 
     /// Kills a process that nobody waits for, and takes its result from the agent. Nobody is left to
     /// hear of a failure.
     pub(super) async fn abandon(self: Arc<Self>) {
-        self.guest.thawed().await;
+        let guest = self.guest.without_deadline();
+        guest.thawed().await;
+        self.process.lock().await.guest = guest.clone();
         let end = async {
-            let mut asking = Asking::new();
+            let mut asking = Asking::new(&guest);
             // A channel that was just lost fails one command before it is opened again.
             while asking.bear(self.kill().await)?.is_none() {
                 asking.pause().await;
             }
-            self.wait().await
+            self.wait_by(asking).await
         };
         drop(timeout(KILL_TIME, end).await);
     }

@@ -117,7 +117,8 @@ impl Source {
 
     /// Waits for more bytes. There are none if the child had ended before the file was read.
     async fn more(&mut self, ending: &Arc<Ending>) -> Result<Vec<u8>, GuestError> {
-        let (mut reading, mut asking) = (Asking::new(), Asking::new());
+        let guest = ending.guest();
+        let (mut reading, mut asking) = (Asking::new(guest), Asking::new(guest));
         loop {
             let ended = ending.status().is_some();
             let run = reading.bear(self.0.read().await)?;

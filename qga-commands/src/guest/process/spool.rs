@@ -92,7 +92,7 @@ impl Drop for Spool {
     fn drop(&mut self) {
         if self.armed {
             let spool = Self {
-                guest: self.guest.clone(),
+                guest: self.guest.without_deadline(),
                 path: std::mem::take(&mut self.path),
                 runtime: self.runtime.clone(),
                 armed: false,
@@ -100,7 +100,7 @@ impl Drop for Spool {
             self.runtime.spawn(async move {
                 spool.guest.thawed().await;
                 // A channel that was just lost fails one command before it is opened again.
-                let mut asking = Asking::new();
+                let mut asking = Asking::new(&spool.guest);
                 while let Ok(None) = asking.bear(spool.shell(REMOVE).await) {
                     asking.pause().await;
                 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Output, Process};
 use crate::exec::ExecStatus;
-use crate::guest::GuestError;
 use crate::guest::backoff::Backoff;
+use crate::guest::{Guest, GuestError};
 use qga_core::{Error, Execution};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -21,9 +21,9 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(guest: &Guest) -> Self {
         Self {
-            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE).within(guest),
             failures: 0,
         }
     }
@@ -51,7 +51,7 @@ impl Asking {
 }
 
 pub(super) async fn until_ended(process: &mut Process) -> Result<Output, GuestError> {
-    let mut asking = Asking::new();
+    let mut asking = Asking::new(&process.guest);
     loop {
         asking.pause().await;
         if let Some(Some(output)) = asking.bear(ask(process).await)? {
@@ -90,7 +90,7 @@ fn is_unknown(error: &Error) -> bool {
 fn may_pass(error: &GuestError) -> bool {
     error
         .command_error()
-        .is_some_and(|error| error.agent_error().is_none())
+        .is_some_and(|error| error.agent_error().is_none() && !error.is_deadline())
 }
 
 /// Whether the command was sent and its answer did not come.

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use qga_core::Error;
+use qga_core::{Address, Error};
 
 use super::CheckError;
 use crate::capabilities::Refusal;
 use crate::guest::GuestError;
+use crate::guest::error::command_error_of;
 
 /// How far a guest has come that did not become ready: what it was waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,16 +67,17 @@ impl Short {
 
     /// Whether it is no use to wait.
     pub(super) fn is_for_good(&self) -> bool {
-        matches!(
-            self.stage,
-            Stage::Command(Refusal::Unknown { .. } | Refusal::Disabled { .. })
-        )
+        let cause = self.cause.as_deref();
+        let error = cause.and_then(|cause| command_error_of(cause));
+        matches!(&self.stage, Stage::Command(refusal) if refusal.is_for_good())
+            || error.is_some_and(Error::is_deadline)
     }
 
-    pub(super) fn into_error(self, deadline: Duration) -> GuestError {
+    pub(super) fn into_error(self, deadline: Duration, address: Option<Address>) -> GuestError {
         GuestError::NotReady {
             stage: self.stage,
             deadline,
+            address,
             source: self.cause,
         }
     }
