@@ -21,9 +21,12 @@ pub mod fstrim;
 mod health;
 pub mod hotplug;
 pub mod network;
+mod pace;
 pub mod power;
 pub mod process;
 pub mod ready;
+mod records;
+pub mod scripts;
 pub mod ssh_keys;
 mod system;
 

@@ -14,6 +14,7 @@ mod capabilities;
 mod clock;
 mod common;
 mod copy;
+mod copy_sizes;
 mod disk_usage;
 mod disks;
 mod errors;

@@ -192,10 +192,10 @@ impl Command {
             ));
         }
         // What is too long is told before anything was done.
-        self.request(spool::run("", &words))?;
+        self.request(spool::run("", words.clone()))?;
         let spool = spool::Spool::make(&self.guest).await?;
         let (stdout, stderr) = spool.open().await?;
-        let exec = self.request(spool::run(spool.path(), &words))?;
+        let exec = self.request(spool::run(spool.path(), words))?;
         let exec = exec.capture_output(false);
         let leash = Leash::start(&self.guest, exec, self.kill).await?;
         spool.removes_itself();
