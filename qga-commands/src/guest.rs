@@ -17,6 +17,7 @@ pub mod disks;
 mod error;
 pub mod files;
 pub mod freeze;
+pub mod fs;
 pub mod fstrim;
 mod health;
 pub mod hotplug;

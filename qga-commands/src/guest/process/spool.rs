@@ -52,7 +52,8 @@ impl Spool {
             // The shell was not started.
             Err(GuestError::Command(error)) if error.execution() != Execution::MaybeRun => {
                 spool.armed = false;
-                Err(explain(guest, error).await)
+                let why = "the output of a program in Windows cannot be streamed; use `output` or `start`";
+                Err(explain(guest, error, GuestError::InvalidInput(why)).await)
             }
             Err(error) => Err(error),
         }
@@ -107,13 +108,11 @@ pub(super) fn run(folder: &str, words: Vec<String>) -> Vec<String> {
     STREAM.words(folder, words)
 }
 
-/// Says it if a shell could not be started since the guest is a Windows.
-async fn explain(guest: &Guest, error: Error) -> GuestError {
+/// Says why if a shell could not be started since the guest is a Windows.
+pub(super) async fn explain(guest: &Guest, error: Error, why: GuestError) -> GuestError {
     let refused = error.agent_error().is_some() && !error.is_command_not_found();
     if refused && is_windows(guest).await.unwrap_or_default() {
-        return GuestError::InvalidInput(
-            "the output of a program in Windows cannot be streamed; use `output` or `start`",
-        );
+        return why;
     }
     GuestError::Command(error)
 }
