@@ -17,13 +17,17 @@ pub mod disks;
 mod error;
 pub mod files;
 pub mod freeze;
+pub mod fs;
 pub mod fstrim;
 mod health;
 pub mod hotplug;
 pub mod network;
+mod pace;
 pub mod power;
 pub mod process;
 pub mod ready;
+mod records;
+pub mod scripts;
 pub mod ssh_keys;
 mod system;
 

@@ -32,6 +32,7 @@
 //! |---|---|---|
 //! | run a program, with its output at the end or as it comes | [`Guest::command`] | [`guest::process`] |
 //! | read and write a file | [`Guest::read`], [`Guest::write`], [`Guest::open`] | [`guest::files`] |
+//! | look at files and folders, make and remove them | [`Guest::metadata`], [`Guest::read_dir`], [`Guest::create_dir_all`], [`Guest::remove_file`] | [`guest::fs`] |
 //! | copy files and trees | [`Guest::upload`], [`Guest::download`] | [`guest::copy`] |
 //! | take a snapshot with the filesystems at rest | [`Guest::while_frozen`], [`Guest::freeze`] | [`guest::freeze`] |
 //! | wait until the guest is ready | [`Ready::connect`](guest::ready::Ready::connect), [`Guest::wait_ready`] | [`guest::ready`] |

@@ -355,6 +355,7 @@ impl fmt::Debug for TestAgent {
 impl Drop for TestAgent {
     fn drop(&mut self) {
         self.task.abort();
+        lock(&self.state.machine).end();
         if std::thread::panicking() {
             self.tell(&self.failure().unwrap_or_else(|| self.state.arrivals()));
         } else {

@@ -30,7 +30,8 @@
 //! # What there is
 //!
 //! - **A guest.** [`TestAgent::edit_guest`] and [`TestAgent::guest`] set its facts up and look into
-//!   them; [`TestAgent::file`] and [`TestAgent::program`] give it files and programs. Its clock
+//!   them; [`TestAgent::file`] and [`TestAgent::program`] give it files and programs, and
+//!   [`TestAgent::host_shell`] this host's own. Its clock
 //!   stands still, and everything that takes time takes tokio's, so that it can be paused.
 //! - **Stubs.** [`TestAgent::on`] says what a command answers, known to the agent or not, and how
 //!   often that is expected; [`TestAgent::requests`] shows what arrived.

@@ -13,7 +13,6 @@ async fn main() -> anyhow::Result<()> {
         address
     } else {
         let fake = fake.insert(TestAgent::start().await);
-        fake.disable("guest-exec"); // the fake guest's shell is too simple for copies; yours is not
         fake.address()
     };
     let guest = Guest::connect(address).await?;
@@ -23,7 +22,7 @@ async fn main() -> anyhow::Result<()> {
     let (local, copy) = (folder.path().join("greeting"), folder.path().join("copy"));
     std::fs::write(&local, "hello from the host\n")?;
 
-    guest.upload(&local, &remote).await?;
+    guest.upload(&local, &remote).verify(true).await?;
     let copied = guest
         .download(&remote, &copy)
         .progress(|now| println!("{} of {} bytes", now.bytes, now.total))

@@ -94,12 +94,35 @@ pub enum GuestError {
         /// Where it is not.
         source: Utf8Error,
     },
+    /// Too little was moved, to the guest or from it, in the time in which that much has to be.
+    TooSlow {
+        /// What has to be moved in that time, in bytes.
+        least: u64,
+        /// The time.
+        within: Duration,
+    },
+    /// This guest cannot do what was asked for; nothing was changed. The text says what it lacks.
+    Unsupported(&'static str),
+    /// A program of the guest could not do something with a path.
+    Path {
+        /// What was to be done, such as `remove`.
+        action: &'static str,
+        /// The path.
+        path: String,
+        /// Why, as far as the program's words tell.
+        kind: io::ErrorKind,
+        /// What the program said.
+        reason: String,
+    },
     /// A copy failed.
     Copy {
         /// The file or folder at fault, of the guest or of this host.
         path: String,
         /// Why.
         fault: Box<CopyFault>,
+        /// Whether anything was changed in the guest; what was changed is removed again as far as the
+        /// channel allows.
+        execution: Execution,
     },
     /// A program was started, and then its end or its output could not be learned. It may still run:
     /// [`Guest::process`](super::Guest::process) attaches to it.
@@ -196,20 +219,18 @@ impl GuestError {
     pub fn execution(&self) -> Execution {
         match self {
             Self::Command(error) => error.execution(),
-            Self::Withheld { execution, .. } => *execution,
+            Self::Withheld { execution, .. } | Self::Copy { execution, .. } => *execution,
             Self::Partial { source, .. } => match source.execution() {
                 Execution::NotRun => Execution::Answered,
                 other => other,
             },
-            Self::Copy { fault, .. } => match fault.guest_error() {
-                Some(error) => error.execution(),
-                None => Execution::MaybeRun,
-            },
+            Self::Path { .. } => Execution::Answered,
             Self::InvalidInput(_)
             | Self::Address(_)
             | Self::NotReady { .. }
             | Self::Frozen { .. }
             | Self::NothingFrozen { .. }
+            | Self::Unsupported(_)
             | Self::SpoolFailed(_) => Execution::NotRun,
             _ => Execution::MaybeRun,
         }
@@ -220,9 +241,12 @@ impl GuestError {
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         match self {
-            Self::Deadline { .. } => true,
+            Self::Deadline { .. } | Self::TooSlow { .. } => true,
             Self::NotReady { .. } => !self.is_for_good(),
-            Self::Copy { fault, .. } if matches!(**fault, CopyFault::Deadline(_)) => true,
+            Self::Copy { fault, .. } => match &**fault {
+                CopyFault::Deadline(_) => true,
+                fault => fault.guest_error().is_some_and(Self::is_timeout),
+            },
             Self::Wait { source, .. } | Self::Partial { source, .. } => source.is_timeout(),
             _ => self.command_error().is_some_and(Error::is_timeout),
         }
@@ -319,6 +343,9 @@ impl From<GuestError> for io::Error {
     fn from(error: GuestError) -> Self {
         let kind = match error {
             GuestError::InvalidInput(_) => io::ErrorKind::InvalidInput,
+            GuestError::Unsupported(_) => io::ErrorKind::Unsupported,
+            GuestError::TooSlow { .. } => io::ErrorKind::TimedOut,
+            GuestError::Path { kind, .. } => kind,
             _ if error.is_frozen() => io::ErrorKind::ResourceBusy,
             _ if error.is_timeout() => io::ErrorKind::TimedOut,
             _ if error.is_closed() => io::ErrorKind::BrokenPipe,

@@ -74,7 +74,12 @@ async fn what_went_wrong_below_ends_the_top_line_and_is_not_said_again() {
     let command = async || GuestError::Command(command_error().await.1);
     let boxed = async || Box::new(command().await);
     let fault = |fault| (String::from("/srv/site"), Box::new(fault));
-    let copy = |(path, fault)| GuestError::Copy { path, fault };
+    let execution = qga_core::Execution::NotRun;
+    let copy = |(path, fault)| GuestError::Copy {
+        path,
+        fault,
+        execution,
+    };
     let errors = [
         GuestError::Command(source),
         GuestError::MaybeFrozen {

@@ -166,7 +166,7 @@ async fn a_program_that_is_to_be_killed_is_killed_after_the_deadline() {
     sleep(Duration::from_secs(5)).await;
     let mut killers = agent.requests_of("guest-exec").into_iter();
     let pid = serde_json::json!(pid.to_string());
-    let killed = killers.any(|request| request.arguments["arg"][2] == pid);
+    let killed = killers.any(|request| request.arguments["arg"][3] == pid);
     assert!(killed, "{:?}", agent.requests_of("guest-exec"));
 }
 

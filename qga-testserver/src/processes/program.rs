@@ -18,6 +18,8 @@ pub struct Invocation {
     pub env: Option<Vec<String>>,
     /// What the program can read; nothing when the client gave nothing.
     pub stdin: Vec<u8>,
+    /// The folder that it is run in: `/`, unless a client's shell went elsewhere.
+    pub current_dir: String,
 }
 
 /// A program of the guest that is being built.
@@ -164,6 +166,7 @@ impl fmt::Debug for Invocation {
             .field("args", &self.args)
             .field("env", &self.env)
             .field("stdin", &format_args!("b\"{stdin}\""))
+            .field("current_dir", &self.current_dir)
             .finish()
     }
 }

@@ -27,6 +27,7 @@ mod protocol;
 mod random_names;
 #[cfg(unix)]
 mod real_agent;
+mod scripts;
 #[cfg(all(unix, feature = "cli"))]
 mod served;
 mod stubs;

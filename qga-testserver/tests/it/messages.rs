@@ -183,7 +183,7 @@ async fn a_call_of_a_program_is_shown_with_its_input_as_text() {
     let out = STANDARD
         .decode(ended["out-data"].as_str().unwrap())
         .unwrap();
-    let wanted = "Invocation { path: \"job\", args: [], env: None, stdin: b\"a\\xe4\\n\" }";
+    let wanted = "Invocation { path: \"job\", args: [], env: None, stdin: b\"a\\xe4\\n\", current_dir: \"/\" }";
     assert_eq!(String::from_utf8(out).unwrap(), wanted);
 }
 

@@ -249,3 +249,20 @@ fn a_client_that_sends_anything_leaves_the_agent_alive() {
     next.0.get_mut().write_all(b"\xff\n").unwrap();
     while next.ask(PING) != "{\"return\": {}}" {}
 }
+
+#[test]
+fn it_does_what_scripts_that_say_their_name_are_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::at(&folder.path().join("qga.sock"), &[]);
+    let mut client = Line::connect(&served.address);
+    let script = ": qga-make-directory 1\nexec mkdir -p \"$1\"\n";
+    let words = json!(["-c", script, "first", "/srv/a/b"]);
+    let call = json!({"execute": "guest-exec", "arguments": {"path": "sh", "arg": words}});
+    let started: Value = serde_json::from_str(&client.ask(&call.to_string())).unwrap();
+    let status = json!({"execute": "guest-exec-status", "arguments": started["return"]});
+    let ended = "{\"return\": {\"exitcode\": 0, \"exited\": true}}";
+    assert_eq!(client.ask(&status.to_string()), ended);
+    let file = json!({"path": "/srv/a/b/c", "mode": "w"});
+    let open = json!({"execute": "guest-file-open", "arguments": file});
+    assert_eq!(client.ask(&open.to_string()), "{\"return\": 1000}");
+}

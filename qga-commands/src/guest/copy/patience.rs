@@ -10,14 +10,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How many attempts in a row may bring nothing.
 const ATTEMPTS: u32 = 8;
 
-pub(super) struct Patience {
+pub(in crate::guest) struct Patience {
     backoff: Backoff,
     left: u32,
     refusals: u32,
 }
 
 impl Patience {
-    pub(super) fn new() -> Self {
+    pub(in crate::guest) fn new() -> Self {
         Self {
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             left: ATTEMPTS - 1,
@@ -29,7 +29,7 @@ impl Patience {
     ///
     /// An agent's refusal is forgiven once: one that was started anew knows no file that was
     /// open before, and its words for that are not to be relied on.
-    pub(super) async fn after(&mut self, error: GuestError) -> Result<(), GuestError> {
+    pub(in crate::guest) async fn after(&mut self, error: GuestError) -> Result<(), GuestError> {
         let Some(command) = error.command_error() else {
             return Err(error);
         };

@@ -22,8 +22,24 @@ impl Display for GuestError {
             Self::TooLarge { path, limit } => write!(
                 f,
                 "the guest's file {:?} is longer than the {limit} bytes that are read at once; \
-                 open it, and read it piece by piece",
+                 open it, and read it piece by piece, or download it",
                 Excerpt(path)
+            ),
+            Self::TooSlow { least, within } => write!(
+                f,
+                "fewer than {least} bytes were moved within {within:?}, and it was not done"
+            ),
+            Self::Unsupported(what) => f.write_str(what),
+            Self::Path {
+                action,
+                path,
+                reason,
+                ..
+            } => write!(
+                f,
+                "cannot {action} {:?}: {:?}",
+                Excerpt(path),
+                Excerpt(reason)
             ),
             Self::NotText { path, source } => {
                 write!(
@@ -32,7 +48,7 @@ impl Display for GuestError {
                     Excerpt(path)
                 )
             }
-            Self::Copy { path, fault } => {
+            Self::Copy { path, fault, .. } => {
                 let path = Excerpt(path);
                 match &**fault {
                     CopyFault::Local(error) => {

@@ -1,17 +1,20 @@
 //! Files read and written as a whole.
 
 use super::handle::WRITE_CHUNK;
+use crate::guest::pace::{self, Pace};
 use crate::guest::{Guest, GuestError};
 
 /// A guest could make a file as long as it likes, so there is an end, in bytes.
 const LONGEST: usize = 64 * 1024 * 1024;
 
 impl Guest {
-    /// Reads a file, of 64 MiB at most.
+    /// Reads a file to its end, of 64 MiB at most, whatever length it is said to have: also one of `/proc`.
+    ///
+    /// It takes as long as it takes, as long as at least 8 MiB, or all of it, come in each ten minutes.
     ///
     /// # Errors
     ///
-    /// As [`Guest::execute`], and [`GuestError::TooLarge`].
+    /// As [`Guest::execute`], [`GuestError::TooLarge`] and [`GuestError::TooSlow`].
     ///
     /// # Cancel safety
     ///
@@ -40,9 +43,13 @@ impl Guest {
 
     /// Writes a file: makes it, or replaces what is in it. A disk that is full is an error.
     ///
+    /// Until it is done the file holds a part of the bytes, and after a power failure it may hold none:
+    /// [`upload`](Self::upload) a file for which that matters. It takes as long as it takes, as long as at
+    /// least 8 MiB, or all of it, go in each ten minutes.
+    ///
     /// # Errors
     ///
-    /// As [`Guest::execute`]. The file may then hold a part of the bytes.
+    /// As [`Guest::execute`], and [`GuestError::TooSlow`]. The file may then hold a part of the bytes.
     ///
     /// # Cancel safety
     ///
@@ -52,9 +59,11 @@ impl Guest {
         path: impl Into<String>,
         bytes: impl AsRef<[u8]>,
     ) -> Result<(), GuestError> {
+        let mut pace = Pace::new();
         let mut file = self.create(path).await?;
         for chunk in bytes.as_ref().chunks(WRITE_CHUNK) {
-            file.handle.write(chunk).await?;
+            pace::until(pace.end(), file.handle.write(chunk)).await?;
+            pace.moved(chunk.len() as u64);
         }
         file.close().await
     }
@@ -64,11 +73,13 @@ impl Guest {
         path: impl Into<String>,
         limit: usize,
     ) -> Result<Vec<u8>, GuestError> {
+        let mut pace = Pace::new();
         let path = path.into();
         let mut file = self.open(&*path).await?;
         let mut bytes = Vec::new();
         loop {
-            let run = file.handle.read().await?;
+            let run = pace::until(pace.end(), file.handle.read()).await?;
+            pace.moved(run.bytes.len() as u64);
             bytes.extend_from_slice(&run.bytes);
             if bytes.len() > limit {
                 return Err(GuestError::TooLarge { path, limit });

@@ -12,15 +12,8 @@ use super::ExitStatus;
 use super::kill::{KILL_TIME, is_windows};
 use super::reader::Source;
 use super::wait::Asking;
+use crate::guest::scripts::{MAKE_STREAMS, REMOVE_STREAMS, STREAM, Script};
 use crate::guest::{Guest, GuestError};
-
-/// Makes the folder, which must not be there yet, and the files.
-const MAKE: &str = r#"set -e; umask 077; mkdir -- "$0"; : >"$0/out"; : >"$0/err""#;
-/// Opens the files, removes their names, and becomes the program: its number is the shell's.
-/// `command -p`, since `PATH` may be the caller's.
-const RUN: &str =
-    r#"set -e; exec >>"$0/out" 2>>"$0/err"; command -p rm -rf -- "$0"; set +e; exec "$@""#;
-const REMOVE: &str = r#"rm -rf -- "$0""#;
 
 /// `/var/tmp` is for what may be long; `/tmp` is often kept in memory, but a small guest may have
 /// no other.
@@ -52,14 +45,15 @@ impl Spool {
             runtime: Handle::current(),
             armed: true,
         };
-        let made = spool.shell(MAKE).await;
+        let made = spool.shell(MAKE_STREAMS).await;
         match made {
             Ok(status) if status.success() => Ok(spool),
             Ok(status) => Err(GuestError::SpoolFailed(status)),
             // The shell was not started.
             Err(GuestError::Command(error)) if error.execution() != Execution::MaybeRun => {
                 spool.armed = false;
-                Err(explain(guest, error).await)
+                let why = "the output of a program in Windows cannot be streamed; use `output` or `start`";
+                Err(explain(guest, error, GuestError::InvalidInput(why)).await)
             }
             Err(error) => Err(error),
         }
@@ -81,9 +75,9 @@ impl Spool {
         self.armed = false;
     }
 
-    async fn shell(&self, script: &str) -> Result<ExitStatus, GuestError> {
-        let mut command = self.guest.command("/bin/sh");
-        command.args(["-c", script, &self.path]);
+    async fn shell(&self, script: Script) -> Result<ExitStatus, GuestError> {
+        let mut command = script.command(&self.guest, "/bin/sh");
+        command.arg(&self.path);
         command.deadline(KILL_TIME).status().await
     }
 }
@@ -101,7 +95,7 @@ impl Drop for Spool {
                 spool.guest.thawed().await;
                 // A channel that was just lost fails one command before it is opened again.
                 let mut asking = Asking::new(&spool.guest);
-                while let Ok(None) = asking.bear(spool.shell(REMOVE).await) {
+                while let Ok(None) = asking.bear(spool.shell(REMOVE_STREAMS).await) {
                     asking.pause().await;
                 }
             });
@@ -110,18 +104,15 @@ impl Drop for Spool {
 }
 
 /// The words that run a program with a folder for its output.
-pub(super) fn run(folder: &str, words: &[String]) -> Vec<String> {
-    let shell = ["/bin/sh", "-c", RUN, folder].map(str::to_owned);
-    shell.into_iter().chain(words.iter().cloned()).collect()
+pub(super) fn run(folder: &str, words: Vec<String>) -> Vec<String> {
+    STREAM.words(folder, words)
 }
 
-/// Says it if a shell could not be started since the guest is a Windows.
-async fn explain(guest: &Guest, error: Error) -> GuestError {
+/// Says why if a shell could not be started since the guest is a Windows.
+pub(super) async fn explain(guest: &Guest, error: Error, why: GuestError) -> GuestError {
     let refused = error.agent_error().is_some() && !error.is_command_not_found();
     if refused && is_windows(guest).await.unwrap_or_default() {
-        return GuestError::InvalidInput(
-            "the output of a program in Windows cannot be streamed; use `output` or `start`",
-        );
+        return why;
     }
     GuestError::Command(error)
 }
