@@ -10,6 +10,7 @@
 
 mod connect;
 mod deadline;
+mod debug;
 mod exchange;
 mod gate;
 mod limits;
