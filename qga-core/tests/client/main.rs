@@ -15,6 +15,7 @@ mod exchange;
 mod gate;
 mod limits;
 mod lock;
+mod messages;
 mod pipeline;
 mod reconnect;
 mod retry;
