@@ -49,6 +49,10 @@ pub trait QgaCommand: Sync {
     const SECRET_REPLY: bool = false;
 
     /// What the agent's reply decodes into.
+    ///
+    /// A number that is whole is taken for an integer however the agent spells it: `1e3` and
+    /// `1000.0` are 1000. Floats, `serde_json::Value` and `serde_json::value::RawValue` get it as it is
+    /// spelt.
     type Response: DeserializeOwned + Send;
 
     /// The arguments; `None` leaves the key out of the request.

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use serde_path_to_error::{Path, Segment};
 
 use crate::error::{Error, ErrorKind, Execution, JsonError, Stage};
+use crate::lenient;
 
 /// How a reply does not fit its command's response type.
 ///
@@ -74,8 +75,7 @@ impl fmt::Debug for DecodeError {
 
 /// Reads what the agent returned.
 pub(crate) fn decode<R: DeserializeOwned>(json: &str, secret: bool) -> Result<R, Error> {
-    let mut text = serde_json::Deserializer::from_str(json);
-    serde_path_to_error::deserialize(&mut text).map_err(|error| {
+    lenient::from_str(json).map_err(|error| {
         let piece = piece(json, error.path());
         let path = if secret {
             ".".to_owned()

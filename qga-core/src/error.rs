@@ -11,6 +11,8 @@ use crate::{Address, AddressError, DecodeError};
 
 mod display;
 
+pub(crate) use display::words;
+
 /// A command or a connection that failed.
 ///
 /// It tells what was being done ([`stage`](Self::stage), [`command`](Self::command),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::error::{AgentError, Malformed};
+use crate::number::natural;
 use crate::options::Shape;
 use crate::{Hidden, QgaCommand};
 
@@ -177,7 +178,7 @@ impl<'a> Reply<'a> {
             (Some(_), Some(_)) => return Err(Malformed::ReturnAndError),
         };
         let id = envelope.id.map_or(Id::Absent, |id| {
-            id.get().parse().map_or(Id::Foreign, Id::Number)
+            natural(id.get()).map_or(Id::Foreign, Id::Number)
         });
         Ok(Self { id, result })
     }

@@ -229,7 +229,7 @@ impl fmt::Debug for AgentError {
 impl std::error::Error for AgentError {}
 
 /// The words of an error without line and column, which mean nothing where all is one line.
-fn words(error: &serde_json::Error) -> String {
+pub(crate) fn words(error: &serde_json::Error) -> String {
     let words = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     match words.strip_suffix(&place) {

@@ -75,6 +75,16 @@ fn an_id_that_is_no_natural_number_is_foreign() {
 }
 
 #[test]
+fn an_id_is_the_same_number_however_it_is_spelt() {
+    let largest = "1.8446744073709551615e19";
+    for (id, expected) in [("7.0", 7), ("7e0", 7), ("1.5E+1", 15), (largest, u64::MAX)] {
+        let line = format!("{{\"return\": {{}}, \"id\": {id}}}");
+        let reply = Reply::parse(line.as_bytes()).unwrap();
+        assert_eq!(reply.id, Id::Number(expected), "{id}");
+    }
+}
+
+#[test]
 fn each_way_to_be_no_reply_is_told_apart() {
     assert_eq!(mistake(b"{\"return\": \"\xFE\"}"), Malformed::NotUtf8);
     assert_eq!(mistake("garbage"), Malformed::NotJson);

@@ -16,6 +16,7 @@ mod gate;
 mod limits;
 mod lock;
 mod messages;
+mod numbers;
 mod pipeline;
 mod reconnect;
 mod retry;
