@@ -154,7 +154,17 @@ fn names_that_collide_in_rust_are_reported() {
 #[test]
 fn what_generated_code_uses_names_nothing_else() {
     for name in [
-        "Result", "Option", "Err", "Ok", "Default", "Box", "Vec", "Error",
+        "Result",
+        "Option",
+        "Err",
+        "Ok",
+        "Default",
+        "Box",
+        "Vec",
+        "Hidden",
+        "JsonError",
+        "RawObject",
+        "TryFrom",
     ] {
         let schema = format!("{{ 'struct': '{name}', 'data': {{ }} }}");
         let problem = run(&schema, &entry("types", name, "")).unwrap_err();
