@@ -102,7 +102,7 @@ pub mod sync;
 mod trace;
 
 pub use address::{Address, AddressError};
-pub use client::{Client, ClientBuilder};
+pub use client::{Client, ClientBuilder, Execute};
 pub use command::{Empty, NoReply, QgaCommand, Reply, Retry};
 pub use connection::Connection;
 pub use decode::DecodeError;
