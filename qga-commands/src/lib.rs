@@ -77,13 +77,13 @@
 //! ```
 //!
 //! Replies of agents from QEMU 7.2 on decode. What a later agent adds is passed over: members of
-//! objects are ignored, and enums and unions keep what they do not know as `Unknown`.
+//! objects are ignored, and enums and unions keep what they do not know, as it was written, as
+//! `Unknown`.
 
 // Where the other crates' pages find this one's if they are rendered without it; nothing else tells rustdoc.
 #![doc(html_root_url = "https://docs.rs/qga-commands/latest")]
 
 mod address;
-mod branch;
 mod bytes;
 pub mod capabilities;
 mod generated;

@@ -25,8 +25,10 @@ use crate::trace::Span;
 use crate::{Address, AddressError, Error, Options, Pipeline, QgaCommand};
 
 mod builder;
+mod execute;
 
 pub use builder::ClientBuilder;
+pub use execute::Execute;
 
 /// Talks to one guest agent.
 ///
@@ -277,11 +279,13 @@ impl Client {
     /// # Panics
     ///
     /// Outside a tokio runtime with time enabled.
-    pub async fn execute<C: QgaCommand>(&self, command: C) -> Result<C::Response, Error> {
-        let terms = Terms::new(&command, &self.options);
-        self.exchange(C::NAME, || Request::new(&command), terms)
-            .await
-            .map_err(|error| error.with_command(C::NAME).with_check(C::CHECK))
+    pub fn execute<'a, C: QgaCommand + 'a>(&'a self, command: C) -> Execute<'a, C::Response> {
+        Execute::new(async move {
+            let terms = Terms::new(&command, &self.options);
+            self.exchange(C::NAME, || Request::new(&command), terms)
+                .await
+                .map_err(|error| error.with_command(C::NAME).with_check(C::CHECK))
+        })
     }
 
     /// Runs a command by its name. Arguments that are null are left out.

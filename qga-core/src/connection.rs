@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::deadline::after;
 use crate::decode::decode;
 use crate::error::{AgentError, Error, ErrorKind, Execution, Malformed, Stage};
+use crate::excerpt::shortened;
 use crate::lines::{self, Idle, Lines, Wait};
 use crate::matching::{Match, attribute};
 use crate::message::{Request, parse_expected};
@@ -363,11 +364,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                     return Err(Fault::Unattributed(error));
                 }
                 Match::Malformed(reason) => {
-                    let start = match frame.bytes {
-                        _ if terms.secret => WITHHELD.as_bytes(),
-                        bytes => bytes.get(..LINE_EXCERPT).unwrap_or(bytes),
+                    let line = match frame.bytes {
+                        _ if terms.secret => WITHHELD.to_owned(),
+                        bytes => shortened(bytes, LINE_EXCERPT),
                     };
-                    let line = String::from_utf8_lossy(start).into_owned();
                     return Err(Fault::Malformed(reason, line));
                 }
             }

@@ -1,12 +1,14 @@
 //! From the JSON that an agent returned to a command's response.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use serde_path_to_error::{Path, Segment};
 
 use crate::error::{Error, ErrorKind, Execution, JsonError, Stage};
+use crate::lenient;
 
 /// How a reply does not fit its command's response type.
 ///
@@ -23,7 +25,9 @@ use crate::error::{Error, ErrorKind, Execution, JsonError, Stage};
 /// # let client = qga_core::Client::new(stream);
 /// let error = client.execute(GetInterfaces).await.err().unwrap();
 /// assert_eq!(error.decode_error().unwrap().path(), "[1].name");
-/// assert!(error.to_string().ends_with("the reply does not fit at `[1].name`, which is 5"));
+/// assert!(error.to_string().ends_with(
+///     "the reply does not fit at `[1].name`, which is 5: invalid type: integer `5`, expected a string"
+/// ));
 /// # }
 /// ```
 pub struct DecodeError {
@@ -48,7 +52,7 @@ impl DecodeError {
         self.json.as_deref()
     }
 
-    /// What stands at [`path`](Self::path), as JSON; `None` like [`json`](Self::json), and where
+    /// What stands at [`path`](Self::path), as the agent wrote it; `None` like [`json`](Self::json), and where
     /// the reply is longer than 64 KiB.
     #[must_use]
     pub fn piece(&self) -> Option<&str> {
@@ -71,8 +75,7 @@ impl fmt::Debug for DecodeError {
 
 /// Reads what the agent returned.
 pub(crate) fn decode<R: DeserializeOwned>(json: &str, secret: bool) -> Result<R, Error> {
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    lenient::from_str(json).map_err(|error| {
         let piece = piece(json, error.path());
         let path = if secret {
             ".".to_owned()
@@ -97,24 +100,33 @@ fn withheld(error: serde_json::Error, secret: bool) -> serde_json::Error {
     error
 }
 
-/// What stands at `path`, or the last of it that is there. A [`Value`] takes up to a hundred times
-/// the memory of its text, so a long reply is not looked into.
+/// What stands at `path`, or the last of it that is there, as the agent wrote it. A long reply is not
+/// looked into.
 fn piece(json: &str, path: &Path) -> Option<String> {
     if json.len() > 64 * 1024 {
         return None;
     }
-    let whole: Value = serde_json::from_str(json).ok()?;
-    let mut at = &whole;
+    let mut at = json;
     for segment in path {
         let below = match segment {
-            Segment::Seq { index } => at.get(*index),
-            Segment::Map { key } => at.get(key),
+            Segment::Seq { index } => element(at, *index),
+            Segment::Map { key } => member(at, key),
             Segment::Enum { .. } | Segment::Unknown => None,
         };
         match below {
-            Some(below) => at = below,
+            Some(below) => at = below.get(),
             None => break,
         }
     }
-    Some(at.to_string())
+    Some(at.to_owned())
+}
+
+fn element(list: &str, index: usize) -> Option<&RawValue> {
+    let list: Vec<&RawValue> = serde_json::from_str(list).ok()?;
+    list.get(index).copied()
+}
+
+fn member<'a>(object: &'a str, name: &str) -> Option<&'a RawValue> {
+    let mut members: HashMap<String, &RawValue> = serde_json::from_str(object).ok()?;
+    members.remove(name)
 }

@@ -11,15 +11,16 @@ use crate::{Address, AddressError, DecodeError};
 
 mod display;
 
+pub(crate) use display::words;
+
 /// A command or a connection that failed.
 ///
 /// It tells what was being done ([`stage`](Self::stage), [`command`](Self::command),
 /// [`address`](Self::address)), what went wrong ([`kind`](Self::kind)), and whether the command
-/// may have run in the guest ([`execution`](Self::execution)). The message covers this level
-/// only; [`source`](std::error::Error::source) has what lies below.
+/// may have run in the guest ([`execution`](Self::execution)). The message tells all that is known of it;
+/// [`source`](std::error::Error::source) goes on below what the message says already.
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: ErrorKind,
     stage: Stage,
@@ -111,7 +112,7 @@ pub enum ErrorKind {
     Malformed {
         /// In which way.
         reason: Malformed,
-        /// How the line begins.
+        /// The line; of a long one only the beginning and the end.
         line: String,
     },
     /// The agent answered a later command of the same pipeline, so this answer will not come.
@@ -370,21 +371,19 @@ impl Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self.kind() {
-            ErrorKind::Address(error) => Some(error),
-            ErrorKind::Unavailable(cause) => Some(&**cause),
-            ErrorKind::Open(error) | ErrorKind::Lock(error) | ErrorKind::Closed(Some(error)) => {
-                Some(error)
-            }
-            ErrorKind::Encode(source) => Some(source),
-            ErrorKind::Decode(error) => Some(error.reason()),
-            _ => None,
-        }
+        self.below()
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("stage", &self.0.stage)
+            .field("execution", &self.0.execution)
+            .field("command", &self.0.command)
+            .field("check", &self.0.check)
+            .field("address", &self.0.address)
+            .finish()
     }
 }

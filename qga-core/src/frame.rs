@@ -3,7 +3,10 @@
 //! The agent ends each reply with a newline. A 0xFF byte, which no reply contains, marks the
 //! reply to `guest-sync-delimited`: whatever came before it on the line is an older, torn reply.
 
+use std::fmt;
 use std::ops::Range;
+
+use crate::Hidden;
 
 /// How much a decoder reads at first, in bytes.
 const INITIAL: usize = 8 * 1024;
@@ -12,7 +15,7 @@ const INITIAL: usize = 8 * 1024;
 const KEEP: usize = 256 * 1024;
 
 /// One line from the agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
     /// The line without its newline; where it holds 0xFF, what follows the last one.
     pub bytes: &'a [u8],
@@ -50,7 +53,7 @@ pub enum Progress {
 /// assert_eq!(decoder.frame().bytes, b"{\"return\": {}}");
 /// assert_eq!(decoder.advance(1024), Progress::Incomplete);
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Decoder {
     /// All of it is initialized; `start..end` is in use.
     buffer: Vec<u8>,
@@ -66,6 +69,21 @@ pub struct Decoder {
     frame: Range<usize>,
     frame_delimited: bool,
     last_length: usize,
+}
+
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("bytes", &Hidden::bytes(self.bytes))
+            .field("delimited", &self.delimited)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").finish_non_exhaustive()
+    }
 }
 
 impl Decoder {

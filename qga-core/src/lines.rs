@@ -1,5 +1,6 @@
 //! Lines in and out of a stream, with a deadline.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -13,7 +14,6 @@ use crate::deadline::{Alarm, after};
 use crate::frame::{Decoder, Frame, Progress};
 
 /// A stream, what is left to write to it, and the line read last.
-#[derive(Debug)]
 pub(crate) struct Lines<T> {
     stream: T,
     decoder: Decoder,
@@ -21,11 +21,18 @@ pub(crate) struct Lines<T> {
     alarm: Alarm,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Outgoing {
     bytes: Vec<u8>,
     written: usize,
     unflushed: bool,
+}
+
+/// Nothing of what passes is shown, nor is a stream that may show it.
+impl<T> fmt::Debug for Lines<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lines").finish_non_exhaustive()
+    }
 }
 
 /// Until when, and how much.

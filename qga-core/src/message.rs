@@ -1,18 +1,20 @@
 //! A request and a reply as JSON, without I/O.
 
+use std::fmt;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::QgaCommand;
 use crate::error::{AgentError, Malformed};
+use crate::number::natural;
 use crate::options::Shape;
+use crate::{Hidden, QgaCommand};
 
 /// How deep a reply may nest unless [set](crate::Options::depth_limit). The agent's own replies stay below ten.
 pub const DEPTH_LIMIT: usize = 100;
 
 /// A request, encoded but for its id.
-#[derive(Debug)]
 pub struct Request {
     json: Vec<u8>,
 }
@@ -63,6 +65,14 @@ impl Request {
     }
 }
 
+/// The arguments may hold what must not be shown.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let json = Hidden::bytes(&self.json);
+        f.debug_struct("Request").field("json", &json).finish()
+    }
+}
+
 /// The id that a reply carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -76,12 +86,22 @@ pub enum Id {
 }
 
 /// A reply whose payload is not decoded yet.
-#[derive(Debug)]
 pub struct Reply<'a> {
     /// Whose reply it is.
     pub id: Id,
     /// What the agent returned, or its error.
     pub result: Result<&'a RawValue, AgentError>,
+}
+
+/// What an agent returns may be what must not be shown.
+impl fmt::Debug for Reply<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let result = self.result.as_ref();
+        f.debug_struct("Reply")
+            .field("id", &self.id)
+            .field("result", &result.map(|json| Hidden::bytes(json.get())))
+            .finish()
+    }
 }
 
 /// Members of a reply. An explicit null is a value, not an absence.
@@ -158,7 +178,7 @@ impl<'a> Reply<'a> {
             (Some(_), Some(_)) => return Err(Malformed::ReturnAndError),
         };
         let id = envelope.id.map_or(Id::Absent, |id| {
-            id.get().parse().map_or(Id::Foreign, Id::Number)
+            natural(id.get()).map_or(Id::Foreign, Id::Number)
         });
         Ok(Self { id, result })
     }

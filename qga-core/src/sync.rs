@@ -9,6 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use crate::error::AgentError;
 use crate::frame::Frame;
 use crate::message::{Id, Reply};
+use crate::number::natural;
 
 /// A sync reply is shorter than this; longer lines need not be parsed.
 pub const LINE_LIMIT: usize = 4096;
@@ -90,7 +91,7 @@ impl Handshake {
         };
         let ours = reply.id == Id::Number(self.token);
         match reply.result {
-            Ok(token) if token.get().parse() == Ok(self.token) => match reply.id {
+            Ok(token) if natural(token.get()) == Some(self.token) => match reply.id {
                 _ if ours => Step::Synced(Ids::Echoed),
                 Id::Absent => Step::Synced(Ids::Unknown),
                 // Neither an echo nor the lack of one: to go on without ids would be to trust less.

@@ -27,17 +27,26 @@ const COST_LIMIT: usize = 128 << 20;
 /// So many requests are shown to a person.
 const SUMMARY_LENGTH: usize = 50;
 
-/// The beginning of a JSON value, for one line of a message.
+/// A JSON value for one line of a message; of a long one the beginning and the end.
 pub(crate) fn excerpt(value: &Value) -> String {
-    const LENGTH: usize = 200;
+    const BEGINNING: usize = 120;
+    const END: usize = 80;
     let text = value.to_string();
-    match text.char_indices().nth(LENGTH) {
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
-        None => text,
-    }
+    let mut characters = text.char_indices();
+    let (Some((middle, _)), Some((end, _))) =
+        (characters.nth(BEGINNING), characters.nth_back(END - 1))
+    else {
+        return text;
+    };
+    let beginning = text.get(..middle).unwrap_or_default();
+    let ending = text.get(end..).unwrap_or_default();
+    format!(
+        "{beginning}... ({} bytes left out) ...{ending}",
+        end - middle
+    )
 }
 
-/// The command and the beginning of its arguments: `guest-exec {"path":"ls"}`.
+/// The command and its arguments, shortened if they are long: `guest-exec {"path":"ls"}`.
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.arguments {
@@ -103,7 +112,7 @@ impl Log {
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, COST_LIMIT, Log, Request, Value};
+    use super::{Arc, COST_LIMIT, Log, Request, Value, excerpt};
 
     fn request(name: &str) -> Arc<Request> {
         let (arguments, raw) = (Value::Null, Vec::new());
@@ -124,5 +133,20 @@ mod tests {
         log.add(request("third"), COST_LIMIT * 2);
         let names: Vec<_> = log.iter().map(|request| request.name.as_str()).collect();
         assert_eq!(names, ["third"]);
+    }
+
+    #[test]
+    fn of_long_arguments_the_beginning_and_the_end_are_shown() {
+        let short = Value::from("\u{e9}".repeat(198));
+        assert_eq!(excerpt(&short), short.to_string());
+        let shown = excerpt(&Value::from(format!(
+            "first{}last",
+            "\u{e9}".repeat(10_000)
+        )));
+        assert!(shown.starts_with("\"first\u{e9}"), "{shown}");
+        assert!(
+            shown.ends_with("\u{e9}last\"") && shown.len() < 500,
+            "{shown}"
+        );
     }
 }

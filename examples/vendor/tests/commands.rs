@@ -30,6 +30,13 @@ async fn the_commands_are_as_the_schema_says() {
 }
 
 #[test]
+fn what_the_data_file_hides_is_not_shown() {
+    let start = StartBackup::new("v").note("the key is under the mat");
+    let expected = "StartBackup { volume: \"v\", note: Some(<24 bytes>) }";
+    assert_eq!(format!("{start:?}"), expected);
+}
+
+#[test]
 fn the_generated_code_is_what_the_schema_makes() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let schema = Schema::read(&folder.join("acme.json")).unwrap();

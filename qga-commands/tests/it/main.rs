@@ -40,6 +40,7 @@ mod schema;
 mod secrets;
 mod send;
 mod shells;
+mod spelling;
 mod ssh_keys;
 mod streaming;
 mod support;

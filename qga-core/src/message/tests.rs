@@ -62,6 +62,8 @@ fn an_id_that_is_no_natural_number_is_foreign() {
         "\"7\"",
         "[]",
         "18446744073709551616",
+        "1e400",
+        "1e-400",
         "inf",
     ] {
         let line = format!("{{\"return\": {{}}, \"id\": {id}}}");
@@ -69,6 +71,16 @@ fn an_id_that_is_no_natural_number_is_foreign() {
             Ok(reply) => assert_eq!(reply.id, Id::Foreign, "{id}"),
             Err(mistake) => assert_eq!((id, mistake), ("inf", Malformed::NotJson)),
         }
+    }
+}
+
+#[test]
+fn an_id_is_the_same_number_however_it_is_spelt() {
+    let largest = "1.8446744073709551615e19";
+    for (id, expected) in [("7.0", 7), ("7e0", 7), ("1.5E+1", 15), (largest, u64::MAX)] {
+        let line = format!("{{\"return\": {{}}, \"id\": {id}}}");
+        let reply = Reply::parse(line.as_bytes()).unwrap();
+        assert_eq!(reply.id, Id::Number(expected), "{id}");
     }
 }
 
@@ -130,4 +142,13 @@ fn a_reply_glued_to_a_torn_one_is_found() {
     assert_eq!(tail("AAAA"), None);
     assert_eq!(tail(r#"AAAA{"return": "#), None);
     assert_eq!(tail(r#"{"return": {}}"#), None);
+}
+
+#[test]
+fn debug_shows_neither_arguments_nor_what_was_returned() {
+    let request = Request::raw("guest-x", &serde_json::json!({"password": "horse"})).unwrap();
+    let reply = Reply::parse(br#"{"return": "horse", "id": 7}"#).unwrap();
+    let shown = format!("{request:?} {reply:?}");
+    let expected = "Request { json: <53 bytes> } Reply { id: Number(7), result: Ok(<7 bytes>) }";
+    assert_eq!(shown, expected);
 }

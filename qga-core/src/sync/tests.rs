@@ -49,6 +49,19 @@ fn an_agent_that_echoes_ids_is_known_by_the_sync() {
 }
 
 #[test]
+fn a_token_is_the_same_number_however_it_is_spelt() {
+    let mut handshake = Handshake::new();
+    let (token, tenth) = (handshake.token, handshake.token * 10);
+    for spelt in [format!("{token}.0"), format!("{tenth}e-1")] {
+        let reply = format!(r#"{{"return": {spelt}, "id": {spelt}}}"#);
+        let step = handshake.receive(frame(&reply));
+        assert_eq!(step, Step::Synced(Ids::Echoed), "{spelt}");
+    }
+    let reply = format!(r#"{{"return": {token}.5}}"#);
+    assert_eq!(handshake.receive(frame(&reply)), Step::Wait);
+}
+
+#[test]
 fn a_reply_with_the_token_and_another_id_does_not_turn_ids_off() {
     let mut handshake = Handshake::new();
     let token = handshake.token;

@@ -10,10 +10,13 @@
 
 mod connect;
 mod deadline;
+mod debug;
 mod exchange;
 mod gate;
 mod limits;
 mod lock;
+mod messages;
+mod numbers;
 mod pipeline;
 mod reconnect;
 mod retry;
