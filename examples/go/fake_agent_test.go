@@ -84,7 +84,7 @@ func start(t *testing.T, options ...string) (client, control *lines) {
 func TestAStubAnswersAndTheRequestCanBeLookedAt(t *testing.T) {
 	client, control := start(t, "--profile", "11.1")
 	stub := map[string]any{
-		"do": "stub", "command": "guest-of-ours", "reply": map[string]any{"answer": 42}, "times": 1,
+		"do": "stub", "command": "guest-of-ours", "reply": map[string]any{"answer": 42}, "expect": 1,
 	}
 	if reply := control.ask(t, stub); reply["ok"] != true {
 		t.Fatal(reply["error"])

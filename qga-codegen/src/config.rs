@@ -55,12 +55,10 @@ pub(crate) struct About {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Paths {
-    /// A type that holds bytes and is base64 in JSON.
+    /// A type that holds bytes, gives them by `AsRef<[u8]>`, and is base64 in JSON.
     pub(crate) bytes: Option<String>,
     /// The same for what must not be shown.
     pub(crate) secret: Option<String>,
-    /// A function that decodes the branch of a union from the object's members.
-    pub(crate) branch: Option<String>,
     /// The module with the types of the table of commands; without it there is no table.
     pub(crate) table: Option<String>,
 }
@@ -141,7 +139,11 @@ impl Config {
         match std::fs::read(path) {
             Ok(bytes) => Self::parse(&file, place::text(&file.as_str().into(), bytes)?),
             Err(error) => {
-                let message = format!("cannot read {file}: {error}");
+                let hint = match error.kind() {
+                    std::io::ErrorKind::NotFound => "; `qga-codegen init` writes one to begin with",
+                    _ => "",
+                };
+                let message = format!("cannot read {file}: {error}{hint}");
                 Err(Problem::new(&Place::start(file), message).into())
             }
         }

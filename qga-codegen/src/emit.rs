@@ -1,6 +1,7 @@
 //! The plan as Rust, laid out as rustfmt leaves it.
 
 mod command;
+mod debug;
 mod enums;
 mod imports;
 mod layout;

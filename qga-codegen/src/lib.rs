@@ -2,7 +2,8 @@
 //!
 //! Two files say what is written: the schema, in the language of QEMU's own, and a data file in
 //! TOML with what a schema does not say: modules, names in Rust, documentation, and which values
-//! are bytes, secrets or times. What the data file lacks, or has in excess, is an error.
+//! are bytes, secrets or times. What the data file lacks, or has in excess, is an error; [`skeleton`]
+//! makes one to begin with.
 //!
 //! ```
 //! use qga_codegen::{Config, Schema, generate};
@@ -41,14 +42,16 @@ mod output;
 mod place;
 mod plan;
 pub mod schema;
+mod skeleton;
 
 use std::path::Path;
 
 pub use config::Config;
 pub use emit::Files;
 pub use output::{Drift, drift, write};
-pub use place::{Name, Place, Problem, Problems};
+pub use place::{Missing, Name, Place, Problem, Problems};
 pub use schema::Schema;
+pub use skeleton::skeleton;
 
 /// The files that a schema and its data file make.
 ///

@@ -82,6 +82,17 @@ pub struct Problem {
     pub place: Place,
     /// What.
     pub message: String,
+    /// What to add to the data file, if that is what is wrong.
+    pub missing: Option<Missing>,
+}
+
+/// Lines that a data file lacks, with TODO where only a person knows what to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The table that is there and lacks them; `None` if they are a table of their own.
+    pub table: Option<String>,
+    /// The lines.
+    pub lines: String,
 }
 
 impl Problem {
@@ -89,7 +100,13 @@ impl Problem {
         Self {
             place: place.clone(),
             message: message.into(),
+            missing: None,
         }
+    }
+
+    pub(crate) fn with_missing(mut self, missing: Missing) -> Self {
+        self.missing = Some(missing);
+        self
     }
 }
 
@@ -106,6 +123,23 @@ impl std::error::Error for Problem {}
 pub struct Problems(pub Vec<Problem>);
 
 impl Problems {
+    /// All that is missing in the data file, to be pasted there and filled in; empty if nothing is.
+    #[must_use]
+    pub fn missing(&self) -> String {
+        let mut parts = Vec::new();
+        let mut last = None;
+        for missing in self.0.iter().filter_map(|problem| problem.missing.as_ref()) {
+            match &missing.table {
+                Some(table) if last == Some(table) => {}
+                Some(table) => parts.push(format!("\n# In [{table}], which is there:\n")),
+                None => parts.push("\n".to_owned()),
+            }
+            parts.push(missing.lines.clone());
+            last = missing.table.as_ref();
+        }
+        parts.concat().trim_start().to_owned()
+    }
+
     /// `value`, if nothing is wrong.
     pub(crate) fn or<T>(problems: Vec<Problem>, value: T) -> Result<T, Self> {
         if problems.is_empty() {

@@ -92,8 +92,6 @@ pub(crate) struct Union {
     pub(crate) discriminator: String,
     pub(crate) fields: Vec<Field>,
     pub(crate) branches: Vec<Variant>,
-    /// Where the function is that decodes a branch.
-    pub(crate) decode: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -105,6 +103,19 @@ pub(crate) struct Field {
     pub(crate) optional: bool,
     /// Whether the derive is to send it as base64.
     pub(crate) base64: bool,
+    /// Whether `Debug` does not show it, and what it tells instead.
+    pub(crate) hidden: Option<Hide>,
+}
+
+/// What `Debug` tells of a value that it does not show.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Hide {
+    /// How many bytes it has.
+    Bytes,
+    /// How many items it has.
+    Items,
+    /// Nothing.
+    Value,
 }
 
 #[derive(Debug)]

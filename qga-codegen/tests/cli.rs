@@ -75,3 +75,70 @@ fn nothing_is_written_after_an_error() {
         assert!(!folder.path().join("out").exists());
     }
 }
+
+fn init(folder: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_qga-codegen"));
+    command.current_dir(folder);
+    command.args("init --schema s.json --config new.toml".split(' '));
+    command.output().unwrap()
+}
+
+#[test]
+fn a_data_file_to_begin_with_is_written_once() {
+    let folder = folder("{ 'command': 'get-slot', 'returns': 'int' }");
+    let output = init(folder.path());
+    assert!(output.status.success());
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains("generate --schema s.json --config new.toml"),
+        "{said}"
+    );
+    let path = folder.path().join("new.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("[commands.get-slot]"), "{text}");
+
+    fs::write(&path, "mine").unwrap();
+    let message = errors(&init(folder.path()));
+    assert!(
+        message.starts_with("new.toml: is there already"),
+        "{message}"
+    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+}
+
+#[test]
+fn what_is_missing_in_the_data_file_is_printed_to_be_pasted() {
+    let schema = "{ 'command': 'get-slot', 'data': { 'type': 'int', 'b-c': 'str' } }
+        { 'command': 'put', 'data': { '*row': 'int' } }
+        { 'enum': 'Side', 'data': [ 'left', '3d' ] }";
+    let folder = folder(schema);
+    let message = errors(&run(folder.path(), false));
+    let (_, paste) = message
+        .split_once("To paste into c.toml, and to fill in:\n\n")
+        .unwrap();
+    let (entries, lines) = paste
+        .split_once("# In [commands.get-slot], which is there:\n")
+        .unwrap();
+    assert!(
+        entries.contains("[commands.put]\nmodule = \"rack\"\n"),
+        "{entries}"
+    );
+    assert!(entries.contains("\nmembers.row = "), "{entries}");
+
+    let (lines, types) = lines.split_once("\n\n").unwrap();
+    assert!(types.starts_with("[types.Side]\n"), "{types}");
+    let config = format!("{CONFIG}{lines}\n{entries}{types}");
+    fs::write(folder.path().join("c.toml"), &config).unwrap();
+    let output = run(folder.path(), false);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}\n{config}");
+}
+
+#[test]
+fn without_a_data_file_the_way_to_get_one_is_told() {
+    let folder = folder("{ 'command': 'get-slot' }");
+    fs::remove_file(folder.path().join("c.toml")).unwrap();
+    let message = errors(&run(folder.path(), false));
+    assert!(message.contains("cannot read c.toml"), "{message}");
+    assert!(message.contains("`qga-codegen init`"), "{message}");
+}

@@ -1,8 +1,8 @@
 //! Data files that do not fit.
 
-#![allow(clippy::unwrap_used, reason = "all of this is a test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is a test")]
 
-use qga_codegen::{Config, Files, Schema, generate};
+use qga_codegen::{Config, Files, Schema, generate, skeleton};
 
 const HEAD: &str = "
 [schema]
@@ -79,7 +79,7 @@ fn documentation_is_whole_sentences() {
     expect(
         PING,
         &config,
-        "c.toml:9:11: `ping` is not documented in sentences",
+        "c.toml:9:11: the `doc` of `ping` is no sentence, with a capital letter first and a full stop last",
     );
 }
 
@@ -94,14 +94,14 @@ fn what_means_nothing_in_a_data_file_is_reported() {
     let config = entry("commands", "ping", "").replace("'m'", "'n'");
     let problem = run(PING, &config).unwrap_err();
     assert!(
-        problem.contains("c.toml:9:11: there is no module `n`"),
+        problem.contains("c.toml:9:11: there is no module `n` in [modules]"),
         "{problem}"
     );
     let config = entry("commands", "ping", "").replace("'1.0'", "'one'");
     expect(
         PING,
         &config,
-        "c.toml:9:11: the `since` of `ping` is no version",
+        "c.toml:9:11: the `since` of `ping` is no version, such as 9.1",
     );
     let problem = run(PING, "x = [").unwrap_err();
     assert!(problem.starts_with("c.toml:"), "{problem}");
@@ -154,7 +154,17 @@ fn names_that_collide_in_rust_are_reported() {
 #[test]
 fn what_generated_code_uses_names_nothing_else() {
     for name in [
-        "Result", "Option", "Err", "Ok", "Default", "Box", "Vec", "Error",
+        "Result",
+        "Option",
+        "Err",
+        "Ok",
+        "Default",
+        "Box",
+        "Vec",
+        "Hidden",
+        "JsonError",
+        "RawObject",
+        "TryFrom",
     ] {
         let schema = format!("{{ 'struct': '{name}', 'data': {{ }} }}");
         let problem = run(&schema, &entry("types", name, "")).unwrap_err();
@@ -239,7 +249,7 @@ fn the_oldest_version_is_a_version() {
     let text = HEAD.replace("'Acme'", "'Acme'\noldest = 'new'") + &entry("commands", "ping", "");
     let config = Config::parse("c.toml", text).unwrap();
     let problems = generate(&schema, &config).unwrap_err().to_string();
-    assert_eq!(problems, "c.toml:4:10: `new` is no version");
+    assert_eq!(problems, "c.toml:4:10: `new` is no version, such as 9.1");
 }
 
 #[test]
@@ -264,4 +274,61 @@ fn a_property_is_found_at_the_end_of_a_long_chain_of_types() {
     }
     let files = run(&schema, &config).unwrap();
     assert!(!files["m.rs"].contains(", Eq, "), "the float is at the end");
+}
+
+#[test]
+fn a_data_file_to_begin_with_is_enough_to_generate_code() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for path in [
+        "tests/shapes/shapes.json",
+        "../examples/vendor/acme.json",
+        "../qga-commands/schema/guest-agent.json",
+    ] {
+        let schema = Schema::read(&folder.join(path)).unwrap();
+        let text = skeleton(&schema);
+        let config = Config::parse("c.toml", text.clone()).unwrap();
+        match generate(&schema, &config) {
+            Ok(files) => assert!(files.len() > 1),
+            Err(problems) => panic!("{path}: {problems}\n{text}"),
+        }
+    }
+}
+
+#[test]
+fn names_that_rust_has_already_get_others_in_a_data_file_to_begin_with() {
+    let schema = "{ 'enum': 'E', 'data': [ 'unknown', '3d', 'self' ] }
+        { 'struct': 'S', 'data': { 'new': 'int', 'type': 'str', 'a-b': 'E' } }
+        { 'union': 'U', 'base': { 'e': 'E', 'kind': 'int' }, 'discriminator': 'e', 'data': { '3d': 'S' } }
+        { 'command': 'x-3d', 'data': { 'loop': 'int', 'new': 'U' }, 'if': 'CONFIG_X' }";
+    let schema = Schema::parse("9-lives.json", schema).unwrap();
+    let text = skeleton(&schema);
+    let config = Config::parse("c.toml", text.clone()).unwrap();
+    let files = generate(&schema, &config).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+    let module = &files["commands.rs"];
+    for name in [
+        "UnknownValue",
+        "Value3d",
+        "SelfValue",
+        "new_",
+        "type_",
+        "kind_",
+        "loop_",
+    ] {
+        assert!(module.contains(name), "{name} is not in\n{module}");
+    }
+    assert!(text.contains(r#"options = ["CONFIG_X"]"#), "{text}");
+}
+
+#[test]
+fn only_a_member_of_an_object_can_be_hidden() {
+    let members = "members.a = { hidden = true, doc = 'It.' }";
+    let problem = run(
+        "{ 'enum': 'E', 'data': [ 'a' ] }",
+        &entry("types", "E", members),
+    );
+    let problem = problem.unwrap_err();
+    assert!(
+        problem.contains("only a member of an object can be hidden"),
+        "{problem}"
+    );
 }

@@ -97,7 +97,7 @@ fn one_of_each(length: usize, schema: &mut String, config: &mut String) {
         schema,
         "{{ 'enum': '{e}', 'data': [ '{text}', '{list}' ] }}\n\
          {{ 'struct': '{s}', 'data': {{ {fields} }} }}\n\
-         {{ 'union': '{u}', 'base': {{ 'kind': 'K', 'u{long}': 'int' }}, 'discriminator': 'kind',\n\
+         {{ 'union': '{u}', 'base': {{ 'kind': 'K', 'u{long}': 'int', '*v{long}': 'str' }}, 'discriminator': 'kind',\n\
            'data': {{ 'a': '{s}', 'b': 'A' }} }}\n\
          {{ 'alternate': '{a}', 'data': {{ 'n{long}': 'int', 's{long}': '{s}' }} }}\n\
          {{ 'command': 'c{long}', 'data': {{ {fields}, {more} }}, 'returns': '{u}' }}\n\
@@ -105,9 +105,13 @@ fn one_of_each(length: usize, schema: &mut String, config: &mut String) {
     )
     .unwrap();
     let two = format!("members.{text} = 'It.'\nmembers.{list} = 'It.'");
-    let four = format!("{two}\nmembers.e = 'It.'\nmembers.a = 'It.'");
-    let all =
-        format!("{four}\nmembers.k = 'It.'\nmembers.h{long} = 'It.'\nmembers.i{long} = 'It.'");
+    let hidden = |name: &str| format!("members.{name} = {{ hidden = true, doc = 'It.' }}");
+    let both = format!("{}\n{}", hidden(&text), hidden(&list));
+    let four = format!("{both}\nmembers.e = 'It.'\nmembers.a = 'It.'");
+    let all = format!(
+        "{four}\nmembers.k = 'It.'\nmembers.h{long} = 'It.'\n{}",
+        hidden(&format!("i{long}"))
+    );
     entry(config, "types", &e, length, &two);
     entry(config, "types", &s, length + 1, &four);
     entry(
@@ -115,7 +119,10 @@ fn one_of_each(length: usize, schema: &mut String, config: &mut String) {
         "types",
         &u,
         length + 2,
-        &format!("members.a = 'It.'\nmembers.b = 'It.'\nmembers.u{long} = 'It.'"),
+        &format!(
+            "members.a = 'It.'\nmembers.b = 'It.'\nmembers.v{long} = 'It.'\n{}",
+            hidden(&format!("u{long}"))
+        ),
     );
     entry(
         config,
@@ -130,6 +137,6 @@ fn one_of_each(length: usize, schema: &mut String, config: &mut String) {
         "commands",
         &format!("d-{long}"),
         length,
-        &format!("members.{text} = 'It.'"),
+        &hidden(&text),
     );
 }

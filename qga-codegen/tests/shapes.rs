@@ -22,6 +22,12 @@ mod generated;
 #[serde(transparent)]
 pub struct Hex(String);
 
+impl AsRef<[u8]> for Hex {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
 impl From<&str> for Hex {
     fn from(text: &str) -> Self {
         Self(format!("0x{text}"))
@@ -82,15 +88,20 @@ fn a_union_with_more_members_is_a_struct_with_a_kind() {
 }
 
 #[test]
-fn a_branch_that_is_not_known_is_kept_as_json() {
-    let pyramid = json!({"id": 1, "kind": "3d", "height": {"mm": [7]}});
-    let figure: Figure = from_value(pyramid.clone()).unwrap();
-    assert!(matches!(&figure.kind, FigureKind::Unknown(all) if all["height"]["mm"][0] == 7));
-    assert_eq!(to_value(&figure).unwrap(), pyramid);
-    let bare = json!({"kind": "moebius"});
+fn a_branch_that_is_not_known_is_kept_as_it_was_written() {
+    let pyramid = r#"{"id":1,"kind":"3d","height":{"mm": [7.10, 1e999]},"more":28888888888888888888888888888888888}"#;
+    let figure: Figure = serde_json::from_str(pyramid).unwrap();
+    assert_eq!(figure.id, 1);
+    assert!(matches!(&figure.kind, FigureKind::Unknown(all)
+        if all.get("height") == Some(r#"{"mm": [7.10, 1e999]}"#) && all.get("id").is_none()));
+    assert_eq!(serde_json::to_string(&figure).unwrap(), pyramid);
+    let bare = r#"{"kind":"moebius","sides":1.0}"#;
+    let known: Bare = serde_json::from_str(bare).unwrap();
+    assert_eq!(serde_json::to_string(&known).unwrap(), bare);
+    let value: Value = serde_json::from_str(bare).unwrap();
     assert_eq!(
-        to_value(from_value::<Bare>(bare.clone()).unwrap()).unwrap(),
-        bare
+        to_value(from_value::<Bare>(value.clone()).unwrap()).unwrap(),
+        value
     );
 }
 
@@ -100,6 +111,49 @@ fn a_branch_that_is_known_and_broken_is_an_error() {
     assert_eq!(error.to_string(), "missing field `radius`");
     let error = from_value::<Bare>(json!({"radius": 1})).unwrap_err();
     assert_eq!(error.to_string(), "missing field `kind`");
+    let error = from_value::<Bare>(json!({"kind": "round", "radius": "x"})).unwrap_err();
+    assert!(
+        error.to_string().starts_with("`radius`: invalid type"),
+        "{error}"
+    );
+    let error = from_value::<Figure>(json!({"id": "x", "kind": "3d"})).unwrap_err();
+    assert!(
+        error.to_string().starts_with("`id`: invalid type"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_integers_of_a_union_are_numbers_however_they_are_spelt() {
+    let figure: Figure =
+        serde_json::from_str(r#"{"id": 1e0, "kind": "square", "side-length": 2.0}"#).unwrap();
+    assert_eq!(figure.id, 1);
+    assert_eq!(figure.kind, FigureKind::Square(Square::new(2)));
+}
+
+#[test]
+fn contents_and_secrets_are_not_shown() {
+    let put = Put::new("a", Square::new(7)).bytes(*b"hi");
+    assert_eq!(format!("{:?}", put.bytes), "Some([104, 105])");
+    let shown = format!("{put:?}");
+    assert!(
+        shown.starts_with("Put { name: \"a\", figure: Square"),
+        "{shown}"
+    );
+    assert!(shown.ends_with("bytes: Some(<2 bytes>) }"), "{shown}");
+
+    let find = Find::new(3, vec!["b".into()]).secret("ff");
+    let expected = "Find { place: Index(3), first_of_all_the_long_names: None, secret: <hidden>, \
+                    second_of_all_the_long_names: <1 item>, again: None }";
+    assert_eq!(format!("{find:?}"), expected);
+
+    let parcel = Parcel::new(
+        1.5,
+        Limits::new().default(3),
+        ParcelKind::Square(Square::new(2)),
+    );
+    let shown = format!("{:?}", parcel.clone().inner(parcel));
+    assert!(shown.contains("limits: <hidden>, kind: Square"), "{shown}");
 }
 
 #[test]

@@ -141,7 +141,7 @@ impl fmt::Display for MacAddress {
 
 impl AddressError {
     fn new(what: &'static str, text: &str) -> Self {
-        let text = text.chars().take(64).collect();
+        let text = text.to_owned();
         Self { what, text }
     }
 }

@@ -1,57 +1,46 @@
-//! What people do with a guest, as methods of [`Guest`], on top of a [`Client`] and the commands of this
-//! crate.
-//!
-//! | to | call | more in |
-//! |---|---|---|
-//! | run a program, with its output at the end or as it comes | [`Guest::command`] | [`process`] |
-//! | read and write a file | [`Guest::read`], [`Guest::write`], [`Guest::open`] | [`files`] |
-//! | copy files and trees | [`Guest::upload`], [`Guest::download`] | [`copy`] |
-//! | take a snapshot with the filesystems at rest | [`Guest::while_frozen`], [`Guest::freeze`] | [`freeze`] |
-//! | wait until the guest is ready | [`Ready::connect`](ready::Ready::connect), [`Guest::wait_ready`] | [`ready`] |
-//! | see how it fares | [`Guest::health`] | [`HealthState`] |
-//! | shut it down, start it again, put it to sleep | [`Guest::shutdown`], [`Guest::reboot`], [`Guest::suspend_ram`] | [`power`] |
-//! | set a password, see who is logged in | [`Guest::set_password`], [`Guest::users`] | [`accounts`] |
-//! | let somebody log in over SSH | [`Guest::ssh_keys`] | [`ssh_keys`] |
-//! | find its addresses and routes | [`Guest::addresses`], [`Guest::routes`] | [`network`] |
-//! | see its disks and how full they are | [`Guest::filesystems`], [`Guest::disks`] | [`disks`] |
-//! | give free blocks back to the host | [`Guest::fstrim`] | [`fstrim`] |
-//! | set its clock | [`Guest::sync_time`], [`Guest::clock_offset`] | [`clock`] |
-//! | use processors and memory that were plugged in | [`Guest::set_online_vcpus`], [`Guest::set_memory_blocks`] | [`hotplug`] |
-//! | run any other command | [`Guest::execute`] | [the modules of the crate](crate#modules) |
+//! What people do with a guest, as methods of [`Guest`]; the [front page](crate) has the table.
 //!
 //! # What holds for all of them
 //!
 //! They fail with a [`GuestError`], which tells what was done, what went wrong, and whether it may have
-//! run in the guest. Each command has the client's [timeout](qga_core::Options::timeout). What takes several
+//! run in the guest. Each command has the client's [timeout](qga_core::Options::timeout), and all of them together
+//! have the time that [`Guest::within`] gives them. What takes several commands
 //! or waits for something has a `deadline` of its own where that can be set: how long it may take in all.
 //! Every future may be dropped at any time; what then becomes of the guest is said at each.
 
 pub mod accounts;
 mod backoff;
+mod builder;
+mod clean_up;
 pub mod clock;
 pub mod copy;
 pub mod disks;
 mod error;
 pub mod files;
 pub mod freeze;
+pub mod fs;
 pub mod fstrim;
 mod health;
 pub mod hotplug;
 pub mod network;
+mod pace;
 pub mod power;
+mod presence;
 pub mod process;
 pub mod ready;
+mod records;
+pub mod scripts;
 pub mod ssh_keys;
+mod system;
 
 use std::time::Duration;
 
-use backoff::Backoff;
 use qga_core::{Address, AddressError, Client, Error, Execution, QgaCommand};
-use tokio::time::Instant;
 
 use crate::agent::Ping;
 use crate::file::FileClose;
 
+pub use builder::GuestBuilder;
 pub use error::GuestError;
 pub use health::{Health, HealthState};
 
@@ -97,6 +86,35 @@ impl Guest {
         Ok(Self::new(Client::connect(address).await?))
     }
 
+    /// Sets timeouts and limits before connecting.
+    pub fn builder() -> GuestBuilder {
+        GuestBuilder::new()
+    }
+
+    /// A handle on the same guest all of whose commands and operations together have so long, counted from now; it
+    /// never lengthens what this handle has. The error of what is cut off tells which command hung.
+    ///
+    /// ```no_run
+    /// # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
+    /// use std::time::Duration;
+    ///
+    /// let limited = guest.within(Duration::from_secs(60));
+    /// let name = limited.host_name().await?;
+    /// let filesystems = limited.filesystems().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// What undoes something goes on after that: a [thaw](Self::while_frozen) and the removal of temporary files,
+    /// and a program that is to be [killed](process::Command::kill_on_drop) is killed. What the caller does between
+    /// the commands, such as the work of [`while_frozen`](Self::while_frozen), is not cut off.
+    ///
+    /// [`GuestBuilder::within`] counts the connecting too.
+    #[must_use]
+    pub fn within(&self, time: Duration) -> Self {
+        Self::new(self.client.within(time))
+    }
+
     /// The client below, for single commands.
     #[must_use]
     pub fn client(&self) -> &Client {
@@ -119,7 +137,7 @@ impl Guest {
         result.map_err(|error| {
             let waits = !freeze::runs_while_frozen(C::NAME) && self.is_frozen();
             if error.is_not_allowed() && waits {
-                return GuestError::Frozen { command: C::NAME };
+                return self.frozen(C::NAME);
             }
             error.into()
         })
@@ -127,6 +145,9 @@ impl Guest {
 
     /// Asks whether an agent is there. One that answers that it may not tell is there too.
     async fn ping(&self) -> Result<(), Error> {
+        if !self.client.allows(Ping::NAME) {
+            return self.client.sync().await;
+        }
         match self.client.execute(Ping).await {
             Err(error) if error.agent_error().is_none() => Err(error),
             _ => Ok(()),
@@ -138,23 +159,48 @@ impl Guest {
         self.client.attachment::<freeze::State>().is_frozen()
     }
 
+    /// This client has frozen the guest, so a command has to wait.
+    fn frozen(&self, command: &'static str) -> GuestError {
+        GuestError::Frozen {
+            command,
+            by_this_client: true,
+            address: self.client.address().cloned(),
+        }
+    }
+
+    /// For what has to be done although the deadline of the handle has passed: what was begun is undone.
+    fn without_deadline(&self) -> Self {
+        let options = self.client.options().deadline(None);
+        Self::new(self.client.with_options(options))
+    }
+
+    /// The guest for what has to be done, such as a thaw: its commands wait for a channel that was lost, and
+    /// have the time that they need, whatever the handle gives to others.
+    fn persistent(&self) -> Self {
+        const LEAST: Duration = Duration::from_secs(5);
+        let options = self.client.options();
+        let timeout = options.command_timeout().max(LEAST);
+        let options = options.timeout(timeout).wait_for_channel(true);
+        Self::new(self.client.with_options(options))
+    }
+
     /// Waits until this client's freeze is over, ten minutes at most: for what is to be done in the
     /// background, where nobody would do it again.
     async fn thawed(&self) {
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
+        let state = self.client.attachment::<freeze::State>();
         let end = backoff::after(Duration::from_secs(600));
-        while self.is_frozen() && Instant::now() < end {
-            backoff.pause().await;
-        }
+        state.thawed_by(end).await;
     }
 
     /// What is due before any command: nothing else while filesystems are frozen.
     async fn before(&self, command: &'static str) -> Result<(), GuestError> {
-        if self.is_frozen() {
-            return if freeze::runs_while_frozen(command) {
+        let state = self.client.attachment::<freeze::State>();
+        if state.is_frozen() {
+            // The client itself has commands wait for a thaw that is under way.
+            return if freeze::runs_while_frozen(command) || state.is_thawing() {
                 Ok(())
             } else {
-                Err(GuestError::Frozen { command })
+                Err(self.frozen(command))
             };
         }
         if !freeze::runs_while_frozen(command) {

@@ -1,50 +1,89 @@
-//! The QEMU guest agent's commands, strongly typed.
+//! A guest in QEMU, seen through its agent: programs, files, snapshots, power, and each command of the agent.
 //!
-//! ```no_run
-//! use qga_commands::{net, os};
+//! Begin with a [`Guest`]:
 //!
-//! # async fn example() -> Result<(), qga_core::Error> {
-//! let client = qga_core::Client::connect("unix:/run/vm1/qga.sock").await?;
-//! let os = client.execute(os::GetOsInfo).await?;
-//! println!("{}", os.pretty_name.unwrap_or_default());
-//! for interface in client.execute(net::NetworkGetInterfaces).await? {
+//! ```
+//! use qga_commands::Guest;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), qga_commands::GuestError> {
+//!     let address = "unix:/run/vm1/qga.sock"; // or "tcp:host:port"
+//! #   let agent = qga_testserver::TestAgent::start().await;
+//! #   agent.program("uname").stdout("6.12.43\n").exit(0);
+//! #   let address = agent.address();
+//!     let guest = Guest::connect(address).await?;
+//!     let kernel = guest.command("uname").arg("-r").output().await?;
+//!     println!("{}: {}", guest.host_name().await?, kernel.stdout_lossy());
+//!     Ok(())
+//! }
+//! ```
+//!
+//! with these dependencies, where this repository lies beside your crate and is called `qga`:
+//!
+//! ```toml
+//! [dependencies]
+//! qga-commands = { path = "../qga/qga-commands" }
+//! tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
+//! ```
+//!
+//! # What a guest can do
+//!
+//! | to | call | more in |
+//! |---|---|---|
+//! | run a program, with its output at the end or as it comes | [`Guest::command`] | [`guest::process`] |
+//! | read and write a file | [`Guest::read`], [`Guest::write`], [`Guest::open`] | [`guest::files`] |
+//! | look at files and folders, make and remove them | [`Guest::metadata`], [`Guest::read_dir`], [`Guest::create_dir_all`], [`Guest::remove_file`] | [`guest::fs`] |
+//! | copy files and trees | [`Guest::upload`], [`Guest::download`] | [`guest::copy`] |
+//! | take a snapshot with the filesystems at rest | [`Guest::while_frozen`], [`Guest::freeze`] | [`guest::freeze`] |
+//! | wait until the guest is ready | [`Ready::connect`](guest::ready::Ready::connect), [`Guest::wait_ready`] | [`guest::ready`] |
+//! | see how it fares | [`Guest::health`] | [`HealthState`](guest::HealthState) |
+//! | see what it is | [`Guest::host_name`], [`Guest::os_info`] | |
+//! | shut it down, start it again, put it to sleep | [`Guest::shutdown`], [`Guest::reboot`], [`Guest::suspend_ram`] | [`guest::power`] |
+//! | set a password, see who is logged in | [`Guest::set_password`], [`Guest::users`] | [`guest::accounts`] |
+//! | let somebody log in over SSH | [`Guest::ssh_keys`] | [`guest::ssh_keys`] |
+//! | find its addresses and routes | [`Guest::addresses`], [`Guest::routes`] | [`guest::network`] |
+//! | see its disks and how full they are | [`Guest::disk_usage`], [`Guest::filesystems`], [`Guest::disks`] | [`guest::disks`] |
+//! | give free blocks back to the host | [`Guest::fstrim`] | [`guest::fstrim`] |
+//! | set its clock | [`Guest::sync_time`], [`Guest::clock_offset`] | [`guest::clock`] |
+//! | use processors and memory that were plugged in | [`Guest::set_online_vcpus`], [`Guest::set_memory_blocks`] | [`guest::hotplug`] |
+//! | give all of that one deadline | [`Guest::within`], [`GuestBuilder::within`] | |
+//! | run any other command | [`Guest::execute`] | [the modules below](#modules) |
+//!
+//! Whole programs for common tasks are on the page of [`recipes`].
+//!
+//! # The commands alone
+//!
+//! There is a module for each domain, and a command in it is a struct that is named as on the wire, without `guest-`.
+//! What it needs goes to `new`, and there is a method for each thing that may be left out. A [`Guest`] runs it, and so does
+//! a [`Client`](qga_core::Client):
+//!
+//! ```
+//! use qga_commands::{Guest, exec, net};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), qga_commands::GuestError> {
+//! # let agent = qga_testserver::TestAgent::start().await;
+//! # agent.program("uname").exit(0);
+//! # let address = agent.address();
+//! let guest = Guest::connect(address).await?;
+//! let uname = exec::Exec::new("uname").arg(["-r"]).capture_output(true);
+//! let process = guest.execute(uname).await?;
+//! println!("it is process {}", process.pid);
+//! for interface in guest.execute(net::NetworkGetInterfaces).await? {
 //!     println!("{}", interface.name);
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! There is a module for each domain. A command is named as on the wire, without `guest-`; what
-//! it needs goes to `new`, and there is a method for each thing that may be left out:
-//!
-//! ```no_run
-//! use qga_commands::exec::Exec;
-//!
-//! # async fn example(client: qga_core::Client) -> Result<(), qga_core::Error> {
-//! let uname = Exec::new("uname").arg(["-r"]).capture_output(true);
-//! let process = client.execute(uname).await?;
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! What people do with an agent is in [`guest`], on top of the commands:
-//!
-//! ```no_run
-//! use qga_commands::Guest;
-//!
-//! # async fn example() -> Result<(), qga_commands::GuestError> {
-//! let guest = Guest::connect("unix:/run/vm1/qga.sock").await?;
-//! let output = guest.command("uname").arg("-r").output().await?;
-//! println!("{}", output.stdout_lossy());
-//! # Ok(())
-//! # }
-//! ```
-//!
 //! Replies of agents from QEMU 7.2 on decode. What a later agent adds is passed over: members of
-//! objects are ignored, and enums and unions keep what they do not know as `Unknown`.
+//! objects are ignored, and enums and unions keep what they do not know, as it was written, as
+//! `Unknown`.
+
+// Where the other crates' pages find this one's if they are rendered without it; nothing else tells rustdoc.
+#![doc(html_root_url = "https://docs.rs/qga-commands/latest")]
 
 mod address;
-mod branch;
 mod bytes;
 pub mod capabilities;
 mod generated;
@@ -52,6 +91,9 @@ pub mod guest;
 mod guest_time;
 mod limits;
 pub mod policy;
+pub mod recipes {
+    #![doc = include_str!("recipes.md")]
+}
 pub mod schema;
 mod secret;
 mod usable;
@@ -62,7 +104,7 @@ pub use capabilities::{Capabilities, ClientExt};
 pub use generated::{
     agent, cpu, device, disk, exec, file, fs, memory, net, os, power, ssh, time, user,
 };
-pub use guest::{Guest, GuestError};
+pub use guest::{Guest, GuestBuilder, GuestError};
 pub use guest_time::{GuestTime, TimeError};
 pub use secret::Secret;
 pub use usable::{Usable, UsableAddress};

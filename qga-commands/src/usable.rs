@@ -25,7 +25,15 @@ pub struct Usable {
     loopback: bool,
     link_local: bool,
     v6_first: bool,
+    only: Option<Family>,
     mac: Option<MacAddress>,
+}
+
+/// A version of IP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Family {
+    V4,
+    V6,
 }
 
 /// An address under which a guest can be reached.
@@ -66,6 +74,31 @@ impl Usable {
         self
     }
 
+    /// IPv4 addresses only.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), qga_commands::GuestError> {
+    /// # let agent = qga_testserver::TestAgent::start().await;
+    /// # let guest = qga_commands::Guest::connect(agent.address()).await?;
+    /// use qga_commands::Usable;
+    ///
+    /// let addresses = guest.addresses(&Usable::new().v4_only()).await?;
+    /// assert!(addresses.iter().all(|address| address.ip.ip().is_ipv4()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn v4_only(mut self) -> Self {
+        self.only = Some(Family::V4);
+        self
+    }
+
+    /// IPv6 addresses only. Of this and [`v4_only`](Self::v4_only), the last one counts.
+    pub fn v6_only(mut self) -> Self {
+        self.only = Some(Family::V6);
+        self
+    }
+
     /// Of the interface with this MAC address only. The host knows it from the machine's
     /// configuration, so it finds the right interface of several.
     pub fn mac(mut self, mac: MacAddress) -> Self {
@@ -88,7 +121,13 @@ impl Usable {
     }
 
     fn allows(&self, ip: &GuestIp) -> bool {
-        (self.loopback || !ip.is_loopback())
+        let family = if ip.ip().is_ipv4() {
+            Family::V4
+        } else {
+            Family::V6
+        };
+        self.only.is_none_or(|only| only == family)
+            && (self.loopback || !ip.is_loopback())
             && (self.link_local || !ip.is_link_local())
             && !ip.ip().is_unspecified()
             && !ip.ip().is_multicast()

@@ -5,27 +5,40 @@ use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Context;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Mutex, watch};
-use tokio::time::timeout_at;
+use tokio::sync::{Mutex, Notify, watch};
+use tokio::time::{Instant, timeout_at};
 
-use crate::attachments::Attachments;
-use crate::channel::{Call, Channel, Pauses};
-use crate::error::{ErrorKind, Execution, Stage};
-use crate::gate::{Gate, Hold, Policy};
-use crate::lock::Lock;
+use crate::command::{CommandSpec, NoReply, QgaCommand};
+use crate::error::{AddressError, Error, ErrorKind, Execution, Stage};
 use crate::protocol::{Budget, Request};
-use crate::retry::Repeat;
-use crate::state::{ChannelState, InUse, Status};
-use crate::trace::Span;
-use crate::{Address, AddressError, CommandSpec, Error, NoReply, Options, Pipeline, QgaCommand};
+use crate::terms::trace::Span;
+use crate::terms::{
+    Attachments, Call, ChannelState, Gate, Hold, Lists, LockFile, Options, Pauses, Repeat, later,
+};
+use crate::transport::{Address, TransportLimits};
 
+mod alarm;
 mod builder;
+mod channel;
+mod driver;
+mod execute;
+mod pipeline;
+mod reconnect;
+mod waiting;
+mod watchers;
 
 pub use builder::ClientBuilder;
+use channel::{Channel, InUse};
+pub use execute::Execute;
+pub use pipeline::Pipeline;
+use waiting::Waiting;
+use watchers::Watchers;
 
 /// Talks to one guest agent.
 ///
@@ -35,7 +48,13 @@ pub use builder::ClientBuilder;
 /// A client that was [connected](Self::connect) connects again when the channel was lost: with the
 /// command that notices the loss if that may be [sent again](Options::retry), else with the next one,
 /// within that command's deadline. After two failures in a row there is a [pause](ClientBuilder::pauses), of up to 30 seconds, in which
-/// commands fail at once with [`ErrorKind::Unavailable`].
+/// commands fail at once with what went wrong last ([`Error::retry_after`]), unless they
+/// [wait](Options::wait_for_channel). A failure is that the channel cannot be opened or closes at once, and
+/// that the agent does not answer within the [time for connecting](ClientBuilder::connect_timeout); that a
+/// caller has less time is none.
+///
+/// A connection that is open and on which nothing answers is closed after twice that time, and another one is
+/// opened; if that one is silent too, after twice as long, up to a minute.
 ///
 /// ```no_run
 /// # #[derive(qga_core::QgaCommand)]
@@ -57,26 +76,31 @@ pub struct Client {
 /// What all clones of a client have in common beside the channel.
 struct Shared {
     address: Option<Arc<Address>>,
+    /// The same as a text, for errors.
+    address_text: Option<Arc<str>>,
+    limits: TransportLimits,
     attachments: Attachments,
     gate: Arc<Gate>,
-    /// How many wait for the channel.
-    waiting: AtomicUsize,
-    state: Arc<Status>,
+    /// Told whenever a hold has ended.
+    hold_ended: Arc<Notify>,
+    /// How many wait for the channel while somebody else has it.
+    queued: AtomicUsize,
+    watchers: Arc<Watchers>,
     /// Held until the last clone is dropped.
-    _lock: Option<Lock>,
+    _lock: Option<LockFile>,
 }
 
-/// One that waits for the channel.
-struct Waiting<'a>(&'a AtomicUsize);
+/// One that waits for the channel while somebody else has it.
+struct Queued<'a>(&'a AtomicUsize);
 
-impl<'a> Waiting<'a> {
+impl<'a> Queued<'a> {
     fn new(count: &'a AtomicUsize) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(count)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Queued<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -115,8 +139,9 @@ impl Client {
         ClientBuilder {
             options: Options::new(),
             connect_timeout: Duration::from_secs(5),
-            policy: Policy::default(),
+            lists: Lists::default(),
             lock: false,
+            within: None,
             pauses: Pauses::default(),
         }
     }
@@ -125,6 +150,18 @@ impl Client {
     #[must_use]
     pub fn options(&self) -> Options {
         self.options
+    }
+
+    /// The agent's address, if the client was made from one.
+    #[must_use]
+    pub fn address(&self) -> Option<&Address> {
+        self.shared.address.as_deref()
+    }
+
+    /// The moment by which all commands of this handle have ended, if there is [one](Self::within).
+    #[must_use]
+    pub fn deadline(&self) -> Option<std::time::Instant> {
+        self.options.deadline
     }
 
     /// A handle on the same channel with other options.
@@ -149,6 +186,38 @@ impl Client {
         }
     }
 
+    /// A handle on the same channel all of whose commands together have so long, counted from now. It never
+    /// lengthens what this handle has. What is still under way then fails with [`ErrorKind::Deadline`](crate::ErrorKind::Deadline), and tells
+    /// which command it was and how far it had come; what is begun later is not sent.
+    ///
+    /// ```no_run
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-ping")]
+    /// # struct Ping;
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-fstrim")]
+    /// # struct Fstrim;
+    /// # async fn example(client: qga_core::Client) -> Result<(), qga_core::Error> {
+    /// use std::time::Duration;
+    ///
+    /// let limited = client.within(Duration::from_secs(60));
+    /// limited.execute(Ping).await?;
+    /// limited.execute(Fstrim).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`ClientBuilder::within`] counts the connecting too.
+    #[must_use]
+    pub fn within(&self, time: Duration) -> Self {
+        let end = later(Instant::now().into_std(), time);
+        let end = self
+            .options
+            .deadline
+            .map_or(end, |earlier| earlier.min(end));
+        self.with_options(self.options.deadline(end))
+    }
+
     /// What another crate keeps with this channel, such as what it has learned of the agent. All
     /// clones share it; it is made when it is first asked for.
     ///
@@ -171,7 +240,7 @@ impl Client {
     /// What the channel does, to look at or to wait for changes.
     ///
     /// Nobody reads the channel while no command runs, so a loss is noticed by the next command. The receiver keeps
-    /// nothing alive: its [`changed`](watch::Receiver::changed) fails once the last clone is dropped.
+    /// nothing alive: its [`changed`](https://docs.rs/tokio/latest/tokio/sync/watch/struct.Receiver.html#method.changed) fails once the last clone is dropped.
     ///
     /// ```
     /// use qga_core::ChannelState;
@@ -182,14 +251,17 @@ impl Client {
     /// ```
     #[must_use]
     pub fn state(&self) -> watch::Receiver<ChannelState> {
-        self.shared.state.watch()
+        self.shared.watchers.add(|| match self.channel.try_lock() {
+            Ok(channel) => channel.state(),
+            Err(_) => ChannelState::Busy,
+        })
     }
 
     /// Holds commands back on the host, through all clones of this client, until the [`Hold`] is
     /// dropped: each for whose name `runs` is false fails at once with
-    /// [`ErrorKind::NotAllowed`] and the `reason`. Several holds add up. What waits for the channel, or
+    /// [`ErrorKind::NotAllowed`](crate::ErrorKind::NotAllowed) and the `reason`. Several holds add up. What waits for the channel, or
     /// is about to be sent after a sync, is held back too; what is on its way to the agent is not. The
-    /// client's own syncs go on.
+    /// client's own syncs go on. With [`Hold::ends_soon`] commands wait instead.
     ///
     /// ```no_run
     /// # async fn example(client: qga_core::Client) {
@@ -198,8 +270,12 @@ impl Client {
     /// drop(hold);
     /// # }
     /// ```
-    pub fn hold(&self, reason: impl Into<Cow<'static, str>>, runs: fn(&str) -> bool) -> Hold {
-        self.shared.gate.hold(reason.into(), runs)
+    pub fn hold(
+        &self,
+        reason: impl Into<Cow<'static, str>>,
+        runs: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Hold {
+        self.shared.gate.hold(reason.into(), Box::new(runs))
     }
 
     /// Whether a command would be sent: neither the client's [lists](ClientBuilder::allow) nor a
@@ -213,6 +289,49 @@ impl Client {
     #[must_use]
     pub fn allows(&self, command: &str) -> bool {
         self.check(command).is_ok()
+    }
+
+    /// Waits until the agent has answered a sync, on a channel that is opened again if it was lost. This shows
+    /// that an agent is there, whatever commands it and this client let pass.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), qga_core::Error> {
+    /// # let agent = qga_testserver::TestAgent::start().await;
+    /// # let address = agent.address();
+    /// let client = qga_core::Client::connect(address).await?; // "unix:/run/vm1/qga.sock"
+    /// client.sync().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the channel cannot be had, and when the agent does not answer in time or refuses.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`execute`](Self::execute); nothing runs in the guest.
+    ///
+    /// # Panics
+    ///
+    /// As [`execute`](Self::execute).
+    pub async fn sync(&self) -> Result<(), Error> {
+        let (budget, waits) = (self.budget(), self.options.wait_for_channel);
+        let mut waiting = Waiting::new(&budget, waits, Repeat::Lost);
+        loop {
+            let tried = async {
+                check_deadline(&budget)?;
+                self.lock(&budget).await?.sync(&budget, waits).await
+            };
+            match tried.await {
+                Ok(()) => return Ok(()),
+                Err(error) => {
+                    let waited = waiting.for_channel(error).await;
+                    waited.map_err(|error| self.locate(error))?;
+                }
+            }
+        }
     }
 
     /// Runs a command and returns what the agent answers.
@@ -231,10 +350,13 @@ impl Client {
     /// # Panics
     ///
     /// Outside a tokio runtime with time enabled.
-    pub async fn execute<C: QgaCommand>(&self, command: C) -> Result<C::Response, Error> {
-        let call = self.call(command.spec(), C::no_reply);
-        let encode = || Request::new(C::NAME, command.arguments().as_ref());
-        self.exchange(&call, encode).await
+    pub fn execute<'a, C: QgaCommand + 'a>(&'a self, command: C) -> Execute<'a, C::Response> {
+        let request = || Request::new(C::NAME, command.arguments().as_ref());
+        Execute::new(
+            self,
+            C::NAME,
+            self.call(command.spec(), request, C::no_reply),
+        )
     }
 
     /// Runs a command by its name. Arguments that are null are left out.
@@ -274,11 +396,12 @@ impl Client {
         command: impl Into<CommandSpec<'a>>,
         arguments: Value,
     ) -> Result<Value, Error> {
-        let no_reply = |how| serde_json::to_value(how).ok();
-        let call = self.call(command.into(), no_reply);
+        let spec = command.into();
+        let name = spec.name().to_owned();
         let arguments = Some(arguments).filter(|arguments| !arguments.is_null());
-        let encode = || Request::new(call.spec.name(), arguments.as_ref());
-        self.exchange(&call, encode).await
+        let request = || Request::new(&name, arguments.as_ref());
+        let call = self.call(spec, request, |how| serde_json::to_value(how).ok());
+        Execute::new(self, &name, call).await
     }
 
     /// Runs commands of one type with the next request already written while the agent works on
@@ -292,75 +415,162 @@ impl Client {
         Pipeline::new(self.clone(), commands.into_iter())
     }
 
+    /// The longest request and reply that the channel carries; a stream of bytes has no limits.
+    #[must_use]
+    pub fn transport_limits(&self) -> TransportLimits {
+        self.shared.limits
+    }
+
     fn call<'a, R>(
         &self,
         spec: CommandSpec<'a>,
+        request: impl FnOnce() -> serde_json::Result<Request>,
         no_reply: fn(NoReply) -> Option<R>,
-    ) -> Call<'a, R> {
-        Call {
-            budget: self.options.budget(),
-            repeat: Repeat::of(spec.retry, self.options.retry),
-            spec,
-            no_reply,
+    ) -> Result<Call<'a, R>, Error> {
+        match request() {
+            Ok(request) => {
+                let budget = self.budget();
+                Ok(Call::new(spec, request, &self.options, budget, no_reply))
+            }
+            Err(error) => Err(Error::encode(error).with_spec(&spec)),
         }
     }
 
-    async fn exchange<R: serde::de::DeserializeOwned>(
+    fn budget(&self) -> Budget {
+        self.options.budget(Instant::now().into_std())
+    }
+
+    /// The channel for a command, if it can be sent at once.
+    fn try_acquire<R>(&self, call: &Call<'_, R>, cx: &mut Context<'_>) -> Option<InUse> {
+        let channel = Arc::clone(&self.channel).try_lock_owned().ok()?;
+        let mut channel = InUse::new(channel);
+        let is_ready = channel.is_ready(cx) && self.check(call.spec.name()).is_ok();
+        (is_ready && check_deadline(&call.budget).is_ok()).then_some(channel)
+    }
+
+    /// Runs a command that may have to wait, or that has failed once.
+    async fn run<R: DeserializeOwned>(
         &self,
-        call: &Call<'_, R>,
-        encode: impl Fn() -> serde_json::Result<Request>,
+        mut call: Call<'_, R>,
+        mut failed: Option<(InUse, Error)>,
+        span: Span,
     ) -> Result<R, Error> {
-        let name = call.spec.name();
-        let encode = || {
-            self.check(name)?;
-            encode().map_err(Error::encode)
+        let name = call.spec.name.clone();
+        let (name, budget) = (&*name, call.budget);
+        let mut waiting = Waiting::new(&budget, call.waits, call.repeat);
+        waiting.sent = u32::from(failed.is_some());
+        let result = loop {
+            if failed.is_none()
+                && let Err(error) = self.admit(name, &budget).await
+            {
+                break Err(waiting.after(error));
+            }
+            let tried = async {
+                let (mut channel, before) = match failed.take() {
+                    Some((channel, error)) => (channel, Some(error)),
+                    None => {
+                        check_deadline(&budget)?;
+                        (self.lock(&budget).await?, None)
+                    }
+                };
+                self.check(name)?;
+                let (check, sent) = (|| self.check(name), &mut waiting.sent);
+                channel
+                    .exchange(&mut call, check, sent, before, &span)
+                    .await
+            };
+            match tried.await {
+                Ok(response) => break Ok(response),
+                Err(error) if !call.has_request() => break Err(waiting.after(error)),
+                Err(error) => {
+                    if let Err(error) = waiting.for_channel(error).await {
+                        break Err(error);
+                    }
+                }
+            }
         };
-        let span = self.span(name);
-        // Pinned, so that it is not moved.
-        let exchange = pin!(async {
-            self.check(name)?;
-            let mut channel = self.lock(&call.budget).await?;
-            let check = || self.check(name);
-            channel.exchange(call, encode, check, &span).await
-        });
-        let result = span.around(exchange).await;
-        result.map_err(|error| self.locate(error).with_spec(&call.spec))
+        result.map_err(|error| error.with_spec(&call.spec))
+    }
+
+    /// Takes the channel, with nothing between the next request and its answer.
+    async fn acquire(&self, name: &str, budget: &Budget) -> Result<InUse, Error> {
+        let waits = self.options.wait_for_channel;
+        let mut waiting = Waiting::new(budget, waits, Repeat::Lost);
+        loop {
+            self.admit(name, budget).await?;
+            let tried = async {
+                check_deadline(budget)?;
+                let mut channel = self.lock(budget).await?;
+                self.check(name)?;
+                channel.begin(budget, waits).await?;
+                Ok(channel)
+            };
+            match tried.await {
+                Ok(channel) => return Ok(channel),
+                Err(error) => waiting.for_channel(error).await?,
+            }
+        }
+    }
+
+    /// Waits until a command may be sent, if what keeps it back is about to end.
+    async fn admit(&self, name: &str, budget: &Budget) -> Result<(), Error> {
+        let gate = &self.shared.gate;
+        if gate.refusal(name).is_none() {
+            return Ok(());
+        }
+        loop {
+            let mut ended = pin!(self.shared.hold_ended.notified());
+            ended.as_mut().enable();
+            let Some(refusal) = gate.refusal(name) else {
+                return Ok(());
+            };
+            let deadline = budget.deadline.into();
+            if !refusal.ends_soon() || timeout_at(deadline, ended).await.is_err() {
+                return Err(refusal.into_error());
+            }
+        }
     }
 
     /// Whether a command may be sent.
-    pub(crate) fn check(&self, name: &str) -> Result<(), Error> {
+    fn check(&self, name: &str) -> Result<(), Error> {
         self.shared.gate.check(name)
     }
 
     /// Waits for the channel.
-    pub(crate) async fn lock(&self, budget: &Budget) -> Result<InUse, Error> {
-        let channel = self.channel.clone();
-        if let Ok(channel) = channel.clone().try_lock_owned() {
+    async fn lock(&self, budget: &Budget) -> Result<InUse, Error> {
+        if let Ok(channel) = Arc::clone(&self.channel).try_lock_owned() {
             return Ok(InUse::new(channel));
         }
-        let _waiting = Waiting::new(&self.shared.waiting);
-        timeout_at(budget.deadline.into(), channel.lock_owned())
+        let _queued = Queued::new(&self.shared.queued);
+        let locked = Arc::clone(&self.channel).lock_owned();
+        timeout_at(budget.deadline.into(), locked)
             .await
             .map(InUse::new)
-            .map_err(|_| {
-                let kind = ErrorKind::Timeout(budget.timeout);
-                Error::new(Stage::Queue, Execution::NotRun, kind)
-            })
+            .map_err(|_| Error::new(Stage::Queue, Execution::NotRun, budget.time_is_up()))
     }
 
     /// Whether somebody waits for the channel.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.shared.waiting.load(Ordering::Relaxed) > 0
+        self.shared.queued.load(Ordering::Relaxed) > 0
     }
 
     /// What a subscriber hears of a command.
     pub(crate) fn span(&self, name: &str) -> Span {
-        Span::new(name, self.shared.address.as_deref())
+        Span::new(name, self.shared.address_text.as_deref())
     }
 
     pub(crate) fn locate(&self, error: Error) -> Error {
-        error.with_address(self.shared.address.as_deref())
+        error.with_address(self.shared.address_text.as_ref())
     }
+}
+
+/// Nothing is begun once the deadline that commands share has passed.
+fn check_deadline(budget: &Budget) -> Result<(), Error> {
+    if budget.is_shared && budget.timeout.is_zero() {
+        let kind = ErrorKind::Deadline(Duration::ZERO);
+        return Err(Error::new(Stage::Queue, Execution::NotRun, kind));
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Client {

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
     label = "this is not a command",
     note = "write `#[derive(QgaCommand)] #[qga(name = \"guest-...\")]` above the type"
 )]
-pub trait QgaCommand<P = GuestAgent>: Sync {
+pub trait QgaCommand<P = GuestAgent>: Send + Sync {
     /// The name on the wire, such as `guest-get-host-name`.
     const NAME: &'static str;
 
@@ -51,7 +51,11 @@ pub trait QgaCommand<P = GuestAgent>: Sync {
     const SECRET_REPLY: bool = false;
 
     /// What the agent's reply decodes into.
-    type Response: DeserializeOwned + Send;
+    ///
+    /// A number that is whole is taken for an integer however the agent spells it: `1e3` and
+    /// `1000.0` are 1000. Floats, `serde_json::Value` and `serde_json::value::RawValue` get it as it is
+    /// spelt.
+    type Response: DeserializeOwned + Send + 'static;
 
     /// The arguments; `None` leaves the key out of the request.
     fn arguments(&self) -> Option<impl Serialize>;

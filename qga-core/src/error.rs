@@ -7,31 +7,37 @@ use std::{fmt, io};
 
 use serde::Deserialize;
 
-use crate::{Address, AddressError, DecodeError};
+use crate::command::{CommandSpec, NoReply};
+use crate::json::JsonError;
 
-pub(crate) use crate::decode::decode;
-
+mod address;
+mod decode;
 mod display;
 mod transport;
 
+pub use address::AddressError;
+pub use decode::DecodeError;
+pub(crate) use decode::decode;
 pub use transport::TransportError;
 
 /// A command or a connection that failed.
 ///
 /// It tells what was being done ([`stage`](Self::stage), [`command`](Self::command),
 /// [`address`](Self::address)), what went wrong ([`kind`](Self::kind)), and whether the command
-/// may have run in the guest ([`execution`](Self::execution)). The message covers this level
-/// only; [`source`](std::error::Error::source) has what lies below.
+/// may have run in the guest ([`execution`](Self::execution)). The message tells all that is known of it;
+/// [`source`](std::error::Error::source) goes on below what the message says already.
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
-    kind: ErrorKind,
+    /// Shared with the errors that tell of the same failure again, during a pause.
+    kind: Arc<ErrorKind>,
     stage: Stage,
     execution: Execution,
+    retry_after: Option<Duration>,
+    permanent: bool,
     command: Option<Cow<'static, str>>,
     check: Option<&'static str>,
-    address: Option<Address>,
+    address: Option<Arc<str>>,
 }
 
 /// What was being done when an [`Error`] came.
@@ -83,15 +89,16 @@ pub enum ErrorKind {
     Lock(io::Error),
     /// The path is there, but it is no socket.
     NotASocket,
-    /// The channel was lost and could not be opened again several times; it will be tried again
-    /// after a pause. This is what went wrong last.
-    Unavailable(Arc<Error>),
     /// The client refused to send the command, for this reason: by what it was
     /// [made](crate::ClientBuilder::deny) to refuse, or by a [hold](crate::Client::hold).
     NotAllowed(Cow<'static, str>),
-    /// The time given was not enough.
+    /// The time given to the command was not enough.
     Timeout(Duration),
-    /// The other side closed the channel.
+    /// The [deadline](crate::Options::deadline) of the handle, which is for all its commands, came this long
+    /// after the command had begun. Zero: it had passed, and nothing was begun.
+    Deadline(Duration),
+    /// The other side closed the channel; with an error where it did not end as it should, as after a
+    /// reset.
     Closed(Option<io::Error>),
     /// The agent answered with an error.
     Agent(AgentError),
@@ -115,18 +122,18 @@ pub enum ErrorKind {
     Malformed {
         /// In which way.
         reason: Malformed,
-        /// How the line begins.
+        /// The line; of a long one only the beginning and the end.
         line: String,
     },
     /// The agent answered a later command of the same pipeline, so this answer will not come.
     ReplyLost,
     /// An earlier command of the same pipeline failed, and the channel with it.
     Abandoned,
-    /// The transport of whole messages failed in a way of its own.
-    Transport(Box<dyn std::error::Error + Send + Sync>),
     /// The command ended well without a reply, and its type has
     /// [no response](crate::QgaCommand::no_reply) for that.
-    NoResponse(crate::NoReply),
+    NoResponse(NoReply),
+    /// The transport of whole messages failed in a way of its own.
+    Transport(Box<dyn std::error::Error + Send + Sync>),
     /// The arguments do not serialize.
     Encode(JsonError),
     /// The reply does not fit the command's response type.
@@ -164,17 +171,6 @@ impl Malformed {
     }
 }
 
-/// Why JSON could not be written or read, in serde's words.
-///
-/// These may quote what a guest wrote, so they are cut and escaped like the rest.
-pub struct JsonError(serde_json::Error);
-
-impl JsonError {
-    pub(crate) fn new(error: serde_json::Error) -> Self {
-        Self(error)
-    }
-}
-
 /// The error that an agent answered.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
@@ -197,9 +193,11 @@ impl AgentError {
 impl Error {
     pub(crate) fn new(stage: Stage, execution: Execution, kind: ErrorKind) -> Self {
         Self(Box::new(Inner {
-            kind,
+            kind: Arc::new(kind),
             stage,
             execution,
+            retry_after: None,
+            permanent: false,
             command: None,
             check: None,
             address: None,
@@ -218,28 +216,34 @@ impl Error {
         )
     }
 
-    /// A command that ended well without a reply, of whose type no response can be made.
-    pub(crate) fn no_response(how: crate::NoReply) -> Self {
-        let kind = ErrorKind::NoResponse(how);
-        Self::new(Stage::Decode, Execution::Answered, kind)
+    pub(crate) fn agent(error: AgentError) -> Self {
+        Self::new(
+            Stage::Receive,
+            execution_of(&error),
+            ErrorKind::Agent(error),
+        )
     }
 
-    pub(crate) fn agent(error: AgentError) -> Self {
-        Self::new(Stage::Receive, execution_of(&error), ErrorKind::Agent(error))
+    /// A command that ended well without a reply, of whose type no response can be made.
+    pub(crate) fn no_response(how: NoReply) -> Self {
+        Self::new(
+            Stage::Decode,
+            Execution::Answered,
+            ErrorKind::NoResponse(how),
+        )
+    }
+
+    /// The error of this command.
+    pub(crate) fn with_spec(mut self, spec: &CommandSpec<'_>) -> Self {
+        if self.0.command.is_none() {
+            self.0.command = Some(spec.name.clone().into_owned().into());
+        }
+        self.0.check = spec.check;
+        self
     }
 
     pub(crate) fn with_command(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.0.command.get_or_insert(name.into());
-        self
-    }
-
-    pub(crate) fn with_spec(mut self, spec: &crate::CommandSpec<'_>) -> Self {
-        let name = match &spec.name {
-            Cow::Borrowed(name) => name.to_string().into(),
-            Cow::Owned(name) => name.clone().into(),
-        };
-        self.0.command.get_or_insert(name);
-        self.0.check = spec.check;
         self
     }
 
@@ -256,7 +260,37 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_address(mut self, address: Option<&Address>) -> Self {
+    /// The client does not try the channel again for so long.
+    pub(crate) fn with_retry_after(mut self, pause: Duration) -> Self {
+        self.0.retry_after = Some(pause);
+        self
+    }
+
+    /// The same failure, told to a command that was not sent because of it. The deadline of one handle is
+    /// nothing to the others.
+    pub(crate) fn again(&self, pause: Duration) -> Self {
+        let kind = match self.kind() {
+            ErrorKind::Deadline(time) => Arc::new(ErrorKind::Timeout(*time)),
+            _ => Arc::clone(&self.0.kind),
+        };
+        Self(Box::new(Inner {
+            kind,
+            stage: self.0.stage,
+            execution: Execution::NotRun,
+            retry_after: Some(pause),
+            permanent: self.0.permanent,
+            command: None,
+            check: None,
+            address: None,
+        }))
+    }
+
+    pub(crate) fn permanent(mut self) -> Self {
+        self.0.permanent = true;
+        self
+    }
+
+    pub(crate) fn with_address(mut self, address: Option<&Arc<str>>) -> Self {
         self.0.address = address.cloned();
         self
     }
@@ -279,6 +313,40 @@ impl Error {
         self.0.execution
     }
 
+    /// How long the client does not try the channel again, since it could not be brought back twice in a row;
+    /// see [`ClientBuilder::pauses`](crate::ClientBuilder::pauses). `None` if the next command tries again.
+    ///
+    /// Until then, commands fail at once with the same [`kind`](Self::kind) and [`stage`](Self::stage),
+    /// unless they [wait](crate::Options::wait_for_channel).
+    ///
+    /// ```
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-ping", retry = Safe)]
+    /// # struct Ping;
+    /// # async fn example(client: qga_core::Client) {
+    /// while let Err(error) = client.execute(Ping).await {
+    ///     println!("{error}");
+    ///     match error.retry_after() {
+    ///         Some(pause) => tokio::time::sleep(pause).await,
+    ///         None if error.is_permanent() => break,
+    ///         None => {}
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Whether trying again is of no use through this client: its channel has ended, and it was made from a
+    /// stream, which it cannot open again; its address can never be opened, as a path that is too long; or it
+    /// was made to [refuse](crate::ClientBuilder::deny) the command.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        self.0.permanent
+    }
+
     /// What shows whether the command has run, where that is [not known](Execution::MaybeRun) and
     /// the command [says](crate::QgaCommand::CHECK) so: a phrase to stand after "check".
     #[must_use]
@@ -296,8 +364,8 @@ impl Error {
 
     /// The agent's address, if the client was made from one.
     #[must_use]
-    pub fn address(&self) -> Option<&Address> {
-        self.0.address.as_ref()
+    pub fn address(&self) -> Option<&str> {
+        self.0.address.as_deref()
     }
 
     /// The error that the agent answered to the command, if it did.
@@ -318,10 +386,18 @@ impl Error {
         }
     }
 
-    /// Whether the time given was not enough.
+    /// Whether the time given was not enough, to the command or, as [`is_deadline`](Self::is_deadline) tells, to
+    /// all commands of the handle.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Timeout(_))
+        matches!(self.kind(), ErrorKind::Timeout(_) | ErrorKind::Deadline(_))
+    }
+
+    /// Whether the [deadline](crate::Options::deadline) of the handle has passed. Nothing that is sent through it
+    /// later is carried out.
+    #[must_use]
+    pub fn is_deadline(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Deadline(_))
     }
 
     /// Whether the other side closed the channel.
@@ -391,22 +467,21 @@ fn execution_of(error: &AgentError) -> Execution {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self.kind() {
-            ErrorKind::Address(error) => Some(error),
-            ErrorKind::Unavailable(cause) => Some(&**cause),
-            ErrorKind::Open(error) | ErrorKind::Lock(error) | ErrorKind::Closed(Some(error)) => {
-                Some(error)
-            }
-            ErrorKind::Transport(source) => Some(&**source),
-            ErrorKind::Encode(source) => Some(source),
-            ErrorKind::Decode(error) => Some(error.reason()),
-            _ => None,
-        }
+        self.below()
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("stage", &self.0.stage)
+            .field("execution", &self.0.execution)
+            .field("retry_after", &self.0.retry_after)
+            .field("permanent", &self.0.permanent)
+            .field("command", &self.0.command)
+            .field("check", &self.0.check)
+            .field("address", &self.0.address)
+            .finish()
     }
 }

@@ -8,28 +8,39 @@
 //! use serde::Deserialize;
 //!
 //! #[derive(QgaCommand)]
-//! #[qga(name = "guest-file-open", response = i64)]
-//! struct FileOpen<'a> {
-//!     path: &'a str,
-//!     mode: Option<&'a str>,
+//! #[qga(name = "guest-get-host-name", response = HostName)]
+//! struct GetHostName;
+//!
+//! #[derive(Deserialize)]
+//! #[serde(rename_all = "kebab-case")]
+//! struct HostName {
+//!     host_name: String,
 //! }
 //!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> Result<(), qga_core::Error> {
-//! # let agent = qga_testserver::TestAgent::start().await;
-//! # agent.file("/etc/hostname", "vm1\n");
-//! # let address = agent.address();
-//! let client = Client::connect(address).await?; // "unix:/run/vm1/qga.sock"
-//! let handle = client
-//!     .execute(FileOpen { path: "/etc/hostname", mode: None })
-//!     .await?;
-//! # assert_eq!(handle, 1000);
-//! # Ok(())
-//! # }
+//! #[tokio::main]
+//! async fn main() -> Result<(), qga_core::Error> {
+//!     let address = "unix:/run/vm1/qga.sock"; // or "tcp:host:port"
+//! #   let agent = qga_testserver::TestAgent::start().await;
+//! #   let address = agent.address();
+//!     let client = Client::connect(address).await?;
+//!     let host = client.execute(GetHostName).await?;
+//!     println!("{}", host.host_name);
+//!     Ok(())
+//! }
 //! ```
 //!
-//! The crate `qga-commands` has the agent's own commands ready made, and `qga-testserver` a fake
-//! agent for tests.
+//! with these dependencies, where this repository lies beside your crate and is called `qga`:
+//!
+//! ```toml
+//! [dependencies]
+//! qga-core = { path = "../qga/qga-core" }
+//! serde = { version = "1", features = ["derive"] }
+//! tokio = { version = "1", features = ["macros", "rt-multi-thread"] }
+//! ```
+//!
+//! **To use a guest rather than to write commands, take `qga_commands::Guest`**: the crate `qga-commands` has the
+//! agent's own commands ready made, and on top of them what people do with a guest, such as running programs, copying files
+//! and freezing filesystems. The crate `qga-testserver` has a fake agent for tests.
 //!
 //! # What you can rely on
 //!
@@ -57,40 +68,29 @@
 //! The client needs a tokio runtime with I/O and time enabled (`#[tokio::main]` has both). It starts
 //! no task: the caller's own task reads and writes.
 
+// Where the other crates' pages find this one's if they are rendered without it; nothing else tells rustdoc.
+#![doc(html_root_url = "https://docs.rs/qga-core/latest")]
+
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
-mod address;
-mod attachments;
-mod buffers;
-mod channel;
 mod client;
 mod command;
-mod connect;
-mod deadline;
-mod driver;
-mod decode;
 mod error;
-mod excerpt;
-mod gate;
-mod lock;
-mod messages;
-mod options;
+mod json;
 mod protocol;
-mod retry;
-mod pipeline;
-mod state;
-mod trace;
+mod terms;
+mod text;
+mod transport;
 
-pub use address::{Address, AddressError};
-pub use client::{Client, ClientBuilder};
+pub use client::{Client, ClientBuilder, Execute, Pipeline};
 pub use command::{CommandSpec, Empty, GuestAgent, NoReply, QgaCommand, Reply, Retry};
-pub use decode::DecodeError;
-pub use error::{AgentError, Error, ErrorKind, Execution, JsonError, Malformed, Stage, TransportError};
-pub use excerpt::Excerpt;
-pub use gate::Hold;
-pub use messages::{Answering, MessageTransport, TransportLimits};
-pub use options::Options;
-pub use pipeline::Pipeline;
+pub use error::{
+    AddressError, AgentError, DecodeError, Error, ErrorKind, Execution, Malformed, Stage,
+    TransportError,
+};
+pub use json::{JsonError, RawObject};
 pub use qga_derive::QgaCommand;
-pub use state::ChannelState;
+pub use terms::{ChannelState, Hold, Options};
+pub use text::{Excerpt, Hidden};
+pub use transport::{Address, Answering, MessageTransport, TransportLimits};

@@ -57,7 +57,7 @@ pub(crate) struct Attribute {
 impl Attributes {
     pub(crate) fn read(item: &[syn::Attribute], place: Place, errors: &mut Errors) -> Self {
         let before = errors.len();
-        let entries = parse::entries(item, errors);
+        let entries = parse::entries(item, "qga", errors);
         let mut attributes = Self {
             found: Vec::new(),
             malformed: errors.len() > before,
@@ -111,7 +111,15 @@ impl Attribute {
     pub(crate) fn text(&self, errors: &mut Errors) -> Option<&LitStr> {
         match &self.entry.value {
             Value::Text(text) => Some(text),
-            _ => self.wrong(errors),
+            _ => self.wrong("a string in quotes", errors),
+        }
+    }
+
+    /// The text, where it is written in quotes.
+    pub(crate) fn quoted(&self) -> Option<&LitStr> {
+        match &self.entry.value {
+            Value::Text(text) => Some(text),
+            _ => None,
         }
     }
 
@@ -124,18 +132,22 @@ impl Attribute {
                 errors.push(text, format_args!("write it without quotes: `{unquoted}`"));
                 text.parse().ok()
             }
-            _ => self.wrong(errors),
+            _ => self.wrong("a type", errors),
         }
     }
 
-    pub(crate) fn path(&self, errors: &mut Errors) -> Option<Path> {
-        let mut ty = self.ty(errors)?;
+    /// A path, which is a `what`.
+    pub(crate) fn path(&self, what: &str, errors: &mut Errors) -> Option<Path> {
+        let mut ty = match self.entry.value {
+            Value::Type(_) | Value::Text(_) => self.ty(errors)?,
+            Value::Missing | Value::Other(_) => return self.wrong(what, errors),
+        };
         while let Type::Group(group) = ty {
             ty = *group.elem;
         }
         match ty {
             Type::Path(path) if path.qself.is_none() => Some(path.path),
-            _ => self.wrong(errors),
+            _ => self.wrong(what, errors),
         }
     }
 
@@ -143,17 +155,17 @@ impl Attribute {
         let tokens = match &self.entry.value {
             Value::Type(ty) => ty.to_token_stream(),
             Value::Other(tokens) => tokens.clone(),
-            Value::Missing | Value::Text(_) => return self.wrong(errors),
+            Value::Missing | Value::Text(_) => return self.wrong("a number", errors),
         };
         match syn::parse2(tokens) {
             Ok(expression) => Some(expression),
-            Err(_) => self.wrong(errors),
+            Err(_) => self.wrong("a number", errors),
         }
     }
 
     /// Says what it should look like.
-    pub(crate) fn wrong<T>(&self, errors: &mut Errors) -> Option<T> {
-        let message = format!("expected a value, as in `{}`", self.key.example);
+    pub(crate) fn wrong<T>(&self, expected: &str, errors: &mut Errors) -> Option<T> {
+        let message = format!("expected {expected}, as in `{}`", self.key.example);
         errors.push(self.entry.value_or_key(), message);
         None
     }

@@ -83,12 +83,12 @@ fn arguments(fields: &[Field<'_>], private: &TokenStream) -> TokenStream {
 fn where_clause(command: &Command<'_>, private: &TokenStream) -> Option<TokenStream> {
     let generics = command.generics;
     let params: Vec<_> = generics.type_params().map(|param| &param.ident).collect();
-    let of_self = (!params.is_empty()).then(|| quote!(Self: #private::Sync));
+    let of_self = (!params.is_empty()).then(|| quote!(Self: #private::Send + #private::Sync));
     let of_response = command
         .response
         .iter()
         .filter(|ty| mentions(ty.to_token_stream(), &params))
-        .map(|ty| quote!(#ty: #private::DeserializeOwned + #private::Send));
+        .map(|ty| quote!(#ty: #private::DeserializeOwned + #private::Send + 'static));
     let of_fields = command
         .fields
         .iter()

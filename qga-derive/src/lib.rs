@@ -3,6 +3,7 @@
 mod attributes;
 mod errors;
 mod expand;
+mod foreign;
 mod parse;
 mod suggest;
 #[cfg(test)]
@@ -68,6 +69,13 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `rename = "wire-name"` | Sends it under this name. |
 /// | `base64` | Sends bytes or text as base64: `Vec<u8>`, `[u8; N]`, `[u8]`, `String` or `str`, also behind `&`, `Box`, `Arc` or `Cow`, and in an `Option`. |
 /// | `skip` | Does not send it. |
+///
+/// A `#[serde(...)]` attribute would do nothing here, so it is an error that tells what to write instead.
+///
+/// # `Debug`
+///
+/// The derive writes no `Debug`. The standard library's own shows every argument: for a command that
+/// carries a password or a file's contents, write it by hand, with `Hidden` in their place.
 ///
 /// # Generics
 ///

@@ -1,4 +1,4 @@
-//! `#[qga(...)]` as syntax: keys and values, whatever they mean.
+//! `#[qga(...)]` and its like as syntax: keys and values, whatever they mean.
 //!
 //! After a mistake the reading goes on behind the next comma, so that each is found.
 
@@ -22,10 +22,11 @@ pub(crate) enum Value {
     Other(TokenStream),
 }
 
-pub(crate) fn entries(attributes: &[Attribute], errors: &mut Errors) -> Vec<Entry> {
+/// What stands in the attributes of this name.
+pub(crate) fn entries(attributes: &[Attribute], name: &str, errors: &mut Errors) -> Vec<Entry> {
     let mut entries = Vec::new();
     for attribute in attributes {
-        if !attribute.path().is_ident("qga") {
+        if !attribute.path().is_ident(name) {
             continue;
         }
         let list = |input: ParseStream<'_>| Ok(comma_separated(input, errors));

@@ -2,6 +2,7 @@
 
 use crate::attributes::{Attributes, ON_FIELD, ON_STRUCT};
 use crate::errors::Errors;
+use crate::foreign;
 use crate::suggest;
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
@@ -37,6 +38,7 @@ pub(crate) struct Field<'a> {
 /// without fields, so that neither its expansion nor its uses give errors of their own.
 pub(crate) fn command<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Command<'a> {
     let attributes = Attributes::read(&input.attrs, ON_STRUCT, errors);
+    foreign::on_struct(&input.attrs, errors);
     let mut command = Command {
         ident: &input.ident,
         generics: &input.generics,
@@ -65,7 +67,7 @@ pub(crate) fn command<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Comman
 fn core(attributes: &Attributes, errors: &mut Errors) -> TokenStream {
     attributes
         .get("crate")
-        .and_then(|attribute| attribute.path(errors))
+        .and_then(|attribute| attribute.path("a path", errors))
         .map_or_else(|| quote!(::qga_core), ToTokens::into_token_stream)
 }
 
@@ -94,16 +96,30 @@ fn response(attributes: &Attributes, errors: &mut Errors) -> Option<Type> {
 }
 
 fn retry(attributes: &Attributes, errors: &mut Errors) -> Option<Ident> {
+    const CLASSES: [&str; 3] = ["Safe", "AfterResync", "Never"];
     let attribute = attributes.get("retry")?;
-    let path = attribute.path(errors)?;
-    let Some(class) = path.get_ident() else {
-        return attribute.wrong(errors);
-    };
-    let classes = ["Safe", "AfterResync", "Never"];
-    if classes.iter().any(|known| class == known) {
-        return Some(class.clone());
+    if let Some(quoted) = attribute.quoted() {
+        let written = quoted.value();
+        let (unknown, meant) = match CLASSES.into_iter().find(|class| *class == written) {
+            Some(class) => (String::new(), Some(class)),
+            None => suggest::unknown("retry class", &written, &CLASSES),
+        };
+        let message = meant.map(|class| format!("write it without quotes: `retry = {class}`"));
+        errors.push(quoted, message.unwrap_or(unknown));
+        return None;
     }
-    let (message, _) = suggest::unknown("retry class", &class.to_string(), &classes);
+    let path = attribute.path("a retry class", errors)?;
+    let class = path.segments.last()?.ident.clone();
+    if let Some(known) = CLASSES.into_iter().find(|known| class == known) {
+        if path.get_ident().is_none() {
+            errors.push(
+                path,
+                format_args!("write it without its path: `retry = {known}`"),
+            );
+        }
+        return Some(class);
+    }
+    let (message, _) = suggest::unknown("retry class", &class.to_string(), &CLASSES);
     errors.push(class, message);
     None
 }
@@ -131,6 +147,7 @@ fn fields<'a>(data: &'a Data, errors: &mut Errors) -> Vec<Field<'a>> {
 /// The field, if it is sent.
 fn field<'a>(field: &'a syn::Field, errors: &mut Errors) -> Option<Field<'a>> {
     let attributes = Attributes::read(&field.attrs, ON_FIELD, errors);
+    foreign::on_field(&field.attrs, errors);
     let rename = attributes.get("rename").map(|rename| rename.text(errors));
     let base64 = attributes.flag("base64", errors);
     if attributes.flag("skip", errors) {

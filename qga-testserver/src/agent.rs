@@ -1,8 +1,11 @@
 mod guest;
 
+use std::fmt;
+use std::panic::Location;
 #[cfg(unix)]
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -14,14 +17,13 @@ use crate::serve::{Clients, serve};
 use crate::socket::Socket;
 use crate::state::{State, lock};
 use crate::stub::On;
-use crate::{Cassette, Fault, NextFault, Profile, Request, RequestIds};
+use crate::{Cassette, FaultPlan, Profile, Request, RequestIds};
 
 /// A fake guest agent that answers like the real one, for one test.
 ///
 /// It serves one client at a time, in the order in which they connect: a second client gets no
-/// answer until the first has left. It stops when it is dropped, and then checks what
-/// [`times`](crate::Stub::times) said of its stubs.
-#[derive(Debug)]
+/// answer until the first has left. It stops when it is dropped, and then checks what the test
+/// [`expects`](crate::On::expect) of its stubs.
 pub struct TestAgent {
     state: Arc<State>,
     clients: mpsc::UnboundedSender<DuplexStream>,
@@ -29,6 +31,10 @@ pub struct TestAgent {
     socket: Option<Socket>,
 }
 
+/// After this a test that waits says so.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// After this much more it fails.
+const MOST_PATIENCE: Duration = Duration::from_secs(60 * 60 - 10);
 /// How much an in-memory stream holds in each direction before the writer waits.
 const STREAM_CAPACITY: usize = 64 << 10;
 
@@ -68,8 +74,9 @@ impl TestAgent {
 
     /// Starts an agent that listens on `unix:PATH` or `tcp:HOST:PORT`.
     ///
-    /// A port of 0 is any free one; [`address`](TestAgent::address) tells which. A socket that a
-    /// dead server has left is replaced, and the agent's own is removed when it is dropped.
+    /// It serves at once, so say what it answers before you let clients connect. A port of 0 is
+    /// any free one; [`address`](TestAgent::address) tells which. A socket that a dead server has
+    /// left is replaced, and the agent's own is removed when it is dropped.
     ///
     /// # Errors
     ///
@@ -117,6 +124,7 @@ impl TestAgent {
     ///
     /// When the agent is in memory and has none.
     #[must_use]
+    #[track_caller]
     pub fn address(&self) -> String {
         match &self.socket {
             Some(socket) => socket.address(),
@@ -132,6 +140,7 @@ impl TestAgent {
     /// When the agent is in memory or listens on TCP.
     #[cfg(unix)]
     #[must_use]
+    #[track_caller]
     pub fn path(&self) -> &Path {
         match self.socket.as_ref().and_then(Socket::path) {
             Some(path) => path,
@@ -142,19 +151,36 @@ impl TestAgent {
 
     /// Begins a stub for the command of this name, known to the agent or not.
     ///
-    /// Later stubs win over earlier ones. A stub answers before the agent looks at the arguments,
-    /// and after it has looked whether the command is disabled.
+    /// It is in force once it says what happens. Later stubs win over earlier ones. A stub answers
+    /// before the agent looks at the arguments, and after it has looked whether the command is
+    /// disabled.
+    #[track_caller]
     pub fn on(&self, command: &str) -> On<'_> {
-        On::new(&self.state.stubs, command)
+        let place = Location::caller();
+        self.on_labelled(command, format!("{place}: {command}"))
     }
 
-    /// Lets something go wrong with the next reply to a request, whatever it is.
+    /// Begins a stub that failures name like this.
+    pub(crate) fn on_labelled(&self, command: &str, label: String) -> On<'_> {
+        On::new(&self.state.stubs, command, label)
+    }
+
+    /// Lets something go wrong with replies to requests, whatever these are.
     ///
-    /// Faults queue up: each is for one reply unless [`NextFault::times`] or
-    /// [`NextFault::always`] says otherwise. Error lines for bytes that are no request do not count.
-    #[allow(clippy::must_use_candidate, reason = "the fault is in force at once")]
-    pub fn fault(&self, fault: Fault) -> NextFault {
-        self.state.faults.add(fault)
+    /// A [`Fault`](crate::Fault) is for the next reply unless it says otherwise, and such faults queue up. Error
+    /// lines for bytes that are no request do not count.
+    ///
+    /// ```
+    /// # use qga_testserver::Fault;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let (agent, _stream) = qga_testserver::TestAgent::in_memory();
+    /// agent.fault(Fault::no_answer());
+    /// agent.fault(Fault::close_before().on_message(3));
+    /// # }
+    /// ```
+    pub fn fault(&self, fault: impl Into<FaultPlan>) {
+        self.state.faults.add(fault.into());
     }
 
     /// Disables a command, as `qemu-ga -b` does: it stays listed, and is refused.
@@ -199,21 +225,49 @@ impl TestAgent {
 
     /// Waits until there are `count` requests for this command, and returns all of them.
     ///
-    /// They count as soon as the agent has read them, also when it does not answer.
-    pub async fn wait_for(&self, command: &str, count: usize) -> Vec<Request> {
-        self.state.wait_for(command, count).await
+    /// They count as soon as the agent has read them, also when it does not answer. After 10 s of
+    /// tokio's time the requests that have arrived are printed to the stream for errors.
+    ///
+    /// # Panics
+    ///
+    /// After an hour of tokio's time, so that a test ends whose time is paused; or outside a tokio
+    /// runtime with time enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost with the future.
+    #[track_caller]
+    pub fn wait_for(&self, command: &str, count: usize) -> impl Future<Output = Vec<Request>> {
+        let place = Location::caller();
+        async move {
+            let told = self.arrivals_by(PATIENCE, command, count).await;
+            if let Some(requests) = told {
+                return requests;
+            }
+            self.tell(&self.missing(place, command, count));
+            match self.arrivals_by(MOST_PATIENCE, command, count).await {
+                Some(requests) => requests,
+                #[allow(clippy::panic, reason = "a test that waits for ever tells nobody why")]
+                None => panic!("{}", self.missing(place, command, count)),
+            }
+        }
     }
 
     /// Answers all requests but syncs as the recorded agent did, which were the same in the same
     /// order; anything else is an error, and a failure of [`verify`](TestAgent::verify).
     ///
-    /// Stubs still come first.
+    /// A client may read several files and wait for several programs side by side: between two
+    /// other requests, only those about the same file or program need to be in their order. See
+    /// [`Cassette`] for what else may differ. Stubs still come first.
     pub fn play(&self, cassette: &Cassette) {
         *lock(&self.state.player) = Some(Player::new(cassette, true));
     }
 
     /// Answers each request but syncs as the recorded agent did for this name and arguments, in
     /// any order and any number of times.
+    ///
+    /// A request that was recorded several times gets its answers in turn, and then the last one
+    /// again. What was recorded after that one can then be asked for again too.
     pub fn play_matching(&self, cassette: &Cassette) {
         *lock(&self.state.player) = Some(Player::new(cassette, false));
     }
@@ -227,54 +281,85 @@ impl TestAgent {
         self.state.forget_requests();
     }
 
-    /// Checks that each stub has been used as often as [`times`](crate::Stub::times) said.
+    /// Checks that each stub has been used as often as [`expected`](crate::On::expect), that a
+    /// cassette was played to its end, and that no closure of the test has panicked.
     ///
-    /// Dropping the agent does the same.
+    /// Dropping the agent does the same, unless the thread panics already: then the requests
+    /// that arrived are printed to the stream for errors.
     ///
     /// # Panics
     ///
-    /// When a stub was used too rarely; the message lists the requests that did arrive.
+    /// When something was not as expected; the message lists the requests that did arrive.
     #[allow(clippy::panic, reason = "that is how a test fails")]
+    #[track_caller]
     pub fn verify(&self) {
         if let Some(failure) = self.failure() {
             panic!("{failure}");
         }
     }
 
-    /// What is wrong with the requests that have arrived.
+    /// The requests for a command, once there are so many; nothing if there are not in time.
+    async fn arrivals_by(
+        &self,
+        patience: Duration,
+        command: &str,
+        count: usize,
+    ) -> Option<Vec<Request>> {
+        let arrived = self.state.wait_for(command, count);
+        tokio::time::timeout(patience, arrived).await.ok()
+    }
+
+    /// That a wait has not ended yet.
+    fn missing(&self, place: &Location<'_>, command: &str, count: usize) -> String {
+        let so_far = self.requests_of(command).len();
+        let arrived = self.state.arrivals();
+        format!("{place}: waiting for request {count} for {command}, after {so_far}; {arrived}")
+    }
+
+    /// Prints something for whoever reads why a test fails.
+    #[allow(
+        clippy::print_stderr,
+        reason = "it belongs to the message of the test that fails"
+    )]
+    fn tell(&self, story: &str) {
+        let at = self.socket.as_ref().map(Socket::address);
+        let at = at.map_or(String::new(), |address| format!(" at {address}"));
+        eprintln!("the test agent{at}: {story}");
+    }
+
+    /// What is not as the test expects, and the requests that have arrived.
     pub(crate) fn failure(&self) -> Option<String> {
-        let mut unmet = self.state.stubs.unmet();
+        let mut unmet = self.state.complaints();
+        unmet.extend(self.state.stubs.unmet());
         if let Some(player) = &*lock(&self.state.player) {
             unmet.extend(player.unmet());
         }
         if unmet.is_empty() {
             return None;
         }
-        let arrived: Vec<_> = self.requests().iter().map(describe).collect();
-        let arrived = if arrived.is_empty() {
-            "none".to_owned()
-        } else {
-            arrived.join("\n  ")
-        };
-        Some(format!(
-            "requests were missing:\n  {}\nrequests that did arrive:\n  {arrived}",
-            unmet.join("\n  ")
-        ))
+        unmet.push(self.state.arrivals());
+        Some(unmet.join("\n"))
+    }
+}
+
+impl fmt::Debug for TestAgent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestAgent")
+            .field("address", &self.socket.as_ref().map(Socket::address))
+            .field("stubs", &self.state.stubs)
+            .field("requests", &self.requests().len())
+            .finish_non_exhaustive()
     }
 }
 
 impl Drop for TestAgent {
     fn drop(&mut self) {
         self.task.abort();
-        if !std::thread::panicking() {
+        lock(&self.state.machine).end();
+        if std::thread::panicking() {
+            self.tell(&self.failure().unwrap_or_else(|| self.state.arrivals()));
+        } else {
             self.verify();
         }
     }
-}
-
-/// A request in one short line.
-fn describe(request: &Request) -> String {
-    let arguments = request.arguments.to_string();
-    let short: String = arguments.chars().take(200).collect();
-    format!("{} {short}", request.name)
 }

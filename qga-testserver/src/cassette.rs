@@ -3,6 +3,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use crate::request::excerpt;
+
+mod names;
+mod order;
 mod player;
 mod scrub;
 
@@ -13,6 +17,14 @@ pub(crate) use scrub::scrub;
 ///
 /// A file of JSON Lines: the first line is `{"cassette": 1}`, each other one has a `request` and
 /// its `reply`, which is null when none came. Syncs are not in it.
+///
+/// What differs from one run of the same client to the next need not be as it was recorded:
+///
+/// - **Random names**, such as those of temporary files. A random name is a run of 16 or 32
+///   hexadecimal digits, or a UUID, in any text of a request. A name that the client was first to
+///   send may be any other of its kind in a replay, but the same one throughout, and replies
+///   contain it in place of the recorded one. A name that the guest was first to tell stays.
+/// - **Polling.** How often a program still ran or a file had nothing more to read is up to chance.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cassette {
     exchanges: Vec<Exchange>,
@@ -21,6 +33,8 @@ pub struct Cassette {
 /// A request and its reply.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Exchange {
+    /// Its line in the file.
+    pub(crate) line: usize,
     pub(crate) command: String,
     /// The arguments, or null.
     pub(crate) arguments: Value,
@@ -70,13 +84,20 @@ impl Cassette {
             line,
             problem,
         };
-        let text = std::fs::read_to_string(file).map_err(|error| wrong(0, error.to_string()))?;
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| wrong(0, format!("cannot be read: {error}")))?;
         let mut exchanges = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
             match number {
                 1 => check_header(line).map_err(|problem| wrong(1, problem))?,
                 _ if line.trim().is_empty() => {}
-                _ => exchanges.push(exchange(line).map_err(|problem| wrong(number, problem))?),
+                _ => {
+                    let exchange = exchange(line).map_err(|problem| wrong(number, problem))?;
+                    exchanges.push(Exchange {
+                        line: number,
+                        ..exchange
+                    });
+                }
             }
         }
         if text.is_empty() {
@@ -104,10 +125,20 @@ pub(crate) fn header() -> String {
     serde_json::json!({"cassette": VERSION}).to_string()
 }
 
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = self.line;
+        match &self.arguments {
+            Value::Null => write!(f, "{} (line {line})", self.command),
+            arguments => write!(f, "{} {} (line {line})", self.command, excerpt(arguments)),
+        }
+    }
+}
+
 #[cfg(feature = "cli")]
 impl Exchange {
-    /// The line of a file.
-    pub(crate) fn line(&self) -> String {
+    /// What stands in a file.
+    pub(crate) fn written(&self) -> String {
         let mut request = Map::new();
         request.insert("execute".into(), self.command.as_str().into());
         if !self.arguments.is_null() {
@@ -150,6 +181,7 @@ fn exchange(line: &str) -> Result<Exchange, String> {
     none_left(&request, "request.")?;
     let reply = reply_of(reply)?;
     Ok(Exchange {
+        line: 0,
         command,
         arguments,
         reply,

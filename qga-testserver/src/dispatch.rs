@@ -1,3 +1,4 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::arguments;
@@ -7,6 +8,7 @@ use crate::delivery::Delivery;
 use crate::json::{Message, Object, Value, text};
 use crate::reply::{Failure, Outcome, Reply};
 use crate::state::{State, lock};
+use crate::stubs::Verdict;
 use crate::{Answer, Fault, Request, RequestIds};
 
 /// What the agent does about one message.
@@ -57,13 +59,29 @@ fn carry_out(state: &State, mut envelope: Object, raw: Vec<u8>, cost: usize) -> 
         settings: &settings,
         power: None,
     };
-    let (outcome, fault) = call.outcome(&mut context);
+    let carried_out = guarded(state, &request, || call.outcome(&mut context));
+    let (outcome, fault) = carried_out.unwrap_or_else(|failure| (Err(failure), None));
     let power = context.power;
     let faults: Vec<_> = fault.into_iter().chain(state.faults.take()).collect();
-    Delivery {
-        power,
-        ..Delivery::new(call.reply(outcome, echoed()), &faults)
-    }
+    let reply = call.reply(outcome, echoed());
+    let spoilt = guarded(state, &request, || Delivery::new(reply, &faults));
+    let delivery = spoilt.unwrap_or_else(|failure| {
+        let reply = call.reply(Err(failure), echoed());
+        Delivery::new(reply, &[])
+    });
+    Delivery { power, ..delivery }
+}
+
+/// Runs what may call closures of the test. A panic in one of them is an error of the command, and
+/// a failure of the test.
+fn guarded<T>(state: &State, request: &Request, run: impl FnOnce() -> T) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        let text = text.unwrap_or_else(|| "for a reason that is no text".into());
+        state.complain(format!("{request}: a closure of the test panicked: {text}"));
+        Failure::generic(format!("a closure of the test panicked: {text}"))
+    })
 }
 
 /// Checks the request's own members, in the order in which the agent's dictionary holds them.
@@ -109,20 +127,32 @@ impl Call<'_> {
             frozen: lock(&state.machine).facts().frozen,
         };
         if let Some(because) = policy.disabled(&self.request.name) {
+            state.stubs.bypass(&self.request.name);
             let because = because.as_bytes();
             let text = [b"Command ", &*self.name, b" has been disabled", because].concat();
             return (Err(Failure::not_found(text)), None);
         }
-        let verdict = state.stubs.judge(self.request);
-        let (outcome, lost) = match verdict.answer {
+        let mut verdict = state.stubs.judge(self.request);
+        let (outcome, lost) = match verdict.answer.take() {
             Some(Answer::Return(value)) => (Ok(Value::from(&value)), None),
             Some(Answer::Error { class, text }) => (Err(Failure::new(class, text)), None),
             None => match self.play(state) {
                 Some(played) => played,
-                None => (self.run(context), None),
+                None => match self.unanswered(&verdict, context) {
+                    Some(excuse) => (Err(Failure::generic(excuse)), None),
+                    None => (self.run(context), None),
+                },
             },
         };
         (outcome, verdict.fault.or(lost))
+    }
+
+    /// Why no stub has answered a command that only stubs know.
+    fn unanswered(&self, verdict: &Verdict, context: &Context<'_>) -> Option<String> {
+        match commands::find(&self.request.name, context.settings.profile) {
+            Some(_) => None,
+            None => verdict.excuse(self.request),
+        }
     }
 
     /// What the cassette has, if there is one; a reply that never came is lost again.

@@ -1,5 +1,4 @@
-use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use tokio::sync::Notify;
 
@@ -13,19 +12,23 @@ use random::Random;
 /// Faults for replies to come, whatever they answer.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    all: Mutex<Vec<Arc<Waiting>>>,
+    all: Mutex<Vec<FaultPlan>>,
     added: Notify,
 }
 
 /// A fault and the replies that it is for.
-#[derive(Debug)]
-struct Waiting {
+///
+/// Made by the methods of [`Fault`] and given to [`TestAgent::fault`](crate::TestAgent::fault); a
+/// fault alone is for the next reply.
+#[derive(Clone, Debug)]
+#[must_use = "a fault does nothing until it is given to an agent"]
+pub struct FaultPlan {
     fault: Fault,
-    when: Mutex<When>,
+    when: When,
 }
 
 /// The replies that a fault is for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum When {
     /// The next ones, so many; faults of this kind queue up.
     Next(usize),
@@ -38,72 +41,78 @@ enum When {
     Never,
 }
 
-/// A fault for the next reply. There is no need to keep it.
-pub struct NextFault {
-    waiting: Arc<Waiting>,
-}
-
-impl NextFault {
-    /// It is for so many replies in a row instead of one.
-    pub fn times(&mut self, times: usize) -> &mut Self {
+/// The replies that a fault is for.
+impl Fault {
+    /// It is for so many replies in a row.
+    pub fn times(self, times: usize) -> FaultPlan {
         self.when(When::Next(times))
     }
 
     /// It is for every reply from now on, until [`TestAgent::reset`](crate::TestAgent::reset).
-    pub fn always(&mut self) -> &mut Self {
+    pub fn always(self) -> FaultPlan {
         self.when(When::Always)
     }
 
     /// It is for the n-th reply from now on, and for no other; 1 is the next one.
     ///
     /// It does not queue up with others.
-    pub fn on_message(&mut self, number: usize) -> &mut Self {
-        self.when(When::After(number.saturating_sub(1)))
+    ///
+    /// # Panics
+    ///
+    /// When the number is 0.
+    #[track_caller]
+    pub fn on_message(self, number: usize) -> FaultPlan {
+        assert!(number > 0, "a fault on message 0: the next one is 1");
+        self.when(When::After(number - 1))
     }
 
     /// It is for each reply with this probability, from 0 to 1, until
     /// [`TestAgent::reset`](crate::TestAgent::reset).
     ///
     /// The seed is printed to the stream for errors, so that a failed test can be repeated with
-    /// [`by_chance_with_seed`](NextFault::by_chance_with_seed).
+    /// [`by_chance_with_seed`](Fault::by_chance_with_seed).
+    ///
+    /// # Panics
+    ///
+    /// When the probability is no number from 0 to 1.
     #[allow(
         clippy::print_stderr,
         reason = "a test that fails by chance must be repeatable"
     )]
-    pub fn by_chance(&mut self, probability: f64) -> &mut Self {
+    #[track_caller]
+    pub fn by_chance(self, probability: f64) -> FaultPlan {
         let seed = Random::any_seed();
         eprintln!("qga-testserver: a fault by chance, seed {seed}");
         self.by_chance_with_seed(probability, seed)
     }
 
     /// It is for each reply with this probability, decided by this seed.
-    pub fn by_chance_with_seed(&mut self, probability: f64, seed: u64) -> &mut Self {
+    ///
+    /// # Panics
+    ///
+    /// When the probability is no number from 0 to 1.
+    #[track_caller]
+    pub fn by_chance_with_seed(self, probability: f64, seed: u64) -> FaultPlan {
+        let possible = (0.0..=1.0).contains(&probability);
+        assert!(possible, "a probability is from 0 to 1, not {probability}");
         self.when(When::Chance(probability, Random::new(seed)))
     }
 
-    fn when(&mut self, when: When) -> &mut Self {
-        *lock(&self.waiting.when) = when;
-        self
+    fn when(self, when: When) -> FaultPlan {
+        FaultPlan { fault: self, when }
     }
 }
 
-impl fmt::Debug for NextFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NextFault")
-            .field("fault", &self.waiting.fault)
-            .finish_non_exhaustive()
+impl From<Fault> for FaultPlan {
+    fn from(fault: Fault) -> Self {
+        fault.times(1)
     }
 }
 
 impl Faults {
-    pub(crate) fn add(&self, fault: Fault) -> NextFault {
-        let waiting = Arc::new(Waiting {
-            fault,
-            when: When::Next(1).into(),
-        });
-        lock(&self.all).push(Arc::clone(&waiting));
+    pub(crate) fn add(&self, plan: FaultPlan) {
+        lock(&self.all).push(plan);
         self.added.notify_one();
-        NextFault { waiting }
     }
 
     pub(crate) fn clear(&self) {
@@ -119,29 +128,30 @@ impl Faults {
     pub(crate) fn reset_ahead(&self) -> bool {
         let all = lock(&self.all);
         all.iter()
-            .any(|waiting| waiting.fault.resets() && !waiting.is_spent())
+            .any(|plan| plan.fault.resets() && !plan.is_spent())
     }
 
     /// The faults of the next reply: one of those that queue up, and all others.
     pub(crate) fn take(&self) -> Vec<Fault> {
         let mut all = lock(&self.all);
-        all.retain(|waiting| !waiting.is_spent());
+        all.retain(|plan| !plan.is_spent());
         let mut queue_moved = false;
-        let strikes = |waiting: &&Arc<Waiting>| waiting.strikes(&mut queue_moved);
-        let struck = all.iter().filter(strikes);
-        struck.map(|waiting| waiting.fault.clone()).collect()
+        let struck = all.iter_mut().filter_map(|plan| {
+            let strikes = plan.strikes(&mut queue_moved);
+            strikes.then(|| plan.fault.clone())
+        });
+        struck.collect()
     }
 }
 
-impl Waiting {
+impl FaultPlan {
     fn is_spent(&self) -> bool {
-        matches!(*lock(&self.when), When::Next(0) | When::Never)
+        matches!(self.when, When::Next(0) | When::Never)
     }
 
     /// Whether it is for this reply; counts it.
-    fn strikes(&self, queue_moved: &mut bool) -> bool {
-        let mut when = lock(&self.when);
-        match &mut *when {
+    fn strikes(&mut self, queue_moved: &mut bool) -> bool {
+        match &mut self.when {
             When::Next(_) | When::Always if std::mem::replace(queue_moved, true) => false,
             When::Next(left) => {
                 *left -= 1;
@@ -149,7 +159,7 @@ impl Waiting {
             }
             When::Always => true,
             When::After(0) => {
-                *when = When::Never;
+                self.when = When::Never;
                 true
             }
             When::After(left) => {

@@ -2,7 +2,10 @@
 
 mod errno;
 mod handle;
+#[cfg(unix)]
+pub(crate) mod host;
 mod mode;
+mod paths;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -10,6 +13,8 @@ use std::collections::BTreeMap;
 use errno::Errno;
 use handle::Handle;
 use mode::Mode;
+pub(crate) use paths::Why;
+pub(crate) use tree::Stat;
 use tree::{Node, Tree};
 
 use crate::reply::Failure;
@@ -22,6 +27,9 @@ pub(crate) struct Files {
     next: i64,
     /// Where files are that were removed, by their old paths.
     removed: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// The files of the host that the guest has instead of those in memory.
+    #[cfg(unix)]
+    pub(crate) host: Option<host::HostFiles>,
 }
 
 /// Something in the tree that is no file.
@@ -51,6 +59,8 @@ impl Default for Files {
             handles: BTreeMap::new(),
             next: 1000,
             removed: BTreeMap::new(),
+            #[cfg(unix)]
+            host: None,
         }
     }
 }
@@ -58,11 +68,19 @@ impl Default for Files {
 impl Files {
     /// Puts a file in for the test.
     pub(crate) fn put(&mut self, path: &[u8], content: Vec<u8>) {
+        #[cfg(unix)]
+        if let Some(host) = &self.host {
+            return host.put(path, &content);
+        }
         self.tree.put(path, Node::file(content));
     }
 
     /// Puts something in that is no file.
     pub(crate) fn put_special(&mut self, path: &[u8], special: Special) {
+        #[cfg(unix)]
+        if let Some(host) = &self.host {
+            return host.put_special(path, special);
+        }
         let node = match special {
             Special::Folder => Node::Folder,
             Special::Fifo => Node::Fifo,
@@ -74,6 +92,11 @@ impl Files {
 
     /// Replaces a file, or makes it with its folders, for a client.
     pub(crate) fn replace(&mut self, path: &[u8], content: Vec<u8>) -> Result<(), &'static [u8]> {
+        #[cfg(unix)]
+        if let Some(host) = &self.host {
+            host.put(path, &content);
+            return Ok(());
+        }
         let replaced = self.tree.put_for_client(path, content);
         replaced.map_err(Errno::text)
     }
@@ -101,6 +124,7 @@ impl Files {
             handle.follow(&removed);
         }
         self.removed.extend(removed);
+        self.forget_removed();
     }
 
     /// Adds to a file's end what a program has written; the file may have been removed since.
@@ -114,17 +138,29 @@ impl Files {
 
     /// The numbers of the open files.
     pub(crate) fn open_handles(&self) -> Vec<i64> {
+        #[cfg(unix)]
+        if let Some(host) = &self.host {
+            return host.open_handles();
+        }
         self.handles.keys().copied().collect()
     }
 
     /// What a file holds.
     pub(crate) fn content(&self, path: &[u8]) -> Option<Vec<u8>> {
+        #[cfg(unix)]
+        if let Some(host) = &self.host {
+            return host.content(path);
+        }
         let path = self.tree.resolve(path).ok()?;
         self.tree.content(&path).map(<[u8]>::to_vec)
     }
 
     /// Whether a path leads to anything.
     pub(crate) fn exists(&self, path: &[u8]) -> bool {
+        #[cfg(unix)]
+        if let Some(host) = &self.host {
+            return host.exists(path);
+        }
         let path = self.tree.resolve(path);
         path.is_ok_and(|path| self.tree.node(&path).is_some())
     }
@@ -132,6 +168,11 @@ impl Files {
     /// The agent was killed: handles are gone, and their numbers are not used again.
     pub(crate) fn forget_handles(&mut self) {
         self.handles.clear();
+        self.forget_removed();
+        #[cfg(unix)]
+        if let Some(host) = &mut self.host {
+            host.forget_handles();
+        }
     }
 
     /// A new handle's number.
@@ -141,18 +182,28 @@ impl Files {
                 [b"invalid file open mode '", mode, b"'"].concat(),
             ));
         };
-        let handle = self.open_handle(path, parsed).map_err(|errno| {
+        let failed = |why: &[u8]| {
             let text: &[&[u8]] = &[
                 b"failed to open file '",
                 path,
                 b"' (mode: '",
                 mode,
                 b"'): ",
-                errno.text(),
+                why,
             ];
             Failure::generic(text.concat())
-        })?;
+        };
         let number = self.next;
+        #[cfg(unix)]
+        if let Some(host) = &mut self.host {
+            let opened = host.open(number, path, parsed);
+            opened.map_err(|error| failed(host::words(&error).as_bytes()))?;
+            self.next += 1;
+            return Ok(number);
+        }
+        let handle = self
+            .open_handle(path, parsed)
+            .map_err(|errno| failed(errno.text()))?;
         self.next += 1;
         self.handles.insert(number, handle);
         Ok(number)
@@ -160,21 +211,26 @@ impl Files {
 
     /// Writes out what is left and forgets the handle.
     pub(crate) fn close(&mut self, number: i64) -> Result<(), Failure> {
+        #[cfg(unix)]
+        if let Some(host) = &mut self.host {
+            return host.close(number).ok_or_else(|| unknown(number));
+        }
         let mut handle = self
             .handles
             .remove(&number)
             .ok_or_else(|| unknown(number))?;
         let flushed = handle.flush(&mut self.tree);
-        let path = handle.path();
-        if !self.handles.values().any(|other| other.path() == path) {
-            self.tree.forget_removed(path);
-            self.removed.retain(|_, moved| moved != path);
-        }
+        self.forget_removed();
         flushed.map_err(|errno| failed("close handle", errno))
     }
 
     /// Writes out what is left.
     pub(crate) fn flush(&mut self, number: i64) -> Result<(), Failure> {
+        #[cfg(unix)]
+        if self.host.is_some() {
+            // Nothing is held back.
+            return self.check_open(number);
+        }
         let (handle, tree) = self.opened(number)?;
         handle
             .flush(tree)
@@ -183,10 +239,20 @@ impl Files {
 
     /// Reads from where the handle is.
     pub(crate) fn read(&mut self, number: i64, count: Option<i64>) -> Result<Chunk, Failure> {
-        let (handle, tree) = self.opened(number)?;
         let count = count.unwrap_or(4096);
         let wanted = usize::try_from(count).ok().filter(|_| count <= READ_LIMIT);
-        let wanted = wanted.ok_or_else(|| bad_count(count))?;
+        let wanted = wanted.ok_or_else(|| bad_count(count));
+        #[cfg(unix)]
+        if let Some(host) = &mut self.host {
+            let file = host.file(number).ok_or_else(|| unknown(number))?;
+            let wanted = wanted?;
+            let bytes = host::read(file, wanted);
+            let bytes = bytes.map_err(|error| host_failed("read file", &error))?;
+            let eof = bytes.len() < wanted;
+            return Ok(Chunk { bytes, eof });
+        }
+        let (handle, tree) = self.opened(number)?;
+        let wanted = wanted?;
         let bytes = handle
             .read(tree, wanted)
             .map_err(|errno| failed("read file", errno))?;
@@ -203,7 +269,7 @@ impl Files {
         data: impl FnOnce() -> Result<Vec<u8>, Failure>,
         count: Option<i64>,
     ) -> Result<usize, Failure> {
-        let (handle, tree) = self.opened(number)?;
+        self.check_open(number)?;
         let mut data = data()?;
         if let Some(count) = count {
             let taken = usize::try_from(count)
@@ -211,6 +277,14 @@ impl Files {
                 .filter(|taken| *taken <= data.len());
             data.truncate(taken.ok_or_else(|| bad_count(count))?);
         }
+        #[cfg(unix)]
+        if let Some(host) = &mut self.host {
+            let file = host.file(number).ok_or_else(|| unknown(number))?;
+            let written = std::io::Write::write_all(file, &data);
+            written.map_err(|error| host_failed("write to file", &error))?;
+            return Ok(data.len());
+        }
+        let (handle, tree) = self.opened(number)?;
         handle
             .write(tree, &data)
             .map_err(|errno| failed("write to file", errno))?;
@@ -219,13 +293,30 @@ impl Files {
 
     /// Moves to a position, and says which it is.
     pub(crate) fn seek(&mut self, number: i64, offset: i64, whence: i64) -> Result<i64, Failure> {
+        let bad_whence = || Failure::generic(format!("invalid whence code {whence}"));
+        #[cfg(unix)]
+        if let Some(host) = &mut self.host {
+            let file = host.file(number).ok_or_else(|| unknown(number))?;
+            let to = host::seek_from(offset, whence).ok_or_else(bad_whence)?;
+            let position = to.and_then(|to| std::io::Seek::seek(file, to));
+            let position = position.map_err(|error| host_failed("seek file", &error))?;
+            return Ok(i64::try_from(position).unwrap_or(i64::MAX));
+        }
         let (handle, tree) = self.opened(number)?;
         if !(0..=2).contains(&whence) {
-            return Err(Failure::generic(format!("invalid whence code {whence}")));
+            return Err(bad_whence());
         }
         handle
             .seek(tree, offset, whence)
             .map_err(|errno| failed("seek file", errno))
+    }
+
+    fn check_open(&mut self, number: i64) -> Result<(), Failure> {
+        #[cfg(unix)]
+        if let Some(host) = &mut self.host {
+            return host.file(number).map(drop).ok_or_else(|| unknown(number));
+        }
+        self.opened(number).map(drop)
     }
 
     fn open_handle(&mut self, path: &[u8], mode: Mode) -> Result<Handle, Errno> {
@@ -252,6 +343,11 @@ fn unknown(number: i64) -> Failure {
 
 fn bad_count(count: i64) -> Failure {
     Failure::generic(format!("value '{count}' is invalid for argument count"))
+}
+
+#[cfg(unix)]
+fn host_failed(what: &str, error: &std::io::Error) -> Failure {
+    Failure::generic(format!("failed to {what}: {}", host::words(error)))
 }
 
 fn failed(what: &str, errno: Errno) -> Failure {

@@ -20,7 +20,7 @@
 //! # */
 //! async fn sums_come_back() {
 //!     let agent = TestAgent::start().await;
-//!     agent.on("guest-add").with(|args| args["a"] == 1).reply(3).times(1);
+//!     agent.on("guest-add").with(|args| args["a"] == 1).expect(1).reply(3);
 //!     let client = Client::connect(agent.address()).await.unwrap();
 //!     assert_eq!(client.execute(Add { a: 1, b: 2 }).await.unwrap(), 3);
 //! }
@@ -30,15 +30,18 @@
 //! # What there is
 //!
 //! - **A guest.** [`TestAgent::edit_guest`] and [`TestAgent::guest`] set its facts up and look into
-//!   them; [`TestAgent::file`] and [`TestAgent::program`] give it files and programs. Its clock
+//!   them; [`TestAgent::file`] and [`TestAgent::program`] give it files and programs, and
+//!   [`TestAgent::host_shell`] this host's own. Its clock
 //!   stands still, and everything that takes time takes tokio's, so that it can be paused.
 //! - **Stubs.** [`TestAgent::on`] says what a command answers, known to the agent or not, and how
-//!   often it is to be used; [`TestAgent::requests`] shows what arrived.
-//! - **Faults.** A [`Fault`] spoils a reply: [the next one](TestAgent::fault), the n-th, one by
-//!   chance, or those of one command.
+//!   often that is expected; [`TestAgent::requests`] shows what arrived.
+//! - **Faults.** A [`Fault`] spoils a reply: [the next one](TestAgent::fault), the
+//!   [n-th](Fault::on_message), [one by chance](Fault::by_chance), or [those of one
+//!   command](On::fault).
 //! - **Profiles.** A [`Profile`] is a version of QEMU, a distribution or a platform.
-//! - **Cassettes.** A [`Cassette`] is a real agent's answers, recorded by the program.
-//! - **A program** of the same name, for tests in other languages: see `qga-testserver --help`.
+//! - **Cassettes.** A [`Cassette`] is a real agent's answers, [recorded](cli#recording-a-real-agent)
+//!   by the program.
+//! - **A program** of the same name, for tests in other languages: [its page](cli) describes it.
 //!
 //! Nothing that a client sends makes an agent panic or grow without bound.
 //!
@@ -85,6 +88,7 @@ mod socket;
 mod state;
 mod stub;
 mod stubs;
+mod suggest;
 mod times;
 
 #[cfg(feature = "cli")]
@@ -95,7 +99,7 @@ pub mod real_agent;
 pub use agent::TestAgent;
 pub use cassette::{Cassette, CassetteError};
 pub use fault::Fault;
-pub use faults::NextFault;
+pub use faults::FaultPlan;
 pub use guest::{
     Account, Disk, DiskAddress, Filesystem, Guest, Interface, InterfaceStatistics, IpAddress,
     LoadAverage, Login, MemoryBlock, OsInfo, Password, PciAddress, Route, Timezone, Vcpu,
@@ -103,5 +107,5 @@ pub use guest::{
 pub use processes::{Invocation, Program, Script};
 pub use profile::{Profile, RequestIds};
 pub use request::Request;
-pub use stub::{Answer, On, Stub};
+pub use stub::{Answer, On};
 pub use times::Times;

@@ -80,6 +80,16 @@ impl Machine {
         self.processes.forget_all();
     }
 
+    /// Nobody will come any more: what it has of the host is given back.
+    pub(crate) fn end(&mut self) {
+        self.restart_agent();
+        #[cfg(unix)]
+        {
+            self.processes.host = None;
+            self.files.host = None;
+        }
+    }
+
     /// The whole machine started again.
     pub(crate) fn reboot(&mut self) {
         self.restart_agent();

@@ -1,6 +1,9 @@
 //! The guest's programs, and the processes that clients have started.
 
 mod builtin;
+#[cfg(unix)]
+pub(crate) mod host;
+mod named;
 mod program;
 mod script;
 mod shell;
@@ -13,6 +16,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub(crate) use builtin::builtin;
+pub(crate) use named::named;
 pub(crate) use program::Programs;
 pub use program::{Invocation, Program};
 pub use script::Script;
@@ -25,6 +29,9 @@ pub(crate) struct Processes {
     pub(crate) programs: Programs,
     started: BTreeMap<i64, Process>,
     latest: i64,
+    /// The host's own, where clients may run them.
+    #[cfg(unix)]
+    pub(crate) host: Option<host::HostProcesses>,
 }
 
 /// A process that was started.
@@ -74,6 +81,10 @@ impl Processes {
 
     /// How a process does. One that has ended is forgotten.
     pub(crate) fn status(&mut self, pid: i64) -> Option<Status> {
+        #[cfg(unix)]
+        if let Some(status) = self.host.as_mut().and_then(|host| host.status(pid)) {
+            return Some(status);
+        }
         let process = self.started.get(&pid)?;
         let Some(status) = process.ended() else {
             return Some(Status::Running);
@@ -84,6 +95,14 @@ impl Processes {
 
     /// Ends a process by a signal; whether it ran.
     pub(crate) fn kill(&mut self, pid: i64, signal: i64) -> bool {
+        #[cfg(unix)]
+        if self
+            .host
+            .as_mut()
+            .is_some_and(|host| host.kill(pid, signal))
+        {
+            return true;
+        }
         let running = |process: &&mut Process| process.ended().is_none();
         let process = self.started.get_mut(&pid).filter(running);
         process.is_some_and(|process| {
@@ -109,17 +128,25 @@ impl Processes {
     }
 
     /// The ids of those that run.
-    pub(crate) fn running(&self) -> Vec<i64> {
+    pub(crate) fn running(&mut self) -> Vec<i64> {
         let running = self
             .started
             .iter()
             .filter(|(_, process)| process.ended().is_none());
-        running.map(|(pid, _)| *pid).collect()
+        #[allow(unused_mut, reason = "elsewhere there are no others")]
+        let mut running: Vec<_> = running.map(|(pid, _)| *pid).collect();
+        #[cfg(unix)]
+        running.extend(self.host.iter_mut().flat_map(host::HostProcesses::running));
+        running
     }
 
     /// The agent that started them is gone.
     pub(crate) fn forget_all(&mut self) {
         self.started.clear();
+        #[cfg(unix)]
+        if let Some(host) = &mut self.host {
+            host.forget_all();
+        }
     }
 }
 

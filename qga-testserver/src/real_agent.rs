@@ -10,6 +10,7 @@
 //! or shut down the writing half and read to the end, before you close.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,9 @@ struct Process(Child);
 
 /// How long an agent may take until its socket accepts.
 const START_LIMIT: Duration = Duration::from_secs(10);
+const NOT_INSTALLED: &str = "no qemu-ga is installed: there is none in PATH, /usr/sbin, /usr/bin and /sbin; \
+    many systems have it in the package qemu-guest-agent";
+
 /// Between two looks whether it does.
 const START_PAUSE: Duration = Duration::from_millis(5);
 
@@ -72,7 +76,7 @@ impl RealAgent {
             .map(|text| text.as_ref().to_owned())
             .collect();
         let program = Self::program()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no qemu-ga is installed"))?;
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, NOT_INSTALLED))?;
         // Waiting for a process is real time, also in a test whose tokio time stands still.
         tokio::task::spawn_blocking(move || Self::run(&program, &arguments)).await?
     }
@@ -147,6 +151,14 @@ impl Process {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
+        // A pipe that nobody reads would fill up and stop the agent.
+        let said = folder.join("stderr");
+        let cannot = |error: io::Error| {
+            io::Error::new(
+                error.kind(),
+                format!("cannot run {}: {error}", program.display()),
+            )
+        };
         let child = Command::new(program)
             .args(["-m", "unix-listen", "-p"])
             .arg(path)
@@ -157,24 +169,28 @@ impl Process {
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()?;
+            .stderr(File::create(&said)?)
+            .spawn()
+            .map_err(cannot)?;
         let mut process = Self(child);
-        process.wait_until_accepting(path)?;
+        process.wait_until_accepting(path, &said)?;
         Ok(process)
     }
 
-    fn wait_until_accepting(&mut self, path: &Path) -> io::Result<()> {
+    fn wait_until_accepting(&mut self, path: &Path, said: &Path) -> io::Result<()> {
         let start = Instant::now();
         loop {
             let Err(error) = UnixStream::connect(path) else {
                 return Ok(());
             };
             if let Some(status) = self.0.try_wait()? {
-                return Err(io::Error::other(format!("qemu-ga ended at once: {status}")));
+                let said = std::fs::read_to_string(said).unwrap_or_default();
+                let text = format!("qemu-ga ended at once with {status}: {}", said.trim());
+                return Err(io::Error::other(text));
             }
             if start.elapsed() > START_LIMIT {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, error));
+                let text = format!("qemu-ga did not listen within {START_LIMIT:?}: {error}");
+                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
             std::thread::sleep(START_PAUSE);
         }

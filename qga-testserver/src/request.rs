@@ -1,10 +1,12 @@
 use std::collections::VecDeque;
+use std::fmt;
+use std::iter;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 /// A request that the agent has carried out, also if with an error.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Request {
     /// The command's name, the value of `execute`.
@@ -21,6 +23,51 @@ pub struct Request {
 const COUNT_LIMIT: usize = 100_000;
 /// So many bytes of requests are kept.
 const COST_LIMIT: usize = 128 << 20;
+
+/// So many requests are shown to a person.
+const SUMMARY_LENGTH: usize = 50;
+
+/// A JSON value for one line of a message; of a long one the beginning and the end.
+pub(crate) fn excerpt(value: &Value) -> String {
+    const BEGINNING: usize = 120;
+    const END: usize = 80;
+    let text = value.to_string();
+    let mut characters = text.char_indices();
+    let (Some((middle, _)), Some((end, _))) =
+        (characters.nth(BEGINNING), characters.nth_back(END - 1))
+    else {
+        return text;
+    };
+    let beginning = text.get(..middle).unwrap_or_default();
+    let ending = text.get(end..).unwrap_or_default();
+    format!(
+        "{beginning}... ({} bytes left out) ...{ending}",
+        end - middle
+    )
+}
+
+/// The command and its arguments, shortened if they are long: `guest-exec {"path":"ls"}`.
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.arguments {
+            Value::Null => f.write_str(&self.name),
+            arguments => write!(f, "{} {}", self.name, excerpt(arguments)),
+        }
+    }
+}
+
+/// JSON as JSON, and bytes as text.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = self.id.as_ref().map_or("none".into(), Value::to_string);
+        f.debug_struct("Request")
+            .field("name", &self.name)
+            .field("arguments", &format_args!("{}", self.arguments))
+            .field("id", &format_args!("{id}"))
+            .field("raw", &format_args!("b\"{}\"", self.raw.escape_ascii()))
+            .finish()
+    }
+}
 
 /// The latest requests, oldest first.
 #[derive(Debug, Default)]
@@ -47,11 +94,25 @@ impl Log {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Request> {
         self.requests.iter().map(|(request, _)| &**request)
     }
+
+    /// The latest requests, one a line.
+    pub(crate) fn summary(&self) -> String {
+        let count = self.requests.len();
+        let earlier = count.saturating_sub(SUMMARY_LENGTH);
+        let heading = match (count, earlier) {
+            (0, _) => "no requests have arrived".to_owned(),
+            (_, 0) => "requests that have arrived:".to_owned(),
+            _ => format!("the latest {SUMMARY_LENGTH} of {count} requests that have arrived:"),
+        };
+        let latest = self.iter().skip(earlier).map(Request::to_string);
+        let lines: Vec<_> = iter::once(heading).chain(latest).collect();
+        lines.join("\n  ")
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Arc, COST_LIMIT, Log, Request, Value};
+    use super::{Arc, COST_LIMIT, Log, Request, Value, excerpt};
 
     fn request(name: &str) -> Arc<Request> {
         let (arguments, raw) = (Value::Null, Vec::new());
@@ -72,5 +133,20 @@ mod tests {
         log.add(request("third"), COST_LIMIT * 2);
         let names: Vec<_> = log.iter().map(|request| request.name.as_str()).collect();
         assert_eq!(names, ["third"]);
+    }
+
+    #[test]
+    fn of_long_arguments_the_beginning_and_the_end_are_shown() {
+        let short = Value::from("\u{e9}".repeat(198));
+        assert_eq!(excerpt(&short), short.to_string());
+        let shown = excerpt(&Value::from(format!(
+            "first{}last",
+            "\u{e9}".repeat(10_000)
+        )));
+        assert!(shown.starts_with("\"first\u{e9}"), "{shown}");
+        assert!(
+            shown.ends_with("\u{e9}last\"") && shown.len() < 500,
+            "{shown}"
+        );
     }
 }

@@ -21,8 +21,12 @@ pub(crate) struct State {
     pub(crate) player: Mutex<Option<Player>>,
     pub(crate) power: Switch,
     log: Mutex<Log>,
+    complaints: Mutex<Vec<String>>,
     arrived: watch::Sender<()>,
 }
+
+/// The first complaints matter.
+const COMPLAINT_LIMIT: usize = 20;
 
 /// How the agent was started.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +64,24 @@ impl State {
 
     pub(crate) fn forget_requests(&self) {
         *lock(&self.log) = Log::default();
+        lock(&self.complaints).clear();
+    }
+
+    /// Takes down what is wrong with the test itself.
+    pub(crate) fn complain(&self, complaint: String) {
+        let mut complaints = lock(&self.complaints);
+        if complaints.len() < COMPLAINT_LIMIT {
+            complaints.push(complaint);
+        }
+    }
+
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        lock(&self.complaints).clone()
+    }
+
+    /// The latest requests, one a line, for a person.
+    pub(crate) fn arrivals(&self) -> String {
+        lock(&self.log).summary()
     }
 
     /// The requests that pass, oldest first.

@@ -1,9 +1,8 @@
 use std::fmt;
-use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::stubs::{Matcher, Rule, Stubs};
+use crate::stubs::{Rule, Stubs};
 use crate::{Fault, Request, Times};
 
 /// What a stub answers: a value to return, or an error of the agent.
@@ -37,32 +36,95 @@ impl From<Value> for Answer {
     }
 }
 
-/// The first half of a stub: the requests it is for.
+/// A stub that is being built: the requests it is for, and how many of them.
 ///
-/// Made by [`TestAgent::on`](crate::TestAgent::on).
-#[must_use = "say what happens then: reply, error, reply_with or fault"]
+/// Made by [`TestAgent::on`](crate::TestAgent::on). The last call says what happens to such a
+/// request, and only it puts the stub in force, all at once: [`reply`](On::reply),
+/// [`error`](On::error), [`reply_with`](On::reply_with), [`fault`](On::fault) or
+/// [`pass_through`](On::pass_through).
+///
+/// ```
+/// # use serde_json::json;
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let (agent, stream) = qga_testserver::TestAgent::in_memory();
+/// # let client = qga_core::Client::new(stream);
+/// agent.on("vendor-backup").reply(json!({"percent": 100}));
+/// agent.on("vendor-backup").up_to(2).error("GenericError", "busy");
+/// agent.on("guest-ping").expect(1).pass_through();
+/// # for _ in 0..2 {
+/// #     client.execute_raw("vendor-backup", json!({})).await.unwrap_err();
+/// # }
+/// # client.execute_raw("vendor-backup", json!({})).await.unwrap();
+/// # client.execute_raw("guest-ping", json!({})).await.unwrap();
+/// # }
+/// ```
+#[must_use = "the stub is in force once you say what happens: reply, error, reply_with, fault or pass_through"]
 pub struct On<'a> {
     stubs: &'a Stubs,
-    name: String,
-    matches: Option<Box<Matcher>>,
+    rule: Rule,
 }
 
-#[allow(
-    clippy::must_use_candidate,
-    reason = "a stub is in force whether or not it is kept"
-)]
 impl<'a> On<'a> {
-    pub(crate) fn new(stubs: &'a Stubs, name: &str) -> Self {
-        Self {
-            stubs,
-            name: name.to_owned(),
-            matches: None,
-        }
+    /// The label is what the test knows the stub by.
+    pub(crate) fn new(stubs: &'a Stubs, name: &str, label: String) -> Self {
+        let rule = Rule::new(name, label);
+        Self { stubs, rule }
     }
 
     /// Only requests whose arguments the closure says yes to; `Value::Null` stands for none.
-    pub fn with(mut self, matches: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Self {
-        self.matches = Some(Box::new(matches));
+    ///
+    /// Of several closures all must say yes. A command that only stubs know fails when all of them
+    /// refuse, and says so.
+    pub fn with(mut self, accepts: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Self {
+        self.rule.matchers.push(Box::new(accepts));
+        self
+    }
+
+    /// The stub is for this many requests at most.
+    ///
+    /// After them the agent goes on as if the stub were not there; a command that only stubs know
+    /// then fails, and says so. Without this a stub is for any number of requests.
+    pub fn up_to(mut self, requests: usize) -> Self {
+        self.rule.limit = Some(requests);
+        self
+    }
+
+    /// The test fails unless the stub is used this often: `2`, `1..`, `1..=3`, `..=3`, or `0`.
+    ///
+    /// [`TestAgent::verify`](crate::TestAgent::verify) counts, and so does the agent when it is
+    /// dropped. This changes nothing about what is answered: the stub answers what comes beyond
+    /// the expected number too, unless [`up_to`](On::up_to) says otherwise. Only requests that
+    /// the stub was used for count, not those that another stub has answered.
+    ///
+    /// ```should_panic
+    /// # use serde_json::json;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let (agent, stream) = qga_testserver::TestAgent::in_memory();
+    /// # let client = qga_core::Client::new(stream);
+    /// agent.on("vendor-restart").expect(1).reply(json!({}));
+    /// client.execute_raw("vendor-restart", json!({})).await.unwrap();
+    /// client.execute_raw("vendor-restart", json!({})).await.unwrap();
+    /// agent.verify(); // panics: vendor-restart: expected 1 request, got 2
+    /// # }
+    /// ```
+    ///
+    /// An expectation that can never be met, such as `3..=1` or more than the stub is for, is a
+    /// panic as soon as the stub is put in force.
+    pub fn expect(mut self, times: impl Into<Times>) -> Self {
+        self.rule.expected = Some(times.into());
+        self
+    }
+
+    /// This goes wrong with each of the stub's replies, whatever they are.
+    ///
+    /// Of several faults each one acts on what the ones before it made of the reply.
+    pub fn with_fault(mut self, fault: Fault) -> Self {
+        self.rule.fault = Some(match self.rule.fault.take() {
+            Some(before) => before.and(fault),
+            None => fault,
+        });
         self
     }
 
@@ -70,77 +132,67 @@ impl<'a> On<'a> {
     ///
     /// The four commands that answer only with an error (`guest-shutdown` and `guest-suspend-*`)
     /// stay silent instead, as they do in a real agent.
-    pub fn reply(self, value: impl Into<Value>) -> Stub {
+    #[track_caller]
+    pub fn reply(self, value: impl Into<Value>) {
         let value = value.into();
-        self.reply_with(move |_| value.clone())
+        self.reply_with(move |_| value.clone());
     }
 
     /// The command fails with this class (`GenericError`, `CommandNotFound`) and text.
-    pub fn error(self, class: &str, text: &str) -> Stub {
+    #[track_caller]
+    pub fn error(self, class: &str, text: &str) {
         let answer = Answer::error(class, text);
-        self.reply_with(move |_| answer.clone())
+        self.reply_with(move |_| answer.clone());
     }
 
     /// The closure computes the answer: a JSON value to return, or an [`Answer`].
     ///
-    /// It runs in the agent's task: it must not block, and a panic in it ends the agent.
+    /// It runs in the agent's task and must not block. A panic in it, as of an `assert!`, is an
+    /// error of the command and fails the test.
+    #[track_caller]
     pub fn reply_with<A: Into<Answer>>(
-        self,
+        mut self,
         answer: impl Fn(&Request) -> A + Send + Sync + 'static,
-    ) -> Stub {
-        let mut rule = Rule::new(self.name, self.matches);
-        rule.answer = Some(Box::new(move |request| answer(request).into()));
-        Stub {
-            rule: self.stubs.add(rule),
-        }
+    ) {
+        self.rule.answer = Some(Box::new(move |request| answer(request).into()));
+        self.mount();
     }
 
     /// The command does what it would do without this stub, and this goes wrong with the reply.
     ///
     /// Of several such stubs for one request only the latest counts; join faults by
     /// [`Fault::and`].
-    pub fn fault(self, fault: Fault) -> Stub {
-        let mut rule = Rule::new(self.name, self.matches);
-        rule.fault = Some(fault).into();
-        Stub {
-            rule: self.stubs.add(rule),
+    #[track_caller]
+    pub fn fault(self, fault: Fault) {
+        self.with_fault(fault).mount();
+    }
+
+    /// The command does what it would do without this stub, which only counts.
+    #[track_caller]
+    pub fn pass_through(self) {
+        self.mount();
+    }
+
+    /// Why the stub can never do what is expected of it, if so.
+    pub(crate) fn contradiction(&self) -> Option<String> {
+        self.rule.contradiction()
+    }
+
+    /// Puts the stub in force.
+    #[track_caller]
+    fn mount(self) {
+        #[allow(clippy::panic, reason = "a mistake in the test")]
+        if let Some(contradiction) = self.contradiction() {
+            panic!("{contradiction}");
         }
-    }
-}
-
-/// A stub in force. There is no need to keep it.
-pub struct Stub {
-    rule: Arc<Rule>,
-}
-
-impl Stub {
-    /// How many requests the stub is for: `2`, `1..`, `1..=3`, `..=3`.
-    ///
-    /// After the last of them the agent goes on as if the stub were not there. When fewer came,
-    /// [`TestAgent::verify`](crate::TestAgent::verify) fails. Without this a stub is for any
-    /// number of requests.
-    pub fn times(&mut self, times: impl Into<Times>) -> &mut Self {
-        self.rule.expect(times.into());
-        self
-    }
-
-    /// This goes wrong with each of the stub's replies.
-    pub fn with_fault(&mut self, fault: Fault) -> &mut Self {
-        self.rule.suffer(fault);
-        self
+        self.stubs.add(self.rule);
     }
 }
 
 impl fmt::Debug for On<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("On")
-            .field("name", &self.name)
+            .field("rule", &self.rule)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Stub {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stub").field("rule", &self.rule).finish()
     }
 }

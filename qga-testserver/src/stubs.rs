@@ -3,14 +3,15 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
+use crate::request::excerpt;
 use crate::state::lock;
 use crate::{Answer, Fault, Request, Times};
 
-pub(crate) type Matcher = dyn Fn(&Value) -> bool + Send + Sync;
+type Matcher = dyn Fn(&Value) -> bool + Send + Sync;
 type Responder = dyn Fn(&Request) -> Answer + Send + Sync;
 
 /// All stubs of an agent, the earliest first.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Stubs {
     rules: Mutex<Vec<Arc<Rule>>>,
 }
@@ -18,16 +19,24 @@ pub(crate) struct Stubs {
 /// One stub: which requests it is for, and what happens then.
 pub(crate) struct Rule {
     name: String,
-    matches: Option<Box<Matcher>>,
+    /// What the test knows it by.
+    label: String,
+    pub(crate) matchers: Vec<Box<Matcher>>,
+    pub(crate) limit: Option<usize>,
+    pub(crate) expected: Option<Times>,
     pub(crate) answer: Option<Box<Responder>>,
-    pub(crate) fault: Mutex<Option<Fault>>,
-    count: Mutex<Count>,
+    pub(crate) fault: Option<Fault>,
+    tally: Mutex<Tally>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Count {
-    wanted: Times,
-    done: usize,
+/// The requests for a stub's command that came as far as the stub.
+#[derive(Debug, Default)]
+struct Tally {
+    used: usize,
+    refused: usize,
+    last_refused: String,
+    /// Requests that came while the command was disabled.
+    disabled: usize,
 }
 
 /// What the stubs say about one request.
@@ -37,13 +46,15 @@ pub(crate) struct Verdict {
     pub(crate) answer: Option<Answer>,
     /// What goes wrong with it.
     pub(crate) fault: Option<Fault>,
+    /// How many stubs have answers for other arguments.
+    refusing: usize,
+    /// How many stubs have answered as often as they may.
+    used_up: usize,
 }
 
 impl Stubs {
-    pub(crate) fn add(&self, rule: Rule) -> Arc<Rule> {
-        let rule = Arc::new(rule);
-        lock(&self.rules).push(Arc::clone(&rule));
-        rule
+    pub(crate) fn add(&self, rule: Rule) {
+        lock(&self.rules).push(Arc::new(rule));
     }
 
     pub(crate) fn clear(&self) {
@@ -65,13 +76,21 @@ impl Stubs {
         // The closures may use the agent, so no lock is held while they run.
         let rules = lock(&self.rules).clone();
         let mut verdict = Verdict::default();
-        for rule in rules.iter().rev() {
-            let superseded = rule.answer.is_none() && verdict.fault.is_some();
-            if superseded || !rule.is_for(request) || !rule.take() {
+        for rule in rules.iter().rev().filter(|rule| rule.name == request.name) {
+            let spoils_only = rule.answer.is_none() && rule.fault.is_some();
+            if spoils_only && verdict.fault.is_some() {
+                continue;
+            }
+            if !rule.accepts(&request.arguments) {
+                verdict.refusing += usize::from(rule.answer.is_some());
+                continue;
+            }
+            if !rule.take() {
+                verdict.used_up += usize::from(rule.answer.is_some());
                 continue;
             }
             if verdict.fault.is_none() {
-                verdict.fault.clone_from(&lock(&rule.fault));
+                verdict.fault.clone_from(&rule.fault);
             }
             if let Some(answer) = &rule.answer {
                 verdict.answer = Some(answer(request));
@@ -81,73 +100,142 @@ impl Stubs {
         verdict
     }
 
+    /// Takes down a request that no stub sees because the command is disabled.
+    pub(crate) fn bypass(&self, command: &str) {
+        let rules = lock(&self.rules);
+        for rule in rules.iter().filter(|rule| rule.name == command) {
+            lock(&rule.tally).disabled += 1;
+        }
+    }
+
     /// Whether the fault of some stub resets the connection.
     pub(crate) fn reset_ahead(&self) -> bool {
-        let resets = |rule: &Arc<Rule>| lock(&rule.fault).as_ref().is_some_and(Fault::resets);
+        let resets = |rule: &Arc<Rule>| rule.fault.as_ref().is_some_and(Fault::resets);
         lock(&self.rules).iter().any(resets)
     }
 
-    /// A line for each stub that was used too rarely.
+    /// A line for each stub that was not used as often as expected.
     pub(crate) fn unmet(&self) -> Vec<String> {
         let rules = lock(&self.rules);
-        let unmet = |rule: &Arc<Rule>| {
-            let Count { wanted, done } = *lock(&rule.count);
-            let line = format!("{}: wanted {wanted}, got {done}", rule.name);
-            (!wanted.are_reached(done)).then_some(line)
-        };
-        rules.iter().filter_map(unmet).collect()
+        let numbered = rules.iter().enumerate();
+        let unmet = numbered.filter_map(|(number, rule)| {
+            let later = rules.get(number + 1..).unwrap_or_default();
+            rule.unmet(later)
+        });
+        unmet.collect()
+    }
+}
+
+impl Verdict {
+    /// Why none of the stubs for the command has answered; nothing if there is none.
+    pub(crate) fn excuse(&self, request: &Request) -> Option<String> {
+        let arguments = || excerpt(&request.arguments);
+        let all = self.refusing + self.used_up;
+        let stubs = if all == 1 { "stub" } else { "stubs" };
+        let head = format!("{all} {stubs} for {}", request.name);
+        match (self.refusing, self.used_up) {
+            (0, 0) => None,
+            (_, 0) => Some(format!("{head}, none accepts {}", arguments())),
+            (0, _) => Some(format!("{head}, none is for another request")),
+            (refusing, used_up) => Some(format!(
+                "{head}: {refusing} not for {}, {used_up} not for another request",
+                arguments()
+            )),
+        }
     }
 }
 
 impl Rule {
-    pub(crate) fn new(name: String, matches: Option<Box<Matcher>>) -> Self {
-        let count = Count {
-            wanted: Times::ANY,
-            done: 0,
-        };
+    pub(crate) fn new(name: &str, label: String) -> Self {
         Self {
-            name,
-            matches,
+            name: name.to_owned(),
+            label,
+            matchers: Vec::new(),
+            limit: None,
+            expected: None,
             answer: None,
-            fault: Mutex::default(),
-            count: count.into(),
+            fault: None,
+            tally: Mutex::default(),
         }
     }
 
-    pub(crate) fn expect(&self, times: Times) {
-        lock(&self.count).wanted = times;
+    /// Why it can never do what is expected of it, if so.
+    pub(crate) fn contradiction(&self) -> Option<String> {
+        let Self { name, expected, .. } = self;
+        let expected = (*expected)?;
+        if expected.is_empty() {
+            return Some(format!("no number of requests for {name} is in the range"));
+        }
+        let limit = self.limit.filter(|limit| *limit < expected.least())?;
+        Some(format!(
+            "a stub for up to {limit} of the requests for {name} cannot get {expected}"
+        ))
     }
 
-    pub(crate) fn suffer(&self, fault: Fault) {
-        let mut held = lock(&self.fault);
-        *held = Some(match held.take() {
-            Some(before) => before.and(fault),
-            None => fault,
-        });
-    }
-
-    fn is_for(&self, request: &Request) -> bool {
-        self.name == request.name
-            && self
-                .matches
-                .as_ref()
-                .is_none_or(|matches| matches(&request.arguments))
+    fn accepts(&self, arguments: &Value) -> bool {
+        let accepted = self.matchers.iter().all(|accepts| accepts(arguments));
+        if !accepted {
+            let mut tally = lock(&self.tally);
+            tally.refused += 1;
+            tally.last_refused = excerpt(arguments);
+        }
+        accepted
     }
 
     /// Counts one use, unless there were enough of them.
     fn take(&self) -> bool {
-        let mut count = lock(&self.count);
-        let more = count.wanted.allow_another(count.done);
-        count.done += usize::from(more);
+        let mut tally = lock(&self.tally);
+        let more = self.limit.is_none_or(|limit| tally.used < limit);
+        tally.used += usize::from(more);
         more
+    }
+
+    /// What is wrong with how often it was used; later stubs may have answered in its place.
+    fn unmet(&self, later: &[Arc<Rule>]) -> Option<String> {
+        let expected = self.expected?;
+        let tally = lock(&self.tally);
+        if expected.include(tally.used) {
+            return None;
+        }
+        let mut parts = vec![format!("expected {expected}, got {}", tally.used)];
+        if tally.used < expected.least() {
+            parts.extend(tally.missed());
+            let instead = |rule: &&Arc<Rule>| rule.name == self.name && rule.answer.is_some();
+            parts.extend(later.iter().filter(instead).filter_map(|rule| rule.uses()));
+        }
+        Some(format!("{}: {}", self.label, parts.join("; ")))
+    }
+
+    /// What it has answered, if anything.
+    fn uses(&self) -> Option<String> {
+        let used = lock(&self.tally).used;
+        let line = format!("the later stub {} got {}", self.label, Times::from(used));
+        (used > 0).then_some(line)
+    }
+}
+
+impl Tally {
+    /// Why requests for its command were not for it, if there were any.
+    fn missed(&self) -> impl Iterator<Item = String> {
+        let (refused, last) = (self.refused, &self.last_refused);
+        let refusals = format!("it did not accept {refused} more, the last with {last}");
+        let disabled = format!("the command was disabled for {} more", self.disabled);
+        let reasons = [(refused, refusals), (self.disabled, disabled)];
+        reasons
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(_, reason)| reason)
+    }
+}
+
+impl fmt::Debug for Stubs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(lock(&self.rules).iter()).finish()
     }
 }
 
 impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rule")
-            .field("name", &self.name)
-            .field("count", &self.count)
-            .finish_non_exhaustive()
+        write!(f, "{}, used {} times", self.label, lock(&self.tally).used)
     }
 }

@@ -7,10 +7,14 @@ use qga_testserver::TestAgent;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let agent = TestAgent::start().await;
-    agent.disable("guest-exec"); // the fake guest's shell is too simple for copies; yours is not
     let mut arguments = env::args().skip(1);
-    let address = arguments.next().unwrap_or(agent.address());
+    let mut fake = None; // a fake agent, unless there is an address
+    let address = if let Some(address) = arguments.next() {
+        address
+    } else {
+        let fake = fake.insert(TestAgent::start().await);
+        fake.address()
+    };
     let guest = Guest::connect(address).await?;
 
     let remote = arguments.next().unwrap_or("/tmp/greeting".to_owned());
@@ -18,7 +22,7 @@ async fn main() -> anyhow::Result<()> {
     let (local, copy) = (folder.path().join("greeting"), folder.path().join("copy"));
     std::fs::write(&local, "hello from the host\n")?;
 
-    guest.upload(&local, &remote).await?;
+    guest.upload(&local, &remote).verify(true).await?;
     let copied = guest
         .download(&remote, &copy)
         .progress(|now| println!("{} of {} bytes", now.bytes, now.total))

@@ -34,8 +34,11 @@ struct FileClose {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let agent = TestAgent::start().await;
-    let address = env::args().nth(1).unwrap_or(agent.address());
+    let mut fake = None; // a fake agent, unless there is an address
+    let address = match env::args().nth(1) {
+        Some(address) => address,
+        None => fake.insert(TestAgent::start().await).address(),
+    };
     let client = Client::connect(address).await?;
 
     let path = env::args().nth(2);

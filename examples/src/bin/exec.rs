@@ -8,9 +8,14 @@ use qga_testserver::TestAgent;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let agent = TestAgent::start().await;
-    agent.program("uname").stdout("6.12.43\n");
-    let address = env::args().nth(1).unwrap_or(agent.address());
+    let mut fake = None; // a fake agent, unless there is an address
+    let address = if let Some(address) = env::args().nth(1) {
+        address
+    } else {
+        let fake = fake.insert(TestAgent::start().await);
+        fake.program("uname").stdout("6.12.43\n").exit(0);
+        fake.address()
+    };
     let guest = Guest::connect(address).await?;
 
     let output = guest

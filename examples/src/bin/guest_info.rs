@@ -10,8 +10,11 @@ use qga_testserver::TestAgent;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let agent = TestAgent::start().await;
-    let address = env::args().nth(1).unwrap_or(agent.address());
+    let mut fake = None; // a fake agent, unless there is an address
+    let address = match env::args().nth(1) {
+        Some(address) => address,
+        None => fake.insert(TestAgent::start().await).address(),
+    };
     let client = Client::connect(address).await?;
 
     let info = client.execute(Info).await?;
@@ -22,7 +25,10 @@ async fn main() -> anyhow::Result<()> {
     println!("agent {} with {} commands", info.version, enabled.count());
 
     let os = client.execute(GetOsInfo).await?;
-    println!("running {}", os.pretty_name.unwrap_or_default());
+    match os.pretty_name {
+        Some(name) => println!("running {name}"),
+        None => println!("running a system that does not tell its name"),
+    }
 
     for interface in client.execute(NetworkGetInterfaces).await? {
         for address in interface.ip_addresses.into_iter().flatten() {

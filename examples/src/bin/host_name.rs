@@ -18,8 +18,11 @@ struct GetHostName;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let agent = TestAgent::start().await; // a fake one, so that this runs anywhere
-    let address = env::args().nth(1).unwrap_or(agent.address()); // yours: "unix:/run/vm1/qga.sock"
+    let mut fake = None; // a fake agent, unless there is an address
+    let address = match env::args().nth(1) {
+        Some(address) => address,
+        None => fake.insert(TestAgent::start().await).address(),
+    };
     let client = Client::connect(address).await?;
     let host = client.execute(GetHostName).await?;
     println!("{}", host.host_name);

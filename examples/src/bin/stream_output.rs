@@ -8,8 +8,11 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let agent = TestAgent::start().await;
-    let address = env::args().nth(1).unwrap_or(agent.address());
+    let mut fake = None; // a fake agent, unless there is an address
+    let address = match env::args().nth(1) {
+        Some(address) => address,
+        None => fake.insert(TestAgent::start().await).address(),
+    };
     let guest = Guest::connect(address).await?;
 
     let mut child = guest

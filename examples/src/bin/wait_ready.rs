@@ -4,13 +4,15 @@ use std::env;
 use std::time::Duration;
 
 use qga_commands::guest::ready::Ready;
-use qga_commands::os::GetHostName;
 use qga_testserver::TestAgent;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let agent = TestAgent::start().await;
-    let address = env::args().nth(1).unwrap_or(agent.address());
+    let mut fake = None; // a fake agent, unless there is an address
+    let address = match env::args().nth(1) {
+        Some(address) => address,
+        None => fake.insert(TestAgent::start().await).address(),
+    };
 
     let ready = Ready::ping()
         .command("guest-file-open")
@@ -22,6 +24,6 @@ async fn main() -> anyhow::Result<()> {
         })
         .deadline(Duration::from_secs(120));
     let guest = ready.connect(address).await?;
-    println!("{} is ready", guest.execute(GetHostName).await?.host_name);
+    println!("{} is ready", guest.host_name().await?);
     Ok(())
 }

@@ -11,9 +11,12 @@ use vendor_commands::backup::{GetBackups, StartBackup};
 #[tokio::test]
 async fn the_commands_are_as_the_schema_says() {
     let (agent, stream) = TestAgent::in_memory();
-    agent.on("acme-start-backup").reply(json!({})).times(1);
+    agent.on("acme-start-backup").expect(1).reply(json!({}));
     let backup = json!({"volume": "v", "type": "full", "percent": 100, "last-error": "e"});
-    agent.on("acme-get-backups").reply(json!([backup])).times(1);
+    agent
+        .on("acme-get-backups")
+        .expect(1)
+        .reply(json!([backup]));
     let client = Client::new(stream);
 
     client
@@ -24,6 +27,13 @@ async fn the_commands_are_as_the_schema_says() {
     assert_eq!(backups[0].last_error.as_deref(), Some("e"));
     let request = &agent.requests_of("acme-start-backup")[0];
     assert_eq!(request.arguments, json!({"volume": "v", "note": "n"}));
+}
+
+#[test]
+fn what_the_data_file_hides_is_not_shown() {
+    let start = StartBackup::new("v").note("the key is under the mat");
+    let expected = "StartBackup { volume: \"v\", note: Some(<24 bytes>) }";
+    assert_eq!(format!("{start:?}"), expected);
 }
 
 #[test]

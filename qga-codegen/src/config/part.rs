@@ -16,6 +16,8 @@ pub(crate) struct Part {
     pub(crate) ty: Option<String>,
     pub(crate) base64: bool,
     pub(crate) secret: bool,
+    /// Whether `Debug` does not show it. What is `base64` or `secret` is not shown either.
+    pub(crate) hidden: bool,
 }
 
 #[derive(Deserialize)]
@@ -30,6 +32,8 @@ struct Table {
     base64: bool,
     #[serde(default)]
     secret: bool,
+    #[serde(default)]
+    hidden: bool,
 }
 
 impl<'de> Deserialize<'de> for Part {
@@ -63,6 +67,7 @@ impl<'de> Visitor<'de> for PartVisitor {
             ty: table.ty,
             base64: table.base64,
             secret: table.secret,
+            hidden: table.hidden,
         })
     }
 }

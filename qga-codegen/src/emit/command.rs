@@ -1,5 +1,6 @@
 //! Commands.
 
+use super::debug;
 use super::imports::Imports;
 use super::layout::Code;
 use super::structs;
@@ -11,10 +12,11 @@ pub(super) fn write(command: &Command, code: &mut Code, imports: &mut Imports) {
     code.blank();
     code.doc(&command.doc);
     let all_optional = command.fields.iter().all(|field| field.optional);
-    code.line(match (command.fields.is_empty(), all_optional) {
-        (true, _) => "#[derive(Clone, Copy, Debug, QgaCommand)]",
-        (false, true) => "#[derive(Clone, Debug, Default, QgaCommand)]",
-        (false, false) => "#[derive(Clone, Debug, QgaCommand)]",
+    let debug = debug::derived(&command.fields);
+    code.line(&match (command.fields.is_empty(), all_optional) {
+        (true, _) => "#[derive(Clone, Copy, Debug, QgaCommand)]".to_owned(),
+        (false, true) => format!("#[derive(Clone, {debug}Default, QgaCommand)]"),
+        (false, false) => format!("#[derive(Clone, {debug}QgaCommand)]"),
     });
     code.attribute("qga", &attributes(command, imports));
     if command.fields.is_empty() {
@@ -27,6 +29,7 @@ pub(super) fn write(command: &Command, code: &mut Code, imports: &mut Imports) {
         write_field(field, code, imports);
     }
     code.close("}");
+    debug::write(&command.name, &command.fields, None, code, imports);
     structs::constructor(&command.name, &command.fields, "The command", code);
 }
 

@@ -8,6 +8,8 @@ const ATTRIBUTE: usize = 70;
 const ARRAY: usize = 60;
 /// The width of a call's arguments on one line.
 const CALL: usize = 60;
+/// The width of a chain of calls on one line.
+const CHAIN: usize = 60;
 /// The width of a struct literal on one line.
 const LITERAL: usize = 18;
 /// How long an array's elements may be when several stand on a line.
@@ -144,6 +146,68 @@ impl Code {
             }
             self.close("}");
         }
+    }
+
+    /// `f.debug_struct(name).field(name, &chain).finish()`, the calls below one another if they are long.
+    pub(super) fn debug_struct(&mut self, name: &str, fields: &[(&str, Vec<String>)]) {
+        let head = format!("f.debug_struct({name:?})");
+        let arguments = fields
+            .iter()
+            .map(|(name, chain)| format!("{name:?}, &{}", chain.concat()));
+        let arguments: Vec<_> = arguments.collect();
+        let calls = arguments.iter().map(|list| format!(".field({list})"));
+        let line = format!("{head}{}.finish()", calls.collect::<String>());
+        if line.len() <= CHAIN {
+            self.line(&line);
+            return;
+        }
+        self.open(&head);
+        for ((name, chain), arguments) in fields.iter().zip(&arguments) {
+            let line = format!(".field({arguments})");
+            if arguments.len() <= CALL && self.fits(&line) {
+                self.line(&line);
+                continue;
+            }
+            self.open(".field(");
+            self.line(&format!("{name:?},"));
+            self.chain("&", chain, ",");
+            self.close(")");
+        }
+        self.line(".finish()");
+        self.indent = self.indent.saturating_sub(1);
+    }
+
+    /// `head receiver.call() tail`, the call on a line of its own if they are long.
+    pub(super) fn called(&mut self, head: &str, receiver: &str, call: &str, tail: &str) {
+        let line = format!("{head}{receiver}{call}{tail}");
+        // Here rustfmt stops two columns earlier than elsewhere.
+        let is_short = receiver.len() + call.len() <= CHAIN && self.fits(&format!("{line}  "));
+        if is_short {
+            self.line(&line);
+        } else {
+            self.open(&format!("{head}{receiver}"));
+            self.line(&format!("{call}{tail}"));
+            self.indent = self.indent.saturating_sub(1);
+        }
+    }
+
+    /// `head chain tail`, the calls below one another if they are long.
+    fn chain(&mut self, head: &str, chain: &[String], tail: &str) {
+        let whole = chain.concat();
+        let [first, calls @ .., last] = chain else {
+            self.line(&format!("{head}{whole}{tail}"));
+            return;
+        };
+        if whole.len() <= CHAIN || calls.is_empty() {
+            self.line(&format!("{head}{whole}{tail}"));
+            return;
+        }
+        self.open(&format!("{head}{first}"));
+        for call in calls {
+            self.line(call);
+        }
+        self.line(&format!("{last}{tail}"));
+        self.indent = self.indent.saturating_sub(1);
     }
 
     /// `head => tail,`, in a block if it is long.

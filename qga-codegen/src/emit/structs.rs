@@ -1,7 +1,9 @@
 //! Structs, and how they are made.
 
+use super::debug;
 use super::imports::Imports;
 use super::layout::{Code, WIDTH};
+use super::unions::FROM_MEMBERS;
 use crate::plan::{Field, Shape, Type};
 
 /// A list's parameter is named in full up to this length, so that what is done with it fits.
@@ -19,17 +21,18 @@ pub(super) fn write(ty: &Type, fields: &[Field], code: &mut Code, imports: &mut 
     } else {
         "Serialize, Deserialize"
     };
-    derive(ty, more, code);
+    derive(ty, fields, more, code);
     write_body(&ty.name, fields, None, code, imports);
     if ty.input {
         constructor(&ty.name, fields, "A value", code);
     }
 }
 
-/// The derives that a type has in any case, and more.
-pub(super) fn derive(ty: &Type, more: &str, code: &mut Code) {
+/// The derives that a type with these fields has in any case, and more.
+pub(super) fn derive(ty: &Type, fields: &[Field], more: &str, code: &mut Code) {
+    let debug = debug::derived(fields);
     let eq = if ty.eq { "Eq, " } else { "" };
-    code.line(&format!("#[derive(Clone, Debug, PartialEq, {eq}{more})]"));
+    code.line(&format!("#[derive(Clone, {debug}PartialEq, {eq}{more})]"));
 }
 
 /// The struct itself; `flat` is a field whose members stand among the others in JSON.
@@ -43,8 +46,11 @@ pub(super) fn write_body(
     let kebab = fields
         .iter()
         .any(|field| is_kebab(field) && field.name != field.wire);
-    if kebab {
-        code.line("#[serde(rename_all = \"kebab-case\")]");
+    let rename = kebab.then_some("rename_all = \"kebab-case\"");
+    let from = flat.map(|_| FROM_MEMBERS);
+    let parts: Vec<_> = rename.into_iter().chain(from).map(str::to_owned).collect();
+    if !parts.is_empty() {
+        code.attribute("serde", &parts);
     }
     code.line("#[non_exhaustive]");
     if fields.is_empty() && flat.is_none() {
@@ -66,6 +72,8 @@ pub(super) fn write_body(
         code.line(&format!("pub kind: {flat},"));
     }
     code.close("}");
+    let kind = flat.map(|_| "kind");
+    debug::write(name, fields, kind, code, imports);
 }
 
 fn is_kebab(field: &Field) -> bool {

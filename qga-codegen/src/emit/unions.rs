@@ -1,16 +1,22 @@
-//! Unions, which keep a branch they do not know as JSON, and alternates.
+//! Unions, which keep a branch they do not know as it was written, and alternates.
 
 use super::imports::Imports;
 use super::layout::Code;
 use super::structs;
 use crate::plan::{Field, RustType, Shape, Type, Union, Variant};
 
+/// By what a union is read: a branch that is not known stays as it was written.
+pub(super) const FROM_MEMBERS: &str = "try_from = \"RawObject\"";
+
 pub(super) fn write(ty: &Type, union: &Union, code: &mut Code, imports: &mut Imports) {
-    for path in ["Deserialize", "Deserializer", "Serialize", "de::Error"] {
-        imports.add(&format!("serde::{path}"));
+    for path in [
+        "qga_core::JsonError",
+        "qga_core::RawObject",
+        "serde::Deserialize",
+        "serde::Serialize",
+    ] {
+        imports.add(path);
     }
-    imports.add("serde_json::Map");
-    imports.add("serde_json::Value");
     let kind = if union.fields.is_empty() {
         code.blank();
         code.doc(&ty.doc);
@@ -19,7 +25,7 @@ pub(super) fn write(ty: &Type, union: &Union, code: &mut Code, imports: &mut Imp
         let kind = format!("{}Kind", ty.name);
         code.blank();
         code.doc(&ty.doc);
-        structs::derive(ty, "Serialize, Deserialize", code);
+        structs::derive(ty, &union.fields, "Serialize, Deserialize", code);
         structs::write_body(&ty.name, &union.fields, Some(&kind), code, imports);
         if ty.input {
             let fields: Vec<_> = union
@@ -30,6 +36,7 @@ pub(super) fn write(ty: &Type, union: &Union, code: &mut Code, imports: &mut Imp
                 .collect();
             structs::constructor(&ty.name, &fields, "A value", code);
         }
+        write_from_members(&ty.name, &union.fields, code);
         code.blank();
         code.doc(&format!(
             "What a [`{}`] has depending on its kind.",
@@ -38,7 +45,7 @@ pub(super) fn write(ty: &Type, union: &Union, code: &mut Code, imports: &mut Imp
         kind
     };
     write_enum(ty, &kind, union, code, imports);
-    write_deserialize(&kind, union, code, imports);
+    write_enum_from_members(&kind, union, code);
 }
 
 /// The field with the branch.
@@ -50,12 +57,14 @@ fn branch(kind: &str) -> Field {
         ty: RustType::path(kind, Shape::Plain),
         optional: false,
         base64: false,
+        hidden: None,
     }
 }
 
 fn write_enum(ty: &Type, name: &str, union: &Union, code: &mut Code, imports: &mut Imports) {
-    structs::derive(ty, "Serialize", code);
-    code.line(&format!("#[serde(tag = {:?})]", union.discriminator));
+    structs::derive(ty, &[], "Serialize, Deserialize", code);
+    let tag = format!("tag = {:?}", union.discriminator);
+    code.attribute("serde", &[tag, FROM_MEMBERS.to_owned()]);
     code.line("#[non_exhaustive]");
     code.open(&format!("pub enum {name} {{"));
     for variant in &union.branches {
@@ -65,7 +74,7 @@ fn write_enum(ty: &Type, name: &str, union: &Union, code: &mut Code, imports: &m
     }
     code.doc("A kind that is not known here, with all that the agent wrote of it.");
     code.line("#[serde(untagged)]");
-    code.line("Unknown(Map<String, Value>),");
+    code.line("Unknown(RawObject),");
     code.close("}");
 }
 
@@ -76,46 +85,47 @@ fn write_variant(variant: &Variant, code: &mut Code, imports: &mut Imports) {
     }
 }
 
-fn write_deserialize(name: &str, union: &Union, code: &mut Code, imports: &mut Imports) {
-    let decode = decoding(union, imports);
-    let tag = &union.discriminator;
-    code.blank();
-    code.open(&format!("impl<'de> Deserialize<'de> for {name} {{"));
-    code.function(
-        "fn deserialize<D: Deserializer<'de>>",
-        &["deserializer: D".to_owned()],
-        " -> Result<Self, D::Error>",
-    );
-    code.line("let members = Map::deserialize(deserializer)?;");
-    code.open(&format!(
-        "let branch = match members.get({tag:?}).and_then(Value::as_str) {{"
-    ));
-    for variant in &union.branches {
-        let head = format!("Some({:?})", variant.wire);
-        code.arm(&head, &format!("{decode}.map(Self::{})", variant.name));
+/// How the struct with the members beside the branch is made of the whole object.
+fn write_from_members(name: &str, fields: &[Field], code: &mut Code) {
+    open_from_members(name, "mut members", code);
+    code.open("Ok(Self {");
+    for field in fields {
+        let take = if field.optional {
+            "take_optional"
+        } else {
+            "take"
+        };
+        let call = format!(".{take}({:?})?", field.wire);
+        code.called(&format!("{}: ", field.name), "members", &call, ",");
     }
-    code.arm("Some(_)", "return Ok(Self::Unknown(members))");
-    code.arm(
-        "None",
-        &format!("return Err(D::Error::missing_field({tag:?}))"),
-    );
-    code.close("};");
-    code.line("branch.map_err(D::Error::custom)");
+    code.line("kind: members.try_into()?,");
+    code.close("})");
     code.close("}");
     code.close("}");
 }
 
-/// The call that decodes a branch.
-fn decoding(union: &Union, imports: &mut Imports) -> String {
-    let Some(path) = &union.decode else {
-        return "serde_json::from_value(Value::Object(members))".to_owned();
-    };
-    let Some((module, function)) = path.rsplit_once("::") else {
-        return format!("{path}(members)");
-    };
-    imports.add(module);
-    let module = module.rsplit("::").next().unwrap_or(module);
-    format!("{module}::{function}(members)")
+fn write_enum_from_members(name: &str, union: &Union, code: &mut Code) {
+    open_from_members(name, "members", code);
+    let tag = &union.discriminator;
+    code.open(&format!("Ok(match members.text({tag:?})?.as_str() {{"));
+    for variant in &union.branches {
+        let value = format!("Self::{}(members.decode()?)", variant.name);
+        code.arm(&format!("{:?}", variant.wire), &value);
+    }
+    code.arm("_", "Self::Unknown(members)");
+    code.close("})");
+    code.close("}");
+    code.close("}");
+}
+
+fn open_from_members(name: &str, parameter: &str, code: &mut Code) {
+    code.blank();
+    code.open(&format!("impl TryFrom<RawObject> for {name} {{"));
+    code.line("type Error = JsonError;");
+    code.blank();
+    code.open(&format!(
+        "fn try_from({parameter}: RawObject) -> Result<Self, JsonError> {{"
+    ));
 }
 
 pub(super) fn write_alternate(
@@ -128,7 +138,7 @@ pub(super) fn write_alternate(
     imports.add("serde::Serialize");
     code.blank();
     code.doc(&ty.doc);
-    structs::derive(ty, "Serialize, Deserialize", code);
+    structs::derive(ty, &[], "Serialize, Deserialize", code);
     code.line("#[serde(untagged)]");
     code.line("#[non_exhaustive]");
     code.open(&format!("pub enum {} {{", ty.name));

@@ -9,8 +9,9 @@ use toml::Spanned;
 use super::build::in_order;
 use crate::config::{Config, Entries, Part};
 use crate::names::is_identifier;
-use crate::place::{Name, Problem};
-use crate::schema::{Base, Command, Data, Kind, Schema, Type};
+use crate::place::{Missing, Name, Problem};
+use crate::schema::{Command, Data, Kind, Schema};
+use crate::skeleton;
 
 /// What is missing in the data file, what is stale, and what makes no sense there.
 pub(super) fn problems(schema: &Schema, config: &Config) -> Vec<Problem> {
@@ -40,32 +41,60 @@ struct Entry<'a> {
 impl<'a> Check<'a> {
     fn commands(&mut self, schema: &'a Schema) {
         let entries = &self.config.data.commands;
-        self.pair(
-            schema.commands.iter().map(|command| &command.name),
-            entries,
-            "command",
-        );
+        let module = self.some_module();
+        let commands = schema.commands.iter().map(|command| {
+            let entry = || Missing {
+                table: None,
+                lines: skeleton::command(command, module),
+            };
+            (&command.name, entry)
+        });
+        self.pair(commands, entries, "command");
         for command in &schema.commands {
             if let Some((key, entry)) = entries.get_key_value(command.name.text.as_str()) {
                 let (doc, since) = (entry.doc.as_str(), Some(entry.since.as_str()));
                 self.entry(&Entry { key, doc, since });
                 self.module(key, &entry.module);
                 self.returns(key, command, entry);
-                self.parts(key, command_parts(command), &entry.members, true);
+                let table = format!("commands.{}", skeleton::key(&command.name));
+                let parts = command_parts(command).into_iter().map(|name| {
+                    let line = || Missing {
+                        table: Some(table.clone()),
+                        lines: skeleton::field(name, false),
+                    };
+                    (name, line)
+                });
+                self.parts(key, parts, &entry.members, true);
             }
         }
     }
 
     fn types(&mut self, schema: &'a Schema) {
         let entries = &self.config.data.types;
-        self.pair(schema.types.iter().map(|ty| &ty.name), entries, "type");
+        let module = self.some_module();
+        let types = schema.types.iter().map(|ty| {
+            let entry = || Missing {
+                table: None,
+                lines: skeleton::ty(ty, module),
+            };
+            (&ty.name, entry)
+        });
+        self.pair(types, entries, "type");
         for ty in &schema.types {
             if let Some((key, entry)) = entries.get_key_value(ty.name.text.as_str()) {
                 let (doc, since) = (entry.doc.as_str(), Some(entry.since.as_str()));
                 self.entry(&Entry { key, doc, since });
                 self.module(key, &entry.module);
-                let typed = matches!(ty.kind, Kind::Struct { .. } | Kind::Union { .. });
-                self.parts(key, type_parts(ty), &entry.members, typed);
+                let is_object = matches!(ty.kind, Kind::Struct { .. } | Kind::Union { .. });
+                let table = format!("types.{}", skeleton::key(&ty.name));
+                let parts = skeleton::parts(ty).into_iter().map(|name| {
+                    let line = || Missing {
+                        table: Some(table.clone()),
+                        lines: skeleton::part(ty, name),
+                    };
+                    (name, line)
+                });
+                self.parts(key, parts, &entry.members, is_object);
             }
         }
     }
@@ -82,28 +111,33 @@ impl<'a> Check<'a> {
             let commands = data.commands.values().map(|command| &command.module);
             let types = data.types.values().map(|ty| &ty.module);
             if !commands.chain(types).any(|module| module == key.get_ref()) {
-                self.report(key, format!("nothing is in the module `{}`", key.get_ref()));
+                self.report(
+                    key,
+                    format!("nothing is in the module `{}`; take it out", key.get_ref()),
+                );
             }
         }
     }
 
-    /// Reports names without an entry, and entries without a name.
+    /// Reports names without an entry, which each can make, and entries without a name.
     fn pair<T>(
         &mut self,
-        names: impl Iterator<Item = &'a Name>,
+        names: impl Iterator<Item = (&'a Name, impl Fn() -> Missing)>,
         entries: &'a Entries<T>,
         what: &str,
     ) {
-        let names: HashMap<_, _> = names.map(|name| (name.text.as_str(), name)).collect();
+        let names: HashMap<_, _> = names
+            .map(|(name, entry)| (name.text.as_str(), (name, entry)))
+            .collect();
         let mut missing: Vec<_> = names
             .values()
-            .filter(|name| !entries.contains_key(name.text.as_str()))
+            .filter(|(name, _)| !entries.contains_key(name.text.as_str()))
             .collect();
-        missing.sort_by_key(|name| (name.place.line, name.place.column));
-        for name in missing {
+        missing.sort_by_key(|(name, _)| (name.place.line, name.place.column));
+        for (name, entry) in missing {
             let file = &self.config.file;
-            self.problems
-                .push(name.problem(format!("the {what} `{name}` has no entry in {file}")));
+            let problem = name.problem(format!("the {what} `{name}` has no entry in {file}"));
+            self.problems.push(problem.with_missing(entry()));
         }
         for (key, _) in in_order(entries) {
             if !names.contains_key(key.get_ref().as_str()) {
@@ -118,21 +152,20 @@ impl<'a> Check<'a> {
     fn parts(
         &mut self,
         owner: &Spanned<String>,
-        names: Vec<&'a Name>,
+        names: impl Iterator<Item = (&'a Name, impl Fn() -> Missing)>,
         entries: &'a Entries<Part>,
-        typed: bool,
+        is_object: bool,
     ) {
-        self.pair(
-            names.into_iter(),
-            entries,
-            &format!("part of `{}`,", owner.get_ref()),
-        );
+        self.pair(names, entries, &format!("part of `{}`,", owner.get_ref()));
         for (key, part) in entries {
             let (doc, since) = (part.doc.as_str(), part.since.as_deref());
             self.entry(&Entry { key, doc, since });
             self.path(key, part.ty.as_deref());
-            if !typed && (part.base64 || part.secret || part.ty.is_some()) {
+            if !is_object && (part.base64 || part.secret || part.ty.is_some()) {
                 self.report(key, "only a member of an object has a type of its own");
+            }
+            if !is_object && part.hidden {
+                self.report(key, "only a member of an object can be hidden");
             }
         }
     }
@@ -142,18 +175,30 @@ impl<'a> Check<'a> {
         if !doc.ends_with('.') || !doc.starts_with(|first: char| !first.is_ascii_lowercase()) {
             self.report(
                 entry.key,
-                format!("`{}` is not documented in sentences", entry.key.get_ref()),
+                format!(
+                    "the `doc` of `{}` is no sentence, with a capital letter first and a full stop last",
+                    entry.key.get_ref()
+                ),
             );
         }
         if entry.since.is_some_and(|since| version(since).is_none()) {
             let key = entry.key.get_ref();
-            self.report(entry.key, format!("the `since` of `{key}` is no version"));
+            self.report(
+                entry.key,
+                format!("the `since` of `{key}` is no version, such as 9.1"),
+            );
         }
+    }
+
+    /// A module that is there.
+    fn some_module(&self) -> &'a str {
+        let first = in_order(&self.config.data.modules).next();
+        first.map_or("TODO", |(name, _)| name.get_ref())
     }
 
     fn module(&mut self, key: &Spanned<String>, module: &str) {
         if !self.config.data.modules.contains_key(module) {
-            self.report(key, format!("there is no module `{module}`"));
+            self.report(key, format!("there is no module `{module}` in [modules]"));
         }
     }
 
@@ -166,30 +211,6 @@ fn command_parts(command: &Command) -> Vec<&Name> {
     match &command.data {
         Data::Inline(members) => members.iter().map(|member| &member.name).collect(),
         Data::None | Data::Named(_) => Vec::new(),
-    }
-}
-
-/// The names of what a type consists of; a discriminator is told by the branches.
-fn type_parts(ty: &Type) -> Vec<&Name> {
-    match &ty.kind {
-        Kind::Enum { values, .. } => values.iter().map(|value| &value.name).collect(),
-        Kind::Struct { members, .. } | Kind::Alternate { branches: members } => {
-            members.iter().map(|member| &member.name).collect()
-        }
-        Kind::Union {
-            base,
-            discriminator,
-            branches,
-        } => {
-            let own = match base {
-                Base::Inline(members) => members.as_slice(),
-                Base::Named(_) => &[],
-            };
-            let own = own
-                .iter()
-                .filter(|member| member.name.text != discriminator.text);
-            own.chain(branches).map(|member| &member.name).collect()
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::build::Build;
 use super::entries::version;
 use super::unique::Unique;
-use super::{Field, RustType, Shape};
+use super::{Field, Hide, RustType, Shape};
 use crate::config::Part;
 use crate::place::Name;
 use crate::schema::{self, Condition, Member, TypeRef};
@@ -26,6 +26,7 @@ impl<'a> Build<'a> {
                 ty: self.field_type(member, part, module, argument),
                 optional: member.optional || (!argument && self.is_new(part)),
                 base64: argument && part.base64 && !part.secret,
+                hidden: hide(member, part),
             });
         }
         self.problems.append(&mut unique.problems);
@@ -173,6 +174,19 @@ impl<'a> Build<'a> {
             Some((only, [])) => format!(", on {only}"),
             Some((last, rest)) => format!(", on {} and {last}", rest.join(", ")),
         }
+    }
+}
+
+/// Contents and secrets are hidden, and what the data file says.
+fn hide(member: &Member, part: &Part) -> Option<Hide> {
+    let is_text = part.ty.is_none() && member.ty.name.text == "str";
+    match part {
+        Part { secret: true, .. } => Some(Hide::Value),
+        Part { base64: true, .. } => Some(Hide::Bytes),
+        Part { hidden: true, .. } if member.ty.list => Some(Hide::Items),
+        Part { hidden: true, .. } if is_text => Some(Hide::Bytes),
+        Part { hidden: true, .. } => Some(Hide::Value),
+        _ => None,
     }
 }
 

@@ -43,7 +43,6 @@ impl<'a> Build<'a> {
                 discriminator: discriminator.text.clone(),
                 fields: self.base_fields(ty, discriminator, module),
                 branches: self.branches(branches, entries, module),
-                decode: self.config.data.paths.branch.clone(),
             }),
         }
     }

@@ -21,24 +21,25 @@ const USED: &[&str] = &[
     "Copy",
     "Default",
     "Deserialize",
-    "Deserializer",
     "Eq",
     "Err",
-    "Error",
     "From",
     "Hash",
+    "Hidden",
     "Into",
     "IntoIterator",
-    "Map",
+    "JsonError",
     "None",
     "Ok",
     "Option",
     "PartialEq",
     "QgaCommand",
+    "RawObject",
     "Result",
     "Serialize",
     "Some",
     "String",
+    "TryFrom",
     "Value",
     "Vec",
     "bool",
@@ -128,11 +129,6 @@ impl Unique {
 /// The names that modules import for what the data file names by its path.
 fn imported(data: &Data) -> impl Iterator<Item = &str> {
     let paths = &data.paths;
-    // A function is called with its module, which is what is imported.
-    let branch = paths
-        .branch
-        .as_deref()
-        .and_then(|path| path.rsplit_once("::"));
     let commands = data.commands.values();
     let replies = commands
         .clone()
@@ -144,7 +140,6 @@ fn imported(data: &Data) -> impl Iterator<Item = &str> {
     let own = [paths.bytes.as_deref(), paths.secret.as_deref()];
     own.into_iter()
         .flatten()
-        .chain(branch.map(|(module, _)| module))
         .chain(replies)
         .chain(members.filter_map(|part| part.ty.as_deref()))
         .map(|path| path.rsplit("::").next().unwrap_or(path))

@@ -50,6 +50,11 @@ impl Refusal {
         capabilities.refusal(error.command()?)
     }
 
+    /// Whether it is no use to wait: the agent or its configuration has to change.
+    pub(crate) fn is_for_good(&self) -> bool {
+        matches!(self, Self::Unknown { .. } | Self::Disabled { .. })
+    }
+
     /// The command that is refused.
     #[must_use]
     pub fn command(&self) -> &str {
@@ -66,7 +71,11 @@ impl Refusal {
         match self {
             Self::Unknown { command, .. } => unknown_hint(command),
             Self::Disabled { command, version } => disabled_hint(command, version),
-            Self::Frozen { .. } => "thaw them first: guest-fsfreeze-thaw".to_owned(),
+            Self::Frozen { .. } => {
+                "who has frozen them thaws them, unless that program has ended: \
+                then waiting does not help, and `Guest::thaw` (guest-fsfreeze-thaw) thaws them"
+                    .to_owned()
+            }
         }
     }
 }

@@ -4,12 +4,8 @@
 
 use std::fmt;
 
-use qga_core::QgaCommand;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
-
-use crate::branch;
+use qga_core::{JsonError, QgaCommand, RawObject};
+use serde::{Deserialize, Serialize};
 
 /// Asks which processors the guest has and which are online.
 ///
@@ -183,8 +179,8 @@ impl fmt::Display for GuestCpuStatsType {
 /// What a processor has spent its time on, by the guest's kind.
 ///
 /// Since QEMU 7.1, on Linux.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "type")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", try_from = "RawObject")]
 #[non_exhaustive]
 pub enum GuestCpuStats {
     /// A Linux guest.
@@ -192,18 +188,17 @@ pub enum GuestCpuStats {
     Linux(GuestLinuxCpuStats),
     /// A kind that is not known here, with all that the agent wrote of it.
     #[serde(untagged)]
-    Unknown(Map<String, Value>),
+    Unknown(RawObject),
 }
 
-impl<'de> Deserialize<'de> for GuestCpuStats {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = Map::deserialize(deserializer)?;
-        let branch = match members.get("type").and_then(Value::as_str) {
-            Some("linux") => branch::decode(members).map(Self::Linux),
-            Some(_) => return Ok(Self::Unknown(members)),
-            None => return Err(D::Error::missing_field("type")),
-        };
-        branch.map_err(D::Error::custom)
+impl TryFrom<RawObject> for GuestCpuStats {
+    type Error = JsonError;
+
+    fn try_from(members: RawObject) -> Result<Self, JsonError> {
+        Ok(match members.text("type")?.as_str() {
+            "linux" => Self::Linux(members.decode()?),
+            _ => Self::Unknown(members),
+        })
     }
 }
 

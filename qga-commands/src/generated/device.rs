@@ -4,12 +4,9 @@
 
 use std::fmt;
 
-use qga_core::QgaCommand;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use qga_core::{JsonError, QgaCommand, RawObject};
+use serde::{Deserialize, Serialize};
 
-use crate::branch;
 use crate::guest_time::GuestTime;
 
 /// Asks for the devices with their drivers.
@@ -84,8 +81,8 @@ impl fmt::Display for GuestDeviceType {
 /// What a device is, by its bus.
 ///
 /// Since QEMU 5.2, on Windows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "type")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", try_from = "RawObject")]
 #[non_exhaustive]
 pub enum GuestDeviceId {
     /// A device on the PCI bus.
@@ -93,18 +90,17 @@ pub enum GuestDeviceId {
     Pci(GuestDeviceIdPci),
     /// A kind that is not known here, with all that the agent wrote of it.
     #[serde(untagged)]
-    Unknown(Map<String, Value>),
+    Unknown(RawObject),
 }
 
-impl<'de> Deserialize<'de> for GuestDeviceId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = Map::deserialize(deserializer)?;
-        let branch = match members.get("type").and_then(Value::as_str) {
-            Some("pci") => branch::decode(members).map(Self::Pci),
-            Some(_) => return Ok(Self::Unknown(members)),
-            None => return Err(D::Error::missing_field("type")),
-        };
-        branch.map_err(D::Error::custom)
+impl TryFrom<RawObject> for GuestDeviceId {
+    type Error = JsonError;
+
+    fn try_from(members: RawObject) -> Result<Self, JsonError> {
+        Ok(match members.text("type")?.as_str() {
+            "pci" => Self::Pci(members.decode()?),
+            _ => Self::Unknown(members),
+        })
     }
 }
 

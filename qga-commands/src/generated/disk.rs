@@ -4,12 +4,8 @@
 
 use std::fmt;
 
-use qga_core::QgaCommand;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
-
-use crate::branch;
+use qga_core::{JsonError, QgaCommand, RawObject};
+use serde::{Deserialize, Serialize};
 
 /// Asks for the guest's disks and partitions, mounted or not.
 ///
@@ -274,8 +270,8 @@ pub struct GuestNvmeSmart {
 /// How healthy a disk says it is, by what connects it.
 ///
 /// Since QEMU 7.1, on Linux and Windows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "type")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", try_from = "RawObject")]
 #[non_exhaustive]
 pub enum GuestDiskSmart {
     /// An NVM Express disk.
@@ -283,18 +279,17 @@ pub enum GuestDiskSmart {
     Nvme(GuestNvmeSmart),
     /// A kind that is not known here, with all that the agent wrote of it.
     #[serde(untagged)]
-    Unknown(Map<String, Value>),
+    Unknown(RawObject),
 }
 
-impl<'de> Deserialize<'de> for GuestDiskSmart {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = Map::deserialize(deserializer)?;
-        let branch = match members.get("type").and_then(Value::as_str) {
-            Some("nvme") => branch::decode(members).map(Self::Nvme),
-            Some(_) => return Ok(Self::Unknown(members)),
-            None => return Err(D::Error::missing_field("type")),
-        };
-        branch.map_err(D::Error::custom)
+impl TryFrom<RawObject> for GuestDiskSmart {
+    type Error = JsonError;
+
+    fn try_from(members: RawObject) -> Result<Self, JsonError> {
+        Ok(match members.text("type")?.as_str() {
+            "nvme" => Self::Nvme(members.decode()?),
+            _ => Self::Unknown(members),
+        })
     }
 }
 

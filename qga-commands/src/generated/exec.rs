@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use qga_core::QgaCommand;
+use qga_core::{Hidden, QgaCommand};
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::Bytes;
@@ -42,7 +42,7 @@ impl ExecStatus {
 /// There is no shell. The agent keeps up to 16 MiB of each stream for [`ExecStatus`].
 ///
 /// `guest-exec`, since QEMU 2.5, on Linux, FreeBSD and Windows.
-#[derive(Clone, Debug, QgaCommand)]
+#[derive(Clone, QgaCommand)]
 #[qga(
     name = "guest-exec",
     response = GuestExec,
@@ -62,6 +62,18 @@ pub struct Exec {
     pub input_data: Option<Vec<u8>>,
     /// Which of its streams to keep; without it, none.
     pub capture_output: Option<GuestExecCaptureOutput>,
+}
+
+impl fmt::Debug for Exec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exec")
+            .field("path", &self.path)
+            .field("arg", &self.arg.as_deref().map(Hidden::items))
+            .field("env", &self.env.as_deref().map(Hidden::items))
+            .field("input_data", &self.input_data.as_ref().map(Hidden::bytes))
+            .field("capture_output", &self.capture_output)
+            .finish()
+    }
 }
 
 impl Exec {
@@ -109,7 +121,7 @@ impl Exec {
 /// How a program fares. While it runs, only `exited` is there.
 ///
 /// Since QEMU 2.5, on Linux, FreeBSD and Windows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct GuestExecStatus {
@@ -135,6 +147,20 @@ pub struct GuestExecStatus {
     /// means true.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub err_truncated: Option<bool>,
+}
+
+impl fmt::Debug for GuestExecStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuestExecStatus")
+            .field("exited", &self.exited)
+            .field("exit_code", &self.exit_code)
+            .field("signal", &self.signal)
+            .field("out_data", &self.out_data.as_ref().map(Hidden::bytes))
+            .field("err_data", &self.err_data.as_ref().map(Hidden::bytes))
+            .field("out_truncated", &self.out_truncated)
+            .field("err_truncated", &self.err_truncated)
+            .finish()
+    }
 }
 
 /// Which streams of a program to keep.

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use qga_core::QgaCommand;
+use qga_core::{Hidden, QgaCommand};
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::Bytes;
@@ -113,7 +113,7 @@ impl FileRead {
 /// request holds a little less than 48 MiB.
 ///
 /// `guest-file-write`, since QEMU 0.15, on Linux, FreeBSD and Windows.
-#[derive(Clone, Debug, QgaCommand)]
+#[derive(Clone, QgaCommand)]
 #[qga(
     name = "guest-file-write",
     response = GuestFileWrite,
@@ -129,6 +129,16 @@ pub struct FileWrite {
     pub data: Vec<u8>,
     /// How many of the bytes to write; without it, all.
     pub count: Option<i64>,
+}
+
+impl fmt::Debug for FileWrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileWrite")
+            .field("handle", &self.handle)
+            .field("data", &Hidden::bytes(&self.data))
+            .field("count", &self.count)
+            .finish()
+    }
 }
 
 impl FileWrite {
@@ -203,7 +213,7 @@ impl FileFlush {
 /// What was read from a file.
 ///
 /// Since QEMU 0.15, on Linux, FreeBSD and Windows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct GuestFileRead {
     /// How many bytes these are.
@@ -214,6 +224,16 @@ pub struct GuestFileRead {
     /// Whether the reading ran into the end of the file. Reading exactly to the end does not; the
     /// next reading does, with no bytes.
     pub eof: bool,
+}
+
+impl fmt::Debug for GuestFileRead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuestFileRead")
+            .field("count", &self.count)
+            .field("data", &Hidden::bytes(&self.data))
+            .field("eof", &self.eof)
+            .finish()
+    }
 }
 
 /// What became of a writing.

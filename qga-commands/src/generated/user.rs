@@ -2,7 +2,9 @@
 
 //! Who is logged in to the guest, and passwords.
 
-use qga_core::QgaCommand;
+use std::fmt;
+
+use qga_core::{Hidden, QgaCommand};
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
@@ -10,7 +12,7 @@ use crate::secret::Secret;
 /// Sets the password of a user of the guest.
 ///
 /// `guest-set-user-password`, since QEMU 2.3, on Linux and Windows.
-#[derive(Clone, Debug, QgaCommand)]
+#[derive(Clone, QgaCommand)]
 #[qga(name = "guest-set-user-password", retry = AfterResync, secret_reply)]
 #[non_exhaustive]
 pub struct SetUserPassword {
@@ -20,6 +22,16 @@ pub struct SetUserPassword {
     pub password: Secret,
     /// Whether it is a hash, in the guest's own format. Windows takes none.
     pub crypted: bool,
+}
+
+impl fmt::Debug for SetUserPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SetUserPassword")
+            .field("username", &self.username)
+            .field("password", &Hidden::VALUE)
+            .field("crypted", &self.crypted)
+            .finish()
+    }
 }
 
 impl SetUserPassword {

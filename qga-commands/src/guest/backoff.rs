@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Guest;
+
 /// The moment so long from now; far away where that overflows.
 pub(crate) fn after(time: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
@@ -17,6 +19,7 @@ pub(crate) fn after(time: Duration) -> Instant {
 pub(crate) struct Backoff {
     next: Duration,
     longest: Duration,
+    end: Option<Instant>,
 }
 
 impl Backoff {
@@ -24,7 +27,14 @@ impl Backoff {
         Self {
             next: first,
             longest,
+            end: None,
         }
+    }
+
+    /// Does not wait beyond the moment by which all commands of this guest's handle have to end.
+    pub(crate) fn within(mut self, guest: &Guest) -> Self {
+        self.end = guest.client().deadline();
+        self
     }
 
     /// Waits, longer each time.
@@ -32,9 +42,16 @@ impl Backoff {
     /// Up to a quarter of the pause is left out at random, so that the clients of one host do not
     /// move in step.
     pub(crate) async fn pause(&mut self) {
+        self.pause_at_least(None).await;
+    }
+
+    /// Waits as [`pause`](Self::pause) does, and through a pause of the client, in which it would not try.
+    pub(crate) async fn pause_at_least(&mut self, of_client: Option<Duration>) {
         let pause = self.next;
         self.next = (pause * 2).min(self.longest);
-        tokio::time::sleep(pause * 3 / 4 + pause / 4 * random_share() / SHARES).await;
+        let pause = pause * 3 / 4 + pause / 4 * random_share() / SHARES;
+        let end = Instant::now() + pause.max(of_client.unwrap_or_default());
+        tokio::time::sleep_until(self.end.map_or(end, |limit| limit.min(end))).await;
     }
 }
 

@@ -1,22 +1,73 @@
 //! The guest's disks and filesystems, and how full they are.
 //!
-//! ```no_run
-//! # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
-//! for filesystem in guest.filesystems().await? {
-//!     let percent = filesystem.usage().unwrap_or(0.0) * 100.0;
-//!     println!("{}: {percent:.0}% in use", filesystem.mountpoint);
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), qga_commands::GuestError> {
+//! # let agent = qga_testserver::TestAgent::start().await;
+//! # let guest = qga_commands::Guest::connect(agent.address()).await?;
+//! for disk in guest.disk_usage().await? {
+//!     let places = disk.mountpoints.join(", ");
+//!     match disk.usage() {
+//!         Some(usage) => println!("{places}: {:.0}% in use", usage * 100.0),
+//!         None => println!("{places}: the guest does not tell how full it is"),
+//!     }
 //! }
 //! # Ok(())
 //! # }
 //! ```
 
+mod usage;
+
 use super::{Guest, GuestError};
 use crate::disk::{GetDisks, GuestDiskInfo};
 use crate::fs::{GetFsInfo, GuestFilesystemInfo};
 
+pub use usage::DiskUsage;
+
 impl Guest {
-    /// The mounted filesystems, by where they are mounted. The agent tells of those that are on a disk,
-    /// and not of others such as tmpfs.
+    /// How full the guest's disks are: each device once, however often it is mounted.
+    ///
+    /// A guest [lists](Self::filesystems) a filesystem once for each place where it is mounted, with all its space
+    /// each time: for each subvolume of a btrfs, and for each bind mount, such as those that systemd makes for a
+    /// service with a `/tmp` of its own. Here it counts once, so that sizes can be added:
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), qga_commands::GuestError> {
+    /// # let agent = qga_testserver::TestAgent::start().await;
+    /// # let guest = qga_commands::Guest::connect(agent.address()).await?;
+    /// let disks = guest.disk_usage().await?;
+    /// // `None` if the guest does not tell it for one of them.
+    /// let total: Option<u64> = disks.iter().map(|disk| disk.total_bytes).sum();
+    /// let used: Option<u64> = disks.iter().map(|disk| disk.used_bytes).sum();
+    /// # assert_eq!(total, Some(20 << 30));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// What is no disk that could fill up is left out: loop devices, which are files of another filesystem, with the
+    /// snaps on them; compressed and plain RAM disks; CD-ROMs and floppy disks; images that can only be read
+    /// (squashfs, erofs, iso9660, udf and their like); and, where an agent lists them at all, what lies in
+    /// memory, on another machine, or over another filesystem (tmpfs, NFS, overlay and their like).
+    /// [`filesystems`](Self::filesystems) has them all. A guest with its only writable filesystem on a loop
+    /// device, as small routers may have it, has no disk here.
+    ///
+    /// Since QEMU 2.2; how large they are and how full, since 3.0.
+    ///
+    /// # Errors
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`execute`](Self::execute); nothing is changed in the guest.
+    pub async fn disk_usage(&self) -> Result<Vec<DiskUsage>, GuestError> {
+        Ok(DiskUsage::of(&self.execute(GetFsInfo).await?))
+    }
+
+    /// The mounted filesystems, by where they are mounted. The agent tells of those that are on a block device,
+    /// and not of others such as tmpfs; one that is mounted at several places is told of several times, with the
+    /// same sizes. To add sizes, see [`disk_usage`](Self::disk_usage).
     ///
     /// Since QEMU 2.2; how large they are and how full, since 3.0.
     ///
@@ -53,12 +104,10 @@ impl Guest {
 
 impl GuestFilesystemInfo {
     /// How much of it is in use, from 0 for nothing to 1 for full. What is kept for root does not
-    /// count as free. `None` if the guest does not tell, as before QEMU 3.0.
+    /// count as free. `None` if the guest does not tell, as before QEMU 3.0; that is not the same as 0.
     #[must_use]
-    #[allow(clippy::cast_precision_loss, reason = "a ratio needs no more")]
     pub fn usage(&self) -> Option<f64> {
-        let (used, total) = (self.used_bytes?, self.total_bytes?);
-        (total > 0).then(|| (used as f64 / total as f64).min(1.0))
+        usage(self.used_bytes?, self.total_bytes?)
     }
 
     /// Bytes that ordinary users may still fill. `None` if the guest does not tell, as before QEMU
@@ -67,4 +116,9 @@ impl GuestFilesystemInfo {
     pub fn free_bytes(&self) -> Option<u64> {
         Some(self.total_bytes?.saturating_sub(self.used_bytes?))
     }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a ratio needs no more")]
+fn usage(used: u64, total: u64) -> Option<f64> {
+    (total > 0).then(|| (used as f64 / total as f64).min(1.0))
 }

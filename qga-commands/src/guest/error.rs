@@ -1,24 +1,44 @@
 //! What can go wrong with an operation.
 
+mod display;
+
+use std::io;
 use std::str::Utf8Error;
 use std::time::Duration;
-use std::{fmt, io};
 
-use qga_core::{AddressError, Error, Excerpt, Execution};
+use qga_core::{Address, AddressError, AgentError, Error, Execution};
 
 use super::copy::CopyFault;
 use super::process::{ExitStatus, Kill, Output};
 use super::ready::{CheckError, Stage};
+use crate::capabilities::Refusal;
 
 /// An operation on a guest that failed.
 ///
-/// The message covers this level only; [`source`](std::error::Error::source) has what lies below.
+/// The message says what failed, where, and why, also where the reason is an error below: it then ends with that
+/// error's own message, and [`source`](std::error::Error::source) goes on from there, so that a program that prints
+/// the whole chain says nothing twice. [`command_error`](Self::command_error) has the error of the command below.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let agent = qga_testserver::TestAgent::start().await;
+/// # let address = agent.address();
+/// # let guest = qga_commands::Guest::connect(address).await.unwrap();
+/// match guest.read("/etc/hostname").await {
+///     Ok(bytes) => println!("{} bytes", bytes.len()),
+///     Err(error) if error.is_timeout() => eprintln!("try again later: {error}"),
+///     Err(error) if error.is_disabled() => eprintln!("ask the guest's administrator: {error}"),
+///     Err(error) => eprintln!("{error}"),
+/// }
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum GuestError {
     /// A command failed.
     Command(Error),
-    /// What was asked for cannot be done; nothing was sent. The text says what is wrong.
+    /// What was asked for cannot be done, and nothing was changed. The text says why.
     InvalidInput(&'static str),
     /// The address of a guest cannot be read.
     Address(AddressError),
@@ -28,20 +48,30 @@ pub enum GuestError {
         stage: Stage,
         /// The time it was given.
         deadline: Duration,
+        /// The address of its agent, if the client was made from one.
+        address: Option<Address>,
         /// What went wrong last: an [`Error`] if the agent did not answer, what the caller's check
         /// returned if that did not succeed.
         source: Option<CheckError>,
     },
-    /// The command was not sent: it has to wait until the filesystems are thawed. This client has
-    /// frozen them, or, where a freeze was to be sent, somebody else has. What this client has frozen is
-    /// thawed when its [`Frozen`](super::freeze::Frozen) is; [`Guest::thaw`](super::Guest::thaw) does it too.
+    /// The command was not sent: it has to wait until the filesystems are thawed.
     Frozen {
         /// The command.
         command: &'static str,
+        /// Whether it is this client that has frozen them: then they are thawed when its
+        /// [`Frozen`](super::freeze::Frozen) is. What somebody else has frozen may stay so for ever, if that
+        /// program has ended; [`Guest::thaw`](super::Guest::thaw) thaws it.
+        by_this_client: bool,
+        /// The address of the guest's agent, if the client was made from one.
+        address: Option<Address>,
     },
     /// A freeze found nothing to freeze: no filesystem is mounted there, or none can be frozen.
-    NothingFrozen,
-    /// It is not known whether filesystems are frozen.
+    NothingFrozen {
+        /// The address of the guest's agent, if the client was made from one.
+        address: Option<Address>,
+    },
+    /// It is not known whether filesystems are frozen. [`Guest::thaw`](super::Guest::thaw) may be called until it
+    /// succeeds.
     MaybeFrozen {
         /// Why the freeze or the thaw failed.
         source: Error,
@@ -50,17 +80,49 @@ pub enum GuestError {
     Unexpected(&'static str),
     /// The tokio runtime in which the work was under way has ended.
     Stopped,
-    /// A file of the guest is longer than what is read at once, in bytes; open it and read it
-    /// piece by piece.
-    TooLarge(usize),
+    /// A file of the guest is longer than what is read at once; open it and read it piece by piece.
+    TooLarge {
+        /// The file.
+        path: String,
+        /// What is read at once, in bytes.
+        limit: usize,
+    },
     /// A file of the guest is not UTF-8.
-    NotText(Utf8Error),
+    NotText {
+        /// The file.
+        path: String,
+        /// Where it is not.
+        source: Utf8Error,
+    },
+    /// Too little was moved, to the guest or from it, in the time in which that much has to be.
+    TooSlow {
+        /// What has to be moved in that time, in bytes.
+        least: u64,
+        /// The time.
+        within: Duration,
+    },
+    /// This guest cannot do what was asked for; nothing was changed. The text says what it lacks.
+    Unsupported(&'static str),
+    /// A program of the guest could not do something with a path.
+    Path {
+        /// What was to be done, such as `remove`.
+        action: &'static str,
+        /// The path.
+        path: String,
+        /// Why, as far as the program's words tell.
+        kind: io::ErrorKind,
+        /// What the program said.
+        reason: String,
+    },
     /// A copy failed.
     Copy {
         /// The file or folder at fault, of the guest or of this host.
         path: String,
         /// Why.
         fault: Box<CopyFault>,
+        /// Whether anything was changed in the guest; what was changed is removed again as far as the
+        /// channel allows.
+        execution: Execution,
     },
     /// A program was started, and then its end or its output could not be learned. It may still run:
     /// [`Guest::process`](super::Guest::process) attaches to it.
@@ -99,6 +161,8 @@ pub enum GuestError {
     },
     /// A program did not end in the time that its caller gave it.
     Deadline {
+        /// The program, as it was named.
+        program: String,
         /// The program's process; `None` if not even that was known, so that the program may have been
         /// started or not.
         pid: Option<i64>,
@@ -143,33 +207,142 @@ impl GuestError {
         }
     }
 
+    /// What the agent answered to the command that failed, if it answered with an error.
+    #[must_use]
+    pub fn agent_error(&self) -> Option<&AgentError> {
+        self.command_error()?.agent_error()
+    }
+
     /// Whether the operation may have done something in the guest. Where it takes several
     /// commands, this is said of the one that failed.
     #[must_use]
     pub fn execution(&self) -> Execution {
         match self {
             Self::Command(error) => error.execution(),
-            Self::Withheld { execution, .. } => *execution,
+            Self::Withheld { execution, .. } | Self::Copy { execution, .. } => *execution,
             Self::Partial { source, .. } => match source.execution() {
                 Execution::NotRun => Execution::Answered,
                 other => other,
             },
-            Self::Copy { fault, .. } => match fault.guest_error() {
-                Some(error) => error.execution(),
-                None => Execution::MaybeRun,
-            },
+            Self::Path { .. } => Execution::Answered,
             Self::InvalidInput(_)
             | Self::Address(_)
             | Self::NotReady { .. }
             | Self::Frozen { .. }
-            | Self::NothingFrozen
+            | Self::NothingFrozen { .. }
+            | Self::Unsupported(_)
             | Self::SpoolFailed(_) => Execution::NotRun,
             _ => Execution::MaybeRun,
         }
     }
+
+    /// Whether the time given was not enough: a command's timeout, a handle's
+    /// [deadline](super::Guest::within), or a deadline of the operation itself.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        match self {
+            Self::Deadline { .. } | Self::TooSlow { .. } => true,
+            Self::NotReady { .. } => !self.is_for_good(),
+            Self::Copy { fault, .. } => match &**fault {
+                CopyFault::Deadline(_) => true,
+                fault => fault.guest_error().is_some_and(Self::is_timeout),
+            },
+            Self::Wait { source, .. } | Self::Partial { source, .. } => source.is_timeout(),
+            _ => self.command_error().is_some_and(Error::is_timeout),
+        }
+    }
+
+    /// Whether the [deadline](super::Guest::within) for all commands of the handle has passed.
+    #[must_use]
+    pub fn is_deadline(&self) -> bool {
+        self.command_error().is_some_and(Error::is_deadline)
+    }
+
+    /// Whether the other side closed the channel.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.command_error().is_some_and(Error::is_closed)
+    }
+
+    /// How long the client does not try the channel again; see [`Error::retry_after`].
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.command_error().and_then(Error::retry_after)
+    }
+
+    /// Whether trying again is of no use through this client; see [`Error::is_permanent`].
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        self.command_error().is_some_and(Error::is_permanent)
+    }
+
+    /// Whether another client holds the [lock](super::GuestBuilder::lock) of the channel.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.command_error().is_some_and(Error::is_held)
+    }
+
+    /// Whether the client was made [not to send](super::GuestBuilder::allow) the command.
+    #[must_use]
+    pub fn is_not_allowed(&self) -> bool {
+        self.command_error().is_some_and(Error::is_not_allowed)
+    }
+
+    /// Whether the agent refused a command: it does not know it, has it disabled, or is frozen.
+    /// [`is_disabled`](Self::is_disabled) and [`is_frozen`](Self::is_frozen) tell more, and
+    /// [`Refusal::explain`] asks the agent.
+    #[must_use]
+    pub fn is_command_not_found(&self) -> bool {
+        self.refusal().is_some()
+            || self
+                .command_error()
+                .is_some_and(Error::is_command_not_found)
+    }
+
+    /// Whether the agent knows the command but has it disabled, as far as its words tell.
+    #[must_use]
+    pub fn is_disabled(&self) -> bool {
+        matches!(self.refusal(), Some(Refusal::Disabled { .. }))
+            || self.command_error().is_some_and(Error::is_disabled)
+    }
+
+    /// Whether the command has to wait until the guest's filesystems are thawed, as far as this client
+    /// knows or the agent's words tell.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        match self {
+            Self::Frozen { .. } => true,
+            Self::Wait { source, .. } | Self::Partial { source, .. } => source.is_frozen(),
+            _ => {
+                matches!(self.refusal(), Some(Refusal::Frozen { .. }))
+                    || self.command_error().is_some_and(Error::is_frozen)
+            }
+        }
+    }
+
+    /// Why a guest that was waited for is not ready, if it is for a command that its agent refuses.
+    fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::NotReady {
+                stage: Stage::Command(refusal),
+                ..
+            } => Some(refusal),
+            _ => None,
+        }
+    }
+
+    /// Whether it is no use to wait for the guest.
+    fn is_for_good(&self) -> bool {
+        match self {
+            Self::NotReady { stage, .. } => stage.is_for_good() || self.is_permanent(),
+            _ => self.refusal().is_some_and(Refusal::is_for_good),
+        }
+    }
 }
 
-fn command_error_of<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a Error> {
+pub(super) fn command_error_of<'a>(
+    cause: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a Error> {
     let of_operation = || cause.downcast_ref::<GuestError>()?.command_error();
     cause.downcast_ref().or_else(of_operation)
 }
@@ -183,91 +356,32 @@ impl From<Error> for GuestError {
 /// For what reads and writes files as streams; [`io::Error::get_ref`] has the error itself.
 impl From<GuestError> for io::Error {
     fn from(error: GuestError) -> Self {
-        let kind = match (&error, error.command_error()) {
-            (GuestError::Frozen { .. }, _) => io::ErrorKind::ResourceBusy,
-            (GuestError::InvalidInput(_), _) => io::ErrorKind::InvalidInput,
-            (_, Some(command)) if command.is_timeout() => io::ErrorKind::TimedOut,
-            (_, Some(command)) if command.is_closed() => io::ErrorKind::BrokenPipe,
+        let kind = match error {
+            GuestError::InvalidInput(_) => io::ErrorKind::InvalidInput,
+            GuestError::Unsupported(_) => io::ErrorKind::Unsupported,
+            GuestError::TooSlow { .. } => io::ErrorKind::TimedOut,
+            GuestError::Path { kind, .. } => kind,
+            _ if error.is_frozen() => io::ErrorKind::ResourceBusy,
+            _ if error.is_timeout() => io::ErrorKind::TimedOut,
+            _ if error.is_closed() => io::ErrorKind::BrokenPipe,
             _ => io::ErrorKind::Other,
         };
         Self::new(kind, error)
     }
 }
 
-impl fmt::Display for GuestError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Command(_) => f.write_str("a command failed"),
-            Self::InvalidInput(reason) => f.write_str(reason),
-            Self::Address(_) => f.write_str("the guest's address cannot be read"),
-            Self::NotReady {
-                stage, deadline, ..
-            } => {
-                write!(f, "the guest is not ready within {deadline:?}: {stage}")
-            }
-            Self::Frozen { command } => {
-                write!(
-                    f,
-                    "{command} has to wait: the guest's filesystems are frozen"
-                )
-            }
-            Self::NothingFrozen => f.write_str("there was no filesystem to freeze"),
-            Self::MaybeFrozen { .. } => f.write_str("the guest's filesystems may be frozen"),
-            Self::Unexpected(what) => write!(f, "unexpected answer: {what}"),
-            Self::Copy { path, fault } => {
-                write!(f, "copying {:?} failed: {fault}", Excerpt(path))
-            }
-            Self::Stopped => f.write_str("the runtime that did the work has ended"),
-            Self::TooLarge(limit) => write!(f, "the file is longer than {limit} bytes"),
-            Self::NotText(_) => f.write_str("the file is not UTF-8"),
-            Self::Wait { pid, .. } => {
-                write!(
-                    f,
-                    "process {pid} was started, and its end or its output could not be learned"
-                )
-            }
-            Self::ResultLost { pid, .. } => write!(f, "the result of process {pid} is lost"),
-            Self::KillFailed { pid, output } => {
-                let (status, text) = (output.status, output.stderr_lossy());
-                let text = Excerpt(text.trim());
-                write!(f, "process {pid} was not killed: {status}, {text:?}")
-            }
-            Self::SpoolFailed(status) => write!(
-                f,
-                "no files could be made in the guest for a program's output: {status}"
-            ),
-            Self::TooMuchOutput { pid, limit } => {
-                write!(f, "process {pid} wrote more than {limit} bytes to a stream")
-            }
-            Self::Deadline {
-                pid,
-                deadline,
-                kill,
-                ..
-            } => match pid {
-                Some(pid) => write!(f, "process {pid} did not end within {deadline:?}; {kill}"),
-                None => write!(f, "no program was known to run within {deadline:?}"),
-            },
-            Self::Withheld { command, .. } => write!(
-                f,
-                "{command} failed, and the agent's words are withheld: they contain the password"
-            ),
-            Self::Partial { done, of, .. } => write!(f, "only a part was done, {done} of {of}"),
-        }
-    }
-}
-
 impl std::error::Error for GuestError {
+    /// What lies below the error whose message this one's ends with.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Command(error)
             | Self::MaybeFrozen { source: error }
-            | Self::ResultLost { source: error, .. } => Some(error),
-            Self::Wait { source, .. } | Self::Partial { source, .. } => Some(&**source),
-            Self::NotText(error) => Some(error),
+            | Self::ResultLost { source: error, .. } => error.source(),
+            Self::Wait { source, .. } | Self::Partial { source, .. } => source.source(),
+            Self::NotText { source, .. } => source.source(),
             Self::Copy { fault, .. } => fault.cause(),
-            Self::Address(error) => Some(error),
-            Self::NotReady { source, .. } => source.as_deref().map(|error| error as _),
+            Self::Address(error) => error.source(),
+            Self::NotReady { source, .. } => source.as_deref()?.source(),
             _ => None,
         }
     }

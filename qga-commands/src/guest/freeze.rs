@@ -1,8 +1,11 @@
 //! Filesystems brought to rest for a snapshot, and never left so.
 //!
-//! ```no_run
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let agent = qga_testserver::TestAgent::start().await;
+//! # let guest = qga_commands::Guest::connect(agent.address()).await?;
 //! # async fn take_snapshot() -> std::io::Result<()> { Ok(()) }
-//! # async fn example(guest: qga_commands::Guest) -> Result<(), Box<dyn std::error::Error>> {
 //! let (snapshot, thawed) = guest.while_frozen(take_snapshot).await?;
 //! snapshot?;
 //! assert!(thawed?.is_complete());
@@ -10,19 +13,14 @@
 //! # }
 //! ```
 //!
-//! With a deadline around it, and for some filesystems only:
+//! [`until`](WhileFrozen::until) ends the work early, at a signal or after a time. For some filesystems only:
 //!
-//! ```no_run
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let agent = qga_testserver::TestAgent::start().await;
+//! # let guest = qga_commands::Guest::connect(agent.address()).await?;
 //! # async fn take_snapshot() -> std::io::Result<()> { Ok(()) }
-//! # async fn example(guest: qga_commands::Guest) -> Result<(), Box<dyn std::error::Error>> {
-//! use std::time::Duration;
-//! use tokio::time::timeout;
-//!
-//! let at_rest = guest.while_frozen(take_snapshot);
-//! let (snapshot, thawed) = timeout(Duration::from_secs(8), at_rest).await??;
-//! snapshot?;
-//! thawed?;
-//!
 //! let frozen = guest.freeze_only(["/", "/srv"]).await?;
 //! take_snapshot().await?; // on an error, `frozen` is dropped, and that thaws
 //! let thawed = frozen.thaw().await?;
@@ -38,29 +36,44 @@
 //! others fail at once with [`GuestError::Frozen`], from the client with
 //! [`ErrorKind::NotAllowed`](qga_core::ErrorKind::NotAllowed).
 //!
+//! From when a thaw begins, also one in the background, they wait for it instead, each within its own time,
+//! and fail only if the guest stays frozen.
+//!
 //! # What happens in the worst case
 //!
 //! A freeze is sent once. Where its reply is lost, the agent is asked whether it is frozen. When a
 //! future or a [`Frozen`] is dropped on the way, by a deadline, an abort, an error or a panic, it is
-//! thawed in the background, for up to ten minutes, also where the channel has to be opened again.
+//! thawed in the background, for up to ten minutes, also where the channel is away for a while.
 //! After that nothing is held back any more, and the next command through a [`Guest`] that has to wait
 //! for a thaw thaws first; [`Guest::thaw`] does so at any time.
 //!
 //! A runtime that ends meanwhile, as after an early return or a panic in `main`, waits for that thaw
 //! for up to 90 seconds when it is dropped. It does not wait after
-//! [`shutdown_background`](tokio::runtime::Runtime::shutdown_background); a thread goes on then.
+//! [`shutdown_background`](https://docs.rs/tokio/latest/tokio/runtime/struct.Runtime.html#method.shutdown_background); a thread goes on then.
 //!
-//! Nothing helps against the end of the process: [`exit`](std::process::exit), an abort, a kill. The
-//! guest stays frozen, also when its agent is killed, until somebody calls [`Guest::thaw`].
+//! A runtime of one thread does nothing while nobody is in its
+//! [`block_on`](https://docs.rs/tokio/latest/tokio/runtime/struct.Runtime.html#method.block_on). So a [`Frozen`] that is dropped outside, or right before that
+//! returns, thaws when `block_on` is called again, or when the runtime is dropped, and not before: await
+//! [`Frozen::thaw`] inside.
+//!
+//! # Ctrl-C and other ends of the process
+//!
+//! A signal that ends the process leaves the guest frozen, unless the program handles it: let
+//! [`until`](WhileFrozen::until) end the work at SIGINT and SIGTERM, as the example `snapshot_freeze` does.
+//! Nothing helps against SIGKILL, [`exit`](std::process::exit), an abort, or the host's loss of power: then the
+//! guest stays frozen, also when its agent is killed and starts again, until somebody thaws it. The next freeze
+//! fails with [`GuestError::Frozen`], and [`Guest::thaw`] thaws, whoever has frozen.
 
 mod background;
 mod frozen;
 mod state;
 mod thaw;
+mod work;
 
 pub use frozen::Frozen;
 pub(super) use state::{State, runs_while_frozen};
 pub use thaw::Thawed;
+pub use work::{WhileFrozen, WorkOutcome};
 
 use std::time::Duration;
 
@@ -113,6 +126,9 @@ impl Guest {
     /// Freezes all local filesystems, does some work, and thaws them. The work begins when they are
     /// frozen: it is a closure that returns a future.
     ///
+    /// Ctrl-C and SIGTERM end the process and leave the guest frozen, unless [`until`](WhileFrozen::until) lets
+    /// them end the work.
+    ///
     /// # Errors
     ///
     /// As [`freeze`](Self::freeze) when the freezing fails: the work has not begun. What the work
@@ -127,16 +143,12 @@ impl Guest {
     /// # Panics
     ///
     /// As [`freeze`](Self::freeze).
-    pub async fn while_frozen<F>(
-        &self,
-        work: impl FnOnce() -> F,
-    ) -> Result<(F::Output, Result<Thawed, GuestError>), GuestError>
+    pub fn while_frozen<W, F>(&self, work: W) -> WhileFrozen<'_, W>
     where
+        W: FnOnce() -> F,
         F: Future,
     {
-        let frozen = self.freeze().await?;
-        let result = work().await;
-        Ok((result, frozen.thaw().await))
+        WhileFrozen::new(self, work)
     }
 
     /// Thaws what is frozen, whoever has frozen it. None being frozen is no error.

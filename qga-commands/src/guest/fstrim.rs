@@ -25,6 +25,8 @@ use crate::fs::{Fstrim, GuestFilesystemTrimResult};
 /// How long a trim may take unless another time is given.
 const DEADLINE: Duration = Duration::from_secs(600);
 
+const TOO_LARGE: &str = "the minimum of a trim is more than 9223372036854775807 bytes, which is the most that an agent reads";
+
 /// A trim of the guest's filesystems that is to be made: await it. Made by [`Guest::fstrim`].
 ///
 /// What came of each filesystem is told in the order of the guest. One that cannot be trimmed is no
@@ -89,7 +91,7 @@ impl FilesystemTrim {
 
     async fn run(self) -> Result<Vec<TrimmedFilesystem>, GuestError> {
         let minimum = i64::try_from(self.minimum);
-        let minimum = minimum.map_err(|_| GuestError::InvalidInput("the minimum is too large"))?;
+        let minimum = minimum.map_err(|_| GuestError::InvalidInput(TOO_LARGE))?;
         let client = self.guest.client();
         let options = client.options().timeout(self.deadline);
         let patient = Guest::new(client.with_options(options));

@@ -21,7 +21,8 @@
 //! # What the agent does
 //!
 //! There is no shell: the program is a path or a name, and its arguments reach it as they are. It
-//! runs as the agent does, as root or as the system, in the agent's folder. Output is kept in the
+//! runs as the agent does, as root or as the system, in the agent's folder unless
+//! [another](Command::current_dir) is set. Output is kept in the
 //! agent until the program and all that hold its streams have ended, up to 16 MiB a stream.
 //!
 //! The agent tells how a program ended **once** and then forgets it. An answer that is lost on the
@@ -38,6 +39,7 @@
 
 mod child;
 mod command;
+mod copy_output;
 mod ending;
 mod kill;
 mod leash;

@@ -86,8 +86,8 @@ async fn words_of_the_agent_with_the_password_are_withheld() {
         for (text, class) in [(said, "GenericError"), ("no", said)] {
             agent
                 .on("guest-set-user-password")
-                .error(class, text)
-                .times(1);
+                .expect(1)
+                .error(class, text);
             let error = guest.set_password("root", PASSWORD).await.unwrap_err();
             assert!(matches!(error, GuestError::Withheld { .. }), "{error:?}");
             assert_eq!(error.execution(), Execution::Answered);
@@ -106,8 +106,8 @@ async fn a_password_that_is_no_text_is_withheld_by_its_pieces() {
     let (agent, guest) = guest();
     agent
         .on("guest-set-user-password")
-        .error("GenericError", "bad line: \u{fffd}\u{fffd}tail")
-        .times(1);
+        .expect(1)
+        .error("GenericError", "bad line: \u{fffd}\u{fffd}tail");
     let password = Secret::from(b"\xf0\x9ftail".to_vec());
     let error = guest.set_password("root", password).await.unwrap_err();
     assert!(matches!(error, GuestError::Withheld { .. }), "{error:?}");
@@ -118,8 +118,8 @@ async fn an_empty_password_withholds_nothing() {
     let (agent, guest) = guest();
     agent
         .on("guest-set-user-password")
-        .error("GenericError", "too short")
-        .times(1);
+        .expect(1)
+        .error("GenericError", "too short");
     let error = guest.set_password("root", "").await.unwrap_err();
     assert!(shown(&error).contains("too short"));
 }

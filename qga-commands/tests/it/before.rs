@@ -41,10 +41,8 @@ async fn a_file_whose_close_is_refused_is_closed_later() {
     let guest = Guest::new(Client::new(stream));
     agent.file("/tmp/file", "x");
     drop(guest.open("/tmp/file").await.unwrap());
-    let refused = agent.on("guest-file-close");
-    refused
-        .error("CommandNotFound", "frozen by somebody else")
-        .times(1);
+    let refused = agent.on("guest-file-close").up_to(1);
+    refused.error("CommandNotFound", "frozen by somebody else");
     for closes in [1, 2, 2] {
         guest.execute(GetHostName).await.unwrap();
         assert_eq!(agent.requests_of("guest-file-close").len(), closes);

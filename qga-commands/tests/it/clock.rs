@@ -63,10 +63,14 @@ async fn half_of_the_way_is_uncertain_and_the_quickest_answer_counts() {
     agent.on("guest-get-time").fault(slow.clone());
     let offset = guest.clock_offset().await.unwrap();
     assert_eq!(offset.uncertainty(), Duration::from_secs(2));
-    agent.on("guest-get-time").fault(quick.clone()).times(1);
+    agent
+        .on("guest-get-time")
+        .up_to(1)
+        .expect(1)
+        .fault(quick.clone());
     let first = guest.clock_offset().await.unwrap();
     agent.on("guest-get-time").fault(quick);
-    agent.on("guest-get-time").fault(slow).times(2);
+    agent.on("guest-get-time").up_to(2).expect(2).fault(slow);
     let last = guest.clock_offset().await.unwrap();
     for offset in [first, last] {
         assert!(offset.uncertainty() < Duration::from_secs(1), "{offset}");
@@ -90,11 +94,12 @@ async fn a_time_that_was_old_on_arrival_is_set_anew() {
     let late = Arc::clone(&clock);
     agent
         .on("guest-set-time")
+        .up_to(1)
+        .expect(1)
         .reply_with(move |_| {
             late.store(-nanos(HOUR), Ordering::SeqCst);
             json!({})
-        })
-        .times(1);
+        });
     let offset = guest.sync_time().await.unwrap();
     assert!(offset.apart() < SLACK, "{offset}");
     let sent = agent.requests_of("guest-set-time");
@@ -138,7 +143,11 @@ async fn a_clock_that_was_set_and_then_not_looked_at_is_a_part() {
 async fn a_clock_that_was_set_late_and_then_not_again_is_a_part() {
     let (agent, _clock, guest) = guest(nanos(HOUR));
     agent.on("guest-set-time").error("GenericError", "no");
-    agent.on("guest-set-time").reply(json!({})).times(1);
+    agent
+        .on("guest-set-time")
+        .up_to(1)
+        .expect(1)
+        .reply(json!({}));
     let error = guest.sync_time().await.unwrap_err();
     assert!(matches!(error, GuestError::Partial { done: 1, of: 2, .. }));
     assert_eq!(error.execution(), Execution::Answered);

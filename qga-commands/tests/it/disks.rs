@@ -96,11 +96,11 @@ async fn a_guest_that_tells_no_bytes_or_nonsense_tells_none() {
 async fn a_trim_has_ten_minutes_or_what_it_is_given() {
     let (agent, guest) = guest();
     let delayed = |minutes| Fault::delay(minutes * MINUTE);
-    agent.on("guest-fstrim").fault(delayed(9)).times(1);
+    agent.on("guest-fstrim").expect(1).fault(delayed(9));
     guest.fstrim().await.unwrap();
-    agent.on("guest-fstrim").fault(delayed(59)).times(1);
+    agent.on("guest-fstrim").expect(1).fault(delayed(59));
     guest.fstrim().deadline(60 * MINUTE).await.unwrap();
-    agent.on("guest-fstrim").fault(delayed(11)).times(1);
+    agent.on("guest-fstrim").expect(1).fault(delayed(11));
     let error = guest.fstrim().await.unwrap_err();
     assert!(error.command_error().unwrap().is_timeout(), "{error:?}");
     assert_eq!(error.execution(), Execution::MaybeRun);

@@ -59,7 +59,7 @@ async fn a_text_is_read_if_it_is_one() {
     assert_eq!(guest.read_to_string(PATH).await.unwrap(), "vm1\n");
     agent.file(PATH, b"\xff");
     let error = guest.read_to_string(PATH).await.unwrap_err();
-    assert!(matches!(error, GuestError::NotText(_)), "{error}");
+    assert!(matches!(error, GuestError::NotText { .. }), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,13 +83,18 @@ async fn a_lost_reply_while_reading_loses_and_doubles_nothing() {
         for at in 0..4 {
             let (agent, guest) = guest();
             agent.file(PATH, bytes(200_000));
-            agent.on("guest-file-read").fault(fault.clone()).times(1);
+            agent
+                .on("guest-file-read")
+                .up_to(1)
+                .expect(1)
+                .fault(fault.clone());
             // The stubs below let `at` reads pass first.
             if at > 0 {
                 agent
                     .on("guest-file-read")
-                    .fault(Fault::drip(100_000))
-                    .times(at);
+                    .up_to(at)
+                    .expect(at)
+                    .fault(Fault::drip(100_000));
             }
             assert!(
                 guest.read(PATH).await.unwrap() == bytes(200_000),
@@ -104,12 +109,17 @@ async fn a_lost_reply_while_writing_loses_and_doubles_nothing() {
     for fault in losses() {
         for at in 0..4 {
             let (agent, guest) = guest();
-            agent.on("guest-file-write").fault(fault.clone()).times(1);
+            agent
+                .on("guest-file-write")
+                .up_to(1)
+                .expect(1)
+                .fault(fault.clone());
             if at > 0 {
                 agent
                     .on("guest-file-write")
-                    .fault(Fault::drip(100))
-                    .times(at);
+                    .up_to(at)
+                    .expect(at)
+                    .fault(Fault::drip(100));
             }
             guest.write(PATH, bytes(150_000)).await.unwrap();
             assert!(
@@ -144,8 +154,9 @@ async fn a_short_write_is_continued() {
     let mut file = guest.create(PATH).await.unwrap();
     agent
         .on("guest-file-write")
-        .reply(json!({"count": 3, "eof": false}))
-        .times(1);
+        .up_to(1)
+        .expect(1)
+        .reply(json!({"count": 3, "eof": false}));
     file.write_all(b"abcdef").await.unwrap();
     file.close().await.unwrap();
     let sent: Vec<_> = agent.requests_of("guest-file-write");
@@ -180,7 +191,11 @@ async fn an_agent_that_reads_more_than_it_was_asked_is_an_error() {
 async fn an_agent_that_was_started_anew_does_not_know_the_file() {
     let (agent, guest) = guest();
     agent.file(PATH, bytes(200_000));
-    agent.on("guest-file-read").fault(Fault::restart()).times(1);
+    agent
+        .on("guest-file-read")
+        .up_to(1)
+        .expect(1)
+        .fault(Fault::restart());
     let error = guest.read(PATH).await.unwrap_err();
     assert!(
         error.command_error().unwrap().agent_error().is_some(),
@@ -243,8 +258,9 @@ async fn what_is_flushed_can_be_seen_and_what_fails_is_told() {
     let mut file = guest.create(PATH).await.unwrap();
     agent
         .on("guest-file-flush")
-        .fault(Fault::no_answer())
-        .times(1);
+        .up_to(1)
+        .expect(1)
+        .fault(Fault::no_answer());
     file.write_all(b"seen").await.unwrap();
     file.flush().await.unwrap();
     assert_eq!(agent.file_content(PATH).unwrap(), b"seen");
@@ -276,8 +292,8 @@ async fn a_write_that_fails_is_told_by_the_next_operation() {
     let mut file = guest.create(PATH).await.unwrap();
     agent
         .on("guest-file-write")
-        .error("GenericError", "failed")
-        .times(1);
+        .expect(1)
+        .error("GenericError", "failed");
     file.write_all(b"lost").await.unwrap();
     let error = file.flush().await.unwrap_err();
     let inner = error
@@ -508,7 +524,7 @@ async fn a_file_stands_where_a_local_one_does_whatever_is_done_with_it() {
             }
             3 => {
                 let reads = agent.on("guest-file-read");
-                reads.fault(Fault::no_answer()).times(..=1);
+                reads.up_to(1).fault(Fault::no_answer());
             }
             4 => {
                 let mut buffer = vec![0; 1000];

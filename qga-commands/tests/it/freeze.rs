@@ -58,11 +58,11 @@ async fn what_is_frozen_is_thawed_and_counted() {
 async fn a_freeze_of_nothing_is_an_error() {
     let (agent, guest) = guest();
     let error = guest.freeze_only(["/none"]).await.unwrap_err();
-    assert!(matches!(error, GuestError::NothingFrozen), "{error}");
+    assert!(matches!(error, GuestError::NothingFrozen { .. }), "{error}");
     guest.execute(GetHostName).await.unwrap();
     agent.edit_guest(|guest| guest.filesystems.clear());
     let error = guest.while_frozen(async || ()).await.unwrap_err();
-    assert!(matches!(error, GuestError::NothingFrozen), "{error}");
+    assert!(matches!(error, GuestError::NothingFrozen { .. }), "{error}");
     guest.execute(GetHostName).await.unwrap();
 }
 
@@ -178,7 +178,11 @@ async fn a_freeze_whose_reply_is_lost_is_found_and_never_sent_again() {
 #[tokio::test(start_paused = true)]
 async fn a_freeze_that_did_not_happen_is_an_error_and_holds_nothing_back() {
     let (agent, guest) = guest();
-    agent.on(FREEZE).error("CommandNotFound", "no").times(1);
+    agent
+        .on(FREEZE)
+        .up_to(1)
+        .expect(1)
+        .error("CommandNotFound", "no");
     let error = guest.freeze().await.unwrap_err();
     assert!(error.command_error().unwrap().is_command_not_found());
     guest.execute(GetHostName).await.unwrap();
@@ -235,7 +239,7 @@ async fn a_thaw_whose_reply_is_lost_is_sent_again() {
     for fault in [Fault::no_answer(), Fault::garbage("?\n"), Fault::restart()] {
         let (agent, guest) = guest();
         let frozen = guest.freeze().await.unwrap();
-        agent.on(THAW).fault(fault).times(2);
+        agent.on(THAW).up_to(2).expect(2).fault(fault);
         let thawed = frozen.thaw().await.unwrap();
         assert_eq!((thawed.frozen, thawed.thawed), (Some(2), None));
         assert!(!agent.guest().frozen && agent.requests_of(THAW).len() == 3);
@@ -246,7 +250,11 @@ async fn a_thaw_whose_reply_is_lost_is_sent_again() {
 async fn a_thaw_that_fails_is_told_and_goes_on_by_itself() {
     let (agent, guest) = guest();
     let frozen = guest.freeze().await.unwrap();
-    agent.on(THAW).error("GenericError", "no").times(30);
+    agent
+        .on(THAW)
+        .up_to(30)
+        .expect(30)
+        .error("GenericError", "no");
     let error = frozen.thaw().await.unwrap_err();
     assert!(is_maybe_frozen(&error), "{error}");
     assert!(agent.guest().frozen);
@@ -258,7 +266,11 @@ async fn a_thaw_that_fails_is_told_and_goes_on_by_itself() {
 #[tokio::test(start_paused = true)]
 async fn what_the_work_has_done_is_not_lost_with_a_thaw_that_fails() {
     let (agent, guest) = guest();
-    agent.on(THAW).error("GenericError", "no").times(30);
+    agent
+        .on(THAW)
+        .up_to(30)
+        .expect(30)
+        .error("GenericError", "no");
     let work = async || "snapshot-1";
     let (name, thawed) = guest.while_frozen(work).await.unwrap();
     assert_eq!(name, "snapshot-1");
@@ -283,7 +295,7 @@ async fn a_panic_in_the_work_or_before_it_thaws() {
                 assert!(!early, "in the closure");
                 async { panic!("in the work") }
             };
-            drop(guest.while_frozen::<_>(work).await);
+            drop(guest.while_frozen(work).await);
         });
         assert!(task.await.unwrap_err().is_panic());
         ends_thawed(&agent).await;
@@ -345,7 +357,7 @@ async fn a_kill_of_the_agent_and_a_cancel_at_any_point_leave_the_guest_thawed() 
             support::faults::dropped_at_every_poll(
                 SETTLE * 2,
                 |agent| {
-                    agent.fault(fault.clone()).on_message(message);
+                    agent.fault(fault.clone().on_message(message));
                 },
                 async |guest| guest.while_frozen(work).await,
                 async |agent, _, context| {
@@ -387,7 +399,7 @@ async fn any_fault_at_any_message_leaves_the_guest_thawed_and_sends_the_freeze_o
 async fn a_channel_that_is_lost_on_the_way_is_opened_again_to_thaw() {
     for at in [FREEZE, THAW] {
         let (agent, guest) = support::faults::reconnecting().await;
-        agent.on(at).fault(Fault::close_before()).times(1);
+        agent.on(at).up_to(1).expect(1).fault(Fault::close_before());
         let ((), thawed) = guest.while_frozen(async || ()).await.unwrap();
         let thawed = thawed.unwrap();
         assert!(!thawed.is_complete() && !agent.guest().frozen, "{at}");

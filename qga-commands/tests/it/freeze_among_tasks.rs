@@ -59,7 +59,11 @@ async fn what_was_thawed_by_somebody_else_does_not_thaw_the_next_freeze() {
 #[tokio::test(start_paused = true)]
 async fn a_thaw_in_the_background_ends_when_somebody_else_has_thawed() {
     let (agent, guest) = guest();
-    agent.on(THAW).error("GenericError", "no").times(5);
+    agent
+        .on(THAW)
+        .up_to(5)
+        .expect(5)
+        .error("GenericError", "no");
     drop(guest.freeze().await.unwrap());
     agent.wait_for(THAW, 2).await;
     guest.thaw().await.unwrap();
@@ -73,7 +77,7 @@ async fn a_thaw_in_the_background_ends_when_somebody_else_has_thawed() {
 async fn a_client_is_of_use_again_after_its_thaw_was_given_up() {
     let (agent, guest) = guest();
     drop(guest.freeze().await.unwrap());
-    agent.fault(Fault::no_answer()).always();
+    agent.fault(Fault::no_answer().always());
     tokio::time::sleep(GIVEN_UP).await;
     // As after a reset of the machine.
     agent.reset();

@@ -82,6 +82,25 @@ fn a_runtime_that_ends_waits_until_its_guest_is_thawed() {
     }
 }
 
+/// What is documented of a runtime of one thread; one of many needs nobody.
+#[test]
+fn a_guard_that_is_dropped_outside_its_runtime_thaws_when_that_goes_on() {
+    for (runtime, goes_on) in runtimes().into_iter().zip([true, false]) {
+        let apart = Apart::start();
+        let address = apart.agent().address();
+        let frozen = runtime.block_on(async { connect(address).await.freeze().await.unwrap() });
+        drop(frozen);
+        if goes_on {
+            runtime.block_on(async {
+                while apart.is_frozen() {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            });
+        }
+        assert!(apart.thaws_soon());
+    }
+}
+
 #[test]
 fn a_task_that_ends_with_its_runtime_thaws() {
     for runtime in runtimes() {
@@ -106,7 +125,7 @@ fn a_panic_in_main_thaws_before_the_runtime_has_ended() {
             runtime.block_on(async {
                 let guest = connect(address).await;
                 let work = || async { panic!("in the work") };
-                drop(guest.while_frozen::<_>(work).await);
+                drop(guest.while_frozen(work).await);
             });
         });
         assert!(catch_unwind(main).is_err());
@@ -141,8 +160,8 @@ fn an_agent_that_goes_wrong_while_the_runtime_ends_is_thawed() {
             let agent = apart.agent();
             agent
                 .on("guest-fsfreeze-thaw")
-                .fault(fault.clone())
-                .times(..=1);
+                .up_to(1)
+                .fault(fault.clone());
             runtime.block_on(async {
                 let _frozen = connect(address).await.freeze().await.unwrap();
             });

@@ -66,8 +66,8 @@ async fn a_shutdown_that_does_not_come_to_its_end_is_told_when_its_time_is_up() 
     let (agent, guest) = reconnecting().await;
     agent
         .on(SHUTDOWN)
-        .reply(serde_json::Value::Null)
-        .with_fault(Fault::hang());
+        .with_fault(Fault::hang())
+        .reply(serde_json::Value::Null);
     let outcome = guest.shutdown().deadline(Duration::from_secs(40)).await;
     assert_eq!(outcome.unwrap(), Outcome::Silent);
     assert_eq!(agent.requests_of(SHUTDOWN).len(), 1);
@@ -170,8 +170,8 @@ async fn a_guest_that_is_saved_to_disk_is_off() {
     let (agent, guest) = guest();
     agent
         .on("guest-suspend-disk")
-        .reply(serde_json::Value::Null)
-        .with_fault(Fault::close_before());
+        .with_fault(Fault::close_before())
+        .reply(serde_json::Value::Null);
     assert_eq!(guest.suspend_disk().await.unwrap(), Outcome::Off);
 }
 

@@ -1,11 +1,11 @@
 //! A password is sent, and never shown.
 
-use qga_commands::Secret;
-use qga_commands::exec::{Exec, ExecStatus};
-use qga_commands::file::{FileRead, FileWrite};
+use qga_commands::exec::{Exec, ExecStatus, GuestExecStatus};
+use qga_commands::file::{FileRead, FileWrite, GuestFileRead};
 use qga_commands::user::SetUserPassword;
+use qga_commands::{Bytes, Secret};
 use qga_core::Client;
-use qga_testserver::{Fault, On, Stub, TestAgent};
+use qga_testserver::{Fault, On, TestAgent};
 use serde_json::json;
 
 const PASSWORD: &str = "correct horse battery";
@@ -31,9 +31,9 @@ fn shown(error: &qga_core::Error) -> String {
 
 /// All that is shown of a password's failure, with an agent that answers so.
 #[allow(clippy::unwrap_used, reason = "it is to fail")]
-async fn failure(answer: impl FnOnce(On<'_>) -> Stub) -> String {
+async fn failure(answer: impl FnOnce(On<'_>)) -> String {
     let (agent, stream) = TestAgent::in_memory();
-    answer(agent.on("guest-set-user-password")).times(1);
+    answer(agent.on("guest-set-user-password").expect(1));
     let command = SetUserPassword::new("u", PASSWORD, false);
     shown(&Client::new(stream).execute(command).await.unwrap_err())
 }
@@ -49,13 +49,58 @@ fn debug_shows_no_password() {
     assert_hidden(&text);
 }
 
+/// As text, as numbers, and as base64.
+#[track_caller]
+fn assert_shown(value: &dyn std::fmt::Debug, expected: &str) {
+    assert_eq!(format!("{value:?}"), expected);
+    let pretty = format!("{value:#?}");
+    assert_hidden(&pretty);
+    assert!(!pretty.contains("104,\n"), "{pretty}");
+}
+
+#[test]
+fn debug_shows_no_contents_and_no_environment() {
+    let exec = Exec::new("cat")
+        .arg(["-p", PASSWORD])
+        .env([format!("TOKEN={PASSWORD}"), "HOME=/".to_owned()])
+        .input_data(PASSWORD);
+    assert_shown(
+        &exec,
+        "Exec { path: \"cat\", arg: Some(<2 items>), env: Some(<2 items>), \
+         input_data: Some(<21 bytes>), capture_output: None }",
+    );
+    let write = FileWrite::new(1000, PASSWORD).count(3);
+    assert_shown(
+        &write,
+        "FileWrite { handle: 1000, data: <21 bytes>, count: Some(3) }",
+    );
+    let read = format!(r#"{{"count": 21, "buf-b64": "{BASE64}", "eof": false}}"#);
+    assert_shown(
+        &serde_json::from_str::<GuestFileRead>(&read).unwrap(),
+        "GuestFileRead { count: 21, data: <21 bytes>, eof: false }",
+    );
+    let status = format!(r#"{{"exited": true, "out-data": "{BASE64}", "err-data": "{BASE64}"}}"#);
+    assert_shown(
+        &serde_json::from_str::<GuestExecStatus>(&status).unwrap(),
+        "GuestExecStatus { exited: true, exit_code: None, signal: None, \
+         out_data: Some(<21 bytes>), err_data: Some(<21 bytes>), out_truncated: None, \
+         err_truncated: None }",
+    );
+    assert_shown(&Bytes::from(PASSWORD.as_bytes().to_vec()), "<21 bytes>");
+    let command = SetUserPassword::new("root", PASSWORD, false);
+    assert_shown(
+        &command,
+        "SetUserPassword { username: \"root\", password: <hidden>, crypted: false }",
+    );
+}
+
 #[tokio::test]
 async fn a_password_travels_as_base64() {
     let (agent, stream) = TestAgent::in_memory();
     agent
         .on("guest-set-user-password")
-        .reply(json!({}))
-        .times(1);
+        .expect(1)
+        .reply(json!({}));
     let client = Client::new(stream);
     let command = SetUserPassword::new("root", PASSWORD, false);
     client.execute(command).await.unwrap();

@@ -15,7 +15,8 @@ fn the_futures_of_operations_may_move_to_another_thread() {
     check(guest.read("/etc/hostname"));
     check(guest.write("/tmp/file", "x"));
     check(guest.open("/tmp/file"));
-    check(guest.while_frozen(|| async {}));
+    check(guest.while_frozen(|| async {}).into_future());
+    check(guest.while_frozen(|| async {}).until(async {}));
     check(guest.thaw());
     check(guest.set_password("root", "x"));
     check(guest.ssh_keys("root").add(["x"]));

@@ -68,8 +68,8 @@ async fn any_other_failure_to_list_is_an_error() {
     ] {
         agent
             .on("guest-ssh-get-authorized-keys")
-            .error("GenericError", said)
-            .times(1);
+            .expect(1)
+            .error("GenericError", said);
         let error = guest.ssh_keys("root").list().await.unwrap_err();
         assert!(error.command_error().is_some(), "{error}");
     }

@@ -58,6 +58,17 @@ fn the_version_that_is_asked_for_comes_first() {
 }
 
 #[test]
+fn only_the_version_that_is_asked_for_is_picked() {
+    let v4 = ["192.0.2.7", "198.51.100.9"];
+    assert_eq!(picked(&Usable::new().v4_only()), v4);
+    assert_eq!(picked(&Usable::new().v4_only().v6_first()), v4);
+    assert_eq!(picked(&Usable::new().v6_only()), ["2001:db8::7"]);
+    assert_eq!(picked(&Usable::new().v4_only().v6_only()), ["2001:db8::7"]);
+    let v6 = Usable::new().v6_only().with_loopback().with_link_local();
+    assert_eq!(picked(&v6), ["::1", "fe80::1%14", "2001:db8::7"]);
+}
+
+#[test]
 fn a_mac_address_picks_the_interface_whatever_its_spelling() {
     let mac: MacAddress = "52-54-00-aa-bb-01".parse().unwrap();
     assert_eq!(

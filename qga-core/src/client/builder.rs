@@ -7,19 +7,17 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
+use tokio::time::Instant;
 
-use super::{Client, Shared};
-use crate::attachments::Attachments;
-use crate::channel::{Channel, Pauses, open_and_sync};
-use crate::connect::{Endpoint, connect_error};
-use crate::driver::{Carrier, Driver};
-use crate::error::ErrorKind;
-use crate::messages::MessageTransport;
-use crate::gate::{Gate, Policy};
-use crate::lock::Lock;
-use crate::state::{ChannelState, Status};
-use crate::{Address, AddressError, Error, Options};
+use super::channel::Channel;
+use super::driver::Driver;
+use super::reconnect::Reconnect;
+use super::watchers::Watchers;
+use super::{Client, Shared, check_deadline};
+use crate::error::{AddressError, Error, ErrorKind};
+use crate::terms::{Attachments, Gate, Lists, LockFile, Options, Pauses, Recovery, buffers, later};
+use crate::transport::{Address, Carrier, Endpoint, MessageTransport, connect_error};
 
 /// Makes a [`Client`] with timeouts and limits of its own.
 ///
@@ -41,8 +39,9 @@ use crate::{Address, AddressError, Error, Options};
 pub struct ClientBuilder {
     pub(super) options: Options,
     pub(super) connect_timeout: Duration,
-    pub(super) policy: Policy,
+    pub(super) lists: Lists,
     pub(super) lock: bool,
+    pub(super) within: Option<Duration>,
     pub(super) pauses: Pauses,
 }
 
@@ -55,8 +54,36 @@ impl ClientBuilder {
 
     /// How long connecting may take, the agent's answer to the sync included. 5 seconds unless
     /// set.
+    ///
+    /// It is also how long a channel that was lost is given at least before it counts as failed that its agent
+    /// does not answer.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long connecting and all commands of the client that it makes may take together, counted from when
+    /// connecting begins; see [`Client::within`]. Connecting has its [own limit](Self::connect_timeout) as well.
+    ///
+    /// A handle that may be used for longer has other [options](Options::deadline):
+    /// `client.with_options(client.options().deadline(None))`.
+    ///
+    /// ```no_run
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-ping")]
+    /// # struct Ping;
+    /// # async fn example() -> Result<(), qga_core::Error> {
+    /// use qga_core::Client;
+    /// use std::time::Duration;
+    ///
+    /// let ten_seconds = Duration::from_secs(10);
+    /// let client = Client::builder().within(ten_seconds).connect("unix:/run/vm1/qga.sock").await?;
+    /// client.execute(Ping).await?; // within the same ten seconds
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn within(mut self, time: Duration) -> Self {
+        self.within = Some(time);
         self
     }
 
@@ -76,7 +103,7 @@ impl ClientBuilder {
     /// # }
     /// ```
     pub fn allow<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        let allowed = self.policy.allow.get_or_insert_default();
+        let allowed = self.lists.allow.get_or_insert_default();
         allowed.extend(names.into_iter().map(Into::into));
         self
     }
@@ -88,14 +115,14 @@ impl ClientBuilder {
     /// it matters, say what is [allowed](Self::allow) instead.
     pub fn deny<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         let denied = names.into_iter().map(Into::into);
-        self.policy.deny.extend(denied);
+        self.lists.deny.extend(denied);
         self
     }
 
-    /// How long commands fail at once after the channel could not be opened twice in a row: from
-    /// the start of the range, doubled with each further failure, to its end; 200 milliseconds to 30
+    /// How long commands fail at once after the channel, which was lost, could not be brought back twice in a
+    /// row: from the start of the range, doubled with each further failure, to its end; 200 milliseconds to 30
     /// seconds unless set. Up to half of a pause is taken off by chance, so that many clients do not
-    /// move in step.
+    /// move in step. [`Error::retry_after`] tells how much is left.
     pub fn pauses(mut self, pauses: RangeInclusive<Duration>) -> Self {
         let (first, longest) = pauses.into_inner();
         self.pauses = Pauses { first, longest };
@@ -131,14 +158,13 @@ impl ClientBuilder {
     where
         A: TryInto<Address, Error: Into<AddressError>>,
     {
-        let address = address
-            .try_into()
-            .map_err(|error| connect_error(ErrorKind::Address(error.into())))?;
+        let address = read_address(address)?;
         self.open(Endpoint::Address(Arc::new(address))).await
     }
 
     /// Connects through a stream that `open` opens, and through another one each time that the
-    /// channel is lost: for a transport that has no address here, such as vsock or a tunnel.
+    /// channel is lost: for a transport that has no address here, such as vsock or a tunnel. A command whose
+    /// time is up leaves an opening that is not done to the next command.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -171,19 +197,63 @@ impl ClientBuilder {
         self.open(Endpoint::custom(open)).await
     }
 
+    /// A client that connects with its first command, for an agent that may not be there yet.
+    ///
+    /// ```
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-ping")]
+    /// # struct Ping;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), qga_core::Error> {
+    /// # let agent = qga_testserver::TestAgent::start().await;
+    /// # let address = agent.address();
+    /// use qga_core::{Client, Options};
+    /// use std::time::Duration;
+    ///
+    /// let patient = Options::new()
+    ///     .timeout(Duration::from_secs(60))
+    ///     .wait_for_channel(true);
+    /// let client = Client::builder()
+    ///     .options(patient)
+    ///     .connect_lazy(address)?; // "unix:/run/vm1/qga.sock"
+    /// client.execute(Ping).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be read, and when the [lock](Self::lock) cannot be taken, for which the
+    /// socket must be there.
+    pub fn connect_lazy<A>(mut self, address: A) -> Result<Client, Error>
+    where
+        A: TryInto<Address, Error: Into<AddressError>>,
+    {
+        self.start_clock();
+        let address = read_address(address)?;
+        let lock = self
+            .lock
+            .then(|| LockFile::take(Some(&address)))
+            .transpose();
+        let lock = lock.map_err(|error| error.with_address(Some(&text_of(&address))))?;
+        let reconnect = self.reconnect(Endpoint::Address(Arc::new(address)));
+        Ok(self.client(Driver::closed(), Some(reconnect), lock))
+    }
+
     /// A client over a stream that is already open; see [`Client::new`].
-    pub fn build(self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Client {
-        self.client(Driver::new(Carrier::Bytes(Box::pin(stream))), None, None)
+    pub fn build(mut self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Client {
+        self.start_clock();
+        self.client(Driver::new(Carrier::bytes(stream)), None, None)
     }
 
     /// A client over a transport of whole messages that is already open.
-    pub fn build_messages(self, transport: impl MessageTransport + 'static) -> Client {
-        let driver = Driver::new(Carrier::Messages(Box::new(transport)));
-        self.client(driver, None, None)
+    pub fn build_messages(mut self, transport: impl MessageTransport + 'static) -> Client {
+        self.start_clock();
+        self.client(Driver::new(Carrier::messages(transport)), None, None)
     }
 
     /// Connects through a transport of whole messages that `open` opens, and through another one each
-    /// time that it is lost.
+    /// time that it is lost. Whether an agent answers shows with the first command.
     ///
     /// # Errors
     ///
@@ -201,39 +271,78 @@ impl ClientBuilder {
         self.open(Endpoint::messages(open)).await
     }
 
-    async fn open(self, endpoint: Endpoint) -> Result<Client, Error> {
-        let budget = self.options.timeout(self.connect_timeout).budget();
-        let address = endpoint.address().map(|address| &**address);
+    /// The time for everything counts from now.
+    fn start_clock(&mut self) {
+        if let Some(time) = self.within {
+            let end = later(Instant::now().into_std(), time);
+            let earlier = self.options.deadline.filter(|deadline| *deadline < end);
+            self.options.deadline = earlier.or(Some(end));
+        }
+    }
+
+    async fn open(mut self, endpoint: Endpoint) -> Result<Client, Error> {
+        self.start_clock();
+        let options = self.options.timeout(self.connect_timeout);
+        let budget = options.budget(Instant::now().into_std());
+        let mut reconnect = self.reconnect(endpoint);
         let opened = async {
-            let lock = self.lock.then(|| Lock::take(address)).transpose()?;
-            Ok((open_and_sync(&endpoint, &budget).await?, lock))
+            check_deadline(&budget)?;
+            let address = reconnect.address().map(|address| &**address);
+            let lock = self.lock.then(|| LockFile::take(address)).transpose()?;
+            Ok((reconnect.open_and_sync(&budget).await?, lock))
         };
         match opened.await {
-            Ok((driver, lock)) => Ok(self.client(driver, Some(endpoint), lock)),
-            Err(error) => Err(Error::with_address(error, address)),
+            Ok((driver, lock)) => Ok(self.client(driver, Some(reconnect), lock)),
+            Err(error) => {
+                let address = reconnect.address().map(|address| text_of(address));
+                Err(Error::with_address(error, address.as_ref()))
+            }
         }
+    }
+
+    fn reconnect(&self, endpoint: Endpoint) -> Reconnect {
+        let recovery = Recovery::new(self.connect_timeout, self.pauses, buffers::random());
+        Reconnect::new(endpoint, recovery)
     }
 
     fn client(
         self,
         driver: Driver,
-        endpoint: Option<Endpoint>,
-        lock: Option<Lock>,
+        reconnect: Option<Reconnect>,
+        lock: Option<LockFile>,
     ) -> Client {
-        let address = endpoint.as_ref().and_then(Endpoint::address).cloned();
-        let state = Arc::new(Status::new(ChannelState::Ready));
-        let channel = Channel::new(driver, endpoint, self.pauses, state.clone());
+        let address = reconnect.as_ref().and_then(Reconnect::address).cloned();
+        let limits = driver.limits();
+        let watchers = Arc::new(Watchers::default());
+        let channel = Channel::new(driver, reconnect, watchers.clone());
+        let hold_ended = Arc::new(Notify::new());
+        let told = hold_ended.clone();
         Client {
             channel: Arc::new(Mutex::new(channel)),
             shared: Arc::new(Shared {
+                address_text: address.as_deref().map(text_of),
                 address,
+                limits,
                 attachments: Attachments::default(),
-                gate: Arc::new(Gate::new(self.policy)),
-                waiting: AtomicUsize::new(0),
-                state,
+                gate: Arc::new(Gate::new(self.lists, move || told.notify_waiters())),
+                hold_ended,
+                queued: AtomicUsize::new(0),
+                watchers,
                 _lock: lock,
             }),
             options: self.options,
         }
     }
+}
+
+fn text_of(address: &Address) -> Arc<str> {
+    address.to_string().into()
+}
+
+fn read_address<A>(address: A) -> Result<Address, Error>
+where
+    A: TryInto<Address, Error: Into<AddressError>>,
+{
+    let address = address.try_into();
+    address.map_err(|error| connect_error(ErrorKind::Address(error.into())))
 }

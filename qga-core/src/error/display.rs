@@ -1,11 +1,13 @@
 //! Errors in words. What a guest wrote is cut and its control characters are escaped.
 
+use std::error::Error as _;
 use std::fmt::{self, Display, Formatter};
 use std::io;
+use std::time::Duration;
 
-use crate::Excerpt;
+use crate::text::Excerpt;
 
-use super::{AgentError, DecodeError, Error, ErrorKind, Execution, JsonError, Malformed, Stage};
+use super::{AgentError, DecodeError, Error, ErrorKind, Execution, Malformed, Stage};
 
 impl Display for Error {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -15,10 +17,16 @@ impl Display for Error {
             (None, _) => f.write_str("sync")?,
         }
         if let Some(address) = self.address() {
-            write!(f, " at {address}")?;
+            write!(f, " at {}", Excerpt(address))?;
         }
         write!(f, ": ")?;
         self.write_kind(f)?;
+        if self.is_permanent() && self.is_closed() {
+            f.write_str("; this client was made from a stream, which it cannot open again")?;
+        }
+        if let Some(pause) = self.retry_after() {
+            write!(f, "; the channel is not tried again for {pause:.1?}")?;
+        }
         match self.execution() {
             Execution::MaybeRun => match self.check() {
                 Some(check) => write!(f, " (the command may have run; check {check})"),
@@ -45,98 +53,178 @@ impl Error {
 
     fn write_kind(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self.kind() {
-            ErrorKind::Address(_) => f.write_str("the address cannot be read"),
-            ErrorKind::Open(error) => write_open(f, error),
-            ErrorKind::Held { pid: Some(pid) } => {
-                write!(f, "the channel is busy, held by process {pid}")
+            ErrorKind::Address(error) => write!(f, "{error}"),
+            ErrorKind::Open(error) => self.write_open(f, error),
+            ErrorKind::Held { pid: Some(pid) } => write!(
+                f,
+                "an agent serves one client at a time; the channel is busy, held by process {pid}"
+            ),
+            ErrorKind::Held { pid: None } => f.write_str(
+                "an agent serves one client at a time; the channel is busy, held by another process",
+            ),
+            ErrorKind::Lock(error) => {
+                write!(f, "the channel's lock file cannot be locked: {error}")
             }
-            ErrorKind::Held { pid: None } => {
-                f.write_str("the channel is busy, held by another process")
-            }
-            ErrorKind::Lock(_) => f.write_str("the channel's lock file cannot be locked"),
-            ErrorKind::NotASocket => f.write_str("the path is no socket"),
-            ErrorKind::Unavailable(_) => {
-                f.write_str("the channel was lost and cannot be opened again for now")
-            }
+            ErrorKind::NotASocket => f.write_str("what is at this path is no socket"),
             ErrorKind::NotAllowed(reason) => write!(f, "not sent: {}", Excerpt(reason)),
-            ErrorKind::Timeout(limit) => self.write_timeout(f, *limit),
-            ErrorKind::Closed(_) => self.write_closed(f),
-            ErrorKind::Agent(error) => write!(f, "{error}"),
-            ErrorKind::SyncRefused(error) => {
-                write!(f, "the agent has both sync commands disabled: {error}")
+            ErrorKind::Timeout(limit) => self.write_timeout(f, &format_args!("{limit:?}")),
+            ErrorKind::Deadline(Duration::ZERO) => {
+                f.write_str("not begun: the deadline for all commands of this handle has passed")
             }
+            ErrorKind::Deadline(left) => {
+                let left =
+                    Duration::from_millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+                let text = "which were left until the deadline for all commands of this handle";
+                self.write_timeout(f, &format_args!("{left:?}, {text}"))
+            }
+            ErrorKind::Closed(error) => self.write_closed(f, error.as_ref()),
+            ErrorKind::Agent(error) => write!(f, "{error}"),
+            ErrorKind::SyncRefused(error) => write!(
+                f,
+                "the agent has both sync commands disabled: {error}; \
+                 its configuration must allow guest-sync-delimited"
+            ),
             ErrorKind::Unattributed(error) => {
                 write!(f, "the agent could not read a request: {error}")
             }
-            ErrorKind::ReplyTooLong(limit) => write!(f, "the reply is longer than {limit} bytes"),
+            ErrorKind::ReplyTooLong(limit) => write!(
+                f,
+                "the reply is longer than {limit} bytes; `Options::reply_limit` may allow more"
+            ),
             ErrorKind::RequestTooLong(limit) => write!(
                 f,
                 "the request is longer than the {limit} bytes that this channel carries"
             ),
             ErrorKind::TooMuchSkipped { bytes, lines } => write!(
                 f,
-                "the channel does not come to rest: {bytes} bytes in {lines} lines were passed over"
+                "the channel does not come to rest: {bytes} bytes in {lines} lines were passed over; \
+                 does another program use it?"
             ),
-            ErrorKind::Malformed { reason, line } => {
-                write!(f, "the reply {reason}: {}", Excerpt(line))
-            }
+            ErrorKind::Malformed { reason, line } => write!(
+                f,
+                "{reason}{}: {}",
+                match reason {
+                    Malformed::TooDeep => " (`Options::depth_limit` may allow more)",
+                    Malformed::TooManyItems => " (`Options::list_limit` may allow more)",
+                    _ => "",
+                },
+                Excerpt(line)
+            ),
             ErrorKind::ReplyLost => {
                 f.write_str("the reply was lost; the agent has answered a later command")
             }
-            ErrorKind::Abandoned => f.write_str("an earlier command of the pipeline failed"),
-            ErrorKind::Transport(_) => f.write_str("the transport failed"),
+            ErrorKind::Abandoned => f.write_str(
+                "the reply was not waited for, as an earlier command of the pipeline failed",
+            ),
             ErrorKind::NoResponse(_) => {
                 f.write_str("it ended well without a reply, of which its type makes no response")
             }
-            ErrorKind::Encode(_) => f.write_str("the arguments do not serialize"),
-            ErrorKind::Decode(error) => write_decode(f, error),
+            ErrorKind::Transport(error) => write!(f, "{}", Excerpt(&error.to_string())),
+            ErrorKind::Encode(error) => write!(f, "the arguments do not serialize: {error}"),
+            ErrorKind::Decode(error) => write!(f, "{error}"),
         }
     }
 
-    fn write_timeout(&self, f: &mut Formatter<'_>, limit: std::time::Duration) -> fmt::Result {
+    fn write_timeout(&self, f: &mut Formatter<'_>, limit: &dyn Display) -> fmt::Result {
         match self.stage() {
-            Stage::Connect => write!(f, "no connection within {limit:?}"),
-            Stage::Queue => write!(f, "other commands held the channel for {limit:?}"),
-            Stage::Sync => write!(
-                f,
-                "the channel is open, but the agent did not answer the sync within {limit:?}; \
-                 is it running in the guest, busy with an earlier command, or is another client \
-                 on this channel?"
-            ),
-            Stage::Send => write!(f, "the agent did not take the request within {limit:?}"),
-            Stage::Receive | Stage::Decode => write!(f, "no reply within {limit:?}"),
+            Stage::Connect if self.address().is_some_and(|text| text.starts_with("unix:")) => {
+                write!(
+                    f,
+                    "no connection within {limit}; others wait for the agent already, which serves one \
+                 client at a time"
+                )
+            }
+            Stage::Connect => write!(f, "no connection within {limit}"),
+            Stage::Queue => write!(f, "other commands held the channel for {limit}"),
+            Stage::Sync => {
+                write!(
+                    f,
+                    "the channel is open, but the agent did not answer the sync within {limit}; \
+                     is it running in the guest, busy with an earlier command, or is another client \
+                     on this channel?"
+                )?;
+                // While connecting, the connection is a new one.
+                match self.command() {
+                    Some(_) => f.write_str(
+                        " If the guest has started since this connection was opened, a new \
+                         connection may be answered.",
+                    ),
+                    None => Ok(()),
+                }
+            }
+            Stage::Send => write!(f, "the agent did not take the request within {limit}"),
+            Stage::Receive | Stage::Decode => write!(f, "no reply within {limit}"),
         }
     }
 
-    fn write_closed(&self, f: &mut Formatter<'_>) -> fmt::Result {
+    fn write_closed(&self, f: &mut Formatter<'_>, error: Option<&io::Error>) -> fmt::Result {
         f.write_str("the other side closed the channel")?;
+        if let Some(error) = error {
+            write!(f, ": {error}")?;
+        }
         match self.stage() {
             Stage::Sync => f.write_str("; has the machine stopped, or its agent?"),
             _ => Ok(()),
         }
     }
-}
 
-fn write_decode(f: &mut Formatter<'_>, error: &DecodeError) -> fmt::Result {
-    write!(f, "the reply does not fit at `{}`", Excerpt(error.path()))?;
-    match error.piece() {
-        Some(piece) => write!(f, ", which is {}", Excerpt(piece)),
-        None => Ok(()),
+    fn write_open(&self, f: &mut Formatter<'_>, error: &io::Error) -> fmt::Result {
+        let is_tcp = self.address().is_some_and(|text| text.starts_with("tcp:"));
+        match known(error, is_tcp) {
+            Some(words) => f.write_str(words),
+            None => write!(f, "the socket cannot be opened: {error}"),
+        }
+    }
+
+    /// What lies below the message.
+    pub(super) fn below(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self.kind() {
+            ErrorKind::Open(error) if known(error, false).is_some() => Some(error),
+            ErrorKind::Open(error) | ErrorKind::Lock(error) | ErrorKind::Closed(Some(error)) => {
+                error.source()
+            }
+            _ => None,
+        }
     }
 }
 
-fn write_open(f: &mut Formatter<'_>, error: &io::Error) -> fmt::Result {
-    f.write_str(match error.kind() {
+/// Why a socket could not be opened, where we have words of our own.
+fn known(error: &io::Error, is_tcp: bool) -> Option<&'static str> {
+    Some(match error.kind() {
         io::ErrorKind::NotFound => {
-            "there is no such socket; is the machine running, and has it a guest agent channel?"
+            "there is no such socket; is the machine running, and does it have a channel for the \
+             guest agent?"
         }
         io::ErrorKind::PermissionDenied => "this user may not open the socket",
+        io::ErrorKind::ConnectionRefused if is_tcp => {
+            "nobody listens there; is the machine running?"
+        }
         io::ErrorKind::ConnectionRefused => {
             "nobody listens there; was the socket left behind by a machine that has stopped?"
         }
-        _ => "the socket cannot be opened",
+        _ => return None,
     })
 }
+
+impl Display for DecodeError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("the reply")?;
+        match (self.path(), self.piece()) {
+            (".", None) => f.write_str(" does not fit")?,
+            (".", Some(piece)) => write!(f, ", which is {}, does not fit", Excerpt(piece))?,
+            (path, None) => write!(f, " does not fit at `{}`", Excerpt(path))?,
+            (path, Some(piece)) => write!(
+                f,
+                " does not fit at `{}`, which is {}",
+                Excerpt(path),
+                Excerpt(piece)
+            )?,
+        }
+        write!(f, ": {}", self.reason())
+    }
+}
+
+impl std::error::Error for DecodeError {}
 
 impl Display for AgentError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -155,34 +243,20 @@ impl fmt::Debug for AgentError {
 
 impl std::error::Error for AgentError {}
 
-impl Display for JsonError {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        Excerpt(&self.0.to_string()).fmt(f)
-    }
-}
-
-impl fmt::Debug for JsonError {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "JsonError({self})")
-    }
-}
-
-impl std::error::Error for JsonError {}
-
 impl std::error::Error for Malformed {}
 
 impl Display for Malformed {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotUtf8 => "is not UTF-8",
-            Self::NotJson => "is not JSON",
-            Self::TooDeep => "nests too deep",
-            Self::TooManyItems => "has too long a list",
-            Self::NotAnObject => "is no JSON object",
-            Self::NoReturnOrError => "has neither `return` nor `error`",
-            Self::ReturnAndError => "has both `return` and `error`",
-            Self::DuplicateMember => "has a member twice",
-            Self::BadError => "has an `error` without class and description",
+            Self::NotUtf8 => "the reply is not UTF-8",
+            Self::NotJson => "the reply is not JSON",
+            Self::TooDeep => "the reply nests too deep",
+            Self::TooManyItems => "the reply has too long a list",
+            Self::NotAnObject => "the reply is no JSON object",
+            Self::NoReturnOrError => "the reply has neither `return` nor `error`",
+            Self::ReturnAndError => "the reply has both `return` and `error`",
+            Self::DuplicateMember => "the reply has a member twice",
+            Self::BadError => "the reply has an `error` without class and description",
         })
     }
 }

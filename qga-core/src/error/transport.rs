@@ -1,7 +1,6 @@
 //! Why a transport of whole messages brought no answer.
 
 use std::error::Error as StdError;
-use std::time::Duration;
 use std::{fmt, io};
 
 use super::{AgentError, ErrorKind, Execution, Stage};
@@ -93,10 +92,13 @@ impl TransportError {
         }
     }
 
-    /// What it is to a command that had so much time.
-    pub(crate) fn into_parts(self, timeout: Duration) -> (Execution, ErrorKind) {
+    /// What it is to a command, whose time may be up.
+    pub(crate) fn into_parts(
+        self,
+        time_is_up: impl FnOnce() -> ErrorKind,
+    ) -> (Execution, ErrorKind) {
         let kind = match self.cause {
-            Cause::Timeout => ErrorKind::Timeout(timeout),
+            Cause::Timeout => time_is_up(),
             Cause::Closed(cause) => ErrorKind::Closed(cause),
             Cause::Agent(error) => ErrorKind::Agent(error),
             Cause::TooLong(limit) => ErrorKind::ReplyTooLong(limit),

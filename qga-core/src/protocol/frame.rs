@@ -3,13 +3,16 @@
 //! The agent ends each reply with a newline. A 0xFF byte, which no reply contains, marks the
 //! reply to `guest-sync-delimited`: whatever came before it on the line is an older, torn reply.
 
+use std::fmt;
 use std::ops::Range;
+
+use crate::text::Hidden;
 
 /// How much a decoder reads at first, in bytes.
 const INITIAL: usize = 8 * 1024;
 
 /// One line from the agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Frame<'a> {
     /// The line without its newline; where it holds 0xFF, what follows the last one.
     pub(crate) bytes: &'a [u8],
@@ -34,7 +37,7 @@ pub(crate) enum Progress {
 /// [`advance`](Self::advance) and [`frame`](Self::frame). How the bytes were split when they arrived
 /// makes no difference. The memory in use stays below the limit plus one read, and an idle decoder
 /// needs none: its buffer is [lent](Self::lend) to it and [taken back](Self::reclaim).
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Decoder {
     /// All of it is initialized; `start..end` is in use.
     buffer: Vec<u8>,
@@ -51,6 +54,21 @@ pub(crate) struct Decoder {
     frame_delimited: bool,
     /// How many bytes came before those in the buffer.
     offset: u64,
+}
+
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("bytes", &Hidden::bytes(self.bytes))
+            .field("delimited", &self.delimited)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder").finish_non_exhaustive()
+    }
 }
 
 impl Decoder {

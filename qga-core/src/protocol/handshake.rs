@@ -9,6 +9,7 @@ use super::limits::ReplyLimits;
 use super::message::{Id, ReplyLine};
 use super::random::Random;
 use crate::error::AgentError;
+use crate::json::natural;
 
 /// Of the reply to a sync, which is short; longer lines need not be parsed.
 pub(crate) const LIMITS: ReplyLimits = ReplyLimits {
@@ -87,7 +88,7 @@ impl Handshake {
         };
         let ours = reply.id == Id::Number(self.token);
         match reply.result {
-            Ok(token) if token.get().parse() == Ok(self.token) => match reply.id {
+            Ok(token) if natural(token.get()) == Some(self.token) => match reply.id {
                 _ if ours => Step::Synced(Ids::Echoed),
                 Id::Absent => Step::Synced(Ids::Unknown),
                 // Neither an echo nor the lack of one: to go on without ids would be to trust less.

@@ -47,7 +47,9 @@ pub(crate) fn attribute<'a>(
         }
     };
     match (ids, reply.id) {
-        (Ids::Echoed | Ids::Paired, Id::Number(id)) if in_flight.contains(id) => Match::Answer(id, reply.result),
+        (Ids::Echoed | Ids::Paired, Id::Number(id)) if in_flight.contains(id) => {
+            Match::Answer(id, reply.result)
+        }
         (Ids::Echoed, Id::Absent) => match reply.result {
             Ok(_) => Match::Stale,
             Err(error) => Match::Unattributed(error),

@@ -1,5 +1,6 @@
 //! A request and a reply as JSON, without I/O.
 
+use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Deserializer, Serialize};
@@ -7,14 +8,24 @@ use serde_json::value::RawValue;
 
 use super::limits::ReplyLimits;
 use crate::error::{AgentError, Malformed};
+use crate::json::natural;
+use crate::text::Hidden;
 
 /// What stands before an id.
 const MEMBER: &[u8] = b"\"id\":";
 
 /// A request, encoded but for its id.
-#[derive(Debug)]
+#[derive(Clone)]
 pub(crate) struct Request {
     json: Vec<u8>,
+}
+
+/// The arguments may hold what must not be shown.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let json = Hidden::bytes(&self.json);
+        f.debug_struct("Request").field("json", &json).finish()
+    }
 }
 
 impl Request {
@@ -95,12 +106,22 @@ pub(crate) enum Id {
 }
 
 /// A reply whose payload is not decoded yet.
-#[derive(Debug)]
 pub(crate) struct ReplyLine<'a> {
     /// Whose reply it is.
     pub(crate) id: Id,
     /// What the agent returned, or its error.
     pub(crate) result: Result<&'a RawValue, AgentError>,
+}
+
+/// What an agent returns may be what must not be shown.
+impl fmt::Debug for ReplyLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let result = self.result.as_ref();
+        f.debug_struct("ReplyLine")
+            .field("id", &self.id)
+            .field("result", &result.map(|json| Hidden::bytes(json.get())))
+            .finish()
+    }
 }
 
 /// Members of a reply. An explicit null is a value, not an absence.
@@ -141,7 +162,7 @@ impl<'a> ReplyLine<'a> {
             (Some(_), Some(_)) => return Err(Malformed::ReturnAndError),
         };
         let id = envelope.id.map_or(Id::Absent, |id| {
-            id.get().parse().map_or(Id::Foreign, Id::Number)
+            natural(id.get()).map_or(Id::Foreign, Id::Number)
         });
         Ok(Self { id, result })
     }

@@ -63,7 +63,10 @@ fn sequence(seed: u64, kind: Kind) -> Vec<String> {
 fn check(seed: u64, kind: Kind) -> u64 {
     let first = sequence(seed, kind);
     assert_eq!(first, sequence(seed, kind), "not the same twice");
-    first.iter().filter(|event| event.contains("replied")).count() as u64
+    first
+        .iter()
+        .filter(|event| event.contains("replied"))
+        .count() as u64
 }
 
 fn run_all(kind: Kind) {
@@ -86,20 +89,30 @@ fn run_all(kind: Kind) {
     for seed in include_str!("model/corpus.txt").lines() {
         run(seed.parse().unwrap(), false);
     }
-    let seeds = if kind.is_faulty { SEQUENCES } else { CALM_SEQUENCES };
+    let seeds = if kind.is_faulty {
+        SEQUENCES
+    } else {
+        CALM_SEQUENCES
+    };
     for seed in 0..seeds {
         run(seed, false);
     }
     if let Some(seconds) = number("QGA_MODEL_SECONDS") {
         let end = Instant::now() + Duration::from_secs(seconds);
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        let mut random = Random::from_seed(u64::try_from(now.as_nanos() & u128::from(u64::MAX)).unwrap());
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap();
+        let mut random =
+            Random::from_seed(u64::try_from(now.as_nanos() & u128::from(u64::MAX)).unwrap());
         while Instant::now() < end {
             run(random.token(), true);
         }
         println!("{ran} sequences");
     }
-    assert!(answered > ran * STEPS / 3, "only {answered} commands were answered");
+    assert!(
+        answered > ran * STEPS / 3,
+        "only {answered} commands were answered"
+    );
 }
 
 fn keep_seed(seed: u64) {
@@ -110,20 +123,32 @@ fn keep_seed(seed: u64) {
 
 #[test]
 fn with_ids_the_engine_says_what_is_true() {
-    run_all(Kind { echoes_ids: true, is_faulty: false });
+    run_all(Kind {
+        echoes_ids: true,
+        is_faulty: false,
+    });
 }
 
 #[test]
 fn with_ids_and_faults_the_engine_says_what_is_true() {
-    run_all(Kind { echoes_ids: true, is_faulty: true });
+    run_all(Kind {
+        echoes_ids: true,
+        is_faulty: true,
+    });
 }
 
 #[test]
 fn without_ids_the_engine_says_what_is_true() {
-    run_all(Kind { echoes_ids: false, is_faulty: false });
+    run_all(Kind {
+        echoes_ids: false,
+        is_faulty: false,
+    });
 }
 
 #[test]
 fn without_ids_and_with_faults_the_engine_says_what_is_true() {
-    run_all(Kind { echoes_ids: false, is_faulty: true });
+    run_all(Kind {
+        echoes_ids: false,
+        is_faulty: true,
+    });
 }

@@ -1,11 +1,13 @@
 //! What is to be written, and how far the writing has come.
 
+use std::fmt;
+
 /// A buffer of this capacity or less, in bytes, is kept while nothing is written.
 const KEEP: usize = 512;
 
 /// The bytes that are to be written to a stream. Each byte has a position, counted from the first
 /// that was ever pushed, so that a request knows how much of it has gone out.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Outgoing {
     bytes: Vec<u8>,
     /// How many of `bytes` are written.
@@ -13,6 +15,13 @@ pub(crate) struct Outgoing {
     /// The position of the first of `bytes`.
     start: u64,
     is_flushed: bool,
+}
+
+/// The bytes may hold what must not be shown.
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing").finish_non_exhaustive()
+    }
 }
 
 impl Outgoing {

@@ -79,6 +79,8 @@ struct Closing {
     is_clean: bool,
     /// Until the first request hears of it.
     cause: Option<io::Error>,
+    /// For those that come later.
+    cause_kind: Option<io::ErrorKind>,
     /// What was being done for the requests that waited.
     stage: Stage,
 }
@@ -91,12 +93,25 @@ pub(crate) struct Ticket(u64);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
     pub(crate) deadline: Instant,
-    /// What the deadline came from, for the words of an error.
+    /// How long that was from the beginning.
     pub(crate) timeout: Duration,
+    /// Whether the deadline is one that many commands share.
+    pub(crate) is_shared: bool,
     /// How long to listen for an error once all of a command is sent that is answered only on failure.
     pub(crate) grace: Duration,
     pub(crate) reply: ReplyLimits,
     pub(crate) sync: SyncBudget,
+}
+
+impl Budget {
+    /// What it is that the time is up.
+    pub(crate) fn time_is_up(&self) -> ErrorKind {
+        if self.is_shared {
+            ErrorKind::Deadline(self.timeout)
+        } else {
+            ErrorKind::Timeout(self.timeout)
+        }
+    }
 }
 
 /// What became of a request.
@@ -261,8 +276,11 @@ impl Session {
     pub(crate) fn closed(&mut self, cause: Option<io::Error>) {
         self.is_settled = false;
         let cause = self.write_error.take().or(cause);
+        // Who has begun a line and hangs up is no guest that powers off.
+        let is_clean = cause.is_none() && self.decoder.is_drained();
         self.state = State::Closed(Closing {
-            is_clean: cause.is_none(),
+            is_clean,
+            cause_kind: cause.as_ref().map(io::Error::kind),
             cause,
             stage: self.waiting_stage(),
         });
@@ -311,6 +329,18 @@ impl Session {
     /// Whether the next line answers the next request.
     pub(crate) fn is_synchronized(&self) -> bool {
         matches!(self.state, State::Synchronized(_)) && !self.is_dirty
+    }
+
+    /// Whether something was read that answers no request.
+    pub(crate) fn is_talking(&self) -> bool {
+        !self.decoder.is_drained()
+    }
+
+    /// Makes a handshake due, as if the next line might be anything.
+    pub(crate) fn forget_sync(&mut self) {
+        if self.is_synchronized() {
+            self.unsynchronize();
+        }
     }
 
     /// How many requests may be in flight at once.

@@ -9,13 +9,21 @@
 )]
 
 mod connect;
+mod deadline;
+mod debug;
+mod ending;
 mod exchange;
 mod gate;
+mod host;
 mod limits;
 mod lock;
+mod messages;
+mod numbers;
+mod outage;
 mod pipeline;
 mod reconnect;
 mod retry;
 mod sharing;
 mod state;
 mod support;
+mod waiting;

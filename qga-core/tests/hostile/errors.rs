@@ -47,7 +47,7 @@ async fn answered(answer: impl FnOnce(&TestAgent)) -> Error {
 #[tokio::test(start_paused = true)]
 async fn a_guests_text_is_escaped_and_cut_in_the_whole_chain_of_an_error() {
     let name = "guest-get-host-name";
-    let error = answered(|agent| drop(agent.on(name).error(&evil(), &evil()))).await;
+    let error = answered(|agent| agent.on(name).error(&evil(), &evil())).await;
     assert_is_plain(&error);
     let values = [
         json!({"host-name": [evil()]}),
@@ -56,7 +56,7 @@ async fn a_guests_text_is_escaped_and_cut_in_the_whole_chain_of_an_error() {
         json!({evil(): evil()}),
     ];
     for value in values {
-        let error = answered(|agent| drop(agent.on(name).reply(value))).await;
+        let error = answered(|agent| agent.on(name).reply(value)).await;
         assert!(error.decode_error().is_some());
         assert_is_plain(&error);
     }

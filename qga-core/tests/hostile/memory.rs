@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use qga_core::{Client, ErrorKind, Malformed, Options, Stage};
-use qga_testserver::{Fault, NextFault, TestAgent};
+use qga_testserver::{Fault, TestAgent};
 
 use crate::{GetHostName, Ping};
 
@@ -16,11 +16,7 @@ const COST: u64 = 16 * 1024;
 const THIRD: usize = 3;
 
 /// Runs `fault` as the guest, or `client` as the process that is measured.
-fn measured(
-    name: &str,
-    fault: impl FnOnce(&TestAgent) -> NextFault,
-    client: impl AsyncFnOnce(Client),
-) {
+fn measured(name: &str, fault: impl FnOnce(&TestAgent), client: impl AsyncFnOnce(Client)) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -84,12 +80,8 @@ fn peak() -> u64 {
         .unwrap()
 }
 
-fn third(fault: Fault) -> impl FnOnce(&TestAgent) -> NextFault {
-    |agent| {
-        let mut next = agent.fault(fault);
-        next.on_message(THIRD);
-        next
-    }
+fn third(fault: Fault) -> impl FnOnce(&TestAgent) {
+    |agent| agent.fault(fault.on_message(THIRD))
 }
 
 #[test]

@@ -166,7 +166,7 @@ async fn a_guest_that_answers_syncs_with_lies_ends_in_a_timeout_of_the_sync() {
     ];
     for lie in lies {
         let (agent, stream) = TestAgent::in_memory();
-        agent.fault(Fault::garbage(lie)).always();
+        agent.fault(Fault::garbage(lie).always());
         let client = Client::builder()
             .options(Options::new().timeout(LIMIT))
             .build(stream);

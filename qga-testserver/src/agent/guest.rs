@@ -1,6 +1,15 @@
+#[cfg(unix)]
+use std::ffi::OsString;
+#[cfg(unix)]
+use std::path::PathBuf;
+
 use super::TestAgent;
 use crate::files::Special;
+#[cfg(unix)]
+use crate::files::host::HostFiles;
 use crate::power::Power;
+#[cfg(unix)]
+use crate::processes::host::HostProcesses;
 use crate::state::lock;
 use crate::{Guest, Program};
 
@@ -39,11 +48,15 @@ impl TestAgent {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Gives the guest a program, or replaces the one of this name.
+    /// Begins a program of the guest, or one that replaces the one of this name.
+    ///
+    /// It is there once it says how it ends.
     ///
     /// A name without a slash is found in any folder. Programs that the test has not given do not
     /// exist, but for `true`, `false`, `echo`, `cat`, `env`, `printf`, `pwd`, `sleep`, and an `sh`
-    /// that takes a list of these and of `exec`, `exit`, `kill`, `mkdir` and `rm`.
+    /// that takes a list of these and of `exec`, `exit`, `kill`, `mkdir` and `rm`. That `sh` also does
+    /// what the scripts of `qga-commands` are to do, so copies, folders and programs whose output is streamed
+    /// work without more. For a real shell there is [`host_shell`](TestAgent::host_shell).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -51,16 +64,73 @@ impl TestAgent {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
     /// # let (agent, _stream) = qga_testserver::TestAgent::in_memory();
-    /// agent.program("uname").stdout("Linux\n").exit(0).after(Duration::from_secs(1));
+    /// agent.program("uname").stdout("Linux\n").after(Duration::from_secs(1)).exit(0);
     /// agent.program("rev").runs(|call| {
     ///     let reversed: Vec<u8> = call.stdin.iter().rev().copied().collect();
     ///     Script::new().stdout(reversed)
     /// });
     /// # }
     /// ```
-    #[allow(clippy::must_use_candidate, reason = "the program is there at once")]
-    pub fn program(&self, name: &str) -> Program {
-        lock(&self.state.machine).processes.programs.add(name)
+    pub fn program(&self, name: &str) -> Program<'_> {
+        Program::new(&self.state.machine, name)
+    }
+
+    /// Gives the guest the host's own shell and programs, and a fresh folder of the host as its root, of which
+    /// this is the path. The folder is removed with the agent, and what still runs then is killed.
+    ///
+    /// **What a client starts then runs on this machine, as you.** It is for tests of what a real shell does, such as
+    /// of scripts of your own; copies and the like need none of this, since the agent does them by itself.
+    ///
+    /// - The files of the guest are those below the folder: `/srv/x` is `FOLDER/srv/x`, for a client as well as for
+    ///   [`file`](TestAgent::file) and [`file_content`](TestAgent::file_content). Those that the guest had before are
+    ///   not there.
+    /// - A program that the test has [given](TestAgent::program) comes first. Any other is the host's. It runs in the
+    ///   folder, and its arguments that begin with a slash become paths below it, unless they are programs of the
+    ///   host in `/bin`, `/sbin`, `/usr/bin` or `/usr/sbin`. What stands within an argument stays as it is, so the text
+    ///   of a script should take its paths as arguments.
+    /// - Programs take real time, also where tokio's is paused.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let (agent, _stream) = qga_testserver::TestAgent::in_memory();
+    /// let folder = agent.host_shell();
+    /// agent.file("/etc/motd", "welcome\n");
+    /// assert_eq!(std::fs::read(folder.join("etc/motd")).unwrap(), b"welcome\n");
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When the folder cannot be made.
+    #[cfg(unix)]
+    #[allow(clippy::must_use_candidate, reason = "the shell is there at once")]
+    pub fn host_shell(&self) -> PathBuf {
+        self.host_programs(None)
+    }
+
+    /// As [`host_shell`](TestAgent::host_shell), with programs looked for in this `PATH` instead of this process's,
+    /// such as a folder of busybox's links.
+    ///
+    /// # Panics
+    ///
+    /// When the folder cannot be made.
+    #[cfg(unix)]
+    #[allow(clippy::must_use_candidate, reason = "the shell is there at once")]
+    pub fn host_shell_with_path(&self, path: impl Into<OsString>) -> PathBuf {
+        self.host_programs(Some(path.into()))
+    }
+
+    #[cfg(unix)]
+    #[allow(clippy::panic, reason = "the test cannot go on, and says why")]
+    fn host_programs(&self, path: Option<OsString>) -> PathBuf {
+        let files = HostFiles::new()
+            .unwrap_or_else(|error| panic!("cannot make a folder for the guest: {error}"));
+        let root = files.root().to_owned();
+        let mut machine = lock(&self.state.machine);
+        machine.files.host = Some(files);
+        machine.processes.host = Some(HostProcesses::new(path));
+        root
     }
 
     /// The ids of the processes that run, oldest first.

@@ -1,50 +1,73 @@
 use serde_json::Value;
 
+use super::names::{Difference, Names, Pair};
+use super::order::{is_idle, topic};
 use super::{Cassette, Exchange, Reply, scrub};
 use crate::Request;
 
 /// A cassette that an agent answers from.
 #[derive(Debug)]
 pub(crate) struct Player {
-    exchanges: Vec<Exchange>,
+    tracks: Vec<Track>,
     strict: bool,
-    /// How often each exchange has been played.
-    played: Vec<usize>,
+    names: Names,
     complaints: Vec<String>,
 }
+
+/// An exchange of the cassette.
+#[derive(Debug)]
+struct Track {
+    exchange: Exchange,
+    topic: Option<String>,
+    is_idle: bool,
+    is_played: bool,
+}
+
+/// The number of a track, and the names with which it is the one for a request.
+type Fit = (usize, Vec<Pair>);
 
 /// Complaints are kept up to this number; the first ones matter.
 const COMPLAINT_LIMIT: usize = 20;
 
+impl Track {
+    fn new(exchange: &Exchange) -> Self {
+        Self {
+            topic: topic(&exchange.command, &exchange.arguments),
+            is_idle: is_idle(exchange),
+            is_played: false,
+            exchange: exchange.clone(),
+        }
+    }
+
+    /// Whether it must still be played.
+    fn is_due(&self) -> bool {
+        !self.is_played && !self.is_idle
+    }
+}
+
 impl Player {
     pub(crate) fn new(cassette: &Cassette, strict: bool) -> Self {
         Self {
-            exchanges: cassette.exchanges.clone(),
+            tracks: cassette.exchanges.iter().map(Track::new).collect(),
             strict,
-            played: vec![0; cassette.exchanges.len()],
+            names: Names::default(),
             complaints: Vec::new(),
         }
     }
 
     /// What the recorded agent answered; the error is for a request that it was not asked.
     pub(crate) fn answer(&mut self, request: &Request) -> Result<Option<Reply>, String> {
-        let asked = |exchange: &Exchange| is_same(exchange, request);
+        let request = Asked::new(request);
         let found = if self.strict {
-            let next = self.played.iter().position(|count| *count == 0);
-            next.filter(|index| self.exchanges.get(*index).is_some_and(asked))
+            self.in_order(&request)
         } else {
-            self.least_played(asked)
+            self.matching(&request)
         };
-        if let Some(index) = found
-            && let Some(count) = self.played.get_mut(index)
-        {
-            *count += 1;
-            return Ok(self
-                .exchanges
-                .get(index)
-                .and_then(|exchange| exchange.reply.clone()));
+        if let Some((index, names)) = found {
+            self.names.learn(names);
+            return Ok(self.play(index));
         }
-        let complaint = self.complaint(request);
+        let complaint = self.complaint(&request);
         if self.complaints.len() < COMPLAINT_LIMIT {
             self.complaints.push(complaint.clone());
         }
@@ -54,64 +77,179 @@ impl Player {
     /// A line for each request that was not as recorded.
     pub(crate) fn unmet(&self) -> Vec<String> {
         let mut lines = self.complaints.clone();
-        let left = self.played.iter().filter(|count| **count == 0).count();
-        if self.strict && left > 0 {
-            lines.push(format!(
-                "the cassette has {left} more, the next is {}",
-                self.next()
-            ));
+        let left = self.tracks.iter().filter(|track| track.is_due()).count();
+        if let Some(next) = self.next().filter(|_| self.strict) {
+            let next = self.describe(next);
+            lines.push(format!("the cassette has {left} more, the next is {next}"));
         }
         lines
     }
 
-    /// Of the exchanges that fit, the first that was played the least: a request that was recorded
-    /// twice gets its answers in turn.
-    fn least_played(&self, asked: impl Fn(&Exchange) -> bool) -> Option<usize> {
-        let fits = self.exchanges.iter().map(asked);
-        let fits = fits
-            .zip(&self.played)
-            .enumerate()
-            .filter(|(_, (fits, _))| *fits);
-        fits.min_by_key(|(_, (_, count))| **count)
-            .map(|(index, _)| index)
+    /// The first track that must still be played.
+    fn next(&self) -> Option<usize> {
+        self.tracks.iter().position(Track::is_due)
     }
 
-    fn complaint(&self, request: &Request) -> String {
-        let got = describe(&request.name, &request.arguments);
-        if self.strict {
-            format!("the cassette has {} next, not {got}", self.next())
-        } else {
-            format!("the cassette has no {got}")
+    /// The track for a request whose turn it is.
+    ///
+    /// Requests about open files and processes have their turns among those about the same one, as
+    /// long as they pass by no other request.
+    fn in_order(&self, request: &Asked<'_>) -> Option<Fit> {
+        let Some(topic) = &request.topic else {
+            return self.fit(self.next()?, request, false);
+        };
+        let unplayed = self.tracks.iter().enumerate();
+        let unplayed = unplayed.filter(|(_, track)| !track.is_played);
+        let in_turn = unplayed.take_while(|(_, track)| track.topic.is_some());
+        let (mut idle, mut due) = (None, None);
+        for (index, track) in in_turn.filter(|(_, track)| track.topic.as_ref() == Some(topic)) {
+            let fit = self.fit(index, request, false);
+            if track.is_due() {
+                due = fit;
+                break;
+            }
+            idle = idle.or(fit.filter(|_| !self.is_past(index)));
+        }
+        idle.or(due).or_else(|| self.idle(request))
+    }
+
+    /// Of the tracks for a request the next one; when there is none left, the last one. A new name
+    /// for an old one begins again with the first.
+    fn matching(&self, request: &Asked<'_>) -> Option<Fit> {
+        let unplayed = || {
+            let tracks = self.tracks.iter().enumerate();
+            tracks.filter(|(_, track)| !track.is_played)
+        };
+        let fit = |index| self.fit(index, request, false);
+        let timely = unplayed().filter(|(index, track)| track.is_due() || !self.is_past(*index));
+        let next = timely.map(|(index, _)| index).find_map(fit);
+        let found = next.or_else(|| (0..self.tracks.len()).rev().find_map(fit));
+        found.or_else(|| (0..self.tracks.len()).find_map(|index| self.fit(index, request, true)))
+    }
+
+    /// Whether the replay is beyond a track already.
+    fn is_past(&self, index: usize) -> bool {
+        let mut later = self.tracks.iter().skip(index + 1);
+        later.any(|track| track.is_played)
+    }
+
+    /// A track that says that there is nothing new yet.
+    fn idle(&self, request: &Asked<'_>) -> Option<Fit> {
+        let idle = self
+            .tracks
+            .iter()
+            .enumerate()
+            .filter(|(_, track)| track.is_idle);
+        let mut idle = idle.map(|(index, _)| self.fit(index, request, false));
+        idle.find_map(|fit| fit)
+    }
+
+    /// The names with which a track is the one for this request.
+    fn fit(&self, index: usize, request: &Asked<'_>, again: bool) -> Option<Fit> {
+        let track = self.tracks.get(index)?;
+        let names = request.fit(&track.exchange, &self.names, again)?;
+        Some((index, names))
+    }
+
+    /// Plays a track.
+    fn play(&mut self, index: usize) -> Option<Reply> {
+        self.go_back(index);
+        let track = self.tracks.get_mut(index)?;
+        track.is_played = true;
+        let mut reply = track.exchange.reply.clone();
+        match &mut reply {
+            Some(Reply::Return(value)) => self.names.rename(value),
+            Some(Reply::Error { text, .. }) => *text = self.names.renamed(text),
+            None => {}
+        }
+        reply
+    }
+
+    /// In a replay in any order, what came after a track is played again when the track is; what
+    /// is about an open file or a process concerns only that.
+    fn go_back(&mut self, index: usize) {
+        let Some(track) = self.tracks.get(index) else {
+            return;
+        };
+        if self.strict || track.is_idle || !track.is_played {
+            return;
+        }
+        let topic = track.topic.clone();
+        for later in self.tracks.iter_mut().skip(index) {
+            later.is_played &= topic.is_some() && later.topic != topic;
         }
     }
 
-    fn next(&self) -> String {
-        let next = self.exchanges.iter().zip(&self.played);
-        let next = next.into_iter().find(|(_, count)| **count == 0);
-        next.map_or("nothing".into(), |(exchange, _)| {
-            describe(&exchange.command, &exchange.arguments)
-        })
+    fn complaint(&self, request: &Asked<'_>) -> String {
+        let got = request.request;
+        let differs = |index: &usize| {
+            let track = self.tracks.get(*index)?;
+            request.difference(&track.exchange, &self.names)
+        };
+        if self.strict {
+            let next = self.next();
+            let described = next.map_or("nothing".into(), |next| self.describe(next));
+            let how = next.as_ref().and_then(differs);
+            let how = how.map_or(String::new(), |how| format!(": {how}"));
+            return format!("the cassette has {described} next, not {got}{how}");
+        }
+        let close = (0..self.tracks.len()).find_map(|index| Some((index, differs(&index)?)));
+        let close = close.map_or(String::new(), |(index, how)| {
+            format!("; of {} {how}", self.describe(index))
+        });
+        format!("the cassette has no {got}{close}")
+    }
+
+    fn describe(&self, index: usize) -> String {
+        let track = self.tracks.get(index);
+        track.map_or(String::new(), |track| track.exchange.to_string())
     }
 }
 
-/// Whether a request is the recorded one, of which the secrets may have been taken out. No
-/// arguments are the same as empty ones.
-fn is_same(exchange: &Exchange, request: &Request) -> bool {
-    let plain = |arguments: &Value| match arguments {
-        Value::Object(members) if members.is_empty() => Value::Null,
-        other => other.clone(),
-    };
-    let recorded = plain(&exchange.arguments);
-    let given = plain(&request.arguments);
-    if exchange.command != request.name {
-        return false;
-    }
-    let mut scrubbed = given.clone();
-    scrub(&request.name, &mut scrubbed, &mut None);
-    recorded == given || recorded == scrubbed
+/// A request, and what it is without its secrets.
+struct Asked<'a> {
+    request: &'a Request,
+    /// The arguments without their secrets, if there are any.
+    scrubbed: Option<Value>,
+    topic: Option<String>,
 }
 
-fn describe(command: &str, arguments: &Value) -> String {
-    let arguments: String = arguments.to_string().chars().take(200).collect();
-    format!("{command} {arguments}")
+impl<'a> Asked<'a> {
+    fn new(request: &'a Request) -> Self {
+        let mut scrubbed = request.arguments.clone();
+        scrub(&request.name, &mut scrubbed, &mut None);
+        Self {
+            topic: topic(&request.name, &request.arguments),
+            scrubbed: Some(scrubbed).filter(|scrubbed| *scrubbed != request.arguments),
+            request,
+        }
+    }
+
+    /// The names with which it is the recorded one, of which the secrets may have been taken out.
+    fn fit(&self, exchange: &Exchange, names: &Names, again: bool) -> Option<Vec<Pair>> {
+        let is_command = exchange.command == self.request.name;
+        let fit = |given| names.fit(plain(&exchange.arguments), given, again).ok();
+        let fits = || {
+            let fits = fit(plain(&self.request.arguments));
+            fits.or_else(|| fit(self.scrubbed.as_ref()?))
+        };
+        is_command.then(fits).flatten()
+    }
+
+    /// Where the recorded request has other arguments, if it is for the same command.
+    fn difference<'v>(&'v self, exchange: &'v Exchange, names: &Names) -> Option<Difference<'v>> {
+        let is_command = exchange.command == self.request.name;
+        let given = plain(&self.request.arguments);
+        let fit = names.fit(plain(&exchange.arguments), given, false);
+        fit.err().filter(|_| is_command)
+    }
+}
+
+/// No arguments are the same as empty ones.
+fn plain(arguments: &Value) -> &Value {
+    static NONE: Value = Value::Null;
+    match arguments {
+        Value::Object(members) if members.is_empty() => &NONE,
+        other => other,
+    }
 }

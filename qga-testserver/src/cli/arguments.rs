@@ -10,7 +10,11 @@ use crate::Profile;
 /// Prints its address on a line of its own as soon as clients can connect, and serves until it
 /// gets SIGINT or SIGTERM.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Faults, orders, the guest file and cassettes are described in PROGRAM.md."
+)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) task: Option<Task>,

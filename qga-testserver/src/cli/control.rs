@@ -7,12 +7,15 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::task::AbortHandle;
 
 mod order;
+mod parse;
 
 use super::Failure;
 use crate::TestAgent;
 use crate::listener::{Listener, Stream};
 use crate::socket::Socket;
-use order::Order;
+use parse::parse;
+#[cfg(test)]
+pub(super) use parse::{check as check_order, fields as order_fields, names as order_names};
 
 /// A control socket; it closes when this is dropped.
 #[derive(Debug)]
@@ -87,6 +90,5 @@ async fn serve(stream: Box<dyn Stream>, agent: Weak<TestAgent>) {
 }
 
 async fn obey(line: &[u8], agent: &Weak<TestAgent>) -> Result<Value, Failure> {
-    let order: Order = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-    order.carry_out(agent).await
+    parse(line)?.carry_out(agent).await
 }

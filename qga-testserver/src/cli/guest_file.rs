@@ -5,13 +5,15 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::Failure;
-use crate::{Guest, TestAgent};
+use super::guest_change::GuestChange;
+use super::words::with_hint;
+use crate::TestAgent;
 
 /// What a guest file says.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct GuestFile {
-    guest: Option<Guest>,
+    guest: Option<GuestChange>,
     /// Files by their path.
     files: BTreeMap<GuestPath, String>,
     programs: Vec<Program>,
@@ -64,7 +66,7 @@ impl GuestFile {
         };
         let file: Self = toml::from_str(&text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
-            mistake(start, error.message())
+            mistake(start, &with_hint(error.message()))
         })?;
         match file.file_that_is_a_folder() {
             Some(path) => Err(mistake(
@@ -86,7 +88,7 @@ impl GuestFile {
     /// Makes an agent's guest like this.
     pub(super) fn apply(&self, agent: &TestAgent) {
         if let Some(guest) = &self.guest {
-            agent.edit_guest(|current| current.clone_from(guest));
+            guest.apply(agent);
         }
         for (path, content) in &self.files {
             agent.file(&path.0, content.as_str());
@@ -103,13 +105,12 @@ impl Program {
             .program(&self.name)
             .stdout(&self.stdout)
             .stderr(&self.stderr)
-            .exit(i64::from(self.exit))
             .after(Duration::from_millis(self.milliseconds));
         match self.signal {
             _ if self.never_ends => program.never_ends(),
             Some(number) => program.signal(i64::from(number)),
-            None => program,
-        };
+            None => program.exit(i64::from(self.exit)),
+        }
     }
 }
 
@@ -125,6 +126,7 @@ fn place(text: &str, at: usize) -> (usize, String) {
 #[cfg(test)]
 mod tests {
     use super::GuestFile;
+    use crate::{Profile, TestAgent};
 
     fn mistake(text: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
@@ -172,13 +174,17 @@ mod tests {
         assert!(broken.starts_with("guest.toml:2: host-name: "), "{broken}");
     }
 
-    #[test]
-    fn what_a_file_does_not_say_is_as_usual() {
+    #[tokio::test]
+    async fn what_a_file_does_not_say_is_as_the_profile_says() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("guest.toml");
         std::fs::write(&path, "[guest]\nhost-name = \"db1\"\n").unwrap();
-        let guest = GuestFile::read(&path).unwrap().guest.unwrap();
+        let file = GuestFile::read(&path).unwrap();
+        let agent = TestAgent::in_memory().0;
+        agent.profile(Profile::Windows);
+        file.apply(&agent);
+        let guest = agent.guest();
         assert_eq!(guest.host_name, "db1");
-        assert_eq!(guest.vcpus.len(), 2);
+        assert_eq!(guest.os.id.as_deref(), Some("mswindows"));
     }
 }

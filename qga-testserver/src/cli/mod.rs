@@ -1,13 +1,17 @@
-//! The stand-alone program: a fake agent for tests in any language.
+#![doc = include_str!("../../PROGRAM.md")]
 
 mod arguments;
 mod control;
 mod fleet;
+mod guest_change;
 mod guest_file;
+#[cfg(test)]
+mod page;
 mod plan;
 mod serve;
 mod signals;
 mod tape;
+mod words;
 
 use std::process::ExitCode;
 

@@ -30,19 +30,14 @@ impl Plan {
     /// Puts it in force.
     pub(super) fn apply(&self, agent: &TestAgent) {
         let fault = self.fault.clone();
-        if let When::Command(name) = &self.when {
-            agent.on(name).fault(fault);
-            return;
-        }
-        let mut next = agent.fault(fault);
-        match self.when {
-            When::Next(times) => next.times(times),
-            When::Always => next.always(),
-            When::Number(number) => next.on_message(number),
-            When::Chance(chance, None) => next.by_chance(chance),
-            When::Chance(chance, Some(seed)) => next.by_chance_with_seed(chance, seed),
-            When::Command(_) => &mut next,
-        };
+        agent.fault(match &self.when {
+            When::Command(name) => return agent.on(name).fault(fault),
+            When::Next(times) => fault.times(*times),
+            When::Always => fault.always(),
+            When::Number(number) => fault.on_message(*number),
+            When::Chance(chance, None) => fault.by_chance(*chance),
+            When::Chance(chance, Some(seed)) => fault.by_chance_with_seed(*chance, *seed),
+        });
     }
 }
 
@@ -58,6 +53,9 @@ fn when_named(text: &str) -> Result<When, String> {
     }
     if let Some((percent, seed)) = text.split_once('%') {
         let percent: f64 = percent.parse().map_err(|_| wrong())?;
+        if !(0.0..=100.0).contains(&percent) {
+            return Err(wrong());
+        }
         let seed = match seed.strip_prefix('/') {
             Some(seed) => Some(seed.parse().map_err(|_| wrong())?),
             None if seed.is_empty() => None,
@@ -94,7 +92,16 @@ mod tests {
         for text in good {
             assert!(Plan::parse(text).is_ok(), "{text}");
         }
-        for text in ["twice@", "twice@0", "twice@sometimes", "twice@x%", "@3"] {
+        for text in [
+            "twice@",
+            "twice@0",
+            "twice@sometimes",
+            "twice@x%",
+            "twice@101%",
+            "twice@-1%",
+            "twice@nan%",
+            "@3",
+        ] {
             assert!(Plan::parse(text).is_err(), "{text}");
         }
     }

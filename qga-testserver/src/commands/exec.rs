@@ -3,8 +3,12 @@ use std::sync::Arc;
 use super::{Command, Context, base64};
 use crate::Script;
 use crate::arguments::{Arguments, Kind, optional, required};
+#[cfg(unix)]
+use crate::files::host::words;
 use crate::json::{Object, Value, text};
-use crate::processes::{Capture, End, Invocation, Status, builtin};
+#[cfg(unix)]
+use crate::machine::Machine;
+use crate::processes::{Capture, End, Invocation, Status, builtin, named};
 use crate::reply::{Failure, Outcome};
 
 /// So many programs may take each other's place.
@@ -32,6 +36,10 @@ pub(super) const COMMANDS: &[Command] = &[
 fn exec(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     let invocation = invocation(arguments)?;
     let start = || {
+        #[cfg(unix)]
+        if let Some(started) = on_host(context, &invocation, capture(arguments)) {
+            return started;
+        }
         let script =
             script(context, &invocation).ok_or_else(|| cannot_execute(context, arguments))?;
         let script = become_program(context, script);
@@ -54,17 +62,47 @@ fn exec(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     }
 }
 
+/// Starts a program of the host, if the guest has its shell and no program of the test has that name.
+#[cfg(unix)]
+fn on_host(
+    context: &Context<'_>,
+    invocation: &Invocation,
+    capture: Capture,
+) -> Option<Result<i64, String>> {
+    let mut machine = context.machine();
+    let Machine {
+        files, processes, ..
+    } = &mut *machine;
+    let (files, host) = (files.host.as_ref()?, processes.host.as_mut()?);
+    if processes.programs.find(&invocation.path).is_some() {
+        return None;
+    }
+    let place = |path: &str| files.place(path.as_bytes()).into();
+    let started = host.start(invocation, capture, files.root(), place);
+    Some(started.map_err(|error| {
+        let (path, why) = (&invocation.path, words(&error));
+        format!("Failed to execute child process \u{201C}{path}\u{201D} ({why})")
+    }))
+}
+
 /// What a program does, if the guest has it.
 fn script(context: &Context<'_>, invocation: &Invocation) -> Option<Arc<Script>> {
     let found = context.machine().processes.programs.find(&invocation.path);
     // A closure may use the agent, so no lock is held while it runs.
     match found {
         Some(behaviour) => Some(behaviour.script(invocation)),
-        None => builtin(invocation, &|path| {
+        None => own(context, invocation).map(Into::into),
+    }
+}
+
+/// What a program does that every guest has.
+fn own(context: &Context<'_>, invocation: &Invocation) -> Option<Script> {
+    let named = named(invocation, &mut context.machine());
+    named.or_else(|| {
+        builtin(invocation, &|path| {
             context.machine().files.content(path.as_bytes())
         })
-        .map(Into::into),
-    }
+    })
 }
 
 /// A shell or an `env` becomes the program that it runs.
@@ -96,6 +134,7 @@ fn invocation(arguments: Arguments<'_>) -> Result<Invocation, Failure> {
         args: arguments.texts("arg").map(texts).unwrap_or_default(),
         env: arguments.texts("env").map(texts),
         stdin: stdin.unwrap_or_default(),
+        current_dir: "/".into(),
     })
 }
 

@@ -1,7 +1,7 @@
 use std::hash::{BuildHasher, RandomState};
 
 /// Numbers that look random and are decided by a seed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Random(u64);
 
 impl Random {

@@ -2,6 +2,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Errno {
     BadDescriptor,
+    Exists,
     Invalid,
     IllegalSeek,
     IsFolder,
@@ -18,6 +19,7 @@ impl Errno {
     pub(super) fn text(self) -> &'static [u8] {
         match self {
             Errno::BadDescriptor => b"Bad file descriptor",
+            Errno::Exists => b"File exists",
             Errno::Invalid => b"Invalid argument",
             Errno::IllegalSeek => b"Illegal seek",
             Errno::IsFolder => b"Is a directory",
@@ -29,5 +31,10 @@ impl Errno {
             Errno::TooManyOpen => b"Too many open files",
             Errno::TryAgain => b"Resource temporarily unavailable",
         }
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        // All of them are ASCII.
+        std::str::from_utf8(self.text()).unwrap_or_default()
     }
 }

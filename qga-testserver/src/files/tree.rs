@@ -4,12 +4,21 @@ use std::sync::Arc;
 use super::errno::Errno;
 use super::mode::Mode;
 
+mod paths;
+
+use paths::Meta;
+pub(crate) use paths::Stat;
+
 /// Folders and files by their path, which has no slash at its end; the root is the empty path.
 #[derive(Debug)]
 pub(super) struct Tree {
     nodes: BTreeMap<Vec<u8>, Node>,
+    /// Where they are not the usual ones.
+    meta: BTreeMap<Vec<u8>, Meta>,
     /// What clients may still add, in bytes.
     space: usize,
+    /// How many files were removed.
+    removals: u64,
 }
 
 /// Something that a path leads to.
@@ -46,7 +55,9 @@ impl Default for Tree {
     fn default() -> Self {
         let mut tree = Self {
             nodes: BTreeMap::new(),
+            meta: BTreeMap::new(),
             space: SPACE,
+            removals: 0,
         };
         tree.nodes.insert(Vec::new(), Node::Folder);
         for folder in [
@@ -95,6 +106,7 @@ impl Tree {
             whole.push(b'/');
             whole.extend_from_slice(name);
         }
+        self.meta.remove(&whole);
         self.nodes.insert(whole, node);
     }
 
@@ -118,10 +130,13 @@ impl Tree {
             .collect();
         let mut moved = BTreeMap::new();
         for old in removed {
-            if let Some(node @ Node::File(_)) = self.nodes.remove(&old) {
-                let new = [NOWHERE, &old].concat();
-                self.nodes.insert(new.clone(), node);
+            if let Some(Node::File(_)) = self.nodes.get(&old) {
+                self.removals += 1;
+                let new = [NOWHERE, &self.removals.to_be_bytes(), &old].concat();
+                self.shift(&old, &new);
                 moved.insert(old, new);
+            } else {
+                self.forget(&old);
             }
         }
         moved
@@ -129,10 +144,8 @@ impl Tree {
 
     /// A file that was removed is not open any more.
     pub(super) fn forget_removed(&mut self, path: &[u8]) {
-        if path.starts_with(NOWHERE)
-            && let Some(Node::File(content)) = self.nodes.remove(path)
-        {
-            self.space = SPACE.min(self.space + content.len());
+        if Self::is_removed(path) {
+            self.forget(path);
         }
     }
 
@@ -188,11 +201,14 @@ impl Tree {
             Some(Node::File(content)) if mode.truncates() => {
                 self.space = SPACE.min(self.space + content.len());
                 *content = Arc::default();
+                self.touch(&path);
             }
             Some(_) => {}
             None if mode.creates() && !link => {
                 self.spend(path.len() + NODE_SIZE)?;
                 self.nodes.insert(path.clone(), Node::file([]));
+                // The agent does not heed its umask.
+                self.set_mode(&path, 0o666)?;
             }
             None => return Err(Errno::NotFound),
         }
@@ -238,6 +254,7 @@ impl Tree {
         let start = usize::try_from(at).map_err(|_| Errno::NoSpace)?;
         let end = start.checked_add(bytes.len()).ok_or(Errno::NoSpace)?;
         self.spend(end.saturating_sub(length))?;
+        self.touch(path);
         if let Some(Node::File(content)) = self.nodes.get_mut(path) {
             let content = Arc::make_mut(content);
             content.resize(length.max(end), 0);

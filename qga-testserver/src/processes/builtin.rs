@@ -30,7 +30,7 @@ pub(super) fn run(
         "true" => script,
         "false" => script.exit(1),
         "echo" => script.stdout(format!("{}\n", args.join(" "))),
-        "pwd" => script.stdout("/\n"),
+        "pwd" => script.stdout(format!("{}\n", call.current_dir)),
         "cat" if args.is_empty() => script.stdout(&call.stdin),
         "env" if args.is_empty() => script.stdout(environment(call)),
         "env" => env(args, call)?,
@@ -64,7 +64,7 @@ fn env(args: &[String], call: &Invocation) -> Option<Script> {
         path: path.clone(),
         args: rest.to_vec(),
         env: Some(env),
-        stdin: call.stdin.clone(),
+        ..call.clone()
     });
     Some(script)
 }

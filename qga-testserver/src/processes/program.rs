@@ -3,10 +3,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::script::Script;
+use crate::machine::Machine;
 use crate::state::lock;
 
 /// How a client has called a program.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Invocation {
     /// The path as the client gave it.
@@ -17,20 +18,27 @@ pub struct Invocation {
     pub env: Option<Vec<String>>,
     /// What the program can read; nothing when the client gave nothing.
     pub stdin: Vec<u8>,
+    /// The folder that it is run in: `/`, unless a client's shell went elsewhere.
+    pub current_dir: String,
 }
 
-/// A program of the guest, in force since it was made. There is no need to keep it.
+/// A program of the guest that is being built.
 ///
-/// Made by [`TestAgent::program`](crate::TestAgent::program).
+/// Made by [`TestAgent::program`](crate::TestAgent::program). The last call says how it ends, or
+/// what it does each time, and only it puts the program into the guest: [`exit`](Program::exit),
+/// [`signal`](Program::signal), [`never_ends`](Program::never_ends) or [`runs`](Program::runs).
 #[derive(Debug)]
-pub struct Program {
-    entry: Arc<Entry>,
+#[must_use = "the program is in the guest once you say how it ends: exit, signal, never_ends or runs"]
+pub struct Program<'a> {
+    machine: &'a Mutex<Machine>,
+    name: String,
+    script: Script,
 }
 
 /// A program by its name.
-pub(crate) struct Entry {
+struct Entry {
     name: String,
-    behaviour: Mutex<Behaviour>,
+    behaviour: Behaviour,
 }
 
 /// What a program does.
@@ -42,16 +50,11 @@ pub(crate) enum Behaviour {
 
 /// The programs of a guest, the earliest first.
 #[derive(Debug, Default)]
-pub(crate) struct Programs(Vec<Arc<Entry>>);
+pub(crate) struct Programs(Vec<Entry>);
 
 impl Programs {
-    pub(crate) fn add(&mut self, name: &str) -> Program {
-        let entry = Arc::new(Entry {
-            name: name.to_owned(),
-            behaviour: Mutex::new(Behaviour::Script(Arc::default())),
-        });
-        self.0.push(Arc::clone(&entry));
-        Program { entry }
+    fn add(&mut self, name: String, behaviour: Behaviour) {
+        self.0.push(Entry { name, behaviour });
     }
 
     /// What the latest program of this path does. A program without a folder in its name is found
@@ -61,16 +64,20 @@ impl Programs {
         let entry = self.0.iter().rev().find(|entry| {
             entry.name == path || (!entry.name.contains('/') && entry.name == last)
         })?;
-        Some(lock(&entry.behaviour).clone())
+        Some(entry.behaviour.clone())
     }
 }
 
-#[allow(
-    clippy::must_use_candidate,
-    clippy::return_self_not_must_use,
-    reason = "a program is in force whether or not it is kept"
-)]
-impl Program {
+impl<'a> Program<'a> {
+    pub(crate) fn new(machine: &'a Mutex<Machine>, name: &str) -> Self {
+        let (name, script) = (name.to_owned(), Script::new());
+        Self {
+            machine,
+            name,
+            script,
+        }
+    }
+
     /// It prints this.
     pub fn stdout(self, bytes: impl AsRef<[u8]>) -> Self {
         self.change(|script| script.stdout(bytes))
@@ -96,38 +103,47 @@ impl Program {
         self.change(|script| script.after(duration))
     }
 
-    /// It ends with this code; 0 unless something else is said.
-    pub fn exit(self, code: i64) -> Self {
-        self.change(|script| script.exit(code))
+    /// It ends with this code.
+    pub fn exit(self, code: i64) {
+        self.change(|script| script.exit(code)).mount();
     }
 
     /// It ends by this signal.
-    pub fn signal(self, number: i64) -> Self {
-        self.change(|script| script.signal(number))
+    pub fn signal(self, number: i64) {
+        self.change(|script| script.signal(number)).mount();
     }
 
     /// It never ends by itself; [`TestAgent::kill`](crate::TestAgent::kill) ends it.
-    pub fn never_ends(self) -> Self {
-        self.change(Script::never_ends)
+    pub fn never_ends(self) {
+        self.change(Script::never_ends).mount();
     }
 
-    /// The closure says, from how it was called, what it does.
+    /// The closure says, from how it was called, what it does, after it has printed what was said
+    /// before.
     ///
-    /// It runs in the agent's task: it must not block, and a panic in it ends the agent.
-    pub fn runs(self, run: impl Fn(&Invocation) -> Script + Send + Sync + 'static) -> Self {
-        *lock(&self.entry.behaviour) = Behaviour::Closure(Arc::new(run));
-        self
+    /// It runs in the agent's task and must not block. A panic in it, as of an `assert!`, is an
+    /// error of the command and fails the test.
+    pub fn runs(self, run: impl Fn(&Invocation) -> Script + Send + Sync + 'static) {
+        let begin = self.script;
+        let run = move |call: &Invocation| begin.clone().then(&run(call), false);
+        let behaviour = Behaviour::Closure(Arc::new(run));
+        lock(self.machine)
+            .processes
+            .programs
+            .add(self.name, behaviour);
     }
 
     fn change(self, change: impl FnOnce(Script) -> Script) -> Self {
-        let mut behaviour = lock(&self.entry.behaviour);
-        let script = match &*behaviour {
-            Behaviour::Script(script) => Script::clone(script),
-            Behaviour::Closure(_) => Script::default(),
-        };
-        *behaviour = Behaviour::Script(Arc::new(change(script)));
-        drop(behaviour);
-        self
+        let script = change(self.script);
+        Self { script, ..self }
+    }
+
+    fn mount(self) {
+        let behaviour = Behaviour::Script(Arc::new(self.script));
+        lock(self.machine)
+            .processes
+            .programs
+            .add(self.name, behaviour);
     }
 }
 
@@ -138,6 +154,20 @@ impl Behaviour {
             Behaviour::Script(script) => Arc::clone(script),
             Behaviour::Closure(run) => Arc::new(run(invocation)),
         }
+    }
+}
+
+/// The input as text.
+impl fmt::Debug for Invocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stdin = self.stdin.escape_ascii();
+        f.debug_struct("Invocation")
+            .field("path", &self.path)
+            .field("args", &self.args)
+            .field("env", &self.env)
+            .field("stdin", &format_args!("b\"{stdin}\""))
+            .field("current_dir", &self.current_dir)
+            .finish()
     }
 }
 

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,11 +68,20 @@ struct Piece {
     data: Data,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Data {
     Bytes(Arc<[u8]>),
     /// So many zeros.
     Zeros(u64),
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Data::Bytes(bytes) => write!(f, "b\"{}\"", bytes.escape_ascii()),
+            Data::Zeros(count) => write!(f, "{count} zeros"),
+        }
+    }
 }
 
 /// So many zeros at once go to a file, in bytes.

@@ -38,7 +38,7 @@ async fn after_each_fault_the_next_command_gets_its_own_reply() {
     for fault in faults {
         let (agent, client) = client();
         client.execute_raw("guest-ping", Value::Null).await.unwrap();
-        agent.fault(fault.parse().unwrap());
+        agent.fault(fault.parse::<Fault>().unwrap());
         let first = host_name(&client).await;
         if let Ok(value) = &first {
             assert_eq!(value["host-name"], "test-guest", "{fault}: {value}");
@@ -63,7 +63,7 @@ async fn a_hanging_agent_is_a_timeout() {
 #[tokio::test(start_paused = true)]
 async fn an_unknown_value_does_not_break_the_reply() {
     let (agent, client) = client();
-    agent.fault(Fault::unknown_values()).on_message(2);
+    agent.fault(Fault::unknown_values().on_message(2));
     let name = "guest-network-get-interfaces";
     let reply = client.execute_raw(name, Value::Null).await.unwrap();
     assert_eq!(reply[0]["ip-addresses"][0]["ip-address-type"], "x-unknown");

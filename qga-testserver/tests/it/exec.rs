@@ -30,8 +30,8 @@ async fn a_program_prints_takes_time_and_ends() {
         .agent
         .program("uname")
         .stdout("Linux\n")
-        .exit(3)
-        .after(second);
+        .after(second)
+        .exit(3);
     let pid = start(
         &mut caller,
         json!({"path": "/bin/uname", "capture-output": true}),
@@ -61,6 +61,27 @@ async fn a_closure_sees_arguments_environment_and_input() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_program_is_there_only_once_it_is_whole() {
+    let mut caller = Caller::new();
+    let call = json!({"path": "job", "capture-output": true});
+    for begun in [
+        caller.agent.program("job").stdout("a"),
+        caller.agent.program("job"),
+    ] {
+        drop(begun);
+    }
+    let missing = caller.call("guest-exec", call.clone()).await;
+    assert!(missing.as_str().unwrap().contains("Failed to execute"));
+    caller
+        .agent
+        .program("job")
+        .stdout("a")
+        .runs(|_| Script::new().stdout("b").exit(4));
+    let ended = json!({"exited": true, "exitcode": 4, "out-data": "YWI="});
+    assert_eq!(run(&mut caller, call).await, ended);
+}
+
+#[tokio::test(start_paused = true)]
 async fn output_is_kept_only_where_it_is_captured() {
     let mut caller = Caller::new();
     caller
@@ -68,7 +89,8 @@ async fn output_is_kept_only_where_it_is_captured() {
         .program("both")
         .stdout("o")
         .stderr("e")
-        .stdout("p");
+        .stdout("p")
+        .exit(0);
     let cases = [
         (json!(false), json!({"exited": true, "exitcode": 0})),
         (
@@ -120,8 +142,12 @@ async fn what_is_beyond_16_mib_is_dropped_and_each_version_says_so_in_its_way() 
     for (profile, flag_when_cut, flag_otherwise) in cases {
         let mut caller = Caller::new();
         caller.agent.profile(profile);
-        caller.agent.program("many").stdout_zeros((16 << 20) + 1);
-        caller.agent.program("full").stdout("x");
+        caller
+            .agent
+            .program("many")
+            .stdout_zeros((16 << 20) + 1)
+            .exit(0);
+        caller.agent.program("full").stdout("x").exit(0);
         let cut = run(&mut caller, json!({"path": "many", "capture-output": true})).await;
         assert_eq!(
             cut["out-data"].as_str().unwrap().len(),

@@ -196,7 +196,7 @@ async fn joined_faults_act_one_after_the_other() {
 #[tokio::test(start_paused = true)]
 async fn faults_queue_up_one_for_each_reply() {
     let (agent, mut client) = faulty(Fault::garbage("first\n"));
-    agent.fault(Fault::garbage("second\n")).times(2);
+    agent.fault(Fault::garbage("second\n").times(2));
     let mut lines = Vec::new();
     for _ in 0..4 {
         lines.push(client.ask(PING).await);
@@ -211,8 +211,8 @@ async fn a_fault_of_one_command_leaves_the_others_alone() {
     agent.on("guest-ping").fault(Fault::garbage("standing\n"));
     agent
         .on("guest-ping")
-        .fault(Fault::garbage("once\n"))
-        .times(1);
+        .up_to(1)
+        .fault(Fault::garbage("once\n"));
     assert_eq!(client.ask(PING).await, "once\n");
     assert_eq!(client.ask(PING).await, "standing\n");
     assert!(
@@ -227,7 +227,7 @@ async fn a_fault_of_one_command_leaves_the_others_alone() {
 async fn a_fault_on_the_third_message_leaves_the_others_alone() {
     let (agent, stream) = TestAgent::in_memory();
     let mut client = Wire::new(stream);
-    agent.fault(Fault::garbage("third\n")).on_message(3);
+    agent.fault(Fault::garbage("third\n").on_message(3));
     agent.fault(Fault::garbage("first\n"));
     let mut lines = Vec::new();
     for _ in 0..4 {
@@ -241,9 +241,7 @@ async fn a_seed_decides_which_replies_a_fault_by_chance_is_for() {
     let struck = async |seed| {
         let (agent, stream) = TestAgent::in_memory();
         let mut client = Wire::new(stream);
-        agent
-            .fault(Fault::garbage("x\n"))
-            .by_chance_with_seed(0.5, seed);
+        agent.fault(Fault::garbage("x\n").by_chance_with_seed(0.5, seed));
         let mut struck = Vec::new();
         for _ in 0..40 {
             struck.push(client.ask(PING).await == "x\n");

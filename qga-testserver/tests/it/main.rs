@@ -17,12 +17,18 @@ mod exec;
 mod faults;
 mod files;
 mod guest;
+mod messages;
 mod power;
 mod profiles;
 #[cfg(all(unix, feature = "cli"))]
 mod program;
 mod protocol;
+#[cfg(all(unix, feature = "cli"))]
+mod random_names;
 #[cfg(unix)]
 mod real_agent;
+mod scripts;
+#[cfg(all(unix, feature = "cli"))]
+mod served;
 mod stubs;
 mod wire;

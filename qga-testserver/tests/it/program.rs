@@ -1,59 +1,15 @@
 //! The stand-alone program, as a test in another language uses it.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_qga-testserver");
+use crate::served::{PROGRAM, Served, line};
+
 const PING: &str = "{\"execute\":\"guest-ping\"}";
-
-/// A program that serves; it is ended when this is dropped.
-struct Served {
-    child: Child,
-    out: BufReader<ChildStdout>,
-    address: String,
-}
-
-impl Served {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(PROGRAM)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let address = line(&mut out);
-        Self {
-            child,
-            out,
-            address,
-        }
-    }
-
-    fn at(path: &Path, more: &[&str]) -> Self {
-        let listen = format!("unix:{}", path.display());
-        Self::start(&[&["--listen", &listen], more].concat())
-    }
-
-    /// Asks it to end, and gives its exit code.
-    fn stop(mut self, signal: &str) -> Option<i32> {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
-        assert!(sent.success());
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
 
 /// A client of an agent or of a control socket.
 struct Line(BufReader<UnixStream>);
@@ -76,12 +32,6 @@ impl Line {
     fn order(&mut self, order: &Value) -> Value {
         serde_json::from_str(&self.ask(&order.to_string())).unwrap()
     }
-}
-
-fn line(from: &mut impl BufRead) -> String {
-    let mut line = String::new();
-    from.read_line(&mut line).unwrap();
-    line.trim_end().to_owned()
 }
 
 /// What the program complains of when it does not start.
@@ -179,7 +129,7 @@ fn a_test_in_another_language_stubs_and_looks_over_the_control_socket() {
     let mut test = Line::connect(&control);
     let mut client = Line::connect(&served.address);
     let stub = json!({
-        "do": "stub", "command": "guest-x", "arguments": {"a": 1}, "reply": 7, "times": 1,
+        "do": "stub", "command": "guest-x", "arguments": {"a": 1}, "reply": 7, "expect": 1,
     });
     assert_eq!(test.order(&stub), json!({"ok": true}));
     let unmet = test.order(&json!({"do": "verify"}));
@@ -187,7 +137,7 @@ fn a_test_in_another_language_stubs_and_looks_over_the_control_socket() {
         unmet["error"]
             .as_str()
             .unwrap()
-            .contains("guest-x: wanted 1, got 0")
+            .contains("guest-x with {\"a\":1}: expected 1 request, got 0")
     );
     let reply = client.ask("{\"execute\":\"guest-x\",\"arguments\":{\"a\":1,\"b\":2}}");
     assert_eq!(reply, "{\"return\": 7}");
@@ -298,4 +248,21 @@ fn a_client_that_sends_anything_leaves_the_agent_alive() {
     let mut next = Line::connect(&served.address);
     next.0.get_mut().write_all(b"\xff\n").unwrap();
     while next.ask(PING) != "{\"return\": {}}" {}
+}
+
+#[test]
+fn it_does_what_scripts_that_say_their_name_are_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = Served::at(&folder.path().join("qga.sock"), &[]);
+    let mut client = Line::connect(&served.address);
+    let script = ": qga-make-directory 1\nexec mkdir -p \"$1\"\n";
+    let words = json!(["-c", script, "first", "/srv/a/b"]);
+    let call = json!({"execute": "guest-exec", "arguments": {"path": "sh", "arg": words}});
+    let started: Value = serde_json::from_str(&client.ask(&call.to_string())).unwrap();
+    let status = json!({"execute": "guest-exec-status", "arguments": started["return"]});
+    let ended = "{\"return\": {\"exitcode\": 0, \"exited\": true}}";
+    assert_eq!(client.ask(&status.to_string()), ended);
+    let file = json!({"path": "/srv/a/b/c", "mode": "w"});
+    let open = json!({"execute": "guest-file-open", "arguments": file});
+    assert_eq!(client.ask(&open.to_string()), "{\"return\": 1000}");
 }

@@ -6,7 +6,7 @@ use tokio::net::UnixStream;
 use crate::wire::Wire;
 
 /// A private agent; none where none is installed, unless the environment says that it must be.
-async fn real_agent() -> Option<RealAgent> {
+pub(crate) async fn real_agent() -> Option<RealAgent> {
     match RealAgent::start().await {
         Ok(agent) => Some(agent),
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -62,8 +62,13 @@ async fn an_agent_that_does_not_start_is_an_error() {
     let error = RealAgent::start_with(&["--no-such-option"])
         .await
         .unwrap_err();
+    let text = error.to_string();
     assert!(
-        error.to_string().contains("qemu-ga ended at once"),
-        "{error}"
+        text.contains("qemu-ga ended at once with exit status"),
+        "{text}"
+    );
+    assert!(
+        text.contains("--no-such-option"),
+        "it does not say why: {text}"
     );
 }

@@ -27,8 +27,6 @@ fn all() -> [(Fault, f64); 14] {
 pub(crate) fn let_go_wrong(agent: &TestAgent, seed: u64) {
     for (number, (fault, chance)) in (0..).zip(all()) {
         let seed = seed.wrapping_mul(31).wrapping_add(number);
-        agent
-            .fault(fault)
-            .by_chance_with_seed(chance / 10_000.0, seed);
+        agent.fault(fault.by_chance_with_seed(chance / 10_000.0, seed));
     }
 }

@@ -2,13 +2,15 @@
 
 //! Backups that run inside the guest.
 
-use qga_core::QgaCommand;
+use std::fmt;
+
+use qga_core::{Hidden, QgaCommand};
 use serde::{Deserialize, Serialize};
 
 /// Starts the backup of a volume and does not wait for its end.
 ///
 /// `acme-start-backup`, since Acme agent 1.0, on Linux.
-#[derive(Clone, Debug, QgaCommand)]
+#[derive(Clone, QgaCommand)]
 #[qga(name = "acme-start-backup")]
 #[non_exhaustive]
 pub struct StartBackup {
@@ -16,6 +18,15 @@ pub struct StartBackup {
     pub volume: String,
     /// A note to keep with the backup.
     pub note: Option<String>,
+}
+
+impl fmt::Debug for StartBackup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StartBackup")
+            .field("volume", &self.volume)
+            .field("note", &self.note.as_ref().map(Hidden::bytes))
+            .finish()
+    }
 }
 
 impl StartBackup {

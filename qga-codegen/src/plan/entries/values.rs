@@ -11,7 +11,10 @@ impl Check<'_> {
     pub(super) fn oldest(&mut self) {
         let oldest = self.config.data.schema.oldest.as_ref();
         if let Some(oldest) = oldest.filter(|oldest| version(oldest.get_ref()).is_none()) {
-            self.report(oldest, format!("`{}` is no version", oldest.get_ref()));
+            self.report(
+                oldest,
+                format!("`{}` is no version, such as 9.1", oldest.get_ref()),
+            );
         }
     }
 

@@ -4,10 +4,8 @@
 
 use std::fmt;
 
-use qga_core::QgaCommand;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use qga_core::{Hidden, JsonError, QgaCommand, RawObject};
+use serde::{Deserialize, Serialize};
 
 /// Sends a parcel.
 ///
@@ -177,6 +175,7 @@ impl Square {
 ///
 /// Since Acme 1.0, on Linux and Windows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RawObject")]
 #[non_exhaustive]
 pub struct Figure {
     /// The number.
@@ -186,9 +185,20 @@ pub struct Figure {
     pub kind: FigureKind,
 }
 
+impl TryFrom<RawObject> for Figure {
+    type Error = JsonError;
+
+    fn try_from(mut members: RawObject) -> Result<Self, JsonError> {
+        Ok(Self {
+            id: members.take("id")?,
+            kind: members.try_into()?,
+        })
+    }
+}
+
 /// What a [`Figure`] has depending on its kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", try_from = "RawObject")]
 #[non_exhaustive]
 pub enum FigureKind {
     /// A circle.
@@ -199,27 +209,26 @@ pub enum FigureKind {
     Square(Square),
     /// A kind that is not known here, with all that the agent wrote of it.
     #[serde(untagged)]
-    Unknown(Map<String, Value>),
+    Unknown(RawObject),
 }
 
-impl<'de> Deserialize<'de> for FigureKind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = Map::deserialize(deserializer)?;
-        let branch = match members.get("kind").and_then(Value::as_str) {
-            Some("round") => serde_json::from_value(Value::Object(members)).map(Self::Round),
-            Some("square") => serde_json::from_value(Value::Object(members)).map(Self::Square),
-            Some(_) => return Ok(Self::Unknown(members)),
-            None => return Err(D::Error::missing_field("kind")),
-        };
-        branch.map_err(D::Error::custom)
+impl TryFrom<RawObject> for FigureKind {
+    type Error = JsonError;
+
+    fn try_from(members: RawObject) -> Result<Self, JsonError> {
+        Ok(match members.text("kind")?.as_str() {
+            "round" => Self::Round(members.decode()?),
+            "square" => Self::Square(members.decode()?),
+            _ => Self::Unknown(members),
+        })
     }
 }
 
 /// A figure.
 ///
 /// Since Acme 1.0, on Linux and Windows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", try_from = "RawObject")]
 #[non_exhaustive]
 pub enum Bare {
     /// A circle.
@@ -227,25 +236,24 @@ pub enum Bare {
     Round(Round),
     /// A kind that is not known here, with all that the agent wrote of it.
     #[serde(untagged)]
-    Unknown(Map<String, Value>),
+    Unknown(RawObject),
 }
 
-impl<'de> Deserialize<'de> for Bare {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = Map::deserialize(deserializer)?;
-        let branch = match members.get("kind").and_then(Value::as_str) {
-            Some("round") => serde_json::from_value(Value::Object(members)).map(Self::Round),
-            Some(_) => return Ok(Self::Unknown(members)),
-            None => return Err(D::Error::missing_field("kind")),
-        };
-        branch.map_err(D::Error::custom)
+impl TryFrom<RawObject> for Bare {
+    type Error = JsonError;
+
+    fn try_from(members: RawObject) -> Result<Self, JsonError> {
+        Ok(match members.text("kind")?.as_str() {
+            "round" => Self::Round(members.decode()?),
+            _ => Self::Unknown(members),
+        })
     }
 }
 
 /// What every parcel has.
 ///
 /// Since Acme 1.0, on Linux and Windows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ParcelBase {
     /// The kind.
@@ -259,10 +267,22 @@ pub struct ParcelBase {
     pub limits: Limits,
 }
 
+impl fmt::Debug for ParcelBase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParcelBase")
+            .field("kind", &self.kind)
+            .field("share", &self.share)
+            .field("inner", &self.inner)
+            .field("limits", &Hidden::VALUE)
+            .finish()
+    }
+}
+
 /// A figure that is wrapped.
 ///
 /// Since Acme 1.0, on Linux and Windows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "RawObject")]
 #[non_exhaustive]
 pub struct Parcel {
     /// How much of the room it takes.
@@ -275,6 +295,17 @@ pub struct Parcel {
     /// What depends on the kind.
     #[serde(flatten)]
     pub kind: ParcelKind,
+}
+
+impl fmt::Debug for Parcel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parcel")
+            .field("share", &self.share)
+            .field("inner", &self.inner)
+            .field("limits", &Hidden::VALUE)
+            .field("kind", &self.kind)
+            .finish()
+    }
 }
 
 impl Parcel {
@@ -297,9 +328,22 @@ impl Parcel {
     }
 }
 
+impl TryFrom<RawObject> for Parcel {
+    type Error = JsonError;
+
+    fn try_from(mut members: RawObject) -> Result<Self, JsonError> {
+        Ok(Self {
+            share: members.take("share")?,
+            inner: members.take_optional("inner")?,
+            limits: members.take("limits")?,
+            kind: members.try_into()?,
+        })
+    }
+}
+
 /// What a [`Parcel`] has depending on its kind.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "kind")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", try_from = "RawObject")]
 #[non_exhaustive]
 pub enum ParcelKind {
     /// A square.
@@ -307,18 +351,17 @@ pub enum ParcelKind {
     Square(Square),
     /// A kind that is not known here, with all that the agent wrote of it.
     #[serde(untagged)]
-    Unknown(Map<String, Value>),
+    Unknown(RawObject),
 }
 
-impl<'de> Deserialize<'de> for ParcelKind {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = Map::deserialize(deserializer)?;
-        let branch = match members.get("kind").and_then(Value::as_str) {
-            Some("square") => serde_json::from_value(Value::Object(members)).map(Self::Square),
-            Some(_) => return Ok(Self::Unknown(members)),
-            None => return Err(D::Error::missing_field("kind")),
-        };
-        branch.map_err(D::Error::custom)
+impl TryFrom<RawObject> for ParcelKind {
+    type Error = JsonError;
+
+    fn try_from(members: RawObject) -> Result<Self, JsonError> {
+        Ok(match members.text("kind")?.as_str() {
+            "square" => Self::Square(members.decode()?),
+            _ => Self::Unknown(members),
+        })
     }
 }
 

@@ -2,7 +2,9 @@
 
 //! Things with a name.
 
-use qga_core::QgaCommand;
+use std::fmt;
+
+use qga_core::{Hidden, QgaCommand};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,7 +14,7 @@ use crate::Hex;
 /// Puts a figure.
 ///
 /// `acme-put`, since Acme 1.0, on Linux and Windows.
-#[derive(Clone, Debug, QgaCommand)]
+#[derive(Clone, QgaCommand)]
 #[qga(name = "acme-put", response = Vec<Figure>, retry = AfterResync)]
 #[non_exhaustive]
 pub struct Put {
@@ -23,6 +25,16 @@ pub struct Put {
     /// Bytes to go with it.
     #[qga(base64)]
     pub bytes: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for Put {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Put")
+            .field("name", &self.name)
+            .field("figure", &self.figure)
+            .field("bytes", &self.bytes.as_ref().map(Hidden::bytes))
+            .finish()
+    }
 }
 
 impl Put {
@@ -47,7 +59,7 @@ impl Put {
 /// Finds a figure.
 ///
 /// `__com.acme_find`, since Acme 2.1, on Linux.
-#[derive(Clone, Debug, QgaCommand)]
+#[derive(Clone, QgaCommand)]
 #[qga(name = "__com.acme_find", response = Bare, retry = Safe, secret_reply)]
 #[non_exhaustive]
 pub struct Find {
@@ -63,6 +75,27 @@ pub struct Find {
     /// Whether to begin anew at the end.
     #[qga(rename = "loop")]
     pub again: Option<bool>,
+}
+
+impl fmt::Debug for Find {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Find")
+            .field("place", &self.place)
+            .field(
+                "first_of_all_the_long_names",
+                &self
+                    .first_of_all_the_long_names
+                    .as_deref()
+                    .map(Hidden::items),
+            )
+            .field("secret", &Hidden::VALUE)
+            .field(
+                "second_of_all_the_long_names",
+                &Hidden::items(&self.second_of_all_the_long_names),
+            )
+            .field("again", &self.again)
+            .finish()
+    }
 }
 
 impl Find {
@@ -120,7 +153,7 @@ pub struct Named {
 /// What is put.
 ///
 /// Since Acme 1.0, on Linux and Windows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PutArguments {
     /// The name.
@@ -132,10 +165,20 @@ pub struct PutArguments {
     pub bytes: Option<Hex>,
 }
 
+impl fmt::Debug for PutArguments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PutArguments")
+            .field("name", &self.name)
+            .field("figure", &self.figure)
+            .field("bytes", &self.bytes.as_ref().map(Hidden::bytes))
+            .finish()
+    }
+}
+
 /// A shape with all sorts of members.
 ///
 /// Since Acme 1.0, on Linux and Windows.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Shape {
     /// The name.
@@ -162,6 +205,23 @@ pub struct Shape {
     pub weight: f64,
     /// A small number.
     pub small: u8,
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shape")
+            .field("name", &self.name)
+            .field("sort", &self.sort)
+            .field("added", &self.added)
+            .field("late", &self.late)
+            .field("raw", &Hidden::bytes(&self.raw))
+            .field("part", &self.part)
+            .field("parts", &self.parts)
+            .field("any_thing", &self.any_thing)
+            .field("weight", &self.weight)
+            .field("small", &self.small)
+            .finish()
+    }
 }
 
 /// Where to look.

@@ -1,20 +1,26 @@
 //! From the guest to this host.
 
 use std::io::SeekFrom;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::listing::{Entry, Kind, Listing, parse};
-use super::local::{LocalTemp, Sink, blocking, local, make_folder, set};
+use tokio::task::JoinSet;
+
+use super::fault::within;
+use super::host::{Finished, Published, Sink, Target, local};
+use super::listing::{EMPTY_LIMIT, Entry, Kind, Listing, parse};
 use super::patience::Patience;
 use super::report::Report;
-use super::shell::{LIST, USUAL, may_have_one, run};
-use super::verify::verify;
+use super::verify::{Check, verify};
 use super::{Copied, CopyFault, Transfer};
 use crate::guest::files::{Handle, OpenOptions};
+use crate::guest::pace::{self, Pace};
+use crate::guest::scripts::{LIST, USUAL, may_have_shell};
 use crate::guest::{Guest, GuestError};
 
 /// How many chunks of 256 KiB make a run, between which other tasks have their turn.
 const RUN: usize = 16;
+/// How many files may be on their way to the disk while the next one is read.
+const FINISHING: usize = 8;
 
 pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestError> {
     let Transfer {
@@ -23,21 +29,22 @@ pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestErro
         max_bytes,
         ..
     } = &transfer;
-    let listing = list(guest, remote, *max_bytes).await?;
+    let mut listing = list(guest, remote, *max_bytes).await?;
     let kind = if listing.is_folder() {
         Kind::Folder
     } else {
         Kind::File
     };
-    let temp = LocalTemp::beside(&transfer.local, kind).await?;
-    match fill(&mut transfer, &listing, &temp.content()).await {
-        Ok(()) => {
+    let target = Target::begin(&transfer.local, kind, transfer.replace).await?;
+    match fill(&mut transfer, &mut listing, &target).await {
+        Ok(synced) => {
             let root = listing.entries.first().filter(|_| listing.is_folder());
-            temp.publish(root.and_then(|root| root.meta)).await?;
-            Ok(listing.copied(true))
+            let published = target.publish(root.and_then(|root| root.meta)).await?;
+            let Published { atomic, .. } = published;
+            Ok(listing.copied(atomic, synced && published.synced))
         }
         Err(error) => {
-            temp.remove().await;
+            target.remove().await;
             Err(error)
         }
     }
@@ -45,41 +52,39 @@ pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestErro
 
 /// What there is in the guest; a guest without a shell can only tell how long a file is.
 async fn list(guest: &Guest, remote: &str, max_bytes: u64) -> Result<Listing, GuestError> {
-    let output = if may_have_one(guest).await? {
-        run(guest, LIST, &[remote], USUAL).await?
+    let output = if may_have_shell(guest).await? {
+        LIST.run(guest, &["tree", remote], USUAL).await?
     } else {
         None
     };
     let Some(output) = output else {
         let mut listing = Listing::default();
         let size = length(guest, remote).await?;
-        let entry = Entry {
-            path: String::new(),
-            kind: Kind::File,
-            size,
-            meta: None,
-        };
-        let added = listing.add(entry, max_bytes);
+        let added = listing.add(Entry::file(size), max_bytes);
         return added.map(|()| listing).map_err(|fault| fault.at(remote));
     };
     if !output.status.success() {
         return Err(CopyFault::Program(output).at(remote));
     }
     if output.truncated {
-        let why = "its list is longer than the agent keeps of a program's output";
-        return Err(CopyFault::TooMuch(why).at(remote));
+        let why = "its list is longer than the 16 MiB that the agent keeps of a program's output";
+        return Err(CopyFault::TooMuch(why.into()).at(remote));
     }
     parse(&output.stdout, max_bytes).map_err(|(path, fault)| fault.at(join(remote, &path)))
 }
 
+/// How long a file is, where it can be told; some of `/proc` cannot be sought, and are listed as empty.
 async fn length(guest: &Guest, path: &str) -> Result<u64, GuestError> {
     let mut patience = Patience::new();
     loop {
         let length = async {
             let mut handle = open(guest, path).await?;
-            let length = handle.seek(SeekFrom::End(0)).await?;
+            let length = handle.seek(SeekFrom::End(0)).await;
             drop(handle.close().await);
-            Ok(length)
+            match length {
+                Err(error) if is_refused(&error) => Ok(0),
+                length => length,
+            }
         };
         match length.await {
             Ok(length) => return Ok(length),
@@ -88,56 +93,113 @@ async fn length(guest: &Guest, path: &str) -> Result<u64, GuestError> {
     }
 }
 
+fn is_refused(error: &GuestError) -> bool {
+    let command = error.command_error();
+    command.is_some_and(|error| error.agent_error().is_some())
+}
+
 async fn open(guest: &Guest, path: &str) -> Result<Handle, GuestError> {
     OpenOptions::new().read(true).open_handle(guest, path).await
 }
 
-/// Copies all of it to `content`.
+/// Copies all of it to the target's content. Whether all of it is on the disk.
 async fn fill(
     transfer: &mut Transfer,
-    listing: &Listing,
-    content: &Path,
-) -> Result<(), GuestError> {
+    listing: &mut Listing,
+    target: &Target,
+) -> Result<bool, GuestError> {
     transfer.report.total(listing.bytes);
-    let at = |entry: &Entry| place(content, &entry.path);
-    let folders: Vec<_> = listing.of_kind(Kind::Folder).map(at).collect();
-    let made = blocking(move || folders.iter().try_for_each(|folder| make_folder(folder)));
-    made.await.map_err(|error| local(content, error))?;
-    for entry in listing.of_kind(Kind::File) {
-        let path = join(&transfer.remote, &entry.path);
-        let fetched = fetch(
-            &transfer.guest,
-            &path,
-            entry,
-            at(entry),
-            &mut transfer.report,
-        )
-        .await;
-        fetched.map_err(|error| within(error, &path))?;
-    }
+    let folders = listing
+        .of_kind(Kind::Folder)
+        .map(|entry| entry.path.clone());
+    target.make_folders(folders.collect()).await?;
+    let finished = fetch_all(transfer, listing, target).await?;
+    let mut synced = finished.iter().all(|(_, finished)| finished.synced);
     if transfer.verify {
-        let files = || listing.of_kind(Kind::File);
-        let remote: Vec<_> = files()
-            .map(|entry| join(&transfer.remote, &entry.path))
-            .collect();
-        let here = files().map(at).collect();
-        verify(&transfer.guest, &remote, here, listing.bytes).await?;
+        let check = |(index, finished): (usize, Finished)| {
+            let entry = listing.entries.get(index)?;
+            Some(Check {
+                path: join(&transfer.remote, &entry.path),
+                sum: finished.sum?,
+                first: entry.grown.then_some(entry.size),
+            })
+        };
+        let checks: Vec<_> = finished.into_iter().filter_map(check).collect();
+        verify(&transfer.guest, &checks, listing.bytes).await?;
     }
-    // After all is verified, since a file may become one that we may not read; and the innermost first,
-    // since a folder may become one that we may not go through.
-    let root = usize::from(listing.is_folder());
-    let metas: Vec<_> = listing
-        .entries
-        .iter()
-        .skip(root)
-        .rev()
-        .filter_map(|entry| Some((at(entry), entry.kind, entry.meta?)))
-        .collect();
-    let set = blocking(move || {
-        let mut metas = metas.iter();
-        metas.try_for_each(|(path, kind, meta)| set(path, *kind, *meta))
+    // The innermost first, since a folder may become one that we may not go through. The first one is
+    // done when it has been moved.
+    let folders = listing.of_kind(Kind::Folder).rev();
+    let metas = folders.map(|entry| {
+        let meta = entry.meta.filter(|_| !entry.path.is_empty());
+        (entry.path.clone(), meta)
     });
-    set.await.map_err(|error| local(content, error))
+    synced &= target.finish_folders(metas.collect()).await?;
+    Ok(synced)
+}
+
+/// Copies the files, and gives what is known of each, by its number in the list.
+async fn fetch_all(
+    transfer: &mut Transfer,
+    listing: &mut Listing,
+    target: &Target,
+) -> Result<Vec<(usize, Finished)>, GuestError> {
+    let mut pace = Pace::new();
+    let mut finishing = JoinSet::new();
+    let mut finished = Vec::new();
+    for index in 0..listing.entries.len() {
+        let left = transfer.max_bytes.saturating_sub(listing.bytes);
+        let Some(entry) = listing.entries.get(index) else {
+            continue;
+        };
+        if entry.kind != Kind::File {
+            continue;
+        }
+        let path = join(&transfer.remote, &entry.path);
+        let mut fetch = Fetch {
+            guest: &transfer.guest,
+            path: &path,
+            entry,
+            left,
+            most: transfer.max_bytes,
+            at: 0,
+            grown: false,
+            pace: &mut pace,
+            sink: Sink::create(target.creation(&entry.path)),
+            local: &transfer.local,
+            report: &mut transfer.report,
+        };
+        fetch.all().await.map_err(|error| within(error, &path))?;
+        let Fetch {
+            at, grown, sink, ..
+        } = fetch;
+        transfer.report.done(at);
+        let (meta, sum) = (entry.meta, transfer.verify);
+        finishing.spawn(async move { (index, sink.finish(meta, sum).await) });
+        listing.copied_file(index, at, grown);
+        pace.file_done();
+        while finishing.len() > FINISHING {
+            finished.extend(next(&mut finishing, &transfer.local).await?);
+        }
+    }
+    while let Some(next) = next(&mut finishing, &transfer.local).await? {
+        finished.push(next);
+    }
+    Ok(finished)
+}
+
+type Finishing = JoinSet<(usize, std::io::Result<Finished>)>;
+
+async fn next(
+    finishing: &mut Finishing,
+    shown: &Path,
+) -> Result<Option<(usize, Finished)>, GuestError> {
+    let Some(joined) = finishing.join_next().await else {
+        return Ok(None);
+    };
+    let (index, finished) = joined.map_err(|_| GuestError::Stopped)?;
+    let finished = finished.map_err(|error| local(shown, error))?;
+    Ok(Some((index, finished)))
 }
 
 /// A file of the guest on its way.
@@ -145,92 +207,102 @@ struct Fetch<'a> {
     guest: &'a Guest,
     path: &'a str,
     entry: &'a Entry,
+    /// How many bytes may come beside those that were listed, so that there are no more than `most` in all.
+    left: u64,
+    most: u64,
     at: u64,
-    too_long: bool,
+    /// There is more than was listed.
+    grown: bool,
+    pace: &'a mut Pace,
     sink: Sink,
+    local: &'a Path,
     report: &'a mut Report,
 }
 
-async fn fetch(
-    guest: &Guest,
-    path: &str,
-    entry: &Entry,
-    to: PathBuf,
-    report: &mut Report,
-) -> Result<(), GuestError> {
-    let mut fetch = Fetch {
-        guest,
-        path,
-        entry,
-        at: 0,
-        too_long: false,
-        sink: Sink::create(to.clone()),
-        report,
-    };
-    fetch.all(&to).await?;
-    let Fetch { sink, report, .. } = fetch;
-    report.done(entry.size);
-    let finished = sink.finish().await;
-    finished.map_err(|error| local(&to, error))
-}
-
 impl Fetch<'_> {
-    async fn all(&mut self, to: &Path) -> Result<(), GuestError> {
+    async fn all(&mut self) -> Result<(), GuestError> {
         let mut patience = Patience::new();
         loop {
             let start = self.at;
-            match self.attempt(to).await {
+            match self.attempt().await {
                 Ok(()) => return Ok(()),
                 Err(error) => {
-                    if self.at > start {
+                    if self.at > start && self.entry.size > 0 {
                         patience = Patience::new();
                     }
                     patience.after(error).await?;
                 }
             }
+            if self.entry.size == 0 {
+                // It may be made as it is read, so a half of it fits no other half.
+                let again = self.sink.begin_again().await;
+                again.map_err(|error| local(self.local, error))?;
+                self.at = 0;
+            }
         }
     }
 
     /// Reads from where it is to the end.
-    async fn attempt(&mut self, to: &Path) -> Result<(), GuestError> {
+    async fn attempt(&mut self) -> Result<(), GuestError> {
         let mut handle = open(self.guest, self.path).await?;
         if self.at > 0 {
             handle.seek(SeekFrom::Start(self.at)).await?;
         }
         let mut end = false;
-        while !end {
-            end = handle.read_run(RUN, |chunk| self.take(chunk)).await?;
-            self.sink.room().await.map_err(|error| local(to, error))?;
-            if self.too_long {
-                return Err(CopyFault::Changed("it is longer than it was listed").at(self.path));
-            }
+        while !end && !self.grown {
+            let until = self.pace.end();
+            let run = handle.read_run(RUN, |chunk| self.take(chunk));
+            end = pace::until(until, run).await?;
+            let room = self.sink.room().await;
+            room.map_err(|error| local(self.local, error))?;
+            self.check_limits()?;
+        }
+        if self.at < self.entry.size {
+            self.check_short(&mut handle).await?;
         }
         // What was read is there, whatever becomes of the handle.
         drop(handle.close().await);
-        if self.at < self.entry.size {
-            return Err(CopyFault::Changed("it is shorter than it was listed").at(self.path));
+        Ok(())
+    }
+
+    fn take(&mut self, mut chunk: Vec<u8>) -> bool {
+        let size = self.entry.size;
+        if size > 0 {
+            let wanted = usize::try_from(size - self.at).unwrap_or(usize::MAX);
+            self.grown |= chunk.len() > wanted;
+            chunk.truncate(wanted);
+        }
+        self.at = self.at.saturating_add(chunk.len() as u64);
+        self.pace.moved(chunk.len() as u64);
+        if chunk.is_empty() {
+            return !self.grown;
+        }
+        self.report.file(&self.entry.path, self.at, size);
+        let room = self.sink.push(chunk);
+        room && !self.grown && self.check_limits().is_ok()
+    }
+
+    /// What was listed as empty may have something in it, but not without end.
+    fn check_limits(&self) -> Result<(), GuestError> {
+        if self.entry.size > 0 {
+            return Ok(());
+        }
+        if self.at > EMPTY_LIMIT {
+            return Err(CopyFault::endless(EMPTY_LIMIT).at(self.path));
+        }
+        if self.at > self.left {
+            return Err(CopyFault::too_many_bytes(self.most).at(self.path));
         }
         Ok(())
     }
 
-    fn take(&mut self, chunk: Vec<u8>) -> bool {
-        let at = self.at.saturating_add(chunk.len() as u64);
-        self.too_long |= at > self.entry.size;
-        if self.too_long {
-            return false;
+    /// A file that is still said to be as long as it was listed has never been so, as those of `/sys`.
+    async fn check_short(&mut self, handle: &mut Handle) -> Result<(), GuestError> {
+        let length = handle.seek(SeekFrom::End(0)).await?;
+        if length == self.entry.size {
+            return Ok(());
         }
-        self.at = at;
-        let size = self.entry.size;
-        self.report.file(&self.entry.path, at, size);
-        self.sink.push(chunk)
-    }
-}
-
-/// Says which file an operation on the guest was about.
-pub(super) fn within(error: GuestError, path: &str) -> GuestError {
-    match error {
-        GuestError::Copy { .. } => error,
-        error => CopyFault::Guest(Box::new(error)).at(path),
+        Err(CopyFault::shrunk(self.entry.size, self.at).at(self.path))
     }
 }
 
@@ -240,11 +312,4 @@ pub(super) fn join(folder: &str, path: &str) -> String {
         "" => folder.to_owned(),
         _ => format!("{}/{path}", folder.trim_end_matches('/')),
     }
-}
-
-/// A path of this host below another.
-pub(super) fn place(folder: &Path, path: &str) -> PathBuf {
-    let mut place = folder.to_owned();
-    place.extend(path.split('/').filter(|name| !name.is_empty()));
-    place
 }

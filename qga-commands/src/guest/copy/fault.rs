@@ -1,9 +1,11 @@
-//! Why a copy failed.
+//! What goes wrong with a copy.
 
+use std::borrow::Cow;
+use std::error::Error as _;
 use std::time::Duration;
 use std::{fmt, io};
 
-use qga_core::Excerpt;
+use qga_core::{Excerpt, Execution};
 
 use crate::guest::GuestError;
 use crate::guest::process::Output;
@@ -23,10 +25,10 @@ pub enum CopyFault {
     Mismatch,
     /// A name that must not or cannot be used. The text says why.
     UnsafeName(&'static str),
-    /// It is not as long as it was when it was listed. The text says in which way.
-    Changed(&'static str),
-    /// It is more than may be copied. The text says in which way.
-    TooMuch(&'static str),
+    /// It is not what it was when it was listed. The text says in which way, and what to do.
+    Changed(Cow<'static, str>),
+    /// It is more than may be copied. The text says in which way, and how much may be.
+    TooMuch(Cow<'static, str>),
     /// It cannot be copied from or to there; nothing was done. The text says why.
     Refused(&'static str),
     /// The time given was not enough.
@@ -35,10 +37,38 @@ pub enum CopyFault {
 
 impl CopyFault {
     pub(super) fn at(self, path: impl Into<String>) -> GuestError {
+        let execution = match &self {
+            Self::Guest(error) => error.execution(),
+            _ => Execution::NotRun,
+        };
         GuestError::Copy {
             path: path.into(),
             fault: Box::new(self),
+            execution,
         }
+    }
+
+    /// A file ended before it should have.
+    pub(super) fn shrunk(listed: u64, found: u64) -> Self {
+        let text = format!(
+            "it had {listed} bytes when it was listed, and ended after {found}: it was cut or \
+             replaced meanwhile; copy it again when nobody changes it"
+        );
+        Self::Changed(text.into())
+    }
+
+    /// A file that was listed as empty does not end.
+    pub(super) fn endless(limit: u64) -> Self {
+        let text = format!(
+            "it was listed as empty, and has more than {limit} bytes: read it with `Guest::open`, or \
+             copy it again if it has just been written"
+        );
+        Self::TooMuch(text.into())
+    }
+
+    pub(super) fn too_many_bytes(limit: u64) -> Self {
+        let text = format!("there are more than {limit} bytes; set `max_bytes` for more");
+        Self::TooMuch(text.into())
     }
 
     pub(in crate::guest) fn guest_error(&self) -> Option<&GuestError> {
@@ -48,19 +78,44 @@ impl CopyFault {
         }
     }
 
+    /// What lies below that which is shown already.
     pub(in crate::guest) fn cause(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Guest(error) => Some(&**error),
-            Self::Local(error) => Some(error),
+            Self::Guest(error) => error.source(),
+            Self::Local(error) => error.source(),
             _ => None,
         }
+    }
+}
+
+/// Says which file an operation on the guest was about.
+pub(super) fn within(error: GuestError, path: &str) -> GuestError {
+    match error {
+        GuestError::Copy { .. } => error,
+        error => CopyFault::Guest(Box::new(error)).at(path),
+    }
+}
+
+/// Says that the guest was changed before this went wrong.
+pub(super) fn after_changes(error: GuestError) -> GuestError {
+    match error {
+        GuestError::Copy {
+            path,
+            fault,
+            execution: Execution::NotRun,
+        } => GuestError::Copy {
+            path,
+            fault,
+            execution: Execution::Answered,
+        },
+        error => error,
     }
 }
 
 impl fmt::Display for CopyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Guest(_) => f.write_str("an operation on the guest failed"),
+            Self::Guest(error) => error.fmt(f),
             Self::Program(output) => {
                 let text = output.stderr_lossy();
                 let text = Excerpt(text.trim());
@@ -70,10 +125,11 @@ impl fmt::Display for CopyFault {
                     output.status
                 )
             }
-            Self::Local(_) => f.write_str("an operation on this host failed"),
+            Self::Local(error) => write!(f, "on this host: {error}"),
             Self::Mismatch => f.write_str("the checksums differ"),
             Self::UnsafeName(why) => write!(f, "the name is not used: {why}"),
-            Self::Changed(how) | Self::TooMuch(how) | Self::Refused(how) => f.write_str(how),
+            Self::Changed(how) | Self::TooMuch(how) => f.write_str(how),
+            Self::Refused(why) => f.write_str(why),
             Self::Deadline(deadline) => write!(f, "it did not end within {deadline:?}"),
         }
     }

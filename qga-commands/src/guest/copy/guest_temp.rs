@@ -7,7 +7,10 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::CopyFault;
-use super::shell::{BEGIN, MOVE, NO_SHELL, REMOVE, USUAL, run};
+use super::verify::SLOWEST;
+use crate::guest::clean_up::CleanUp;
+use crate::guest::process::Output;
+use crate::guest::scripts::{BEGIN, DISCARD, NO_SHELL, PUBLISH, Script, USUAL};
 use crate::guest::{Guest, GuestError};
 
 /// How long a copy that failed waits until what it made is removed.
@@ -19,7 +22,16 @@ pub(super) struct GuestTemp {
     path: String,
     target: String,
     kind: &'static str,
+    replace: &'static str,
     armed: bool,
+}
+
+/// How the target has come to its place.
+pub(super) struct Published {
+    /// In one step.
+    pub(super) atomic: bool,
+    /// It is on the guest's disk.
+    pub(super) synced: bool,
 }
 
 impl GuestTemp {
@@ -28,15 +40,18 @@ impl GuestTemp {
         guest: &Guest,
         target: &str,
         folder: bool,
+        replace: bool,
     ) -> Result<Option<Self>, GuestError> {
         let mut temp = Self {
             guest: guest.clone(),
             path: name_beside(target)?,
             target: target.trim_end_matches('/').to_owned(),
             kind: if folder { "folder" } else { "file" },
+            replace: if replace { "yes" } else { "no" },
             armed: true,
         };
-        if temp.run(BEGIN).await? {
+        let args = [&*temp.path, &*temp.target, temp.kind, temp.replace];
+        if temp.run(BEGIN, &args, USUAL).await?.is_some() {
             return Ok(Some(temp));
         }
         temp.armed = false;
@@ -48,30 +63,53 @@ impl GuestTemp {
         format!("{}/content", self.path)
     }
 
-    /// Moves what is copied to its place.
-    pub(super) async fn publish(&mut self) -> Result<(), GuestError> {
-        if !self.run(MOVE).await? {
+    /// Writes what is copied through to the disk, and moves it to its place.
+    pub(super) async fn publish(&mut self, bytes: u64) -> Result<Published, GuestError> {
+        let parent = match self.target.rsplit_once('/') {
+            Some(("", _)) => "/",
+            Some((parent, _)) => parent,
+            None => ".",
+        };
+        let args = [&*self.path, &*self.target, self.kind, self.replace, parent];
+        let within = USUAL + Duration::from_secs(bytes / SLOWEST);
+        let Some(output) = self.run(PUBLISH, &args, within).await? else {
             return Err(CopyFault::Refused(NO_SHELL).at(&*self.target));
-        }
+        };
         self.armed = false;
-        Ok(())
+        let says = |word: &[u8]| {
+            output
+                .stdout
+                .split(|byte| *byte == b'\n')
+                .any(|line| line == word)
+        };
+        Ok(Published {
+            atomic: says(b"atomic"),
+            synced: says(b"synced"),
+        })
     }
 
     /// Removes it, as far as it can be.
     pub(super) async fn remove(&mut self) {
-        let removed = timeout(PATIENCE, run(&self.guest, REMOVE, &[&self.path], USUAL)).await;
+        let args = [&*self.path, &*self.target];
+        let removed = timeout(PATIENCE, DISCARD.run(&self.guest, &args, USUAL)).await;
         self.armed = !matches!(removed, Ok(Ok(_)));
     }
 
-    async fn run(&self, script: &str) -> Result<bool, GuestError> {
-        let args = [&*self.path, &*self.target, self.kind];
-        let Some(output) = run(&self.guest, script, &args, USUAL).await? else {
-            return Ok(false);
+    async fn run(
+        &self,
+        script: Script,
+        args: &[&str],
+        within: Duration,
+    ) -> Result<Option<Output>, GuestError> {
+        let Some(output) = script.run(&self.guest, args, within).await? else {
+            return Ok(None);
         };
         let fault = match output.status.code() {
-            Some(0) => return Ok(true),
-            Some(17) => CopyFault::Refused("the target is there already"),
-            Some(21) => CopyFault::Refused("the target is a folder"),
+            Some(0) => return Ok(Some(output)),
+            Some(17) => {
+                CopyFault::Refused("the target is there already; `replace` it if it may go")
+            }
+            Some(21) => CopyFault::Refused("the target is a folder; `replace` it if it may go"),
             _ => CopyFault::Program(output),
         };
         Err(fault.at(&*self.target))
@@ -83,10 +121,13 @@ impl Drop for GuestTemp {
         if self.armed
             && let Ok(runtime) = Handle::try_current()
         {
-            let (guest, path) = (self.guest.clone(), self.path.clone());
+            let guest = self.guest.clone();
+            let (path, target) = (self.path.clone(), self.target.clone());
             runtime.spawn(async move {
-                guest.thawed().await;
-                run(&guest, REMOVE, &[&path], USUAL).await.map(drop)
+                let mut clean_up = CleanUp::begin(&guest).await;
+                let (guest, args) = (clean_up.guest(), [&*path, &*target]);
+                let discard = || DISCARD.run(&guest, &args, USUAL);
+                while clean_up.goes_on(discard().await).await {}
             });
         }
     }
@@ -99,7 +140,7 @@ fn name_beside(target: &str) -> Result<String, GuestError> {
         Some((folder, name)) => (format!("{folder}/"), name),
         None => (String::new(), path),
     };
-    if matches!(name, "" | "." | "..") || path.contains('\0') {
+    if matches!(name, "" | "." | "..") {
         return Err(CopyFault::Refused("the target has no name").at(target));
     }
     let random = RandomState::new().hash_one(target);

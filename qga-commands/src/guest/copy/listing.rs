@@ -1,15 +1,20 @@
 //! What there is to copy.
 
+use super::host::Id;
 use super::{Copied, CopyFault, names};
+use crate::guest::records::{Record, records};
 
 /// How many files and folders may be copied.
-pub(super) const MOST_ENTRIES: usize = 100_000;
+const MOST_ENTRIES: usize = 100_000;
+/// How much may be in a file that was listed as empty, in bytes.
+pub(super) const EMPTY_LIMIT: u64 = 64 << 20;
 
 /// Files and folders, each folder before what is in it; the first is what was named.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     pub(super) entries: Vec<Entry>,
     pub(super) skipped: u64,
+    /// Of all files, as they were listed or, once they were copied, as they were then.
     pub(super) bytes: u64,
 }
 
@@ -18,10 +23,28 @@ pub(super) struct Entry {
     /// Below what was named, with slashes; empty for itself.
     pub(super) path: String,
     pub(super) kind: Kind,
-    /// In bytes; 0 for a folder.
+    /// In bytes, as it was listed or, once it was copied, of the copy; 0 for a folder.
     pub(super) size: u64,
+    /// Whether there is more in it than was copied.
+    pub(super) grown: bool,
     /// Permissions, and when it was changed, in seconds since 1970.
     pub(super) meta: Option<Meta>,
+    /// What it is on this host.
+    pub(super) id: Option<Id>,
+}
+
+impl Entry {
+    /// A file that was named itself, and of which nothing but the size is known.
+    pub(super) fn file(size: u64) -> Self {
+        Self {
+            path: String::new(),
+            kind: Kind::File,
+            size,
+            grown: false,
+            meta: None,
+            id: None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,15 +62,12 @@ pub(super) enum Kind {
 impl Listing {
     pub(super) fn add(&mut self, entry: Entry, max_bytes: u64) -> Result<(), CopyFault> {
         if self.entries.len() >= MOST_ENTRIES {
-            return Err(CopyFault::TooMuch(
-                "there are more than 100,000 files and folders",
-            ));
+            let text = format!("there are more than {MOST_ENTRIES} files and folders");
+            return Err(CopyFault::TooMuch(text.into()));
         }
         self.bytes = self.bytes.saturating_add(entry.size);
         if self.bytes > max_bytes {
-            return Err(CopyFault::TooMuch(
-                "there are more bytes than may be copied",
-            ));
+            return Err(CopyFault::too_many_bytes(max_bytes));
         }
         self.entries.push(entry);
         Ok(())
@@ -63,20 +83,29 @@ impl Listing {
         self.entries.iter().filter(move |entry| entry.kind == kind)
     }
 
-    pub(super) fn copied(&self, atomic: bool) -> Copied {
+    /// So many bytes of a file were copied.
+    pub(super) fn copied_file(&mut self, index: usize, bytes: u64, grown: bool) {
+        if let Some(entry) = self.entries.get_mut(index) {
+            let others = self.bytes.saturating_sub(entry.size);
+            self.bytes = others.saturating_add(bytes);
+            (entry.size, entry.grown) = (bytes, grown);
+        }
+    }
+
+    pub(super) fn copied(&self, atomic: bool, synced: bool) -> Copied {
         Copied {
             files: self.of_kind(Kind::File).count() as u64,
             folders: self.of_kind(Kind::Folder).count() as u64,
             bytes: self.bytes,
             skipped: self.skipped,
+            grown: self.entries.iter().filter(|entry| entry.grown).count() as u64,
             atomic,
+            synced,
         }
     }
 }
 
-/// Reads what [`shell::LIST`](super::shell::LIST) prints: two slashes, the mode in hexadecimal, the
-/// size, the time, and `.` or a path that begins with `./`. A path never holds two slashes, so these
-/// part the records whatever the names are.
+/// Reads what [`LIST`](crate::guest::scripts::LIST) prints of a file or a tree.
 pub(super) fn parse(printed: &[u8], max_bytes: u64) -> Result<Listing, (String, CopyFault)> {
     let broken = || {
         (
@@ -85,15 +114,14 @@ pub(super) fn parse(printed: &[u8], max_bytes: u64) -> Result<Listing, (String, 
         )
     };
     let mut listing = Listing::default();
-    let mut rest = printed.strip_prefix(b"//").ok_or_else(broken)?;
-    let mut last = false;
-    while !last {
-        let end = rest.windows(3).position(|bytes| bytes == b"\n//");
-        let record = match end {
-            Some(end) => rest.get(..end),
-            None => rest.strip_suffix(b"\n"),
-        };
-        let (mode, size, modified, name) = record.and_then(fields).ok_or_else(broken)?;
+    for record in records(printed) {
+        let Record {
+            mode,
+            size,
+            modified,
+            name,
+            ..
+        } = record.ok_or_else(broken)?;
         let shown = || String::from_utf8_lossy(name).into_owned();
         let path = match name {
             b"." if listing.entries.is_empty() => "",
@@ -111,8 +139,8 @@ pub(super) fn parse(printed: &[u8], max_bytes: u64) -> Result<Listing, (String, 
                 let entry = Entry {
                     path: path.to_owned(),
                     kind,
-                    size,
                     meta: Some(Meta { mode, modified }),
+                    ..Entry::file(size)
                 };
                 let added = listing.add(entry, max_bytes);
                 added.map_err(|fault| (shown(), fault))?;
@@ -123,19 +151,11 @@ pub(super) fn parse(printed: &[u8], max_bytes: u64) -> Result<Listing, (String, 
             }
             None => listing.skipped += 1,
         }
-        rest = end.and_then(|end| rest.get(end + 3..)).unwrap_or_default();
-        last = end.is_none();
+    }
+    if listing.entries.is_empty() {
+        return Err(broken());
     }
     Ok(listing)
-}
-
-fn fields(record: &[u8]) -> Option<(u32, u64, i64, &[u8])> {
-    let mut fields = record.splitn(4, |byte| *byte == b' ');
-    let mut text = || std::str::from_utf8(fields.next()?).ok();
-    let mode = u32::from_str_radix(text()?, 16).ok()?;
-    let size = text()?.parse().ok()?;
-    let modified = text()?.parse().ok()?;
-    Some((mode, size, modified, fields.next()?))
 }
 
 /// By the mode's type, which is the same in every system.
@@ -154,7 +174,7 @@ mod tests {
     #[test]
     fn names_with_blanks_and_newlines_stay_whole() {
         let printed =
-            b"//41ed 4096 17 .\n//81a4 3 -1 ./a b\n\n/c\n//81a4 0 9 ./d\n//a1ff 1 1 ./l\n";
+            b"//41ed 4096 17 0 0 .\n//81a4 3 -1 0 0 ./a b\n\n/c\n//81a4 0 9 0 0 ./d\n//a1ff 1 1 0 0 ./l\n";
         let listing = parse(printed, 100).unwrap();
         let paths: Vec<_> = listing.entries.iter().map(|entry| &*entry.path).collect();
         // The second path ends in a newline and a folder of another name; all of it is one record.
@@ -166,26 +186,26 @@ mod tests {
 
     #[test]
     fn bits_beyond_the_permissions_are_dropped() {
-        let listing = parse(b"//8fff 1 1 .\n", 100).unwrap();
+        let listing = parse(b"//8fff 1 1 0 0 .\n", 100).unwrap();
         assert_eq!(listing.entries[0].meta.unwrap().mode, 0o777);
     }
 
     #[test]
     fn a_hostile_list_is_an_error() {
-        let root = "//41ed 0 0 .\n";
+        let root = "//41ed 0 0 0 0 .\n";
         let bad = [
-            "//81a4 1 1 ./../x\n",
-            "//81a4 1 1 /etc/passwd\n",
-            "//81a4 1 1 ./a/../../x\n",
-            "//81a4 1 1 .\n",
-            "//81a4 1 1 ./\n",
-            "//81a4 1 1 \n",
-            "//81a4 1 1 ./a//b\n",
-            "//81a4 -1 1 ./a\n",
-            "//81a4 99999999999999999999 1 ./a\n",
-            "//81a4 101 1 ./a\n",
-            "//zz 1 1 ./a\n",
-            "//81a4 1 1 ./a",
+            "//81a4 1 1 0 0 ./../x\n",
+            "//81a4 1 1 0 0 /etc/passwd\n",
+            "//81a4 1 1 0 0 ./a/../../x\n",
+            "//81a4 1 1 0 0 .\n",
+            "//81a4 1 1 0 0 ./\n",
+            "//81a4 1 1 0 0 \n",
+            "//81a4 1 1 0 0 ./a//b\n",
+            "//81a4 -1 1 0 0 ./a\n",
+            "//81a4 99999999999999999999 1 0 0 ./a\n",
+            "//81a4 101 1 0 0 ./a\n",
+            "//zz 1 1 0 0 ./a\n",
+            "//81a4 1 1 0 0 ./a",
             "//81a4 1\n",
             "//\n",
         ];
@@ -195,17 +215,24 @@ mod tests {
                 "{bad:?}"
             );
         }
-        for whole in ["", "\n", "x", "//", "//11ed 0 0 .\n", "//81a4 1 1 ./a\n"] {
+        for whole in [
+            "",
+            "\n",
+            "x",
+            "//",
+            "//11ed 0 0 0 0 .\n",
+            "//81a4 1 1 0 0 ./a\n",
+        ] {
             assert!(parse(whole.as_bytes(), 100).is_err(), "{whole:?}");
         }
-        let sum = format!("{root}//81a4 60 1 ./a\n//81a4 60 1 ./b\n");
+        let sum = format!("{root}//81a4 60 1 0 0 ./a\n//81a4 60 1 0 0 ./b\n");
         assert!(parse(sum.as_bytes(), 100).is_err());
     }
 
     /// Whatever a list is turned into, it is an error or holds nothing that leads elsewhere.
     #[test]
     fn a_list_that_is_mutated_at_random_never_leads_elsewhere() {
-        let list = b"//41ed 4096 17 .\n//81a4 3 -1 ./a b\n\n/c\n//41ed 0 9 ./d\n//81a4 1 1 ./d/e\n";
+        let list = b"//41ed 4096 17 0 0 .\n//81a4 3 -1 0 0 ./a b\n\n/c\n//41ed 0 9 0 0 ./d\n//81a4 1 1 0 0 ./d/e\n";
         let pieces: [&[u8]; 12] = [
             b"//", b"/", b"..", b".", b"\n", b"\n//", b" ", b"\0", b"\xff", b"./", b"-9", b"81a4",
         ];
@@ -245,7 +272,7 @@ mod tests {
 
     #[test]
     fn there_is_an_end_to_the_number_of_entries() {
-        let many = "//41ed 0 0 .\n".to_owned() + &"//81a4 0 0 ./a\n".repeat(MOST_ENTRIES);
+        let many = "//41ed 0 0 0 0 .\n".to_owned() + &"//81a4 0 0 0 0 ./a\n".repeat(MOST_ENTRIES);
         let (_, fault) = parse(many.as_bytes(), 100).unwrap_err();
         assert!(matches!(fault, CopyFault::TooMuch(_)), "{fault}");
     }

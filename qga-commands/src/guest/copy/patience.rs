@@ -10,14 +10,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How many attempts in a row may bring nothing.
 const ATTEMPTS: u32 = 8;
 
-pub(super) struct Patience {
+pub(in crate::guest) struct Patience {
     backoff: Backoff,
     left: u32,
     refusals: u32,
 }
 
 impl Patience {
-    pub(super) fn new() -> Self {
+    pub(in crate::guest) fn new() -> Self {
         Self {
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             left: ATTEMPTS - 1,
@@ -25,16 +25,21 @@ impl Patience {
         }
     }
 
-    /// Waits until it may be tried again; the error if it may not.
+    /// Waits until it may be tried again, through a pause of the client too; the error if it may not.
     ///
     /// An agent's refusal is forgiven once: one that was started anew knows no file that was
     /// open before, and its words for that are not to be relied on.
-    pub(super) async fn after(&mut self, error: GuestError) -> Result<(), GuestError> {
+    pub(in crate::guest) async fn after(&mut self, error: GuestError) -> Result<(), GuestError> {
         let Some(command) = error.command_error() else {
             return Err(error);
         };
+        if command.is_permanent() {
+            return Err(error);
+        }
+        let pause = command.retry_after();
         let left = match command.agent_error() {
             Some(refusal) if refusal.is_command_not_found() => return Err(error),
+            None if command.is_deadline() => return Err(error),
             Some(_) => &mut self.refusals,
             None => &mut self.left,
         };
@@ -42,7 +47,7 @@ impl Patience {
             return Err(error);
         }
         *left -= 1;
-        self.backoff.pause().await;
+        self.backoff.pause_at_least(pause).await;
         Ok(())
     }
 }

@@ -7,86 +7,143 @@ use std::sync::Arc;
 
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::download::{join, place, within};
+use super::download::join;
+use super::fault::{after_changes, within};
 use super::guest_temp::GuestTemp;
-use super::listing::{Entry, Kind, Listing};
-use super::local::{blocking, local};
+use super::host::{Source, blocking, local, walk};
+use super::listing::{EMPTY_LIMIT, Entry, Kind, Listing};
 use super::patience::Patience;
 use super::report::Report;
-use super::shell::{FOLDERS, META, NO_SHELL, may_have_one, run_for_all};
-use super::stamp::stamp;
-use super::verify::verify;
-use super::walk::walk;
+use super::steps::{make_folders, set_metadata};
+use super::verify::{Check, sha256, verify};
 use super::{Copied, CopyFault, Transfer};
 use crate::guest::files::{OpenOptions, WRITE_CHUNK};
+use crate::guest::pace::{self, Pace};
+use crate::guest::scripts::{NO_SHELL, may_have_shell};
 use crate::guest::{Guest, GuestError};
 
 pub(super) async fn upload(mut transfer: Transfer) -> Result<Copied, GuestError> {
     let (root, max) = (transfer.local.clone(), transfer.max_bytes);
     let walked = blocking(move || Ok(walk(&root, max))).await;
-    let listing = walked.map_err(|error| local(&transfer.local, error))??;
+    let (source, mut listing) = walked.map_err(|error| local(&transfer.local, error))??;
+    let source = Arc::new(source);
     transfer.report.total(listing.bytes);
-    let temp = if may_have_one(&transfer.guest).await? {
-        GuestTemp::beside(&transfer.guest, &transfer.remote, listing.is_folder()).await?
+    let temp = if may_have_shell(&transfer.guest).await? {
+        let folder = listing.is_folder();
+        GuestTemp::beside(&transfer.guest, &transfer.remote, folder, transfer.replace).await?
     } else {
         None
     };
     let Some(mut temp) = temp else {
-        return in_place(&mut transfer, &listing).await;
+        return in_place(&mut transfer, &source, &mut listing).await;
     };
-    let copied = match fill(&mut transfer, &listing, &temp.content()).await {
-        Ok(()) => temp.publish().await,
+    let published = match fill(&mut transfer, &source, &mut listing, &temp.content()).await {
+        Ok(()) => temp.publish(listing.bytes).await,
         Err(error) => Err(error),
     };
-    if copied.is_err() {
+    if published.is_err() {
         temp.remove().await;
     }
-    copied.map(|()| listing.copied(true))
+    let published = published.map_err(after_changes)?;
+    Ok(listing.copied(published.atomic, published.synced))
 }
 
 /// Where the guest has no shell, there is nothing but the file's content.
-async fn in_place(transfer: &mut Transfer, listing: &Listing) -> Result<Copied, GuestError> {
+async fn in_place(
+    transfer: &mut Transfer,
+    source: &Arc<Source>,
+    listing: &mut Listing,
+) -> Result<Copied, GuestError> {
     let remote = transfer.remote.clone();
     match &*listing.entries {
-        [entry] if entry.kind == Kind::File => send(transfer, entry, &remote).await?,
+        [entry] if entry.kind == Kind::File => {}
         _ => return Err(CopyFault::Refused(NO_SHELL).at(remote)),
     }
-    Ok(listing.copied(false))
+    send_all(transfer, source, listing, &remote).await?;
+    Ok(listing.copied(false, false))
 }
 
 /// Copies all of it to `content`.
-async fn fill(transfer: &mut Transfer, listing: &Listing, content: &str) -> Result<(), GuestError> {
-    let at = |entry: &Entry| join(content, &entry.path);
-    let folders: Vec<_> = listing.of_kind(Kind::Folder).map(at).collect();
-    run_for_all(&transfer.guest, FOLDERS, &folders, 1).await?;
-    for entry in listing.of_kind(Kind::File) {
-        send(transfer, entry, &at(entry)).await?;
-    }
-    if transfer.verify {
-        let files = || listing.of_kind(Kind::File);
-        let here = files()
-            .map(|entry| place(&transfer.local, &entry.path))
-            .collect();
-        let remote: Vec<_> = files().map(at).collect();
-        verify(&transfer.guest, &remote, here, listing.bytes).await?;
-    }
-    // The innermost first: what changes in a folder changes its time.
-    let metas: Vec<_> = listing
-        .entries
-        .iter()
-        .rev()
-        .filter_map(|entry| Some((entry, entry.meta?)))
-        .flat_map(|(entry, meta)| {
-            let mode = format!("{:o}", meta.mode);
-            [
-                mode,
-                meta.modified.to_string(),
-                stamp(meta.modified),
-                at(entry),
-            ]
-        })
+async fn fill(
+    transfer: &mut Transfer,
+    source: &Arc<Source>,
+    listing: &mut Listing,
+    content: &str,
+) -> Result<(), GuestError> {
+    let folders: Vec<_> = listing
+        .of_kind(Kind::Folder)
+        .map(|entry| join(content, &entry.path))
         .collect();
-    run_for_all(&transfer.guest, META, &metas, 4).await
+    make_folders(&transfer.guest, &folders).await?;
+    send_all(transfer, source, listing, content).await?;
+    if transfer.verify {
+        let mut checks = Vec::new();
+        for entry in listing.of_kind(Kind::File) {
+            checks.push(Check {
+                path: join(content, &entry.path),
+                sum: sum(&transfer.local, source, entry).await?,
+                first: None,
+            });
+        }
+        verify(&transfer.guest, &checks, listing.bytes).await?;
+    }
+    set_metadata(&transfer.guest, listing, content).await
+}
+
+/// The checksum of what was sent of a file.
+async fn sum(root: &Path, source: &Arc<Source>, entry: &Entry) -> Result<String, GuestError> {
+    let (from, path, id, size) = (Arc::clone(source), entry.path.clone(), entry.id, entry.size);
+    let sum = blocking(move || sha256(&*from.open(&path, id)?, size)).await;
+    sum.map_err(|error| local(&place(root, &entry.path), error))
+}
+
+/// Copies the files, the first of them to `content` itself if it has no other path.
+async fn send_all(
+    transfer: &mut Transfer,
+    source: &Arc<Source>,
+    listing: &mut Listing,
+    content: &str,
+) -> Result<(), GuestError> {
+    let mut pace = Pace::new();
+    for index in 0..listing.entries.len() {
+        let left = transfer.max_bytes.saturating_sub(listing.bytes);
+        let Some(entry) = listing.entries.get(index) else {
+            continue;
+        };
+        if entry.kind != Kind::File {
+            continue;
+        }
+        let (path, remote) = (
+            place(&transfer.local, &entry.path),
+            join(content, &entry.path),
+        );
+        let (from, below, id) = (Arc::clone(source), entry.path.clone(), entry.id);
+        let file = blocking(move || from.open(&below, id)).await;
+        let mut sending = Sending {
+            guest: &transfer.guest,
+            file: file.map_err(|error| local(&path, error))?,
+            path,
+            remote: &remote,
+            entry,
+            limit: match entry.size {
+                0 => EMPTY_LIMIT.min(left),
+                size => size,
+            },
+            most: transfer.max_bytes,
+            at: 0,
+            created: false,
+            pace: &mut pace,
+            report: &mut transfer.report,
+        };
+        let sent = sending.all().await;
+        sent.map_err(|error| sending.failed(within(error, &remote)))?;
+        let at = sending.at;
+        let grown = sending.check_length().await?;
+        transfer.report.done(at);
+        listing.copied_file(index, at, grown);
+        pace.file_done();
+    }
+    Ok(())
 }
 
 /// A file of this host on its way.
@@ -96,29 +153,13 @@ struct Sending<'a> {
     path: PathBuf,
     remote: &'a str,
     entry: &'a Entry,
+    /// How many bytes are read of it, so that there are no more than `most` in all.
+    limit: u64,
+    most: u64,
     at: u64,
     created: bool,
+    pace: &'a mut Pace,
     report: &'a mut Report,
-}
-
-async fn send(transfer: &mut Transfer, entry: &Entry, remote: &str) -> Result<(), GuestError> {
-    let path = place(&transfer.local, &entry.path);
-    let opened = path.clone();
-    let file = blocking(move || File::open(opened)).await;
-    let mut sending = Sending {
-        guest: &transfer.guest,
-        file: Arc::new(file.map_err(|error| local(&path, error))?),
-        path,
-        remote,
-        entry,
-        at: 0,
-        created: false,
-        report: &mut transfer.report,
-    };
-    let result = sending.all().await;
-    result.map_err(|error| within(error, remote))?;
-    transfer.report.done(entry.size);
-    Ok(())
 }
 
 impl Sending<'_> {
@@ -147,7 +188,7 @@ impl Sending<'_> {
         }
         let mut handle = options.open_handle(self.guest, self.remote).await?;
         if self.created {
-            // An agent that was killed has not written all that it has taken (RULES 84).
+            // An agent that was killed has not written all that it has taken.
             let length = handle.seek(SeekFrom::End(0)).await?;
             self.at = self.at.min(length);
             handle.seek(SeekFrom::Start(self.at)).await?;
@@ -158,44 +199,75 @@ impl Sending<'_> {
             let end = self.at.saturating_add(next.len() as u64);
             // The disk is read while the guest writes.
             let ahead = self.read(end);
-            handle.write(&next).await?;
+            pace::until(self.pace.end(), handle.write(&next)).await?;
+            self.pace.moved(next.len() as u64);
             self.at = end;
             self.report.file(&self.entry.path, end, self.entry.size);
             next = ended(&self.path, ahead).await?;
         }
-        handle.close().await?;
-        if self.at < self.entry.size {
-            let fault = CopyFault::Changed("it is shorter than it was listed");
-            return Err(fault.at(self.path.display().to_string()));
+        handle.close().await
+    }
+
+    /// Says that the guest was changed, if it was.
+    fn failed(&self, error: GuestError) -> GuestError {
+        if self.created {
+            after_changes(error)
+        } else {
+            error
         }
-        Ok(())
     }
 
     /// Begins to read what comes next of the file; nothing at its end.
     fn read(&self, at: u64) -> JoinHandle<io::Result<Vec<u8>>> {
-        let file = Arc::clone(&self.file);
-        let size = self.entry.size;
-        spawn_blocking(move || read_at(&file, at, size))
+        let (file, limit) = (Arc::clone(&self.file), self.limit);
+        spawn_blocking(move || read_at(&file, at, limit))
+    }
+
+    /// Whether there is more of the file than was sent, where that is no error.
+    async fn check_length(self) -> Result<bool, GuestError> {
+        let Self {
+            file,
+            path,
+            entry,
+            at,
+            limit,
+            most,
+            ..
+        } = self;
+        let looked = blocking(move || {
+            let length = file.metadata()?.len();
+            let more = at >= limit && !read_at(&file, at, u64::MAX)?.is_empty();
+            Ok((length, more))
+        });
+        let (length, more) = looked.await.map_err(|error| local(&path, error))?;
+        let fault = match entry.size {
+            0 if more && limit == EMPTY_LIMIT => CopyFault::endless(limit),
+            0 if more => CopyFault::too_many_bytes(most),
+            // One that is still said to be as long has never been so, as those of `/sys`.
+            size if at < size && length != size => CopyFault::shrunk(size, at),
+            _ => return Ok(more),
+        };
+        Err(after_changes(fault.at(path.display().to_string())))
     }
 }
 
 async fn ended(path: &Path, read: JoinHandle<io::Result<Vec<u8>>>) -> Result<Vec<u8>, GuestError> {
     let chunk = read.await.map_err(|_| GuestError::Stopped)?;
-    chunk.map_err(|error| match error.kind() {
-        io::ErrorKind::FileTooLarge => {
-            let fault = CopyFault::Changed("it is longer than it was listed");
-            fault.at(path.display().to_string())
-        }
-        _ => local(path, error),
-    })
+    chunk.map_err(|error| local(path, error))
 }
 
-fn read_at(mut file: &File, at: u64, size: u64) -> io::Result<Vec<u8>> {
-    let mut chunk = Vec::with_capacity(WRITE_CHUNK);
+/// What there is from there on, of the first `limit` bytes; at most what is written at once.
+fn read_at(mut file: &File, at: u64, limit: u64) -> io::Result<Vec<u8>> {
+    let mut chunk = Vec::new();
     file.seek(SeekFrom::Start(at))?;
-    file.take(WRITE_CHUNK as u64).read_to_end(&mut chunk)?;
-    if at.saturating_add(chunk.len() as u64) > size {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
+    let wanted = limit.saturating_sub(at).min(WRITE_CHUNK as u64);
+    file.take(wanted).read_to_end(&mut chunk)?;
     Ok(chunk)
+}
+
+/// A path of this host below another, for words only.
+fn place(folder: &Path, path: &str) -> PathBuf {
+    let mut place = folder.to_owned();
+    place.extend(path.split('/').filter(|name| !name.is_empty()));
+    place
 }

@@ -2,51 +2,85 @@
 
 use std::fmt::Write;
 use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read, Seek};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::CopyFault;
-use super::local::{blocking, local};
-use super::shell::{CHECKSUMS, NO_SHELL, USUAL, batches, may_have_one, run};
+use super::steps::batches;
 use crate::guest::process::Output;
+use crate::guest::scripts::{CHECKSUMS, NO_SHELL, USUAL, may_have_shell};
 use crate::guest::{Guest, GuestError};
 
 /// Slower than this no guest reads its own disk, in bytes a second.
-const SLOWEST: u64 = 1 << 20;
+pub(super) const SLOWEST: u64 = 1 << 20;
 
 const NO_CHECKSUMS: &str = "the guest has no program that makes SHA-256 checksums";
 
+/// A file of the guest, and what its checksum has to be.
+pub(super) struct Check {
+    pub(super) path: String,
+    pub(super) sum: String,
+    /// Only so many bytes count.
+    pub(super) first: Option<u64>,
+}
+
 /// Fails if the guest cannot make checksums.
 pub(super) async fn check(guest: &Guest, remote: &str) -> Result<(), GuestError> {
-    let output = if may_have_one(guest).await? {
-        run(guest, CHECKSUMS, &[], USUAL).await?
+    let output = if may_have_shell(guest).await? {
+        CHECKSUMS.run(guest, &["together"], USUAL).await?
     } else {
         None
     };
     made(output, remote).map(drop)
 }
 
-/// Compares files of the guest with files of this host.
-pub(super) async fn verify(
-    guest: &Guest,
-    remote: &[String],
-    on_host: Vec<PathBuf>,
-    bytes: u64,
-) -> Result<(), GuestError> {
-    let mut on_host = on_host.into_iter();
+/// Compares files of the guest with what they have to be.
+pub(super) async fn verify(guest: &Guest, checks: &[Check], bytes: u64) -> Result<(), GuestError> {
     let within = USUAL + Duration::from_secs(bytes / SLOWEST);
-    for batch in batches(remote, 1) {
-        let output = run(guest, CHECKSUMS, &batch, within).await?;
-        let output = made(output, batch.first().copied().unwrap_or_default())?;
-        let mut sums = output.stdout.split(|byte| *byte == b'\n');
-        for (path, file) in batch.into_iter().zip(&mut on_host) {
-            let sum = sums.next().and_then(|line| line.get(..64));
-            if sum != Some(checksum(file).await?.as_bytes()) {
-                return Err(CopyFault::Mismatch.at(path));
+    for how in ["together", "each", "first"] {
+        let checks: Vec<_> = checks.iter().filter(|check| check.how() == how).collect();
+        let mut left = &*checks;
+        for batch in batches(checks.iter().map(|check| check.path.as_str())) {
+            let (now, rest) = left.split_at_checked(batch.len()).unwrap_or_default();
+            left = rest;
+            let sizes: Vec<_> = now.iter().map(|check| check.size()).collect();
+            let mut args = vec![how];
+            for (size, path) in sizes.iter().zip(&batch) {
+                args.extend(size.as_deref());
+                args.push(path);
             }
+            let output = CHECKSUMS.run(guest, &args, within).await?;
+            let path = batch.first().copied().unwrap_or_default();
+            compare(&made(output, path)?, now)?;
+        }
+    }
+    Ok(())
+}
+
+impl Check {
+    /// Programs write a name beside each checksum, and break the line where that does.
+    fn how(&self) -> &'static str {
+        let odd = |c: char| c == '\\' || c.is_control();
+        match self.first {
+            Some(_) => "first",
+            None if self.path.contains(odd) => "each",
+            None => "together",
+        }
+    }
+
+    fn size(&self) -> Option<String> {
+        self.first.map(|size| size.to_string())
+    }
+}
+
+fn compare(output: &Output, checks: &[&Check]) -> Result<(), GuestError> {
+    let mut lines = output.stdout.split(|byte| *byte == b'\n');
+    for check in checks {
+        let sum = lines.next().and_then(|line| line.get(..64));
+        if sum != Some(check.sum.as_bytes()) {
+            return Err(CopyFault::Mismatch.at(&*check.path));
         }
     }
     Ok(())
@@ -61,15 +95,10 @@ fn made(output: Option<Output>, path: &str) -> Result<Output, GuestError> {
     }
 }
 
-async fn checksum(path: PathBuf) -> Result<String, GuestError> {
-    let shown = path.clone();
-    let sum = blocking(move || sha256(&path)).await;
-    sum.map_err(|error| local(&shown, error))
-}
-
-/// In hexadecimal.
-fn sha256(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+/// The checksum of a file's first so many bytes, in hexadecimal.
+pub(super) fn sha256(mut file: &File, most: u64) -> io::Result<String> {
+    file.rewind()?;
+    let mut file = file.take(most);
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 128 * 1024];
     loop {
@@ -79,9 +108,8 @@ fn sha256(path: &Path) -> io::Result<String> {
         };
         hash.update(bytes);
     }
-    let digest = hash.finalize();
     let mut text = String::new();
-    for byte in digest {
+    for byte in hash.finalize() {
         // Writing to a string does not fail.
         let _ = write!(text, "{byte:02x}");
     }

@@ -11,7 +11,8 @@ use tokio::task::JoinHandle;
 use super::handle::{Handle, Run};
 use crate::guest::GuestError;
 
-/// An open file of the guest, to be read, written and sought with the traits of [`tokio::io`].
+/// An open file of the guest, to be read, written and sought with the traits of
+/// [`tokio::io`](https://docs.rs/tokio/latest/tokio/io/index.html).
 ///
 /// As with `tokio::fs::File`, a write returns when its bytes are taken, and an error of it comes with
 /// the next operation: end with [`close`](Self::close), which reports what is left. A file that is

@@ -1,17 +1,20 @@
 //! Files read and written as a whole.
 
 use super::handle::WRITE_CHUNK;
+use crate::guest::pace::{self, Pace};
 use crate::guest::{Guest, GuestError};
 
 /// A guest could make a file as long as it likes, so there is an end, in bytes.
 const LONGEST: usize = 64 * 1024 * 1024;
 
 impl Guest {
-    /// Reads a file, of 64 MiB at most.
+    /// Reads a file to its end, of 64 MiB at most, whatever length it is said to have: also one of `/proc`.
+    ///
+    /// It takes as long as it takes, as long as at least 8 MiB, or all of it, come in each ten minutes.
     ///
     /// # Errors
     ///
-    /// As [`Guest::execute`], and [`GuestError::TooLarge`].
+    /// As [`Guest::execute`], [`GuestError::TooLarge`] and [`GuestError::TooSlow`].
     ///
     /// # Cancel safety
     ///
@@ -30,15 +33,23 @@ impl Guest {
     ///
     /// As [`read`](Self::read).
     pub async fn read_to_string(&self, path: impl Into<String>) -> Result<String, GuestError> {
-        let bytes = self.read(path).await?;
-        String::from_utf8(bytes).map_err(|error| GuestError::NotText(error.utf8_error()))
+        let path = path.into();
+        let bytes = self.read(&*path).await?;
+        String::from_utf8(bytes).map_err(|error| {
+            let source = error.utf8_error();
+            GuestError::NotText { path, source }
+        })
     }
 
     /// Writes a file: makes it, or replaces what is in it. A disk that is full is an error.
     ///
+    /// Until it is done the file holds a part of the bytes, and after a power failure it may hold none:
+    /// [`upload`](Self::upload) a file for which that matters. It takes as long as it takes, as long as at
+    /// least 8 MiB, or all of it, go in each ten minutes.
+    ///
     /// # Errors
     ///
-    /// As [`Guest::execute`]. The file may then hold a part of the bytes.
+    /// As [`Guest::execute`], and [`GuestError::TooSlow`]. The file may then hold a part of the bytes.
     ///
     /// # Cancel safety
     ///
@@ -48,9 +59,11 @@ impl Guest {
         path: impl Into<String>,
         bytes: impl AsRef<[u8]>,
     ) -> Result<(), GuestError> {
+        let mut pace = Pace::new();
         let mut file = self.create(path).await?;
         for chunk in bytes.as_ref().chunks(WRITE_CHUNK) {
-            file.handle.write(chunk).await?;
+            pace::until(pace.end(), file.handle.write(chunk)).await?;
+            pace.moved(chunk.len() as u64);
         }
         file.close().await
     }
@@ -60,13 +73,16 @@ impl Guest {
         path: impl Into<String>,
         limit: usize,
     ) -> Result<Vec<u8>, GuestError> {
-        let mut file = self.open(path).await?;
+        let mut pace = Pace::new();
+        let path = path.into();
+        let mut file = self.open(&*path).await?;
         let mut bytes = Vec::new();
         loop {
-            let run = file.handle.read().await?;
+            let run = pace::until(pace.end(), file.handle.read()).await?;
+            pace.moved(run.bytes.len() as u64);
             bytes.extend_from_slice(&run.bytes);
             if bytes.len() > limit {
-                return Err(GuestError::TooLarge(limit));
+                return Err(GuestError::TooLarge { path, limit });
             }
             if run.end {
                 break;
@@ -93,7 +109,9 @@ mod tests {
         let endless = serde_json::json!({"count": 3, "buf-b64": "AAAA", "eof": false});
         agent.on("guest-file-read").reply(endless);
         let error = guest.read_up_to("/dev/zero", 1000).await.unwrap_err();
-        assert!(matches!(error, GuestError::TooLarge(1000)), "{error}");
+        let text =
+            "the guest's file \"/dev/zero\" is longer than the 1000 bytes that are read at once";
+        assert!(error.to_string().starts_with(text), "{error}");
         guest.execute(Ping).await.unwrap();
         assert_eq!(agent.requests_of("guest-file-close").len(), 1);
     }

@@ -11,9 +11,11 @@ use crate::capabilities::ClientExt as _;
 use crate::fs::{
     FsfreezeFreeze, FsfreezeFreezeList, FsfreezeStatus, FsfreezeThaw, GuestFsfreezeStatus,
 };
+use crate::guest::backoff::after;
 use crate::guest::{Guest, GuestError};
 
-/// Frozen filesystems. Dropped without a [`thaw`](Self::thaw), they are thawed in the background.
+/// Frozen filesystems. Dropped without a [`thaw`](Self::thaw), they are thawed in the background, in a runtime of
+/// one thread only [while somebody is in it](super#what-happens-in-the-worst-case).
 #[must_use = "the filesystems are thawed when this is dropped"]
 pub struct Frozen {
     guard: Guard,
@@ -77,6 +79,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         if self.armed {
             self.sent();
+            self.guest.client().attachment::<State>().thaws(self.freeze);
             background::thaw(&self.guest, self.freeze, &self.runtime);
         }
     }
@@ -98,7 +101,7 @@ pub(super) async fn freeze(
     let count = match sent {
         Ok(count) => Some(count),
         Err(error) if error.execution() == Execution::NotRun => return Err(undo(guard, error)),
-        Err(error) => match thaw::status(guest).await {
+        Err(error) => match thaw::status(&guard.guest).await {
             Ok(GuestFsfreezeStatus::Frozen) if error.agent_error().is_none() => None,
             Ok(GuestFsfreezeStatus::Thawed) => return Err(undo(guard, error)),
             // An agent that says it failed and is frozen all the same is thawed by the guard.
@@ -110,7 +113,8 @@ pub(super) async fn freeze(
     let frozen = Frozen { guard, count };
     if count == Some(0) {
         frozen.thaw().await?;
-        return Err(GuestError::NothingFrozen);
+        let address = guest.client().address().cloned();
+        return Err(GuestError::NothingFrozen { address });
     }
     Ok(frozen)
 }
@@ -121,24 +125,43 @@ async fn begin(guest: &Guest) -> Result<Guard, GuestError> {
     let command = FsfreezeFreeze::NAME;
     let runtime = Handle::current();
     guest.before(command).await?;
+    if !is_thawed_in_time(guest).await {
+        return Err(guest.frozen(command));
+    }
     can_thaw(guest).await?;
-    let frozen = match guest.client().execute(FsfreezeStatus).await {
-        Ok(status) => status == GuestFsfreezeStatus::Frozen,
-        // An agent may have the question disabled; it refuses a second freeze by itself.
-        Err(error) if error.agent_error().is_some() => false,
-        Err(error) => return Err(error.into()),
-    };
     let client = guest.client();
-    let begun = (!frozen).then(|| client.attachment::<State>().freeze(client));
-    let Some(freeze) = begun.flatten() else {
-        return Err(GuestError::Frozen { command });
+    match client.execute(FsfreezeStatus).await {
+        Ok(GuestFsfreezeStatus::Frozen) => {
+            return Err(GuestError::Frozen {
+                command,
+                by_this_client: guest.is_frozen(),
+                address: client.address().cloned(),
+            });
+        }
+        Ok(_) => {}
+        // An agent may have the question disabled; it refuses a second freeze by itself.
+        Err(error) if error.agent_error().is_some() => {}
+        Err(error) => return Err(error.into()),
+    }
+    let Some(freeze) = client.attachment::<State>().freeze(client) else {
+        return Err(guest.frozen(command));
     };
     Ok(Guard {
-        guest: guest.clone(),
+        // A deadline that passes while they are frozen must not keep them so.
+        guest: guest.without_deadline(),
         freeze,
         runtime,
         armed: true,
     })
+}
+
+/// Waits for a thaw that is under way, as any other command would. Whether it has ended in that time.
+async fn is_thawed_in_time(guest: &Guest) -> bool {
+    let client = guest.client();
+    let state = client.attachment::<State>();
+    let end = after(client.options().command_timeout());
+    let end = client.deadline().map_or(end, |limit| limit.min(end));
+    !state.is_thawing() || state.thawed_by(end).await
 }
 
 /// Nothing was frozen.

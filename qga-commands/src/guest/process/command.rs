@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::kill::KILL_TIME;
 use super::leash::Leash;
 use super::{Child, ExitStatus, Kill, Output, Process, spool};
+use crate::exec::Exec;
 use crate::guest::{Guest, GuestError};
 
 /// A program to be run in the guest; made by [`Guest::command`].
@@ -19,6 +20,7 @@ pub struct Command {
     pub(super) args: Vec<String>,
     pub(super) env: Vec<(String, String)>,
     pub(super) env_clear: bool,
+    pub(super) current_dir: Option<String>,
     pub(super) stdin: Option<Vec<u8>>,
     deadline: Option<Duration>,
     kill: bool,
@@ -32,6 +34,7 @@ impl Command {
             args: Vec::new(),
             env: Vec::new(),
             env_clear: false,
+            current_dir: None,
             stdin: None,
             deadline: None,
             kill: false,
@@ -74,6 +77,24 @@ impl Command {
         self
     }
 
+    /// The folder of the guest in which the program is run; the agent's own, mostly `/`, unless set.
+    ///
+    /// An agent knows no such thing, so the program is run through the guest's shell, which becomes the program;
+    /// Windows has none, and answers [`GuestError::Unsupported`]. A folder that cannot be entered is the exit code
+    /// 125, and a program that is not found 127; the shell says so in standard error. A program whose
+    /// name has a slash and does not begin with one is looked for from there.
+    ///
+    /// ```no_run
+    /// # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
+    /// let built = guest.command("make").current_dir("/srv/site").output().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn current_dir(&mut self, folder: impl Into<String>) -> &mut Self {
+        self.current_dir = Some(folder.into());
+        self
+    }
+
     /// What the program reads from its standard input; nothing unless set.
     ///
     /// It goes along with the request that starts the program, and an agent takes no request beyond
@@ -98,8 +119,9 @@ impl Command {
     /// [`status`](Self::status), or a [`Child`], is dropped. It is left running unless set.
     ///
     /// At the deadline killing may take another 10 seconds, and [`GuestError::Deadline`] says
-    /// whether it succeeded. After a drop a task does it in the background, for 10 seconds at most
-    /// (after the thaw, where this client has frozen the guest), and nobody hears of a failure. Also a program whose start is under way is killed, as soon
+    /// whether it succeeded. After a drop a task does it in the background, for ten minutes at most where the
+    /// channel is away (and after the thaw, where this client has frozen the guest), and nobody hears of a
+    /// failure. Also a program whose start is under way is killed, as soon
     /// as the agent has told its number; a start that still waits for the channel is not called
     /// off, so the program may run for a moment.
     pub fn kill_on_drop(&mut self, kill: bool) -> &mut Self {
@@ -150,7 +172,7 @@ impl Command {
     /// The program may have been started, and nobody knows its number.
     pub async fn start(&self) -> Result<Process, GuestError> {
         let exec = self.exec()?.capture_output(true);
-        Leash::start(&self.guest, exec, false).await?.release()
+        self.launch(exec, false).await?.release()
     }
 
     /// Starts the program with its output to be read while it runs, without a limit.
@@ -186,26 +208,33 @@ impl Command {
     pub async fn spawn(&self) -> Result<Child, GuestError> {
         self.check()?;
         let words = self.words()?;
-        if words.first().is_some_and(|word| word.starts_with('-')) {
-            return Err(GuestError::InvalidInput(
-                "the guest's shell would mistake this program for an option",
-            ));
-        }
+        check_for_shell(&words)?;
         // What is too long is told before anything was done.
-        self.request(spool::run("", &words))?;
+        self.request(spool::run("", words.clone()))?;
         let spool = spool::Spool::make(&self.guest).await?;
         let (stdout, stderr) = spool.open().await?;
-        let exec = self.request(spool::run(spool.path(), &words))?;
+        let exec = self.request(spool::run(spool.path(), words))?;
         let exec = exec.capture_output(false);
-        let leash = Leash::start(&self.guest, exec, self.kill).await?;
+        let leash = self.launch(exec, self.kill).await?;
         spool.removes_itself();
         Ok(Child::new(leash.release()?, stdout, stderr, self.kill))
+    }
+
+    async fn launch(&self, exec: Exec, kill: bool) -> Result<Leash, GuestError> {
+        match Leash::start(&self.guest, exec, kill).await {
+            Err(GuestError::Command(error)) if self.current_dir.is_some() => {
+                let why = "the folder of a program in Windows cannot be set: there is no shell";
+                let why = GuestError::Unsupported(why);
+                Err(spool::explain(&self.guest, error, why).await)
+            }
+            started => started,
+        }
     }
 
     async fn run(&self, capture: bool) -> Result<Output, GuestError> {
         let start = Instant::now();
         let exec = self.exec()?.capture_output(capture);
-        let starting = Leash::start(&self.guest, exec, self.kill);
+        let starting = self.launch(exec, self.kill);
         let Some((deadline, end)) = self
             .deadline
             .and_then(|deadline| Some((deadline, start.checked_add(deadline)?)))
@@ -218,39 +247,53 @@ impl Command {
             } else {
                 Kill::NotAsked
             };
-            return Err(late(None, deadline, kill, None));
+            return Err(self.late(None, deadline, kill, None));
         };
         let mut leash = started?;
         let pid = leash.pid();
         match timeout_at(end, leash.wait()).await {
             Ok(result) => result,
-            Err(_) if self.kill => kill_late(leash, deadline).await,
-            Err(_) => Err(late(pid, deadline, Kill::NotAsked, None)),
+            Err(_) if self.kill => self.kill_late(leash, deadline).await,
+            Err(_) => Err(self.late(pid, deadline, Kill::NotAsked, None)),
+        }
+    }
+
+    /// Kills a program that did not end in time, unless it just has.
+    async fn kill_late(&self, mut leash: Leash, deadline: Duration) -> Result<Output, GuestError> {
+        let pid = leash.pid();
+        match timeout(KILL_TIME, leash.end()).await {
+            Ok(Ok(Ok(output))) => Ok(output),
+            Ok(Ok(Err(output))) => {
+                Err(self.late(pid, deadline, Kill::Killed, Some(Box::new(output))))
+            }
+            Ok(Err(_)) | Err(_) => Err(self.late(pid, deadline, Kill::Unconfirmed, None)),
+        }
+    }
+
+    fn late(
+        &self,
+        pid: Option<i64>,
+        deadline: Duration,
+        kill: Kill,
+        output: Option<Box<Output>>,
+    ) -> GuestError {
+        GuestError::Deadline {
+            program: self.program.clone(),
+            pid,
+            deadline,
+            kill,
+            output,
         }
     }
 }
 
-fn late(
-    pid: Option<i64>,
-    deadline: Duration,
-    kill: Kill,
-    output: Option<Box<Output>>,
-) -> GuestError {
-    GuestError::Deadline {
-        pid,
-        deadline,
-        kill,
-        output,
-    }
-}
-
-/// Kills a program that did not end in time, unless it just has.
-async fn kill_late(mut leash: Leash, deadline: Duration) -> Result<Output, GuestError> {
-    let pid = leash.pid();
-    match timeout(KILL_TIME, leash.end()).await {
-        Ok(Ok(Ok(output))) => Ok(output),
-        Ok(Ok(Err(output))) => Err(late(pid, deadline, Kill::Killed, Some(Box::new(output)))),
-        Ok(Err(_)) | Err(_) => Err(late(pid, deadline, Kill::Unconfirmed, None)),
+/// Whether a shell can become this program.
+pub(super) fn check_for_shell(words: &[String]) -> Result<(), GuestError> {
+    match words.first() {
+        Some(word) if word.starts_with('-') => Err(GuestError::InvalidInput(
+            "the guest's shell would mistake this program for an option",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -262,6 +305,7 @@ impl fmt::Debug for Command {
             .field("args", &self.args.len())
             .field("env", &self.env.len())
             .field("env_clear", &self.env_clear)
+            .field("current_dir", &self.current_dir)
             .field("stdin", &self.stdin.as_ref().map(Vec::len))
             .field("deadline", &self.deadline)
             .field("kill_on_drop", &self.kill)

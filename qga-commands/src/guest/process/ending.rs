@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use super::kill::KILL_TIME;
 use super::wait::Asking;
 use super::{ExitStatus, Process, kill};
+use crate::guest::clean_up::{self, CleanUp};
 use crate::guest::{Guest, GuestError};
 
 /// How a process has ended, once that is known.
@@ -28,6 +29,10 @@ impl Ending {
             process: Mutex::new(process),
             status: OnceLock::new(),
         }
+    }
+
+    pub(super) fn guest(&self) -> &Guest {
+        &self.guest
     }
 
     pub(super) fn pid(&self) -> i64 {
@@ -59,7 +64,10 @@ impl Ending {
         if let Some(status) = self.status() {
             return Ok(status);
         }
-        let mut asking = Asking::new();
+        self.wait_by(Asking::new(&self.guest)).await
+    }
+
+    async fn wait_by(self: &Arc<Self>, mut asking: Asking) -> Result<ExitStatus, GuestError> {
         loop {
             asking.pause().await;
             if let Some(Some(status)) = asking.bear(self.ask().await)? {
@@ -70,24 +78,23 @@ impl Ending {
 
     /// Kills the process, unless it has ended.
     pub(super) async fn kill(self: &Arc<Self>) -> Result<(), GuestError> {
-        match self.ask().await? {
-            Some(_) => Ok(()),
-            None => kill::kill(&self.guest, self.pid).await,
+        if self.ask().await?.is_some() {
+            return Ok(());
         }
+        let guest = self.process.lock().await.guest.clone();
+        kill::kill(&guest, self.pid).await
     }
 
     /// Kills a process that nobody waits for, and takes its result from the agent. Nobody is left to
     /// hear of a failure.
     pub(super) async fn abandon(self: Arc<Self>) {
-        self.guest.thawed().await;
-        let end = async {
-            let mut asking = Asking::new();
-            // A channel that was just lost fails one command before it is opened again.
-            while asking.bear(self.kill().await)?.is_none() {
-                asking.pause().await;
-            }
-            self.wait().await
+        let mut clean_up = CleanUp::begin(&self.guest).await;
+        let guest = clean_up.guest();
+        self.process.lock().await.guest = guest.clone();
+        let killing = async {
+            while clean_up.goes_on(self.kill().await).await {}
+            timeout(KILL_TIME, self.wait_by(Asking::new(&guest))).await
         };
-        drop(timeout(KILL_TIME, end).await);
+        drop(timeout(clean_up::TIME, killing).await);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Command;
-use crate::guest::{Guest, GuestError};
+use crate::guest::{Guest, GuestError, scripts};
 use crate::os::GetOsInfo;
 
 /// How long killing and learning the end of what was killed may take.
@@ -54,8 +54,8 @@ async fn killer(guest: &Guest, pid: i64) -> Result<Command, GuestError> {
         command
     } else {
         // The shell's own `kill`, since a small guest may have no program of that name.
-        let mut command = guest.command("sh");
-        command.args(["-c", "kill -KILL \"$0\"", &pid]);
+        let mut command = scripts::KILL.command(guest, "sh");
+        command.arg(pid);
         command
     };
     Ok(command)

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::process::ExitCode;
 use std::str::Utf8Error;
 
 use crate::exec::GuestExecStatus;
@@ -114,12 +115,64 @@ impl ExitStatus {
     }
 }
 
+/// As a shell tells it: the code, 128 and the number of the signal, and 255 for what is not known or does not
+/// fit. Only success becomes 0.
+///
+/// ```no_run
+/// # use std::process::ExitCode;
+/// # async fn example(guest: qga_commands::Guest) -> Result<ExitCode, qga_commands::GuestError> {
+/// let status = guest.command("systemctl").args(["is-active", "nginx"]).status().await?;
+/// Ok(status.into())
+/// # }
+/// ```
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        let code = match (status.code, status.signal) {
+            (_, Some(signal @ 1..)) => u8::try_from(signal.saturating_add(128)).ok(),
+            (Some(code), None) => u8::try_from(code).ok(),
+            _ => None,
+        };
+        Self::from(code.unwrap_or(u8::MAX))
+    }
+}
+
 impl fmt::Display for ExitStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.code, self.signal) {
             (_, Some(signal)) => write!(f, "signal {signal}"),
             (Some(code), None) => write!(f, "exit code {code}"),
             (None, None) => f.write_str("unknown"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exit_code_is_0_for_success_alone() {
+        for (code, signal, wanted) in [
+            (Some(0), None, 0),
+            (Some(3), None, 3),
+            (Some(255), None, 255),
+            (Some(256), None, 255),
+            (Some(4_294_967_295), None, 255),
+            (Some(-1), None, 255),
+            (None, Some(9), 137),
+            (Some(0), Some(9), 137),
+            (None, Some(200), 255),
+            (None, Some(-128), 255),
+            (None, None, 255),
+        ] {
+            let status = ExitStatus { code, signal };
+            // It can be compared by what it shows only.
+            let shown = |code: ExitCode| format!("{code:?}");
+            assert_eq!(
+                shown(status.into()),
+                shown(ExitCode::from(wanted)),
+                "{status}"
+            );
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The request that runs a program.
 
 use super::Command;
+use super::command::check_for_shell;
 use crate::exec::Exec;
-use crate::guest::GuestError;
+use crate::guest::{GuestError, scripts};
 use crate::limits;
 
 impl Command {
@@ -12,7 +13,8 @@ impl Command {
         self.request(self.words()?)
     }
 
-    /// The program and its arguments, through `env` where variables are merged.
+    /// The program and its arguments, through `env` where variables are merged, and through a shell that
+    /// goes to a folder before.
     pub(super) fn words(&self) -> Result<Vec<String>, GuestError> {
         let mut words = Vec::new();
         if !self.env_clear && !self.env.is_empty() {
@@ -22,7 +24,11 @@ impl Command {
         }
         words.push(self.program.clone());
         words.extend_from_slice(&self.args);
-        Ok(words)
+        let Some(folder) = &self.current_dir else {
+            return Ok(words);
+        };
+        check_for_shell(&words)?;
+        Ok(scripts::RUN_IN.words(&scripts::path(&**folder)?, words))
     }
 
     /// The request that runs these words.

@@ -4,6 +4,7 @@
 //! when a pipe runs dry. A file's end passes, and then reading goes on.
 
 use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
 use qga_core::{Error, Execution};
 use tokio::runtime::Handle;
@@ -11,16 +12,9 @@ use tokio::runtime::Handle;
 use super::ExitStatus;
 use super::kill::{KILL_TIME, is_windows};
 use super::reader::Source;
-use super::wait::Asking;
+use crate::guest::clean_up::{self, CleanUp};
+use crate::guest::scripts::{MAKE_STREAMS, REMOVE_STREAMS, STREAM, Script};
 use crate::guest::{Guest, GuestError};
-
-/// Makes the folder, which must not be there yet, and the files.
-const MAKE: &str = r#"set -e; umask 077; mkdir -- "$0"; : >"$0/out"; : >"$0/err""#;
-/// Opens the files, removes their names, and becomes the program: its number is the shell's.
-/// `command -p`, since `PATH` may be the caller's.
-const RUN: &str =
-    r#"set -e; exec >>"$0/out" 2>>"$0/err"; command -p rm -rf -- "$0"; set +e; exec "$@""#;
-const REMOVE: &str = r#"rm -rf -- "$0""#;
 
 /// `/var/tmp` is for what may be long; `/tmp` is often kept in memory, but a small guest may have
 /// no other.
@@ -52,14 +46,15 @@ impl Spool {
             runtime: Handle::current(),
             armed: true,
         };
-        let made = spool.shell(MAKE).await;
+        let made = spool.shell(MAKE_STREAMS, KILL_TIME).await;
         match made {
             Ok(status) if status.success() => Ok(spool),
             Ok(status) => Err(GuestError::SpoolFailed(status)),
             // The shell was not started.
             Err(GuestError::Command(error)) if error.execution() != Execution::MaybeRun => {
                 spool.armed = false;
-                Err(explain(guest, error).await)
+                let why = "the output of a program in Windows cannot be streamed; use `output` or `start`";
+                Err(explain(guest, error, GuestError::InvalidInput(why)).await)
             }
             Err(error) => Err(error),
         }
@@ -81,47 +76,43 @@ impl Spool {
         self.armed = false;
     }
 
-    async fn shell(&self, script: &str) -> Result<ExitStatus, GuestError> {
-        let mut command = self.guest.command("/bin/sh");
-        command.args(["-c", script, &self.path]);
-        command.deadline(KILL_TIME).status().await
+    async fn shell(&self, script: Script, within: Duration) -> Result<ExitStatus, GuestError> {
+        let mut command = script.command(&self.guest, "/bin/sh");
+        command.arg(&self.path);
+        command.deadline(within).status().await
     }
 }
 
 impl Drop for Spool {
     fn drop(&mut self) {
         if self.armed {
-            let spool = Self {
-                guest: self.guest.clone(),
-                path: std::mem::take(&mut self.path),
-                runtime: self.runtime.clone(),
-                armed: false,
-            };
+            let (guest, path) = (self.guest.clone(), std::mem::take(&mut self.path));
+            let runtime = self.runtime.clone();
             self.runtime.spawn(async move {
-                spool.guest.thawed().await;
-                // A channel that was just lost fails one command before it is opened again.
-                let mut asking = Asking::new();
-                while let Ok(None) = asking.bear(spool.shell(REMOVE).await) {
-                    asking.pause().await;
-                }
+                let mut clean_up = CleanUp::begin(&guest).await;
+                let spool = Self {
+                    guest: clean_up.guest(),
+                    path,
+                    runtime,
+                    armed: false,
+                };
+                let remove = || spool.shell(REMOVE_STREAMS, clean_up::TIME);
+                while clean_up.goes_on(remove().await).await {}
             });
         }
     }
 }
 
 /// The words that run a program with a folder for its output.
-pub(super) fn run(folder: &str, words: &[String]) -> Vec<String> {
-    let shell = ["/bin/sh", "-c", RUN, folder].map(str::to_owned);
-    shell.into_iter().chain(words.iter().cloned()).collect()
+pub(super) fn run(folder: &str, words: Vec<String>) -> Vec<String> {
+    STREAM.words(folder, words)
 }
 
-/// Says it if a shell could not be started since the guest is a Windows.
-async fn explain(guest: &Guest, error: Error) -> GuestError {
+/// Says why if a shell could not be started since the guest is a Windows.
+pub(super) async fn explain(guest: &Guest, error: Error, why: GuestError) -> GuestError {
     let refused = error.agent_error().is_some() && !error.is_command_not_found();
     if refused && is_windows(guest).await.unwrap_or_default() {
-        return GuestError::InvalidInput(
-            "the output of a program in Windows cannot be streamed; use `output` or `start`",
-        );
+        return why;
     }
     GuestError::Command(error)
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Output, Process};
 use crate::exec::ExecStatus;
-use crate::guest::GuestError;
 use crate::guest::backoff::Backoff;
+use crate::guest::{Guest, GuestError};
 use qga_core::{Error, Execution};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -18,18 +18,21 @@ const PATIENCE: u32 = 3;
 pub(super) struct Asking {
     backoff: Backoff,
     failures: u32,
+    /// How long the client does not try the channel again.
+    pause: Option<Duration>,
 }
 
 impl Asking {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(guest: &Guest) -> Self {
         Self {
-            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE).within(guest),
             failures: 0,
+            pause: None,
         }
     }
 
     pub(super) async fn pause(&mut self) {
-        self.backoff.pause().await;
+        self.backoff.pause_at_least(self.pause.take()).await;
     }
 
     /// `None` for a failure after which it is worth asking again.
@@ -40,6 +43,7 @@ impl Asking {
         match answer {
             Err(error) if may_pass(&error) && self.failures < PATIENCE => {
                 self.failures += 1;
+                self.pause = error.command_error().and_then(Error::retry_after);
                 Ok(None)
             }
             answer => {
@@ -51,7 +55,7 @@ impl Asking {
 }
 
 pub(super) async fn until_ended(process: &mut Process) -> Result<Output, GuestError> {
-    let mut asking = Asking::new();
+    let mut asking = Asking::new(&process.guest);
     loop {
         asking.pause().await;
         if let Some(Some(output)) = asking.bear(ask(process).await)? {
@@ -90,7 +94,7 @@ fn is_unknown(error: &Error) -> bool {
 fn may_pass(error: &GuestError) -> bool {
     error
         .command_error()
-        .is_some_and(|error| error.agent_error().is_none())
+        .is_some_and(|error| error.agent_error().is_none() && !error.is_deadline())
 }
 
 /// Whether the command was sent and its answer did not come.

@@ -6,10 +6,9 @@ use qga_commands::{
 use qga_core::{QgaCommand, Reply, Retry};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 /// Decodes JSON into a type and encodes it again.
-pub(crate) type RoundTrip = fn(&str) -> serde_json::Result<Value>;
+pub(crate) type RoundTrip = fn(&str) -> serde_json::Result<String>;
 
 /// What a command's type says of it.
 pub(crate) struct Command {
@@ -20,8 +19,8 @@ pub(crate) struct Command {
     pub(crate) round_trip: Option<RoundTrip>,
 }
 
-fn round_trip<T: DeserializeOwned + Serialize>(json: &str) -> serde_json::Result<Value> {
-    serde_json::to_value(serde_json::from_str::<T>(json)?)
+fn round_trip<T: DeserializeOwned + Serialize>(json: &str) -> serde_json::Result<String> {
+    serde_json::to_string(&serde_json::from_str::<T>(json)?)
 }
 
 fn answered<C: QgaCommand<Response: Serialize>>() -> Command {

@@ -40,9 +40,15 @@ fn only_the_latest_token_ends_the_handshake() {
     let mut handshake = Handshake::new(&mut random());
     let old = format!(r#"{{"return": {}}}"#, handshake.token);
     handshake.renew(&mut Random::from_seed(2));
-    assert_eq!(handshake.receive(frame(&old), &mut Random::from_seed(3)), Step::Wait);
+    assert_eq!(
+        handshake.receive(frame(&old), &mut Random::from_seed(3)),
+        Step::Wait
+    );
     let new = format!(r#"{{"return": {}}}"#, handshake.token);
-    assert_eq!(handshake.receive(frame(&new), &mut Random::from_seed(3)), Step::Synced(Ids::Unknown));
+    assert_eq!(
+        handshake.receive(frame(&new), &mut Random::from_seed(3)),
+        Step::Synced(Ids::Unknown)
+    );
 }
 
 #[test]
@@ -50,7 +56,23 @@ fn an_agent_that_echoes_ids_is_known_by_the_sync() {
     let mut handshake = Handshake::new(&mut random());
     let token = handshake.token;
     let reply = format!(r#"{{"return": {token}, "id": {token}}}"#);
-    assert_eq!(handshake.receive(frame(&reply), &mut Random::from_seed(3)), Step::Synced(Ids::Echoed));
+    assert_eq!(
+        handshake.receive(frame(&reply), &mut Random::from_seed(3)),
+        Step::Synced(Ids::Echoed)
+    );
+}
+
+#[test]
+fn a_token_is_the_same_number_however_it_is_spelt() {
+    let mut handshake = Handshake::new(&mut random());
+    let (token, tenth) = (handshake.token, handshake.token * 10);
+    for spelt in [format!("{token}.0"), format!("{tenth}e-1")] {
+        let reply = format!(r#"{{"return": {spelt}, "id": {spelt}}}"#);
+        let step = handshake.receive(frame(&reply), &mut random());
+        assert_eq!(step, Step::Synced(Ids::Echoed), "{spelt}");
+    }
+    let reply = format!(r#"{{"return": {token}.5}}"#);
+    assert_eq!(handshake.receive(frame(&reply), &mut random()), Step::Wait);
 }
 
 #[test]
@@ -59,24 +81,31 @@ fn a_reply_with_the_token_and_another_id_does_not_turn_ids_off() {
     let token = handshake.token;
     for id in ["5", "\"x\"", "null", "[]"] {
         let reply = format!(r#"{{"return": {token}, "id": {id}}}"#);
-        assert_eq!(handshake.receive(frame(&reply), &mut Random::from_seed(3)), Step::Wait, "{id}");
+        assert_eq!(
+            handshake.receive(frame(&reply), &mut Random::from_seed(3)),
+            Step::Wait,
+            "{id}"
+        );
     }
 }
 
 #[test]
 fn old_replies_and_errors_are_passed_over() {
     let mut handshake = Handshake::new(&mut random());
-    for old in [
-        r#"{"return": {}}"#,
-        r#"{"return": 111}"#,
-        "torn",
-        "",
-    ] {
-        assert_eq!(handshake.receive(frame(old), &mut Random::from_seed(3)), Step::Wait, "{old}");
+    for old in [r#"{"return": {}}"#, r#"{"return": 111}"#, "torn", ""] {
+        assert_eq!(
+            handshake.receive(frame(old), &mut Random::from_seed(3)),
+            Step::Wait,
+            "{old}"
+        );
     }
     let foreign = refusal("guest-sync-delimited", r#""id": 1, "#);
-    assert_eq!(handshake.receive(frame(&foreign), &mut Random::from_seed(3)), Step::Wait);
-    let stray = r#"{"error": {"class": "GenericError", "desc": "JSON parse error, stray '\uFFFD'"}}"#;
+    assert_eq!(
+        handshake.receive(frame(&foreign), &mut Random::from_seed(3)),
+        Step::Wait
+    );
+    let stray =
+        r#"{"error": {"class": "GenericError", "desc": "JSON parse error, stray '\uFFFD'"}}"#;
     for nobodys in [stray, &refusal("guest-exec", "")] {
         let step = handshake.receive(frame(nobodys), &mut Random::from_seed(3));
         assert_eq!(step, Step::Stray, "{nobodys}");
@@ -87,13 +116,19 @@ fn old_replies_and_errors_are_passed_over() {
 fn without_the_delimited_sync_the_plain_one_is_tried() {
     let mut handshake = Handshake::new(&mut random());
     let refused = refusal("guest-sync-delimited", "");
-    assert_eq!(handshake.receive(frame(&refused), &mut Random::from_seed(3)), Step::Resend);
+    assert_eq!(
+        handshake.receive(frame(&refused), &mut Random::from_seed(3)),
+        Step::Resend
+    );
     assert!(
         handshake
             .request()
             .starts_with(b"\xFF{\"execute\":\"guest-sync\",")
     );
-    assert_eq!(handshake.receive(frame(&refused), &mut Random::from_seed(3)), Step::Stray);
+    assert_eq!(
+        handshake.receive(frame(&refused), &mut Random::from_seed(3)),
+        Step::Stray
+    );
     let refused = refusal("guest-sync", "");
     assert!(matches!(
         handshake.receive(frame(&refused), &mut Random::from_seed(3)),
@@ -106,7 +141,10 @@ fn an_agent_that_takes_offence_at_the_id_is_asked_without() {
     let mut handshake = Handshake::new(&mut random());
     let offended =
         r#"{"error": {"class": "GenericError", "desc": "QMP input member 'id' is unexpected"}}"#;
-    assert_eq!(handshake.receive(frame(offended), &mut Random::from_seed(3)), Step::Resend);
+    assert_eq!(
+        handshake.receive(frame(offended), &mut Random::from_seed(3)),
+        Step::Resend
+    );
     assert!(!handshake.request().ends_with(b"},\"id\":}\n"));
     let token = handshake.token;
     assert!(

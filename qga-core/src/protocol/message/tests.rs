@@ -1,9 +1,11 @@
 use super::*;
 
 fn request(name: &str, arguments: &serde_json::Value) -> serde_json::Result<Request> {
-    Request::new(name, Some(arguments).filter(|arguments| !arguments.is_null()))
+    Request::new(
+        name,
+        Some(arguments).filter(|arguments| !arguments.is_null()),
+    )
 }
-
 
 fn payload(line: &str) -> String {
     let reply = ReplyLine::parse(line.as_bytes(), &ReplyLimits::DEFAULT).unwrap();
@@ -82,6 +84,8 @@ fn an_id_that_is_no_natural_number_is_foreign() {
         "\"7\"",
         "[]",
         "18446744073709551616",
+        "1e400",
+        "1e-400",
         "inf",
     ] {
         let line = format!("{{\"return\": {{}}, \"id\": {id}}}");
@@ -89,6 +93,16 @@ fn an_id_that_is_no_natural_number_is_foreign() {
             Ok(reply) => assert_eq!(reply.id, Id::Foreign, "{id}"),
             Err(mistake) => assert_eq!((id, mistake), ("inf", Malformed::NotJson)),
         }
+    }
+}
+
+#[test]
+fn an_id_is_the_same_number_however_it_is_spelt() {
+    let largest = "1.8446744073709551615e19";
+    for (id, expected) in [("7.0", 7), ("7e0", 7), ("1.5E+1", 15), (largest, u64::MAX)] {
+        let line = format!("{{\"return\": {{}}, \"id\": {id}}}");
+        let reply = ReplyLine::parse(line.as_bytes(), &ReplyLimits::DEFAULT).unwrap();
+        assert_eq!(reply.id, Id::Number(expected), "{id}");
     }
 }
 
@@ -118,8 +132,17 @@ fn each_way_to_be_no_reply_is_told_apart() {
 fn nesting_is_bounded_and_brackets_in_strings_do_not_count() {
     let nested =
         |depth: usize| format!("{{\"return\": {}{}}}", "[".repeat(depth), "]".repeat(depth));
-    assert!(ReplyLine::parse(nested(ReplyLimits::DEFAULT.depth - 1).as_bytes(), &ReplyLimits::DEFAULT).is_ok());
-    assert_eq!(mistake(nested(ReplyLimits::DEFAULT.depth)), Malformed::TooDeep);
+    assert!(
+        ReplyLine::parse(
+            nested(ReplyLimits::DEFAULT.depth - 1).as_bytes(),
+            &ReplyLimits::DEFAULT
+        )
+        .is_ok()
+    );
+    assert_eq!(
+        mistake(nested(ReplyLimits::DEFAULT.depth)),
+        Malformed::TooDeep
+    );
     assert_eq!(mistake(nested(100_000)), Malformed::TooDeep);
     assert_eq!(mistake("[".repeat(1_000_000)), Malformed::TooDeep);
     let text = format!("{{\"return\": \"\\\"{}\"}}", "[".repeat(1000));
@@ -137,7 +160,9 @@ fn a_value_at_the_depth_limit_still_decodes() {
 
 #[test]
 fn a_reply_glued_to_a_torn_one_is_found() {
-    let tail = |line: &'static str| ReplyLine::parse_tail(line.as_bytes(), &ReplyLimits::DEFAULT).map(|reply| reply.id);
+    let tail = |line: &'static str| {
+        ReplyLine::parse_tail(line.as_bytes(), &ReplyLimits::DEFAULT).map(|reply| reply.id)
+    };
     assert_eq!(tail(r#"AAAA{"return": {}, "id": 7}"#), Some(Id::Number(7)));
     assert_eq!(
         tail(r#"{"return": {"buf-b64": "QUJD{"return": {"a": {}}, "id": 7}"#),
@@ -185,4 +210,15 @@ fn a_success_that_is_spelt_as_usual_is_split_without_parsing() {
     ] {
         assert_eq!(split(other, 7), None, "{other}");
     }
+}
+
+#[test]
+fn debug_shows_neither_arguments_nor_what_was_returned() {
+    let request = request("guest-x", &serde_json::json!({"password": "horse"})).unwrap();
+    let line = br#"{"return": "horse", "id": 7}"#;
+    let reply = ReplyLine::parse(line, &ReplyLimits::DEFAULT).unwrap();
+    let shown = format!("{request:?} {reply:?}");
+    let expected =
+        "Request { json: <53 bytes> } ReplyLine { id: Number(7), result: Ok(<7 bytes>) }";
+    assert_eq!(shown, expected);
 }

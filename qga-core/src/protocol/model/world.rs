@@ -108,13 +108,19 @@ impl World {
         for _ in 0..20 {
             let ticket = self.submit_within(60_000, false);
             self.drive_until(|world| !world.calls.open.contains_key(&ticket));
-            if self.events.last().is_some_and(|event| event.contains("replied")) {
+            if self
+                .events
+                .last()
+                .is_some_and(|event| event.contains("replied"))
+            {
                 succeeded = true;
                 break;
             }
             let last = self.events.last().unwrap();
             assert!(
-                last.contains("GenericError") || last.contains("CommandNotFound") || self.session.is_closed(),
+                last.contains("GenericError")
+                    || last.contains("CommandNotFound")
+                    || self.session.is_closed(),
                 "nothing goes wrong any more, but: {last}"
             );
             if self.session.is_closed() {
@@ -152,6 +158,7 @@ impl World {
         let budget = Budget {
             deadline,
             timeout,
+            is_shared: false,
             grace: GRACE,
             reply: reply_limits,
             sync: SyncBudget::DEFAULT,
@@ -171,7 +178,8 @@ impl World {
         let is_open = self.calls.open.contains_key(&ticket);
         let execution = self.session.cancel(ticket);
         if is_open {
-            self.events.push(format!("{ticket:?} cancelled: {execution:?}"));
+            self.events
+                .push(format!("{ticket:?} cancelled: {execution:?}"));
             self.calls.cancelled(ticket, execution);
         }
     }
@@ -253,7 +261,8 @@ impl World {
 
     fn fail(&mut self, ticket: Ticket, error: &crate::Error) {
         let execution = error.execution();
-        self.events.push(format!("{ticket:?} {error} {execution:?}"));
+        self.events
+            .push(format!("{ticket:?} {error} {execution:?}"));
         self.calls.failed(ticket, error, self.now);
     }
 
@@ -263,7 +272,8 @@ impl World {
         }
         let bytes = self.session.transmit();
         if self.ended.is_some() && !bytes.is_empty() {
-            self.session.transmit_failed(io::ErrorKind::BrokenPipe.into());
+            self.session
+                .transmit_failed(io::ErrorKind::BrokenPipe.into());
             return true;
         }
         let count = self.random.size(bytes.len() + 1).max(bytes.len().min(1));
@@ -291,7 +301,9 @@ impl World {
             return false;
         }
         match self.ended {
-            Some(true) => self.session.closed(Some(io::ErrorKind::ConnectionReset.into())),
+            Some(true) => self
+                .session
+                .closed(Some(io::ErrorKind::ConnectionReset.into())),
             Some(false) => self.session.closed(None),
             None if self.session.is_broken() => self.session.closed(None),
             None => return false,

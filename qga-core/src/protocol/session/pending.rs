@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::Budget;
-use crate::error::{Execution, Stage};
+use crate::error::{ErrorKind, Execution, Stage};
 use crate::protocol::limits::{ReplyLimits, SyncBudget};
 use crate::protocol::matching::InFlight;
 use crate::protocol::message::{IdText, Request};
@@ -21,7 +21,8 @@ pub(super) struct Pending {
     pub(super) is_sync: bool,
     pub(super) sent: Option<Sent>,
     pub(super) deadline: Instant,
-    pub(super) timeout: Duration,
+    timeout: Duration,
+    is_shared: bool,
     pub(super) limits: ReplyLimits,
     pub(super) sync: SyncBudget,
     pub(super) is_secret: bool,
@@ -56,11 +57,21 @@ impl Pending {
             sent: None,
             deadline: budget.deadline,
             timeout: budget.timeout,
+            is_shared: budget.is_shared,
             limits: budget.reply,
             sync: budget.sync,
             is_secret: false,
             grace: None,
             grace_end: None,
+        }
+    }
+
+    /// What it is that its time is up.
+    pub(super) fn time_is_up(&self) -> ErrorKind {
+        if self.is_shared {
+            ErrorKind::Deadline(self.timeout)
+        } else {
+            ErrorKind::Timeout(self.timeout)
         }
     }
 

@@ -12,6 +12,7 @@ use crate::protocol::handshake::Ids;
 use crate::protocol::limits::ReplyLimits;
 use crate::protocol::matching::{Match, attribute};
 use crate::protocol::message::{Id, ReplyLine, split_success};
+use crate::text::shortened;
 
 /// How much of a malformed line an error keeps, in bytes.
 const LINE_EXCERPT: usize = 4096;
@@ -231,10 +232,9 @@ fn withheld(mut error: AgentError, is_secret: bool) -> AgentError {
 }
 
 fn malformed(reason: Malformed, line: &[u8], is_secret: bool) -> ErrorKind {
-    let start = match line {
-        _ if is_secret => WITHHELD.as_bytes(),
-        line => line.get(..LINE_EXCERPT).unwrap_or(line),
+    let line = match line {
+        _ if is_secret => WITHHELD.to_owned(),
+        line => shortened(line, LINE_EXCERPT),
     };
-    let line = String::from_utf8_lossy(start).into_owned();
     ErrorKind::Malformed { reason, line }
 }

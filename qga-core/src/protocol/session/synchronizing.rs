@@ -10,6 +10,9 @@ use crate::protocol::handshake::{Handshake, LIMITS, Step};
 /// How long the first sync is waited for before another one is sent; this doubles each time.
 const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long at most until another one is sent. An agent that takes longer to answer is never heard.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(16);
+
 /// No answer to a sync is longer, in bytes.
 const LONGEST_ANSWER: u64 = 512;
 
@@ -135,7 +138,7 @@ impl Session {
             return;
         }
         synchronizing.send_again = None;
-        synchronizing.patience = synchronizing.patience.saturating_mul(2);
+        synchronizing.patience = LONGEST_PATIENCE.min(synchronizing.patience * 2);
         if self.outgoing.is_flushed() {
             synchronizing.passed.strays += 1;
             synchronizing.handshake.renew(&mut self.random);

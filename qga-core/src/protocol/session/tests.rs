@@ -37,6 +37,7 @@ impl Wire {
         Budget {
             deadline: self.now + timeout,
             timeout,
+            is_shared: false,
             grace: Duration::from_secs(2),
             reply: ReplyLimits::DEFAULT,
             sync: SyncBudget::DEFAULT,
@@ -88,7 +89,11 @@ impl Wire {
     fn answer_sync(&mut self, with_id: bool) {
         let sync = self.request();
         let token = &sync["arguments"]["id"];
-        let id = if with_id { format!(", \"id\": {token}") } else { String::new() };
+        let id = if with_id {
+            format!(", \"id\": {token}")
+        } else {
+            String::new()
+        };
         self.read(b"\xFF");
         self.read(format!("{{\"return\": {token}{id}}}\n"));
     }
@@ -143,7 +148,10 @@ fn a_request_waits_for_the_sync_and_is_answered_by_its_id() {
     let mut wire = wire();
     let ticket = wire.submit("guest-ping");
     wire.answer_sync(true);
-    assert_eq!(wire.request(), json!({"execute": "guest-ping", "id": ticket.0}));
+    assert_eq!(
+        wire.request(),
+        json!({"execute": "guest-ping", "id": ticket.0})
+    );
     wire.answer(ticket, "{}");
     assert_eq!(wire.reply().unwrap(), json!({}));
     assert!(wire.session.is_synchronized());
@@ -168,7 +176,10 @@ fn a_request_of_which_nothing_was_written_has_not_run() {
     wire.settle();
     wire.wait(10);
     let error = wire.failure();
-    assert_eq!((error.stage(), error.execution()), (Stage::Send, Execution::NotRun));
+    assert_eq!(
+        (error.stage(), error.execution()),
+        (Stage::Send, Execution::NotRun)
+    );
     assert_eq!(wire.session.transmit(), b"", "it is taken back");
     assert!(wire.session.is_synchronized());
 }
@@ -180,7 +191,10 @@ fn a_request_of_which_a_byte_was_written_may_have_run() {
     wire.write(1);
     wire.wait(10);
     let error = wire.failure();
-    assert_eq!((error.stage(), error.execution()), (Stage::Send, Execution::MaybeRun));
+    assert_eq!(
+        (error.stage(), error.execution()),
+        (Stage::Send, Execution::MaybeRun)
+    );
     let ticket = wire.submit("guest-ping");
     wire.answer_sync(true);
     assert_eq!(wire.request()["id"], ticket.0);
@@ -245,12 +259,21 @@ fn an_agents_error_to_a_later_request_shows_that_those_before_are_lost() {
 #[test]
 fn a_line_that_only_looks_like_a_reply_is_malformed() {
     let mut wire = synced(true);
-    for payload in ["nonsense", "1, \"error\": {}", "1, \"return\": 2", "[1", "\"\u{1}\""] {
+    for payload in [
+        "nonsense",
+        "1, \"error\": {}",
+        "1, \"return\": 2",
+        "[1",
+        "\"\u{1}\"",
+    ] {
         let ticket = wire.submit("guest-ping");
         wire.written();
         wire.answer(ticket, payload);
         let error = wire.reply().unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::Malformed { .. }), "{payload}: {error}");
+        assert!(
+            matches!(error.kind(), ErrorKind::Malformed { .. }),
+            "{payload}: {error}"
+        );
         assert_eq!(error.execution(), Execution::MaybeRun);
         wire.submit("guest-ping");
         wire.answer_sync(true);
@@ -264,9 +287,14 @@ fn a_reply_of_another_shape_leaves_the_channel_synchronized() {
     let ticket = wire.submit("guest-ping");
     wire.written();
     wire.answer(ticket, "\"text\"");
-    let Event::Reply(told) = wire.event() else { panic!() };
+    let Event::Reply(told) = wire.event() else {
+        panic!()
+    };
     let error = wire.session.reply::<u8>(told).unwrap_err();
-    assert_eq!((error.stage(), error.execution()), (Stage::Decode, Execution::Answered));
+    assert_eq!(
+        (error.stage(), error.execution()),
+        (Stage::Decode, Execution::Answered)
+    );
     assert!(wire.session.is_synchronized());
 }
 
@@ -307,7 +335,10 @@ fn the_grace_counts_from_the_flush_and_not_from_the_last_byte() {
     wire.settle();
     let now = wire.now;
     wire.session.flushed(|| now);
-    assert_eq!(wire.session.poll_timeout(), Some(now + Duration::from_secs(2)));
+    assert_eq!(
+        wire.session.poll_timeout(),
+        Some(now + Duration::from_secs(2))
+    );
     wire.wait(2);
     assert!(matches!(wire.event(), Event::NoReply(told, NoReply::Silent) if told == ticket));
     assert!(!wire.session.is_synchronized(), "its error may still come");
@@ -346,9 +377,15 @@ fn only_an_end_after_everything_was_written_is_a_clean_one() {
     };
     let reset = || Some(io::Error::from(io::ErrorKind::ConnectionReset));
     assert_eq!(ending(None, None, true), Ok(NoReply::Closed));
-    assert_eq!(ending(reset(), None, true), Err((true, Execution::MaybeRun)));
+    assert_eq!(
+        ending(reset(), None, true),
+        Err((true, Execution::MaybeRun))
+    );
     assert_eq!(ending(None, None, false), Err((true, Execution::MaybeRun)));
-    assert_eq!(ending(None, reset(), false), Err((true, Execution::MaybeRun)));
+    assert_eq!(
+        ending(None, reset(), false),
+        Err((true, Execution::MaybeRun))
+    );
 }
 
 #[test]
@@ -360,15 +397,22 @@ fn a_channel_that_fails_fails_all_and_each_says_what_is_known() {
     wire.write(1);
     wire.submit("guest-info");
     wire.settle();
-    wire.session.closed(Some(io::ErrorKind::ConnectionReset.into()));
+    wire.session
+        .closed(Some(io::ErrorKind::ConnectionReset.into()));
     let said: Vec<_> = (0..3).map(|_| wire.failure()).collect();
     let executions: Vec<_> = said.iter().map(Error::execution).collect();
-    assert_eq!(executions, [Execution::MaybeRun, Execution::MaybeRun, Execution::NotRun]);
+    assert_eq!(
+        executions,
+        [Execution::MaybeRun, Execution::MaybeRun, Execution::NotRun]
+    );
     assert!(said.iter().all(Error::is_closed));
     assert!(std::error::Error::source(&said[0]).is_some());
     wire.submit("guest-ping");
     let error = wire.failure();
-    assert_eq!((error.stage(), error.execution()), (Stage::Send, Execution::NotRun));
+    assert_eq!(
+        (error.stage(), error.execution()),
+        (Stage::Send, Execution::NotRun)
+    );
 }
 
 #[test]
@@ -413,7 +457,10 @@ fn a_channel_that_ends_in_the_sync_says_so() {
     wire.written();
     wire.session.closed(None);
     let error = wire.failure();
-    assert_eq!((error.stage(), error.execution()), (Stage::Sync, Execution::NotRun));
+    assert_eq!(
+        (error.stage(), error.execution()),
+        (Stage::Sync, Execution::NotRun)
+    );
 }
 
 #[test]
@@ -465,7 +512,8 @@ fn what_a_sync_brings_about_does_not_count_as_passed_over() {
     let request = Request::new("guest-ping", None::<&()>).unwrap();
     let mut budget = wire.budget(10);
     budget.sync = SyncBudget { bytes: 0, lines: 0 };
-    wire.session.submit(&CommandSpec::new("guest-ping"), request, &budget);
+    wire.session
+        .submit(&CommandSpec::new("guest-ping"), request, &budget);
     let sync = wire.request();
     let token = &sync["arguments"]["id"];
     wire.read("{\"error\": {\"class\": \"GenericError\", \"desc\": \"JSON parse error\"}}\n\u{0}");
@@ -477,17 +525,31 @@ fn what_a_sync_brings_about_does_not_count_as_passed_over() {
 
 #[test]
 fn more_than_may_be_passed_over_ends_the_sync() {
-    for old in ["{\"return\": 1}\n".repeat(3), "x".repeat(2000), "\n".repeat(200)] {
+    for old in [
+        "{\"return\": 1}\n".repeat(3),
+        "x".repeat(2000),
+        "\n".repeat(200),
+    ] {
         let mut wire = wire();
         let request = Request::new("guest-ping", None::<&()>).unwrap();
         let mut budget = wire.budget(10);
-        budget.sync = SyncBudget { bytes: 100, lines: 2 };
-        wire.session.submit(&CommandSpec::new("guest-ping"), request, &budget);
+        budget.sync = SyncBudget {
+            bytes: 100,
+            lines: 2,
+        };
+        wire.session
+            .submit(&CommandSpec::new("guest-ping"), request, &budget);
         wire.written();
         wire.read(&old);
         let error = wire.failure();
-        assert!(matches!(error.kind(), ErrorKind::TooMuchSkipped { .. }), "{error}");
-        assert_eq!((error.stage(), error.execution()), (Stage::Sync, Execution::NotRun));
+        assert!(
+            matches!(error.kind(), ErrorKind::TooMuchSkipped { .. }),
+            "{error}"
+        );
+        assert_eq!(
+            (error.stage(), error.execution()),
+            (Stage::Sync, Execution::NotRun)
+        );
     }
 }
 
@@ -507,7 +569,10 @@ fn an_agent_with_both_syncs_disabled_refuses_each_request() {
     let error = wire.failure();
     assert!(matches!(error.kind(), ErrorKind::SyncRefused(_)));
     wire.submit("guest-ping");
-    assert!(wire.written().contains("guest-sync-delimited"), "it is asked anew");
+    assert!(
+        wire.written().contains("guest-sync-delimited"),
+        "it is asked anew"
+    );
 }
 
 #[test]
@@ -527,11 +592,21 @@ fn what_stands_behind_the_answer_to_a_sync_is_no_answer() {
         let ticket = wire.submit("guest-ping");
         let sync = wire.request();
         let token = &sync["arguments"]["id"];
-        let id = if with_id { format!(", \"id\": {token}") } else { String::new() };
-        wire.read(format!("{{\"return\": {token}{id}}}\n{{\"return\": \"old\"}}\n"));
+        let id = if with_id {
+            format!(", \"id\": {token}")
+        } else {
+            String::new()
+        };
+        wire.read(format!(
+            "{{\"return\": {token}{id}}}\n{{\"return\": \"old\"}}\n"
+        ));
         let request = wire.request();
         assert_eq!(request["execute"], "guest-ping");
-        let id = if with_id { format!(", \"id\": {}", ticket.0) } else { String::new() };
+        let id = if with_id {
+            format!(", \"id\": {}", ticket.0)
+        } else {
+            String::new()
+        };
         wire.read(format!("{{\"return\": \"new\"{id}}}\n"));
         assert_eq!(wire.reply().unwrap(), json!("new"));
     }
@@ -556,7 +631,10 @@ fn a_reply_limit_of_a_command_raises_that_of_the_client() {
         if is_read {
             assert!(wire.reply().is_ok());
         } else {
-            assert!(matches!(wire.failure().kind(), ErrorKind::ReplyTooLong(100)));
+            assert!(matches!(
+                wire.failure().kind(),
+                ErrorKind::ReplyTooLong(100)
+            ));
         }
     }
 }
@@ -585,7 +663,10 @@ fn each_request_has_its_own_deadline() {
     let patient = wire.submit_as(CommandSpec::new("guest-ping"), 20);
     wire.submit_as(CommandSpec::new("guest-info"), 5);
     wire.written();
-    assert_eq!(wire.session.poll_timeout(), Some(wire.now + Duration::from_secs(5)));
+    assert_eq!(
+        wire.session.poll_timeout(),
+        Some(wire.now + Duration::from_secs(5))
+    );
     wire.wait(5);
     assert!(wire.failure().is_timeout());
     wire.answer(patient, "1");
@@ -629,9 +710,13 @@ mod messages {
         let ticket = wire.submit("guest-ping");
         wire.settle();
         let sent = wire.session.take_message().unwrap();
-        assert_eq!(sent, format!("{{\"execute\":\"guest-ping\",\"id\":{}}}", ticket.0).into_bytes());
+        assert_eq!(
+            sent,
+            format!("{{\"execute\":\"guest-ping\",\"id\":{}}}", ticket.0).into_bytes()
+        );
         assert_eq!(wire.session.take_message(), None);
-        wire.session.message_received(format!("{{\"return\":{{}},\"id\":{}}}", ticket.0).into_bytes());
+        wire.session
+            .message_received(format!("{{\"return\":{{}},\"id\":{}}}", ticket.0).into_bytes());
         assert_eq!(wire.reply().unwrap(), json!({}));
     }
 
@@ -643,7 +728,8 @@ mod messages {
         assert_eq!(message(&mut wire)["id"], first.0);
         wire.settle();
         assert_eq!(wire.session.take_message(), None);
-        wire.session.message_received(format!("{{\"return\":1,\"id\":{}}}", first.0).into_bytes());
+        wire.session
+            .message_received(format!("{{\"return\":1,\"id\":{}}}", first.0).into_bytes());
         assert_eq!(wire.reply().unwrap(), json!(1));
         assert_eq!(message(&mut wire)["execute"], "guest-info");
     }
@@ -653,7 +739,8 @@ mod messages {
         let mut wire = wire();
         wire.submit("guest-ping");
         message(&mut wire);
-        wire.session.message_received(b"{\"return\":1,\"id\":5}".to_vec());
+        wire.session
+            .message_received(b"{\"return\":1,\"id\":5}".to_vec());
         let error = wire.failure();
         assert!(matches!(error.kind(), ErrorKind::ReplyLost));
         assert_eq!(error.execution(), Execution::MaybeRun);
@@ -678,20 +765,32 @@ mod messages {
             wire.event()
         };
         let ping = || CommandSpec::new("guest-ping");
-        let Event::Failed(_, error) = failed(TransportError::timeout(), ping()) else { panic!() };
+        let Event::Failed(_, error) = failed(TransportError::timeout(), ping()) else {
+            panic!()
+        };
         assert!(error.is_timeout() && error.execution() == Execution::MaybeRun);
         let gone = || TransportError::closed(None);
         let not_sent = gone().with_execution(Execution::NotRun);
-        let Event::Failed(_, error) = failed(not_sent, ping()) else { panic!() };
+        let Event::Failed(_, error) = failed(not_sent, ping()) else {
+            panic!()
+        };
         assert!(error.is_closed() && error.execution() == Execution::NotRun);
         assert_eq!(error.stage(), Stage::Send);
         let agent = AgentError {
             class: "CommandNotFound".into(),
             desc: "no".into(),
         };
-        let Event::Failed(_, error) = failed(TransportError::agent(agent), ping()) else { panic!() };
-        assert_eq!((error.stage(), error.execution()), (Stage::Receive, Execution::NotRun));
-        assert!(matches!(failed(gone(), shutdown()), Event::NoReply(_, NoReply::Closed)));
+        let Event::Failed(_, error) = failed(TransportError::agent(agent), ping()) else {
+            panic!()
+        };
+        assert_eq!(
+            (error.stage(), error.execution()),
+            (Stage::Receive, Execution::NotRun)
+        );
+        assert!(matches!(
+            failed(gone(), shutdown()),
+            Event::NoReply(_, NoReply::Closed)
+        ));
         let reset = TransportError::closed(Some(io::ErrorKind::ConnectionReset.into()));
         assert!(matches!(failed(reset, shutdown()), Event::Failed(..)));
         let not_sent = gone().with_execution(Execution::NotRun);
@@ -704,11 +803,15 @@ mod messages {
         let arguments = json!({"text": "x".repeat(200)});
         let request = Request::new("test-echo", Some(&arguments)).unwrap();
         let budget = wire.budget(10);
-        wire.session.submit(&CommandSpec::new("test-echo"), request, &budget);
+        wire.session
+            .submit(&CommandSpec::new("test-echo"), request, &budget);
         let next = wire.submit("guest-ping");
         let error = wire.failure();
         assert!(matches!(error.kind(), ErrorKind::RequestTooLong(200)));
-        assert_eq!((error.stage(), error.execution()), (Stage::Send, Execution::NotRun));
+        assert_eq!(
+            (error.stage(), error.execution()),
+            (Stage::Send, Execution::NotRun)
+        );
         assert_eq!(message(&mut wire)["id"], next.0);
     }
 
@@ -729,14 +832,20 @@ mod messages {
         budget.reply.bytes = 30;
         let mut fail_with = |answer: &str| {
             let request = Request::new("guest-ping", None::<&()>).unwrap();
-            wire.session.submit(&CommandSpec::new("guest-ping"), request, &budget);
+            wire.session
+                .submit(&CommandSpec::new("guest-ping"), request, &budget);
             message(&mut wire);
             wire.session.message_received(answer.as_bytes().to_vec());
             wire.failure()
         };
-        assert!(matches!(fail_with(&"x".repeat(31)).kind(), ErrorKind::ReplyTooLong(30)));
+        assert!(matches!(
+            fail_with(&"x".repeat(31)).kind(),
+            ErrorKind::ReplyTooLong(30)
+        ));
         let nonsense = fail_with("nonsense");
-        let ErrorKind::Malformed { reason, .. } = nonsense.kind() else { panic!("{nonsense}") };
+        let ErrorKind::Malformed { reason, .. } = nonsense.kind() else {
+            panic!("{nonsense}")
+        };
         assert_eq!(*reason, Malformed::NotJson);
     }
 }

@@ -1,5 +1,6 @@
 //! What the passing of time, and the end of the channel, mean to requests.
 
+use std::io;
 use std::time::Instant;
 
 use super::pending::Pending;
@@ -54,7 +55,7 @@ impl Session {
             self.unsynchronize();
             return Some(Event::NoReply(ticket, NoReply::Silent));
         }
-        let kind = ErrorKind::Timeout(pending.timeout);
+        let kind = pending.time_is_up();
         Some(Event::Failed(ticket, self.fail(pending, kind)))
     }
 
@@ -96,7 +97,8 @@ impl Session {
         let mut pending = self.pendings.pop_first()?;
         let ticket = Ticket(pending.id);
         let is_hoped_for = pending.hopes_for_silence() && closing.is_clean;
-        let kind = ErrorKind::Closed(closing.cause.take());
+        let kind_only = || closing.cause_kind.map(io::Error::from);
+        let kind = ErrorKind::Closed(closing.cause.take().or_else(kind_only));
         let waiting = closing.stage;
         if self.pendings.is_empty() {
             closing.stage = Stage::Send;
@@ -105,7 +107,10 @@ impl Session {
             return Some(Event::NoReply(ticket, NoReply::Closed));
         }
         let (stage, execution) = match pending.sent {
-            Some(_) => (pending.stage(&self.outgoing), pending.execution(&self.outgoing)),
+            Some(_) => (
+                pending.stage(&self.outgoing),
+                pending.execution(&self.outgoing),
+            ),
             None => (waiting, Execution::NotRun),
         };
         if execution == Execution::NotRun {
@@ -122,7 +127,7 @@ impl Session {
             return Some(Event::NoReply(ticket, NoReply::Closed));
         }
         let stage = error.stage();
-        let (execution, kind) = error.into_parts(pending.timeout);
+        let (execution, kind) = error.into_parts(|| pending.time_is_up());
         Some(Event::Failed(ticket, Error::new(stage, execution, kind)))
     }
 }

@@ -1,27 +1,37 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value, json};
 
 use crate::cli::Failure;
+use crate::cli::guest_change::GuestChange;
 use crate::cli::guest_file::Program;
 use crate::cli::plan::Plan;
-use crate::{Answer, Fault, Guest, Request, TestAgent, Times};
+use crate::request::excerpt;
+use crate::{Request, TestAgent, Times};
 
 /// What a test wants of the agent.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case",
+    deny_unknown_fields
+)]
 pub(super) enum Order {
     /// Answer a command like this.
     Stub {
         command: String,
         /// Only if the request has these arguments among its own.
-        arguments: Option<Value>,
+        arguments: Option<Map<String, Value>>,
+        #[serde(default, deserialize_with = "present")]
         reply: Option<Value>,
         error: Option<ErrorReply>,
         fault: Option<String>,
-        times: Option<HowOften>,
+        /// It is for so many requests at most.
+        up_to: Option<usize>,
+        /// Verify fails unless it was used so often.
+        expect: Option<HowOften>,
     },
     /// Let something go wrong: `FAULT[+FAULT...][@WHEN]`.
     Fault { fault: String },
@@ -35,9 +45,9 @@ pub(super) enum Order {
         milliseconds: u64,
     },
     /// Say whether the stubs were used as often as they should be.
-    Verify,
+    Verify {},
     /// Forget stubs, faults and requests.
-    Reset,
+    Reset {},
     /// Disable a command.
     Block { command: String },
     /// Put a file into the guest.
@@ -46,30 +56,54 @@ pub(super) enum Order {
     ReadFile { path: String },
     /// Give the guest a program.
     Program { program: Program },
-    /// Make the guest another one; what is not said is as usual.
-    Guest { guest: Box<Guest> },
+    /// Change the guest; what is not said stays.
+    Guest { guest: Box<GuestChange> },
     /// Say what state the guest is in.
-    State,
+    State {},
     /// End a process by a signal.
     Kill { pid: i64, signal: i64 },
     /// Wake the guest, or switch it on.
-    Wake,
+    Wake {},
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ErrorReply {
     class: String,
-    #[serde(alias = "desc")]
-    text: String,
+    desc: String,
 }
 
 /// A number, or limits.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(super) enum HowOften {
-    Exactly(usize),
-    Between { least: usize, most: Option<usize> },
+#[serde(try_from = "Value")]
+pub(super) struct HowOften(Times);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    #[serde(default)]
+    least: usize,
+    most: Option<usize>,
+}
+
+impl TryFrom<Value> for HowOften {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let number = usize::deserialize(&value).map(Times::from).ok();
+        let limits = Limits::deserialize(&value).map(|limits| match limits.most {
+            Some(most) => Times::from(limits.least..=most),
+            None => Times::from(limits.least..),
+        });
+        number.or(limits.ok()).map(Self).ok_or_else(|| {
+            format!(r#"{value} is neither a number nor limits such as {{"least": 1, "most": 3}}"#)
+        })
+    }
+}
+
+/// A null is a value too.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 const fn patience() -> u64 {
@@ -100,8 +134,8 @@ impl Order {
                 return Ok(requests(agent, command.as_deref()));
             }
             Order::Wait { .. } => {}
-            Order::Verify => return agent.failure().map_or(Ok(Value::Null), Err),
-            Order::Reset => agent.reset(),
+            Order::Verify {} => return agent.failure().map_or(Ok(Value::Null), Err),
+            Order::Reset {} => agent.reset(),
             Order::Block { command } => agent.disable(&command),
             Order::File { path, content } => agent.file(&path, content),
             Order::ReadFile { path } => {
@@ -110,13 +144,13 @@ impl Order {
                 return Ok(json!({"content": text}));
             }
             Order::Program { program } => program.apply(agent),
-            Order::Guest { guest } => agent.edit_guest(|current| *current = *guest),
-            Order::State => {
+            Order::Guest { guest } => guest.apply(agent),
+            Order::State {} => {
                 let frozen = agent.guest().frozen;
                 return Ok(json!({"frozen": frozen, "running": agent.running()}));
             }
             Order::Kill { pid, signal } => return Ok(json!({"killed": agent.kill(pid, signal)})),
-            Order::Wake => agent.wake(),
+            Order::Wake {} => agent.wake(),
         }
         Ok(Value::Null)
     }
@@ -128,49 +162,43 @@ impl Order {
             reply,
             error,
             fault,
-            times,
+            up_to,
+            expect,
         } = self
         else {
             return Ok(());
         };
-        let fault = fault.map(|text| text.parse::<Fault>()).transpose()?;
-        let mut on = agent.on(&command);
+        let arguments = arguments.map(Value::Object);
+        let label = match &arguments {
+            Some(wanted) => format!("{command} with {}", excerpt(wanted)),
+            None => command.clone(),
+        };
+        if reply.is_none() && error.is_none() && fault.is_none() && expect.is_none() {
+            return Err("a stub needs a reply, an error, a fault, or an expectation".into());
+        }
+        let mut on = agent.on_labelled(&command, label);
         if let Some(wanted) = arguments {
             on = on.with(move |given| contains(given, &wanted));
         }
-        let answer = match (reply, error) {
-            (Some(value), None) => Some(Answer::Return(value)),
-            (None, Some(error)) => Some(Answer::error(&error.class, &error.text)),
-            (None, None) => None,
-            (Some(_), Some(_)) => return Err("a stub has a reply or an error".into()),
-        };
-        let mut stub = match (answer, fault) {
-            (Some(answer), None) => on.reply_with(move |_| answer.clone()),
-            (Some(answer), Some(fault)) => {
-                let mut stub = on.reply_with(move |_| answer.clone());
-                stub.with_fault(fault);
-                stub
-            }
-            (None, Some(fault)) => on.fault(fault),
-            (None, None) => return Err("a stub needs a reply, an error or a fault".into()),
-        };
-        if let Some(times) = times {
-            stub.times(times);
+        if let Some(fault) = fault {
+            on = on.with_fault(fault.parse()?);
+        }
+        if let Some(requests) = up_to {
+            on = on.up_to(requests);
+        }
+        if let Some(times) = expect {
+            on = on.expect(times.0);
+        }
+        if let Some(contradiction) = on.contradiction() {
+            return Err(contradiction);
+        }
+        match (reply, error) {
+            (Some(value), None) => on.reply(value),
+            (None, Some(error)) => on.error(&error.class, &error.desc),
+            (None, None) => on.pass_through(),
+            (Some(_), Some(_)) => return Err("a stub has a reply or an error, not both".into()),
         }
         Ok(())
-    }
-}
-
-impl From<HowOften> for Times {
-    fn from(times: HowOften) -> Self {
-        match times {
-            HowOften::Exactly(times) => times.into(),
-            HowOften::Between { least, most: None } => (least..).into(),
-            HowOften::Between {
-                least,
-                most: Some(most),
-            } => (least..=most).into(),
-        }
     }
 }
 

@@ -128,10 +128,11 @@ impl<W: Write> Recorder<W> {
                 command,
                 arguments,
                 reply,
+                ..
             } = &mut exchange;
             scrub(command, arguments, reply);
         }
-        if let Err(failure) = writeln!(self.out, "{}", exchange.line()) {
+        if let Err(failure) = writeln!(self.out, "{}", exchange.written()) {
             self.failure = Some(failure);
         }
     }
@@ -156,6 +157,7 @@ fn pending(message: Message) -> Pending {
         _ => Pending::Request(Exchange {
             arguments: arguments(&mut envelope),
             command,
+            line: 0,
             reply: None,
         }),
     }

@@ -1,0 +1,124 @@
+//! A new file that is written in the background.
+
+use std::fs::File;
+use std::io::{self, Seek, Write};
+
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::task::JoinHandle;
+
+use super::blocking;
+use super::folder::{set, sync};
+use crate::guest::copy::listing::Meta;
+use crate::guest::copy::verify::sha256;
+
+/// How many pieces may wait for the disk.
+const ROOM: usize = 6;
+/// With so little room left no more are asked for, as two may be on their way.
+const ENOUGH: usize = 3;
+
+pub(in crate::guest::copy) struct Sink {
+    pieces: Option<Sender<Piece>>,
+    task: JoinHandle<io::Result<File>>,
+}
+
+enum Piece {
+    Bytes(Vec<u8>),
+    /// What was written is worth nothing.
+    Again,
+}
+
+/// What is known of a file that is whole.
+pub(in crate::guest::copy) struct Finished {
+    /// Its SHA-256 checksum, if that was wanted.
+    pub(in crate::guest::copy) sum: Option<String>,
+    /// Whether it is on the disk.
+    pub(in crate::guest::copy) synced: bool,
+}
+
+impl Sink {
+    pub(in crate::guest::copy) fn create(
+        create: impl FnOnce() -> io::Result<File> + Send + 'static,
+    ) -> Self {
+        let (pieces, received) = mpsc::channel(ROOM);
+        Self {
+            pieces: Some(pieces),
+            task: tokio::spawn(write(create, received)),
+        }
+    }
+
+    /// Takes a chunk; whether there is room for more than what is on its way.
+    pub(in crate::guest::copy) fn push(&self, chunk: Vec<u8>) -> bool {
+        let Some(pieces) = &self.pieces else {
+            return false;
+        };
+        pieces.try_send(Piece::Bytes(chunk)).is_ok() && pieces.capacity() > ENOUGH
+    }
+
+    /// Begins anew, with nothing written.
+    pub(in crate::guest::copy) async fn begin_again(&mut self) -> io::Result<()> {
+        self.room().await?;
+        if let Some(pieces) = &self.pieces
+            && pieces.send(Piece::Again).await.is_err()
+        {
+            self.end().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until there is room again, or fails as the disk did.
+    pub(in crate::guest::copy) async fn room(&mut self) -> io::Result<()> {
+        if let Some(pieces) = &self.pieces
+            && pieces.reserve_many(ENOUGH + 1).await.is_err()
+        {
+            self.end().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until all is written, and makes it what it is to be, on the disk.
+    pub(in crate::guest::copy) async fn finish(
+        mut self,
+        meta: Option<Meta>,
+        sum: bool,
+    ) -> io::Result<Finished> {
+        let file = self.end().await?;
+        blocking(move || {
+            let sum = if sum {
+                Some(sha256(&file, u64::MAX)?)
+            } else {
+                None
+            };
+            meta.map_or(Ok(()), |meta| set(&file, meta))?;
+            let synced = sync(&file)?;
+            Ok(Finished { sum, synced })
+        })
+        .await
+    }
+
+    async fn end(&mut self) -> io::Result<File> {
+        self.pieces = None;
+        let ended = (&mut self.task).await;
+        ended.unwrap_or_else(|_| Err(io::Error::other("the runtime has ended")))
+    }
+}
+
+async fn write(
+    create: impl FnOnce() -> io::Result<File> + Send + 'static,
+    mut pieces: Receiver<Piece>,
+) -> io::Result<File> {
+    let mut file = blocking(create).await?;
+    while let Some(piece) = pieces.recv().await {
+        file = blocking(move || {
+            match piece {
+                Piece::Bytes(bytes) => file.write_all(&bytes)?,
+                Piece::Again => {
+                    file.set_len(0)?;
+                    file.rewind()?;
+                }
+            }
+            Ok(file)
+        })
+        .await?;
+    }
+    Ok(file)
+}

@@ -1,0 +1,286 @@
+//! Where a download goes: a fresh folder beside the target, and in the end the target.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::Handle;
+
+use super::folder::{Folder, Look};
+use super::trail::Trail;
+use super::{Replaced, blocking, local};
+use crate::guest::GuestError;
+use crate::guest::copy::CopyFault;
+use crate::guest::copy::listing::{Kind, Meta};
+
+const CONTENT: &str = "content";
+const OLD: &str = "old";
+
+/// What may become of what is there already.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    kind: Kind,
+    replace: bool,
+}
+
+/// A fresh folder beside the target that only we may enter; it is removed when this is dropped.
+pub(in crate::guest::copy) struct Target {
+    shown: PathBuf,
+    inner: Arc<Inner>,
+}
+
+/// All of it is reached from open folders, so that nobody can put a link in between.
+#[derive(Debug)]
+struct Inner {
+    /// Where the target lies.
+    parent: Folder,
+    name: OsString,
+    temp: Folder,
+    temp_name: String,
+    wanted: Wanted,
+    /// Into the content, once that is a folder that was made.
+    trail: Mutex<Option<Trail>>,
+    /// Whether the folder is to be removed when this is dropped.
+    armed: AtomicBool,
+}
+
+/// How the target has come to its place.
+pub(in crate::guest::copy) struct Published {
+    /// In one step.
+    pub(in crate::guest::copy) atomic: bool,
+    /// Its folder is on the disk.
+    pub(in crate::guest::copy) synced: bool,
+}
+
+impl Target {
+    pub(in crate::guest::copy) async fn begin(
+        path: &Path,
+        kind: Kind,
+        replace: bool,
+    ) -> Result<Self, GuestError> {
+        let refused = |why| CopyFault::Refused(why).at(path.display().to_string());
+        let name = path.file_name().ok_or(refused("the target has no name"))?;
+        let name = name.to_owned();
+        let parent = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let wanted = Wanted { kind, replace };
+        let inner = blocking(move || Inner::begin(Folder::open(&parent)?, name, wanted)).await;
+        match inner.map_err(|error| local(path, error))? {
+            Ok(inner) => Ok(Self {
+                shown: path.to_owned(),
+                inner: Arc::new(inner),
+            }),
+            Err(why) => Err(refused(why)),
+        }
+    }
+
+    /// Makes folders, each after the one that it lies in; the empty path is the content itself.
+    pub(in crate::guest::copy) async fn make_folders(
+        &self,
+        paths: Vec<String>,
+    ) -> Result<(), GuestError> {
+        self.work(move |inner| paths.iter().try_for_each(|path| inner.make_folder(path)))
+            .await
+    }
+
+    /// What makes a file, or the content itself for the empty path.
+    pub(in crate::guest::copy) fn creation(
+        &self,
+        path: &str,
+    ) -> impl FnOnce() -> io::Result<File> + Send + use<> {
+        let (inner, path) = (Arc::clone(&self.inner), path.to_owned());
+        move || match &mut *inner.trail() {
+            Some(trail) => {
+                let (folder, name) = trail.parent(&path)?;
+                folder.create(name)
+            }
+            None => inner.temp.create(CONTENT),
+        }
+    }
+
+    /// Makes folders what they are to be, on the disk, in this order. Whether all are on the disk.
+    pub(in crate::guest::copy) async fn finish_folders(
+        &self,
+        folders: Vec<(String, Option<Meta>)>,
+    ) -> Result<bool, GuestError> {
+        self.work(move |inner| {
+            let mut synced = true;
+            for (path, meta) in folders {
+                let mut trail = inner.trail();
+                let Some(trail) = &mut *trail else {
+                    continue;
+                };
+                let folder = trail.folder(&path)?;
+                meta.map_or(Ok(()), |meta| folder.set(meta))?;
+                synced &= folder.sync()?;
+            }
+            Ok(synced)
+        })
+        .await
+    }
+
+    /// Moves what is in it to its place. A folder has its permissions and time set only there: one
+    /// that may not be changed cannot be moved by everybody.
+    pub(in crate::guest::copy) async fn publish(
+        self,
+        meta: Option<Meta>,
+    ) -> Result<Published, GuestError> {
+        match self.work(move |inner| inner.publish(meta)).await? {
+            Ok(published) => Ok(published),
+            Err(why) => Err(CopyFault::Refused(why).at(self.shown.display().to_string())),
+        }
+    }
+
+    /// Removes it now.
+    pub(in crate::guest::copy) async fn remove(self) {
+        drop(self.work(Inner::remove).await);
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, GuestError> {
+        let inner = Arc::clone(&self.inner);
+        let done = blocking(move || work(&inner)).await;
+        done.map_err(|error| local(&self.shown, error))
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        if let Ok(runtime) = Handle::try_current() {
+            let inner = Arc::clone(&self.inner);
+            runtime.spawn_blocking(move || inner.remove());
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Nobody is left to hear of a failure.
+        let _ = self.remove();
+    }
+}
+
+impl Inner {
+    fn begin(parent: Folder, name: OsString, wanted: Wanted) -> io::Result<Result<Self, Refusal>> {
+        if let Err(why) = wanted.may_take(&parent, &name)? {
+            return Ok(Err(why));
+        }
+        let short: String = name.display().to_string().chars().take(40).collect();
+        let random = RandomState::new().hash_one(&name);
+        let temp_name = format!(".{short}.{random:016x}.part");
+        let temp = parent.make_and_open(&temp_name)?;
+        if !temp.is_private()? {
+            return Err(Replaced::error());
+        }
+        Ok(Ok(Self {
+            parent,
+            name,
+            temp,
+            temp_name,
+            wanted,
+            trail: Mutex::new(None),
+            armed: AtomicBool::new(true),
+        }))
+    }
+
+    fn make_folder(&self, path: &str) -> io::Result<()> {
+        let mut trail = self.trail();
+        if let Some(trail) = &mut *trail {
+            let (folder, name) = trail.parent(path)?;
+            return folder.make(name);
+        }
+        let content = self.temp.make_and_open(CONTENT)?;
+        *trail = Some(Trail::new(content, HashMap::new()));
+        Ok(())
+    }
+
+    fn publish(&self, meta: Option<Meta>) -> io::Result<Result<Published, Refusal>> {
+        if let Err(why) = self.wanted.may_take(&self.parent, &self.name)? {
+            self.remove()?;
+            return Ok(Err(why));
+        }
+        let atomic = self.move_to_place()?;
+        let mut synced = true;
+        if let (Some(trail), Some(meta)) = (&mut *self.trail(), meta) {
+            let folder = trail.folder("")?;
+            folder.set(meta)?;
+            synced = folder.sync()?;
+        }
+        // The copy is in its place; what was replaced may be such that it cannot be removed.
+        let _ = self.remove();
+        synced &= self.parent.sync()?;
+        Ok(Ok(Published { atomic, synced }))
+    }
+
+    /// Whether it took one step.
+    fn move_to_place(&self) -> io::Result<bool> {
+        let Self {
+            parent, name, temp, ..
+        } = self;
+        let stands = match parent.look(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            looked => Some(looked?),
+        };
+        let folders = self.wanted.kind == Kind::Folder || stands == Some(Look::Is(Kind::Folder));
+        if stands.is_none() && folders {
+            return temp.rename_new(CONTENT, parent, name).map(|()| true);
+        }
+        if !folders {
+            return temp.rename(CONTENT, parent, name).map(|()| true);
+        }
+        if temp.exchange(CONTENT, parent, name)? {
+            return Ok(true);
+        }
+        parent.rename(name, temp, OLD)?;
+        let moved = temp.rename(CONTENT, parent, name);
+        if moved.is_err() {
+            temp.rename(OLD, parent, name)?;
+        }
+        moved.map(|()| false)
+    }
+
+    /// Removes the folder, once.
+    fn remove(&self) -> io::Result<()> {
+        if !self.armed.swap(false, Ordering::Relaxed) {
+            return Ok(());
+        }
+        // What was moved aside and could not be moved back is the user's.
+        if self.temp.is_there(OLD)? && !self.parent.is_there(&self.name)? {
+            return Ok(());
+        }
+        self.parent.remove(&self.temp_name)
+    }
+
+    fn trail(&self) -> MutexGuard<'_, Option<Trail>> {
+        self.trail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why nothing may be put there.
+type Refusal = &'static str;
+
+impl Wanted {
+    fn may_take(self, parent: &Folder, name: &OsString) -> io::Result<Result<(), Refusal>> {
+        let stands = match parent.look(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Ok(())),
+            looked => looked?,
+        };
+        Ok(match (self.kind, stands) {
+            _ if self.replace => Ok(()),
+            (Kind::Folder, _) => Err("the target is there already; `replace` it if it may go"),
+            (Kind::File, Look::Is(Kind::Folder)) => {
+                Err("the target is a folder; `replace` it if it may go")
+            }
+            (Kind::File, _) => Ok(()),
+        })
+    }
+}

@@ -1,0 +1,177 @@
+//! What a guest's shell does for many files at once.
+
+use super::CopyFault;
+use super::download::join;
+use super::listing::{Entry, Kind, Listing};
+use super::stamp::stamp;
+use crate::guest::scripts::{MAKE_FOLDERS, NO_SHELL, SET_METADATA, Script, USUAL};
+use crate::guest::{Guest, GuestError};
+
+/// What the arguments of one program may take, in bytes: libvirt and every kernel take that much.
+const BYTES: usize = 48 * 1024;
+
+pub(super) async fn make_folders(guest: &Guest, folders: &[String]) -> Result<(), GuestError> {
+    for batch in batches(folders.iter().map(String::as_str)) {
+        run(guest, MAKE_FOLDERS, &batch).await?;
+    }
+    Ok(())
+}
+
+/// Sets times and permissions of what lies in `content`.
+pub(super) async fn set_metadata(
+    guest: &Guest,
+    listing: &Listing,
+    content: &str,
+) -> Result<(), GuestError> {
+    for args in packed(&changes(&listing.entries, content)) {
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        run(guest, SET_METADATA, &args).await?;
+    }
+    Ok(())
+}
+
+/// Runs a script that has to succeed.
+async fn run(guest: &Guest, script: Script, args: &[&str]) -> Result<(), GuestError> {
+    let path = || {
+        let path = args.iter().find(|arg| arg.contains('/'));
+        path.copied().unwrap_or_default()
+    };
+    match script.run(guest, args, USUAL).await? {
+        Some(output) if output.status.success() => Ok(()),
+        Some(output) => Err(CopyFault::Program(output).at(path())),
+        None => Err(CopyFault::Refused(NO_SHELL).at(path())),
+    }
+}
+
+/// Cuts a list into pieces that one program takes.
+pub(super) fn batches<'a>(args: impl Iterator<Item = &'a str>) -> Vec<Vec<&'a str>> {
+    let mut batches: Vec<Vec<&str>> = Vec::new();
+    let mut bytes = BYTES;
+    for arg in args {
+        bytes += arg.len() + 8;
+        if bytes > BYTES {
+            batches.push(Vec::new());
+            bytes = arg.len() + 8;
+        }
+        if let Some(batch) = batches.last_mut() {
+            batch.push(arg);
+        }
+    }
+    batches
+}
+
+/// What is to be set: `time` or `mode`, the value, and the same as a stamp.
+type Setting = [String; 3];
+
+/// All changes, so that those which are alike follow each other as far as may be: one program does
+/// them together.
+fn changes(entries: &[Entry], content: &str) -> Vec<(Setting, String)> {
+    let with_meta = entries
+        .iter()
+        .filter_map(|entry| Some((entry, entry.meta?)));
+    let mut times: Vec<_> = with_meta.clone().collect();
+    times.sort_by_key(|(_, meta)| meta.modified);
+    let (mut files, mut folders): (Vec<_>, Vec<_>) =
+        with_meta.partition(|(entry, _)| entry.kind == Kind::File);
+    files.sort_by_key(|(_, meta)| meta.mode);
+    // The innermost first, since one may become such that nobody may go through.
+    folders.reverse();
+    let time = times.into_iter().map(|(entry, meta)| {
+        let (value, stamp) = (meta.modified.to_string(), stamp(meta.modified));
+        (["time".to_owned(), value, stamp], entry)
+    });
+    let mode = files.into_iter().chain(folders).map(|(entry, meta)| {
+        let value = format!("{:o}", meta.mode);
+        (["mode".to_owned(), value, "-".to_owned()], entry)
+    });
+    time.chain(mode)
+        .map(|(setting, entry)| (setting, join(content, &entry.path)))
+        .collect()
+}
+
+/// The arguments of as many programs as it takes: in groups, each a setting, a number, and so many paths.
+fn packed(changes: &[(Setting, String)]) -> Vec<Vec<String>> {
+    let mut programs: Vec<Vec<String>> = Vec::new();
+    let mut bytes = BYTES;
+    for group in changes.chunk_by(|(a, _), (b, _)| a == b) {
+        let Some((setting, _)) = group.first() else {
+            continue;
+        };
+        for paths in batches(group.iter().map(|(_, path)| path.as_str())) {
+            let size: usize = paths.iter().map(|path| path.len() + 8).sum();
+            bytes += size + 64;
+            if bytes > BYTES {
+                programs.push(Vec::new());
+                bytes = size + 64;
+            }
+            if let Some(args) = programs.last_mut() {
+                args.extend_from_slice(setting);
+                args.push(paths.len().to_string());
+                args.extend(paths.into_iter().map(str::to_owned));
+            }
+        }
+    }
+    programs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::listing::Meta;
+    use super::*;
+
+    #[test]
+    fn long_lists_are_cut_into_requests() {
+        let args: Vec<String> = (0..4000).map(|n| format!("{n:0>40}")).collect();
+        let cut = batches(args.iter().map(String::as_str));
+        assert!(cut.len() > 2);
+        for batch in &cut {
+            assert!(batch.iter().map(|arg| arg.len()).sum::<usize>() < 50_000);
+        }
+        assert!(cut.concat() == args);
+        assert!(batches([].into_iter()).is_empty());
+    }
+
+    fn entry(path: &str, kind: Kind, mode: u32, modified: i64) -> Entry {
+        Entry {
+            path: path.to_owned(),
+            kind,
+            meta: Some(Meta { mode, modified }),
+            ..Entry::file(0)
+        }
+    }
+
+    #[test]
+    fn what_is_alike_is_set_together_and_folders_from_the_inside_out() {
+        let entries = [
+            entry("", Kind::Folder, 0o755, 7),
+            entry("a", Kind::File, 0o644, 7),
+            entry("in", Kind::Folder, 0o500, 8),
+            entry("in/b", Kind::File, 0o600, 7),
+            entry("in/c", Kind::File, 0o644, 7),
+        ];
+        let args = packed(&changes(&entries, "/t"));
+        assert_eq!(args.len(), 1);
+        let wanted = "time 7 197001010000.07 4 /t /t/a /t/in/b /t/in/c time 8 197001010000.08 1 /t/in \
+                      mode 600 - 1 /t/in/b mode 644 - 2 /t/a /t/in/c mode 500 - 1 /t/in mode 755 - 1 /t";
+        assert_eq!(args[0].join(" "), wanted);
+    }
+
+    #[test]
+    fn groups_of_any_length_are_cut_into_requests() {
+        let many: Vec<_> = (0..5000)
+            .map(|n| entry(&format!("{n:0>40}"), Kind::File, 0o644, n / 3000))
+            .collect();
+        let programs = packed(&changes(&many, "/t"));
+        let mut set = 0;
+        for args in &programs {
+            assert!(args.iter().map(String::len).sum::<usize>() < 50_000);
+            let mut left = &args[..];
+            while !left.is_empty() {
+                let count: usize = left[3].parse().unwrap();
+                set += count;
+                left = &left[4 + count..];
+            }
+        }
+        assert_eq!(set, 10_000);
+    }
+}

@@ -1,0 +1,153 @@
+//! What a POSIX guest's shell is asked to run, for those who write a fake of one.
+//!
+//! Where an operation needs more than the agent's own commands, it runs a script as
+//! `sh -c TEXT ATTEMPT ARGUMENT...`. Each text is fixed, and begins with a line such as `: qga-list 1`, which
+//! a shell passes over: a name and a version, which changes when anything below does. Whatever varies is an
+//! argument, so an agent without a shell can tell by that line what to do. `ATTEMPT` is `first`, or `again`
+//! where the answer of an earlier run was lost, so that the script may have been carried out already.
+//! (It is `sh` for the two that become the caller's own program.)
+//!
+//! | name | arguments | prints | exit codes beside 0 |
+//! |---|---|---|---|
+//! | `qga-list 1` | WHAT PATH, see below | records, see below | 1: as the last line of standard error says |
+//! | `qga-checksums 1` | `together` or `each`, PATH...; or `first`, and SIZE PATH for each file | a line for each file that begins with its SHA-256 checksum in hexadecimal | 127: there is no program that makes them |
+//! | `qga-begin 1` | TEMP TARGET KIND REPLACE | | 17: TARGET is there; 21: it is a folder |
+//! | `qga-make-folders 1` | FOLDER... | | 1 |
+//! | `qga-set-metadata 1` | groups, see below | | 1 |
+//! | `qga-publish 1` | TEMP TARGET KIND REPLACE PARENT | `atomic`, `synced`, each on a line and only if it is so | 17, 21 |
+//! | `qga-discard 1` | TEMP TARGET | | 17: something else has taken the place of what was moved aside, which is left in TEMP |
+//! | `qga-make-directory 1` | PATH | | 1: as standard error says |
+//! | `qga-remove-file 1` | PATH | | 1: as standard error says |
+//! | `qga-make-streams 1` | FOLDER | | 1, 2 |
+//! | `qga-stream 1` | FOLDER PROGRAM ARGUMENT... | | the program's; 127: it is not there |
+//! | `qga-remove-streams 1` | FOLDER | | 1 |
+//! | `qga-run-in 1` | FOLDER PROGRAM ARGUMENT... | what the program prints | the program's; 125: FOLDER cannot be entered; 127: the program is not there |
+//! | `qga-kill 1` | PID | | 1: there is no such process |
+//!
+//! - **`qga-list`**: WHAT is `file` (what is at PATH, links followed), `link` (links not followed),
+//!   `directory` (what is in a folder) or `tree` (a folder and all below it; as `file` if PATH is none). A record is
+//!   `//MODE SIZE TIME USER GROUP NAME` and a newline: the mode with its type in hexadecimal, bytes, seconds since 1970,
+//!   numbers of the owner. NAME is `.` for PATH itself, and `./a/b` for what is below it. No name holds two slashes, so
+//!   a newline and two slashes part the records whatever the names are. A folder comes before what is in it.
+//! - **`qga-begin`** makes the folder TEMP, which nobody else may enter, beside TARGET, if that may become a
+//!   KIND (`file` or `folder`): a file replaces a file, and if REPLACE is `yes` rather than `no`, anything
+//!   replaces anything. What is copied becomes `TEMP/content`.
+//! - **`qga-set-metadata`** takes groups of arguments: `time SECONDS STAMP COUNT PATH...` sets the time of the last
+//!   change of so many paths (SECONDS since 1970, and the same as `touch -t` takes it in UTC), `mode MODE - COUNT PATH...`
+//!   the permissions, in octal. A time that cannot be set is no failure.
+//! - **`qga-publish`** writes all of `TEMP/content` through to the disk, moves it to TARGET, removes TEMP, and writes the
+//!   folder PARENT through. What cannot be replaced in one step is moved to `TEMP/old` before; then it does not print `atomic`.
+//! - **`qga-discard`** removes TEMP. If `TEMP/old` and `TEMP/content` are both there, the former goes back to TARGET before.
+//! - **`qga-make-streams`** makes FOLDER, which must not be there, and empty files `out` and `err` in it. **`qga-stream`** opens these
+//!   for its output, removes FOLDER, and becomes the program.
+
+use std::time::Duration;
+
+use qga_core::Error;
+
+use super::copy::Patience;
+use super::process::{Command, Output, is_windows};
+use super::{Guest, GuestError};
+
+/// A script, by its text.
+#[derive(Clone, Copy)]
+pub(super) struct Script(&'static str);
+
+pub(super) const LIST: Script = Script(include_str!("scripts/list.sh"));
+pub(super) const CHECKSUMS: Script = Script(include_str!("scripts/checksums.sh"));
+pub(super) const BEGIN: Script = Script(include_str!("scripts/begin.sh"));
+pub(super) const MAKE_FOLDERS: Script = Script(include_str!("scripts/make_folders.sh"));
+pub(super) const SET_METADATA: Script = Script(include_str!("scripts/set_metadata.sh"));
+pub(super) const PUBLISH: Script = Script(include_str!("scripts/publish.sh"));
+pub(super) const DISCARD: Script = Script(include_str!("scripts/discard.sh"));
+pub(super) const MAKE_DIRECTORY: Script = Script(include_str!("scripts/make_directory.sh"));
+pub(super) const REMOVE_FILE: Script = Script(include_str!("scripts/remove_file.sh"));
+pub(super) const MAKE_STREAMS: Script = Script(include_str!("scripts/make_streams.sh"));
+pub(super) const STREAM: Script = Script(include_str!("scripts/stream.sh"));
+pub(super) const REMOVE_STREAMS: Script = Script(include_str!("scripts/remove_streams.sh"));
+pub(super) const RUN_IN: Script = Script(include_str!("scripts/run_in.sh"));
+pub(super) const KILL: Script = Script(include_str!("scripts/kill.sh"));
+
+/// How long a script may take that does not read or write whole files.
+pub(super) const USUAL: Duration = Duration::from_secs(600);
+
+pub(super) const NO_SHELL: &str = "the agent does not run a POSIX shell";
+
+impl Script {
+    /// The program that runs it once, with the shell of this name.
+    pub(super) fn command(self, guest: &Guest, shell: &str) -> Command {
+        let mut command = guest.command(shell);
+        command.args(["-c", self.0, "first"]);
+        command
+    }
+
+    /// The words that run a program through it, which it becomes.
+    pub(super) fn words(self, folder: &str, program: Vec<String>) -> Vec<String> {
+        let shell = ["/bin/sh", "-c", self.0, "sh", folder].map(str::to_owned);
+        shell.into_iter().chain(program).collect()
+    }
+
+    /// Runs it to its end, again if its answer was lost.
+    ///
+    /// `None` where the guest has no shell or the agent does not run programs.
+    pub(super) async fn run(
+        self,
+        guest: &Guest,
+        args: &[&str],
+        within: Duration,
+    ) -> Result<Option<Output>, GuestError> {
+        let mut patience = Patience::new();
+        let mut attempt = "first";
+        loop {
+            let mut command = guest.command("sh");
+            command.args(["-c", self.0, attempt]);
+            command.args(args.iter().copied());
+            command.deadline(within).kill_on_drop(true);
+            match command.output().await {
+                Ok(output) => return Ok(Some(output)),
+                Err(GuestError::Command(error)) if says_none(&error) => return Ok(None),
+                Err(error) => patience.after(error).await?,
+            }
+            attempt = "again";
+        }
+    }
+}
+
+/// Whether an agent says that there is no shell, or that it runs no programs. Any other refusal, such
+/// as for want of memory, is an error: the guest may well have a shell.
+fn says_none(error: &Error) -> bool {
+    error.agent_error().is_some_and(|refusal| {
+        refusal.is_command_not_found() || refusal.desc.contains("No such file or directory")
+    })
+}
+
+/// Whether it is worth while to look for a shell.
+pub(super) async fn may_have_shell(guest: &Guest) -> Result<bool, GuestError> {
+    let mut patience = Patience::new();
+    loop {
+        match is_windows(guest).await {
+            Ok(windows) => return Ok(!windows),
+            Err(error) => patience.after(error).await?,
+        }
+    }
+}
+
+/// A path of the guest that no program takes for an option, or for another path.
+pub(super) fn path(path: impl Into<String>) -> Result<String, GuestError> {
+    let path = path.into();
+    if path.is_empty() {
+        return Err(GuestError::InvalidInput("a path is empty"));
+    }
+    if path.contains('\0') {
+        return Err(GuestError::InvalidInput(
+            "a path has a NUL, at which the agent would cut it",
+        ));
+    }
+    Ok(match path.strip_prefix('-') {
+        Some(_) => format!("./{path}"),
+        None => path,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,2 @@
+: qga-kill 1
+kill -KILL "$1"

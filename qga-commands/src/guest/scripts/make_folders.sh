@@ -1,0 +1,3 @@
+: qga-make-folders 1
+umask 077
+exec mkdir -p "$@"

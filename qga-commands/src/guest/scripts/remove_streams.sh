@@ -1,0 +1,2 @@
+: qga-remove-streams 1
+exec rm -rf "$1"

@@ -1,0 +1,132 @@
+//! The scripts as shells of this host run them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use super::*;
+
+const ALL: [Script; 14] = [
+    LIST,
+    CHECKSUMS,
+    BEGIN,
+    MAKE_FOLDERS,
+    SET_METADATA,
+    PUBLISH,
+    DISCARD,
+    MAKE_DIRECTORY,
+    REMOVE_FILE,
+    MAKE_STREAMS,
+    STREAM,
+    REMOVE_STREAMS,
+    RUN_IN,
+    KILL,
+];
+
+#[test]
+fn each_script_begins_with_its_name_and_is_on_the_page() {
+    let page = include_str!("../scripts.rs");
+    for Script(text) in ALL {
+        let name = text.lines().next().unwrap().strip_prefix(": ").unwrap();
+        assert!(name.starts_with("qga-"), "{name}");
+        assert!(page.contains(&format!("| `{name}` |")), "{name}");
+        // As few bytes as may be go to the guest each time.
+        assert!(!text.contains("\n#") && text.len() < 2048, "{name}");
+    }
+}
+
+#[test]
+fn an_option_is_no_path() {
+    assert_eq!(path("-rf").unwrap(), "./-rf");
+    assert_eq!(path("/a b").unwrap(), "/a b");
+}
+
+/// A folder in which scripts are run.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn put(&self, name: &str, content: &str) {
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        fs::write(self.path(name), content).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// The exit code, and what was printed.
+    fn run(&self, script: Script, attempt: &str, args: &[&str]) -> (i32, String) {
+        let mut shell = Command::new("sh");
+        let shell = shell.args(["-c", script.0, attempt]).args(args);
+        let Output { status, stdout, .. } = shell.current_dir(self.0.path()).output().unwrap();
+        (status.code().unwrap(), String::from_utf8(stdout).unwrap())
+    }
+
+    fn is_there(&self, name: &str) -> bool {
+        Path::new(&self.path(name)).exists()
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_was_done_before_its_answer_was_lost_is_done() {
+    let place = Place::new();
+    let done = (0, String::new());
+    let begin = ["t", "target", "file", "no"];
+    assert_eq!(place.run(BEGIN, "first", &begin), done);
+    assert_ne!(place.run(BEGIN, "first", &begin), done);
+    assert_eq!(place.run(BEGIN, "again", &begin), done);
+    place.put("t/content", "new");
+    let publish = ["t", "target", "file", "no", "."];
+    let published = (0, "atomic\nsynced\n".to_owned());
+    assert_eq!(place.run(PUBLISH, "first", &publish), published);
+    assert_ne!(place.run(PUBLISH, "first", &publish).0, 0);
+    assert_eq!(place.run(PUBLISH, "again", &publish), published);
+    assert_eq!(place.read("target"), "new");
+    for attempt in ["first", "again"] {
+        assert_eq!(place.run(DISCARD, attempt, &["t", "target"]), done);
+        assert_eq!(place.run(MAKE_FOLDERS, attempt, &["a", "a/b"]), done);
+        assert_eq!(place.run(MAKE_DIRECTORY, attempt, &["c/d"]), done);
+    }
+    assert_eq!(place.run(REMOVE_FILE, "first", &["target"]), done);
+    assert_ne!(place.run(REMOVE_FILE, "first", &["target"]), done);
+    assert_eq!(place.run(REMOVE_FILE, "again", &["target"]), done);
+    assert_ne!(place.run(REMOVE_FILE, "again", &["a"]), done);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_replacement_that_was_broken_off_is_ended_or_undone() {
+    let publish = ["t", "target", "folder", "yes", "."];
+    for ended in [true, false] {
+        let place = Place::new();
+        place.put("t/content/new", "new");
+        place.put("t/old/old", "old");
+        if ended {
+            let (code, printed) = place.run(PUBLISH, "again", &publish);
+            assert_eq!((code, &*printed), (0, "synced\n"));
+            assert_eq!(place.read("target/new"), "new");
+        } else {
+            assert_eq!(place.run(DISCARD, "first", &["t", "target"]).0, 0);
+            assert_eq!(place.read("target/old"), "old");
+        }
+        assert!(!place.is_there("t"));
+    }
+    let place = Place::new();
+    place.put("t/content/new", "new");
+    place.put("t/old/old", "old");
+    place.put("target/theirs", "theirs");
+    assert_eq!(place.run(DISCARD, "first", &["t", "target"]).0, 17);
+    assert_eq!(place.read("t/old/old"), "old");
+    assert_eq!(place.read("target/theirs"), "theirs");
+}

@@ -1,0 +1,376 @@
+//! Copies with a guest's shell.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use qga_commands::guest::copy::CopyFault;
+use qga_commands::{Guest, GuestError};
+use qga_core::{Client, Execution};
+use qga_testserver::TestAgent;
+
+use super::places;
+
+/// Each path with its mode, time and content.
+type Tree = BTreeMap<String, (u32, i64, Option<Vec<u8>>)>;
+
+fn tree(root: &Path) -> Tree {
+    let mut found = Tree::new();
+    let mut left = vec![root.to_owned()];
+    while let Some(path) = left.pop() {
+        let metadata = fs::symlink_metadata(&path).unwrap();
+        let content = metadata.is_file().then(|| fs::read(&path).unwrap());
+        if metadata.is_dir() {
+            let inside = fs::read_dir(&path).unwrap();
+            left.extend(inside.map(|entry| entry.unwrap().path()));
+        }
+        let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+        found.insert(
+            name.to_owned(),
+            (metadata.mode() & 0o7777, metadata.mtime(), content),
+        );
+    }
+    found
+}
+
+const ODD: [&str; 9] = [
+    "a b",
+    "new\nline",
+    "-rf",
+    "ümlaut 😀",
+    "quote'\"`$(id)",
+    "back\\slash",
+    "\n",
+    " %n",
+    "*",
+];
+
+/// A tree with odd names, modes and times.
+fn make(root: &Path) {
+    fs::create_dir(root).unwrap();
+    for (number, name) in (1_u64..).zip(ODD) {
+        let folder = root.join(name);
+        fs::create_dir(&folder).unwrap();
+        let file = folder.join(name);
+        let times = usize::try_from(number % 3).unwrap();
+        fs::write(&file, name.repeat(1000 * times)).unwrap();
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000 * (number % 3));
+        let mode = [0o640, 0o755, 0o500][times];
+        for path in [&file, &folder] {
+            fs::File::open(path).unwrap().set_modified(time).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+    }
+    fs::create_dir_all(root.join("empty/empty")).unwrap();
+    symlink("/etc/passwd", root.join("link")).unwrap();
+}
+
+#[tokio::test]
+async fn a_tree_with_odd_names_comes_back_as_it_went() {
+    for place in places("a tree").await {
+        let name = place.name;
+        let folder = tempfile::tempdir().unwrap();
+        let [here, back] = ["here", "back"].map(|name| folder.path().join(name));
+        make(&here);
+        let there = place.path("there");
+        let up = place.guest.upload(&here, &there).verify(true);
+        let up = up.await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((up.files, up.folders, up.skipped), (9, 12, 1), "{name}");
+        assert!(up.atomic && up.synced, "{name}: {up:?}");
+        let down = place.guest.download(&there, &back).verify(true).await;
+        let down = down.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(
+            (down.files, down.bytes, down.skipped),
+            (9, up.bytes, 0),
+            "{name}"
+        );
+        assert!(down.atomic && down.synced, "{name}: {down:?}");
+        fs::remove_file(here.join("link")).unwrap();
+        let time = fs::metadata(&back).unwrap().modified().unwrap();
+        fs::File::open(&here).unwrap().set_modified(time).unwrap();
+        assert!(tree(&here) == tree(&back), "{name}");
+        assert_eq!(place.names().await, ["there"], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_replaces_a_file_and_a_tree_nothing_unless_it_is_to() {
+    for place in places("a target that is there").await {
+        let name = place.name;
+        let folder = tempfile::tempdir().unwrap();
+        let [file, tree] = ["file", "tree"].map(|name| folder.path().join(name));
+        fs::write(&file, "new").unwrap();
+        fs::create_dir(&tree).unwrap();
+        fs::write(tree.join("new"), "new").unwrap();
+        let target = place.path("target");
+        for (from, was_folder, replace, atomic) in [
+            (&file, false, false, Some(true)),
+            (&file, false, true, Some(true)),
+            (&file, true, false, None),
+            (&file, true, true, Some(false)),
+            (&tree, false, false, None),
+            (&tree, false, true, Some(false)),
+            (&tree, true, false, None),
+            (&tree, true, true, Some(false)),
+        ] {
+            let context =
+                format!("{name}: {from:?} over a folder: {was_folder}, replace: {replace}");
+            if was_folder {
+                place
+                    .guest
+                    .create_dir_all(format!("{target}/old"))
+                    .await
+                    .unwrap();
+            } else {
+                place.guest.write(&target, "old").await.unwrap();
+            }
+            let copied = place.guest.upload(from, &target).replace(replace).await;
+            let read = |path: String| place.guest.read_to_string(path);
+            match (copied, atomic) {
+                (Ok(copied), Some(atomic)) => {
+                    assert_eq!(copied.atomic, atomic, "{context}");
+                    let new = if from == &tree {
+                        format!("{target}/new")
+                    } else {
+                        target.clone()
+                    };
+                    assert_eq!(read(new).await.unwrap(), "new", "{context}");
+                    let old = place.guest.metadata(format!("{target}/old")).await;
+                    assert!(old.is_err(), "{context}");
+                }
+                (Err(error), None) => {
+                    assert_eq!(error.execution(), Execution::NotRun, "{context}: {error:?}");
+                    assert!(error.to_string().contains("replace"), "{context}: {error}");
+                    let old = place.guest.metadata(&target).await.unwrap();
+                    assert_eq!(old.is_dir(), was_folder, "{context}");
+                }
+                (other, _) => panic!("{context}: {other:?}"),
+            }
+            assert_eq!(place.names().await, ["target"], "{context}");
+            // The place is to be as it was.
+            place
+                .guest
+                .upload(&file, &target)
+                .replace(true)
+                .await
+                .unwrap();
+            place.guest.remove_file(&target).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_download_replaces_a_tree_if_it_is_to() {
+    for place in places("a local target that is there").await {
+        let name = place.name;
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("target");
+        place
+            .guest
+            .create_dir_all(place.path("tree"))
+            .await
+            .unwrap();
+        place
+            .guest
+            .write(place.path("tree/new"), "new")
+            .await
+            .unwrap();
+        fs::create_dir_all(target.join("old/older")).unwrap();
+        fs::set_permissions(target.join("old"), fs::Permissions::from_mode(0o500)).unwrap();
+        let refused = place.guest.download(place.path("tree"), &target).await;
+        assert!(refused.is_err() && target.join("old").exists(), "{name}");
+        let copied = place
+            .guest
+            .download(place.path("tree"), &target)
+            .replace(true);
+        let copied = copied
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(copied.atomic, cfg!(target_os = "linux"), "{name}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "{name}");
+        assert_eq!(fs::read(target.join("new")).unwrap(), b"new", "{name}");
+        assert!(!target.join("old").exists(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_copied_says_whether_anything_was_changed() {
+    for place in places("a missing file").await {
+        let name = place.name;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        let error = place
+            .guest
+            .upload(&file, place.path("x"))
+            .await
+            .unwrap_err();
+        assert_eq!(error.execution(), Execution::NotRun, "{name}: {error:?}");
+        let text = error.to_string();
+        assert!(
+            text.contains("No such file") && text.contains("file"),
+            "{name}: {text}"
+        );
+        fs::write(&file, "x").unwrap();
+        let error = place
+            .guest
+            .upload(&file, place.path("none/x"))
+            .await
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("No such file"),
+            "{name}: {error}"
+        );
+        let error = place
+            .guest
+            .download(place.path("none"), folder.path().join("x"))
+            .await;
+        let error = error.unwrap_err();
+        assert!(
+            error.to_string().contains("No such file"),
+            "{name}: {error}"
+        );
+        assert!(place.names().await.is_empty(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn many_files_are_copied_with_few_programs_and_verified() {
+    for place in places("many files").await {
+        let name = place.name;
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path().join("here");
+        fs::create_dir(&here).unwrap();
+        for number in 0..300 {
+            // The names of all are more than one program takes.
+            let file = here.join(format!("{number:0>150}"));
+            fs::write(&file, format!("content of {number}")).unwrap();
+        }
+        let there = place.path("there");
+        let copied = place
+            .guest
+            .upload(&here, &there)
+            .verify(true)
+            .await
+            .unwrap();
+        assert_eq!((copied.files, copied.synced), (300, true), "{name}");
+        let back = folder.path().join("back");
+        place
+            .guest
+            .download(&there, &back)
+            .verify(true)
+            .await
+            .unwrap();
+        assert!(tree(&here) == tree(&back), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_grows_is_verified_as_far_as_it_was_copied() {
+    for place in places("a growing file").await {
+        let name = place.name;
+        let folder = tempfile::tempdir().unwrap();
+        let (log, target) = (place.path("log"), folder.path().join("log"));
+        let content = vec![b'x'; 900_000];
+        (place.put)(&log, &content);
+        let (put, path, grown) = (Arc::clone(&place.put), log.clone(), vec![b'x'; 900_001]);
+        let mut first = true;
+        let download = place.guest.download(&log, &target).verify(true);
+        let download = download.progress(move |_| {
+            if std::mem::take(&mut first) {
+                put(&path, &grown);
+            }
+        });
+        let copied = download
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((copied.bytes, copied.grown), (900_000, 1), "{name}");
+        assert!(fs::read(&target).unwrap() == content, "{name}");
+    }
+}
+
+/// What a guest's `sync` may be, and what is said then of a copy that succeeded; nothing if it fails.
+const SYNCS: [(&str, Option<bool>); 4] = [
+    (
+        "[ $# = 0 ] || { echo 'Usage: sync' >&2; exit 1; }",
+        Some(true),
+    ),
+    ("", Some(true)),
+    (
+        "echo 'sync: error syncing: Invalid argument' >&2; exit 1",
+        Some(false),
+    ),
+    (
+        "echo 'sync: error syncing: Input/output error' >&2; exit 1",
+        None,
+    ),
+];
+
+#[tokio::test]
+async fn a_copy_is_written_through_or_says_that_it_was_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "x").unwrap();
+    let syncs = SYNCS
+        .iter()
+        .map(|(script, wanted)| (Some(*script), *wanted));
+    for (script, wanted) in syncs.chain([(None, Some(false))]) {
+        let programs = tempfile::tempdir().unwrap();
+        for name in ["sh", "mkdir", "mv", "rm", "touch", "chmod", "find"] {
+            let program = ["/bin", "/usr/bin"].map(|folder| Path::new(folder).join(name));
+            let program = program
+                .into_iter()
+                .find(|program| program.exists())
+                .unwrap();
+            symlink(program, programs.path().join(name)).unwrap();
+        }
+        if let Some(script) = script {
+            let sync = programs.path().join("sync");
+            fs::write(&sync, format!("#!/bin/sh\n{script}\n")).unwrap();
+            fs::set_permissions(&sync, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let (agent, stream) = TestAgent::in_memory();
+        let root = agent.host_shell_with_path(programs.path());
+        let guest = Guest::new(Client::new(stream));
+        for path in [&*file, folder.path()] {
+            let copied = guest.upload(path, "/tmp/target").await;
+            let context = format!("{script:?} {}: {copied:?}", path.display());
+            match wanted {
+                Some(synced) => assert_eq!(copied.unwrap().synced, synced, "{context}"),
+                None => assert!(
+                    copied.unwrap_err().to_string().contains("Input/output"),
+                    "{context}"
+                ),
+            }
+            let left = fs::read_dir(root.join("tmp")).unwrap().count();
+            assert_eq!(left, usize::from(wanted.is_some()), "{context}");
+            let _ = fs::remove_file(root.join("tmp/target"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_checksum_that_differs_is_found() {
+    for place in places("a wrong checksum").await {
+        let name = place.name;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, vec![7; 400_000]).unwrap();
+        let target = place.path("target");
+        let (changed, mut first) = (file.clone(), true);
+        let upload = place.guest.upload(&file, &target).verify(true);
+        let upload = upload.progress(move |_| {
+            if std::mem::take(&mut first) {
+                // Of the same length, after it was read.
+                fs::write(&changed, vec![8; 400_000]).unwrap();
+            }
+        });
+        let error = upload.await.unwrap_err();
+        let mismatch = matches!(&error, GuestError::Copy { fault, .. } if matches!(**fault, CopyFault::Mismatch));
+        assert!(mismatch, "{name}: {error:?}");
+        assert_eq!(error.execution(), Execution::Answered, "{name}");
+        assert!(place.names().await.is_empty(), "{name}");
+    }
+}

@@ -1,0 +1,60 @@
+//! A timer that is seldom touched.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use tokio::runtime::{Handle, Id};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Wakes a task at a deadline.
+///
+/// Setting a timer wakes the runtime's driver thread, which costs as much as an exchange. So one
+/// timer serves many deadlines: it stays set while it ends too early, and is moved only then.
+#[derive(Debug, Default)]
+pub(crate) struct Alarm {
+    timer: Option<(Id, Pin<Box<Sleep>>)>,
+    /// Who is woken by the timer.
+    woken: Option<Waker>,
+}
+
+impl Alarm {
+    /// Ready when `deadline` has passed.
+    pub(crate) fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_set(deadline, cx.waker()) {
+            return Poll::Pending;
+        }
+        let runtime = Handle::current().id();
+        self.woken = Some(cx.waker().clone());
+        loop {
+            let timer = match &mut self.timer {
+                Some((id, timer)) if *id == runtime => timer,
+                timer => {
+                    let sleep = Box::pin(sleep_until(deadline));
+                    &mut timer.insert((runtime, sleep)).1
+                }
+            };
+            if timer.deadline() > deadline {
+                timer.as_mut().reset(deadline);
+            }
+            match timer.as_mut().poll(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(()) if Instant::now() >= deadline => return Poll::Ready(()),
+                Poll::Ready(()) => timer.as_mut().reset(deadline),
+            }
+        }
+    }
+
+    /// Whether the timer wakes this task, at the deadline or before.
+    fn is_set(&self, deadline: Instant, waker: &Waker) -> bool {
+        let (Some((_, timer)), Some(woken)) = (&self.timer, &self.woken) else {
+            return false;
+        };
+        is_same(woken, waker) && timer.deadline() <= deadline && !timer.is_elapsed()
+    }
+}
+
+/// Whether both wake the same task. Unlike `will_wake` this also finds those to be the same whose table of
+/// functions the compiler has laid down twice.
+fn is_same(a: &Waker, b: &Waker) -> bool {
+    a.data() == b.data() && a.vtable() == b.vtable()
+}

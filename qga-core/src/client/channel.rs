@@ -1,0 +1,233 @@
+//! A client's channel, which is opened again after it was lost.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::task::Context;
+
+use serde::de::DeserializeOwned;
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::Instant;
+
+use super::driver::Driver;
+use super::reconnect::Reconnect;
+use super::watchers::Watchers;
+use crate::error::{Error, ErrorKind, Execution};
+use crate::protocol::{Budget, Event};
+use crate::terms::trace::Span;
+use crate::terms::{Call, ChannelState, TRIES, words_of};
+
+/// What is said of a channel whose end nobody has seen in detail.
+const CLOSED: &str = "the other side closed the channel";
+
+/// What is said of a channel that no command has opened yet.
+const UNOPENED: &str = "the channel has not been opened yet";
+
+pub(crate) struct Channel {
+    driver: Driver,
+    /// None for a stream that was handed to us, which cannot be opened again.
+    reconnect: Option<Reconnect>,
+    watchers: Arc<Watchers>,
+    /// Why it was lost, where that is known.
+    cause: Option<Arc<str>>,
+}
+
+/// A channel in somebody's hands. However it is let go, by the end of a command or by the drop of its
+/// future, nothing of that command is left behind.
+pub(crate) struct InUse(OwnedMutexGuard<Channel>);
+
+impl Channel {
+    pub(crate) fn new(
+        driver: Driver,
+        reconnect: Option<Reconnect>,
+        watchers: Arc<Watchers>,
+    ) -> Self {
+        let is_closed = driver.session.is_closed();
+        Self {
+            driver,
+            reconnect,
+            watchers,
+            cause: is_closed.then(|| UNOPENED.into()),
+        }
+    }
+
+    /// What it does while nobody has it.
+    pub(crate) fn state(&self) -> ChannelState {
+        if !self.is_lost() {
+            return ChannelState::Ready;
+        }
+        let cause = self.cause.clone().unwrap_or_else(|| CLOSED.into());
+        ChannelState::Lost { cause }
+    }
+
+    /// Looks at the channel, and says whether a request can be sent at once.
+    pub(crate) fn is_ready(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.driver.is_stream() || !self.driver.session.is_synchronized() {
+            return false;
+        }
+        self.driver.look(cx);
+        self.driver.session.is_synchronized() && !self.driver.session.is_talking()
+    }
+
+    /// Opens the channel where that is due, and runs a command; again, where `call` allows it. To open and to
+    /// synchronize may take long, so `check` is asked right before each sending. `sent` counts how often that
+    /// is, and `before` is how an earlier try failed.
+    pub(crate) async fn exchange<R: DeserializeOwned>(
+        &mut self,
+        call: &mut Call<'_, R>,
+        check: impl Fn() -> Result<(), Error>,
+        sent: &mut u32,
+        mut before: Option<Error>,
+        span: &Span,
+    ) -> Result<R, Error> {
+        let mut tries = u32::from(before.is_some());
+        loop {
+            if let Some(error) = before.take() {
+                let is_last = tries == TRIES || *sent >= TRIES || !call.has_request();
+                if is_last || !call.repeat.allows(&error) || !self.is_usable(&call.budget) {
+                    return Err(error);
+                }
+                before = Some(error);
+            }
+            tries += 1;
+            let error = match (self.once(call, &check, sent, span).await, before.take()) {
+                (Ok(response), _) => return Ok(response),
+                (Err(refused), Some(before)) if refused.is_not_allowed() => return Err(before),
+                (Err(error), Some(before)) if before.execution() == Execution::MaybeRun => {
+                    error.after_maybe_run()
+                }
+                (Err(error), _) => error,
+            };
+            before = Some(error);
+        }
+    }
+
+    async fn once<R: DeserializeOwned>(
+        &mut self,
+        call: &mut Call<'_, R>,
+        check: impl Fn() -> Result<(), Error>,
+        sent: &mut u32,
+        span: &Span,
+    ) -> Result<R, Error> {
+        self.begin(&call.budget, call.waits).await?;
+        check()?;
+        *sent += 1;
+        self.send(call, span);
+        let event = self.driver.event().await;
+        self.end(event, call, span)
+    }
+
+    /// Sends a command, which must not wait for anything.
+    pub(crate) fn send<R>(&mut self, call: &mut Call<'_, R>, span: &Span) {
+        if let Some(request) = call.take_request() {
+            span.sent(request.length());
+            let session = &mut self.driver.session;
+            session.submit(&call.spec, request, &call.budget);
+        }
+    }
+
+    /// What a command has come to.
+    pub(crate) fn end<R: DeserializeOwned>(
+        &mut self,
+        event: Event,
+        call: &mut Call<'_, R>,
+        span: &Span,
+    ) -> Result<R, Error> {
+        let session = &mut self.driver.session;
+        let result = match event {
+            Event::Reply(ticket) => session.reply(ticket),
+            Event::NoReply(_, how) => (call.no_reply)(how).ok_or_else(|| Error::no_response(how)),
+            Event::Failed(_, error) => Err(error),
+            Event::Synchronized(_) | Event::Passed => Err(Error::sync(ErrorKind::ReplyLost)),
+        };
+        span.received(session.reply_length());
+        result.map_err(|error| {
+            call.request = self.driver.session.take_unsent();
+            self.lost_by(error)
+        })
+    }
+
+    /// Makes sure that an agent answers, on a channel that is opened again if it was lost and can be.
+    pub(crate) async fn sync(&mut self, budget: &Budget, waits: bool) -> Result<(), Error> {
+        self.driver.session.forget_sync();
+        self.begin(budget, waits).await
+    }
+
+    /// Makes sure that the next line answers the next request, on a channel that is opened again if it was
+    /// lost and can be.
+    ///
+    /// # Cancel safety
+    ///
+    /// After the future is dropped, the next call goes on where this one was.
+    pub(crate) async fn begin(&mut self, budget: &Budget, waits: bool) -> Result<(), Error> {
+        self.driver.is_talking().await;
+        if self.driver.session.is_synchronized() && !self.driver.session.is_talking() {
+            return Ok(());
+        }
+        let (driver, watchers) = (&mut self.driver, &self.watchers);
+        let begun = match &mut self.reconnect {
+            Some(reconnect) => reconnect.begin(driver, watchers, budget, waits).await,
+            None => driver.synchronize(budget).await,
+        };
+        if begun.is_ok() || self.reconnect.is_some() {
+            self.cause = None;
+        }
+        begun.map_err(|error| self.lost_by(error))
+    }
+
+    /// Keeps why the channel was lost, if it was by this, and says whether it is so for good.
+    pub(crate) fn lost_by(&mut self, error: Error) -> Error {
+        if self.is_lost() {
+            self.cause.get_or_insert_with(|| words_of(&error));
+        }
+        if self.driver.session.is_closed() && self.reconnect.is_none() {
+            return error.permanent();
+        }
+        error
+    }
+
+    pub(crate) fn driver(&mut self) -> &mut Driver {
+        &mut self.driver
+    }
+
+    /// Whether it is closed, or was and no agent has answered since.
+    fn is_lost(&self) -> bool {
+        let reconnect = self.reconnect.as_ref();
+        self.driver.session.is_closed() || reconnect.is_some_and(Reconnect::is_lost)
+    }
+
+    /// Whether there is a channel for another try, and time.
+    fn is_usable(&self, budget: &Budget) -> bool {
+        let can_open = self.reconnect.is_some() || !self.driver.session.is_closed();
+        can_open && Instant::now().into_std() < budget.deadline
+    }
+}
+
+impl InUse {
+    pub(crate) fn new(mut channel: OwnedMutexGuard<Channel>) -> Self {
+        channel.driver.begin();
+        channel.watchers.tell(|| ChannelState::Busy);
+        Self(channel)
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        let channel = &mut self.0;
+        channel.driver.end();
+        channel.watchers.tell(|| channel.state());
+    }
+}
+
+impl Deref for InUse {
+    type Target = Channel;
+
+    fn deref(&self) -> &Channel {
+        &self.0
+    }
+}
+
+impl DerefMut for InUse {
+    fn deref_mut(&mut self) -> &mut Channel {
+        &mut self.0
+    }
+}

@@ -1,0 +1,229 @@
+//! Moves a session's bytes over a tokio stream, and tells it the time.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::ReadBuf;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::alarm::Alarm;
+use crate::error::Error;
+use crate::protocol::{Budget, Event, Session};
+use crate::terms::{buffers, trace};
+use crate::transport::{Carrier, TransportLimits};
+
+/// A carrier and the session over it.
+pub(crate) struct Driver {
+    carrier: Carrier,
+    pub(crate) session: Session,
+    alarm: Alarm,
+    /// Whether the stream was asked in this very poll and wakes the task when something comes.
+    will_wake: bool,
+}
+
+impl Driver {
+    pub(crate) fn new(carrier: Carrier) -> Self {
+        let random = buffers::random();
+        let session = match &carrier {
+            Carrier::Bytes(_) => Session::bytes(random),
+            Carrier::Messages(transport) => Session::messages(random, transport.limits().request),
+        };
+        Self {
+            carrier,
+            session,
+            alarm: Alarm::default(),
+            will_wake: false,
+        }
+    }
+
+    /// A driver whose channel has ended.
+    pub(crate) fn closed() -> Self {
+        let mut driver = Self::new(Carrier::bytes(tokio::io::empty()));
+        driver.session.closed(None);
+        driver
+    }
+
+    /// Whether it is a stream of bytes.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self.carrier, Carrier::Bytes(_))
+    }
+
+    /// The longest request and reply.
+    pub(crate) fn limits(&self) -> TransportLimits {
+        match &self.carrier {
+            Carrier::Bytes(_) => TransportLimits::new(),
+            Carrier::Messages(transport) => transport.limits(),
+        }
+    }
+
+    /// The next event of the session. There must be a request, or none will come.
+    ///
+    /// # Cancel safety
+    ///
+    /// What was read and what is still to be written is kept.
+    pub(crate) async fn event(&mut self) -> Event {
+        match self.carrier {
+            Carrier::Bytes(_) => poll_fn(|cx| self.poll_event(cx)).await,
+            Carrier::Messages(_) => self.call().await,
+        }
+    }
+
+    async fn call(&mut self) -> Event {
+        loop {
+            if let Some(event) = self.session.poll() {
+                return event;
+            }
+            let message = self.session.take_message();
+            let (Carrier::Messages(transport), Some(deadline)) =
+                (&mut self.carrier, self.session.poll_timeout())
+            else {
+                return std::future::pending().await;
+            };
+            let Some(message) = message else {
+                sleep_until(deadline.into()).await;
+                self.tell_time();
+                continue;
+            };
+            match timeout_at(deadline.into(), transport.call(&message, deadline)).await {
+                Ok(Ok(reply)) => self.session.message_received(reply),
+                Ok(Err(error)) => self.session.message_failed(error, message),
+                Err(_) => self.tell_time(),
+            }
+        }
+    }
+
+    /// Writes what is to be written and reads, both at once: an agent that is busy answering takes no
+    /// requests.
+    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        let mut time_has_passed = false;
+        loop {
+            match self.session.poll() {
+                None => {}
+                Some(Event::Passed) => {
+                    self.tell_time();
+                    continue;
+                }
+                Some(event) => return Poll::Ready(event),
+            }
+            // A peer that never stops sending never lets the alarm ring.
+            if std::mem::take(&mut time_has_passed) {
+                self.tell_time();
+                continue;
+            }
+            if self.session.wants_write() {
+                match self.poll_write(cx) {
+                    Poll::Pending => {}
+                    Poll::Ready(Ok(())) => self.session.flushed(|| Instant::now().into_std()),
+                    // A peer that has hung up may have answered before.
+                    Poll::Ready(Err(error)) => self.session.transmit_failed(error),
+                }
+            }
+            let read = match std::mem::take(&mut self.will_wake) {
+                true => Poll::Pending,
+                false => self.poll_read(cx),
+            };
+            match read {
+                Poll::Ready(Ok(0)) => self.session.closed(None),
+                Poll::Ready(Ok(count)) => self.session.received(count),
+                Poll::Ready(Err(error)) => self.session.closed(Some(error)),
+                Poll::Pending if self.session.is_broken() => self.session.closed(None),
+                Poll::Pending => {
+                    let Some(timeout) = self.session.poll_timeout() else {
+                        return Poll::Pending;
+                    };
+                    ready!(self.alarm.poll(timeout.into(), cx));
+                }
+            }
+            time_has_passed = true;
+        }
+    }
+
+    fn tell_time(&mut self) {
+        self.session.handle_timeout(Instant::now().into_std());
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Carrier::Bytes(stream) = &mut self.carrier else {
+            return Poll::Pending;
+        };
+        loop {
+            let bytes = self.session.transmit();
+            if bytes.is_empty() {
+                return stream.as_mut().poll_flush(cx);
+            }
+            match ready!(stream.as_mut().poll_write(cx, bytes))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => self.session.transmitted(count),
+            }
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Carrier::Bytes(stream) = &mut self.carrier else {
+            return Poll::Pending;
+        };
+        let mut buffer = ReadBuf::new(self.session.spare());
+        ready!(stream.as_mut().poll_read(cx, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// Waits until the channel is synchronized.
+    pub(crate) async fn synchronize(&mut self, budget: &Budget) -> Result<(), Error> {
+        if !self.session.is_synchronized() {
+            trace::event("synchronizing");
+            self.session.synchronize(budget);
+            if let Event::Failed(_, error) = self.event().await {
+                return Err(error);
+            }
+            trace::event("synchronized");
+        }
+        Ok(())
+    }
+
+    /// Looks at the stream, without waiting, before it is used again: an agent that nobody has asked says
+    /// nothing, so what it says then is no answer.
+    pub(crate) fn look(&mut self, cx: &mut Context<'_>) {
+        if self.session.is_closed() || matches!(self.carrier, Carrier::Messages(_)) {
+            return;
+        }
+        match self.poll_read(cx) {
+            Poll::Pending => self.will_wake = true,
+            Poll::Ready(Ok(0)) => self.session.closed(None),
+            Poll::Ready(Ok(count)) => self.session.received(count),
+            Poll::Ready(Err(error)) => self.session.closed(Some(error)),
+        }
+    }
+
+    /// Whether something came that answers no request, as far as can be seen without waiting.
+    pub(crate) async fn is_talking(&mut self) -> bool {
+        poll_fn(|cx| {
+            self.look(cx);
+            Poll::Ready(())
+        })
+        .await;
+        self.session.is_talking()
+    }
+
+    /// Takes the place of another driver, with a buffer to read into.
+    pub(crate) fn replace(&mut self, mut by: Self) {
+        if let Some(buffer) = self.session.reclaim() {
+            by.session.lend(buffer);
+        }
+        *self = by;
+    }
+
+    /// Borrows a buffer to read into until the [end](Self::end) of an exchange.
+    pub(crate) fn begin(&mut self) {
+        self.session.lend(buffers::take());
+    }
+
+    /// Forgets the requests that nobody waits for any more, and gives the buffer back if nothing unread is
+    /// in it.
+    pub(crate) fn end(&mut self) {
+        self.session.cancel_all();
+        if let Some(buffer) = self.session.reclaim() {
+            buffers::give_back(buffer);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Bringing a lost channel back.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use tokio::runtime::{Handle, Id};
+use tokio::time::{Instant, timeout_at};
+
+use super::driver::Driver;
+use super::watchers::Watchers;
+use crate::error::Error;
+use crate::protocol::Budget;
+use crate::terms::{ChannelState, Recovery, trace};
+use crate::transport::{Address, Carrier, Endpoint, Opening, connect_error};
+
+/// What a client needs to open its channel again, and how far it has come with that.
+pub(crate) struct Reconnect {
+    endpoint: Endpoint,
+    recovery: Recovery,
+    opening: Option<(Id, Opening)>,
+}
+
+impl Reconnect {
+    /// For a channel that is not open yet.
+    pub(crate) fn new(endpoint: Endpoint, recovery: Recovery) -> Self {
+        Self {
+            endpoint,
+            recovery,
+            opening: None,
+        }
+    }
+
+    pub(crate) fn address(&self) -> Option<&Arc<Address>> {
+        self.endpoint.address()
+    }
+
+    /// Opens the channel for the first time. The error is of this attempt alone.
+    pub(crate) async fn open_and_sync(&mut self, budget: &Budget) -> Result<Driver, Error> {
+        let mut opening = self.endpoint.open();
+        let carrier = opened(&self.endpoint, &mut opening, budget).await?;
+        let mut driver = Driver::new(carrier);
+        driver.begin();
+        let synchronized = driver.synchronize(budget).await;
+        driver.end();
+        synchronized?;
+        self.recovery.is_back();
+        Ok(driver)
+    }
+
+    /// Whether the channel was lost, or never opened, and no agent has answered since.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.recovery.is_lost()
+    }
+
+    /// Synchronizes, on a connection that is opened anew if the old one is closed or stays silent.
+    ///
+    /// # Cancel safety
+    ///
+    /// After the future is dropped, the next call goes on where this one was.
+    pub(crate) async fn begin(
+        &mut self,
+        driver: &mut Driver,
+        watchers: &Watchers,
+        budget: &Budget,
+        waits: bool,
+    ) -> Result<(), Error> {
+        if driver.session.is_closed() {
+            self.recovery.lost();
+        }
+        // What the other side says ends a pause.
+        if let Some(error) = self.recovery.pause(now(), budget, waits)
+            && !driver.is_talking().await
+        {
+            return Err(error);
+        }
+        let mut start = now();
+        loop {
+            let is_old = !driver.session.is_closed();
+            let error = match self.attempt(driver, watchers, budget).await {
+                Ok(()) => {
+                    if self.recovery.is_lost() {
+                        trace::event("the channel is open");
+                    }
+                    self.recovery.is_back();
+                    return Ok(());
+                }
+                Err(error) => error,
+            };
+            let has_time = now() < budget.deadline;
+            if error.is_timeout() && has_time {
+                if !self.recovery.is_lost() {
+                    start = now();
+                }
+                self.give_up(driver);
+            } else if error.is_closed() && is_old && has_time {
+                // That the old one has ended does not tell what becomes of another.
+                self.recovery.lost();
+            } else {
+                return Err(self.recovery.failed(error, start, now()));
+            }
+        }
+    }
+
+    /// Tries with one connection, for as long as it may be silent.
+    async fn attempt(
+        &mut self,
+        driver: &mut Driver,
+        watchers: &Watchers,
+        budget: &Budget,
+    ) -> Result<(), Error> {
+        // What waits for a timer cannot go on in another runtime.
+        let here = Handle::current().id();
+        self.opening = self.opening.take().filter(|(runtime, _)| *runtime == here);
+        if driver.session.is_closed() && self.opening.is_none() {
+            self.recovery.begins_anew();
+        }
+        let mut end = self.recovery.silence_end(now());
+        if end <= now() && driver.is_talking().await {
+            end = now() + self.recovery.connect_timeout;
+        }
+        let budget = Budget {
+            deadline: budget.deadline.min(end),
+            ..*budget
+        };
+        if driver.session.is_closed() {
+            // An agent that serves one client at a time first has to see the end of the old stream, which
+            // may have failed on this side only, as one does whose runtime has ended.
+            driver.replace(Driver::closed());
+            trace::event("the channel is lost; opening it");
+            watchers.tell(|| ChannelState::Connecting);
+            let carrier = self.open(here, &budget).await?;
+            driver.replace(Driver::new(carrier));
+            watchers.tell(|| ChannelState::Busy);
+        }
+        driver.synchronize(&budget).await
+    }
+
+    async fn open(&mut self, here: Id, budget: &Budget) -> Result<Carrier, Error> {
+        let open = || (here, self.endpoint.open());
+        let (_, opening) = self.opening.get_or_insert_with(open);
+        let opened = opened(&self.endpoint, opening, budget).await;
+        if !matches!(&opened, Err(error) if error.is_timeout()) {
+            self.opening = None;
+        }
+        opened
+    }
+
+    fn give_up(&mut self, driver: &mut Driver) {
+        trace::event("the channel stays silent; giving it up");
+        driver.replace(Driver::closed());
+        self.opening = None;
+        self.recovery.gave_up();
+    }
+}
+
+/// What has been opened, if that is in time. If not, it may go on later.
+async fn opened(
+    endpoint: &Endpoint,
+    opening: &mut Opening,
+    budget: &Budget,
+) -> Result<Carrier, Error> {
+    let opened = poll_fn(|cx| opening.as_mut().poll(cx));
+    match timeout_at(budget.deadline.into(), opened).await {
+        Ok(opened) => endpoint.opened(opened),
+        Err(_) => Err(connect_error(budget.time_is_up())),
+    }
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}

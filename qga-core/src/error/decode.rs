@@ -1,0 +1,132 @@
+//! From the JSON that an agent returned to a command's response.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_path_to_error::{Path, Segment};
+
+use super::{Error, ErrorKind, Execution, Stage};
+use crate::json::{self, JsonError};
+
+/// How a reply does not fit its command's response type.
+///
+/// ```
+/// # #[derive(qga_core::QgaCommand)]
+/// # #[qga(name = "guest-network-get-interfaces", response = Vec<Interface>)]
+/// # struct GetInterfaces;
+/// # #[derive(serde::Deserialize)]
+/// # struct Interface { name: String }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let (agent, stream) = qga_testserver::TestAgent::in_memory();
+/// # agent.on("guest-network-get-interfaces").reply(serde_json::json!([{"name": "lo"}, {"name": 5}]));
+/// # let client = qga_core::Client::new(stream);
+/// let error = client.execute(GetInterfaces).await.err().unwrap();
+/// assert_eq!(error.decode_error().unwrap().path(), "[1].name");
+/// assert!(error.to_string().ends_with(
+///     "the reply does not fit at `[1].name`, which is 5: invalid type: integer `5`, expected a string"
+/// ));
+/// # }
+/// ```
+pub struct DecodeError {
+    path: String,
+    source: JsonError,
+    json: Option<String>,
+    piece: Option<String>,
+}
+
+impl DecodeError {
+    /// The place inside what the agent returned, such as `[3].ip-addresses[0].prefix`; `.` is the
+    /// whole. For a field that is missing it is the object that lacks it.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// All that the agent returned; `None` where the command says that its
+    /// [reply is a secret](crate::QgaCommand::SECRET_REPLY).
+    #[must_use]
+    pub fn json(&self) -> Option<&str> {
+        self.json.as_deref()
+    }
+
+    /// What stands at [`path`](Self::path), as the agent wrote it; `None` like [`json`](Self::json), and where
+    /// the reply is longer than 64 KiB.
+    #[must_use]
+    pub fn piece(&self) -> Option<&str> {
+        self.piece.as_deref()
+    }
+
+    pub(crate) fn reason(&self) -> &JsonError {
+        &self.source
+    }
+}
+
+impl fmt::Debug for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DecodeError")
+            .field("path", &self.path)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads what the agent returned.
+pub(crate) fn decode<R: DeserializeOwned>(json: &str, secret: bool) -> Result<R, Error> {
+    json::from_str(json).map_err(|error| {
+        let piece = piece(json, error.path());
+        let path = if secret {
+            ".".to_owned()
+        } else {
+            error.path().to_string()
+        };
+        let kind = ErrorKind::Decode(DecodeError {
+            path,
+            source: JsonError::new(withheld(error.into_inner(), secret)),
+            json: Some(json.to_owned()).filter(|_| !secret),
+            piece: piece.filter(|_| !secret),
+        });
+        Error::new(Stage::Decode, Execution::Answered, kind)
+    })
+}
+
+/// serde's words may quote what they speak of.
+fn withheld(error: serde_json::Error, secret: bool) -> serde_json::Error {
+    if secret {
+        return serde::de::Error::custom("the reason is withheld, as the reply is a secret");
+    }
+    error
+}
+
+/// What stands at `path`, or the last of it that is there, as the agent wrote it. A long reply is not
+/// looked into.
+fn piece(json: &str, path: &Path) -> Option<String> {
+    if json.len() > 64 * 1024 {
+        return None;
+    }
+    let mut at = json;
+    for segment in path {
+        let below = match segment {
+            Segment::Seq { index } => element(at, *index),
+            Segment::Map { key } => member(at, key),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        };
+        match below {
+            Some(below) => at = below.get(),
+            None => break,
+        }
+    }
+    Some(at.to_owned())
+}
+
+fn element(list: &str, index: usize) -> Option<&RawValue> {
+    let list: Vec<&RawValue> = serde_json::from_str(list).ok()?;
+    list.get(index).copied()
+}
+
+fn member<'a>(object: &'a str, name: &str) -> Option<&'a RawValue> {
+    let mut members: HashMap<String, &RawValue> = serde_json::from_str(object).ok()?;
+    members.remove(name)
+}

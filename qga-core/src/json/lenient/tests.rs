@@ -1,0 +1,231 @@
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::*;
+
+/// Decodes as a reply is decoded.
+fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
+    from_str(json).map_err(|error| format!("{}: {}", error.path(), words(error.inner())))
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Entry {
+    size: u32,
+}
+
+#[test]
+fn an_integer_of_any_width_is_read_however_it_is_spelt() {
+    assert_eq!(read::<i8>("-1.28e2"), Ok(i8::MIN));
+    assert_eq!(read::<u8>("255.0"), Ok(255));
+    assert_eq!(read::<i16>("1e3"), Ok(1000));
+    assert_eq!(read::<u16>("1E+3"), Ok(1000));
+    assert_eq!(read::<i32>("-0"), Ok(0));
+    assert_eq!(read::<u32>("-0.0"), Ok(0));
+    assert_eq!(
+        read::<i64>("1.780007654321e+18"),
+        Ok(1_780_007_654_321_000_000)
+    );
+    assert_eq!(read::<u64>("1.8446744073709551615e19"), Ok(u64::MAX));
+    assert_eq!(read::<i128>("-1e20"), Ok(-100_000_000_000_000_000_000));
+    assert_eq!(read::<u128>("1e38"), Ok(10_u128.pow(38)));
+    assert_eq!(read::<usize>("7.0"), Ok(7));
+    assert_eq!(read::<std::num::NonZeroU8>("7.0").unwrap().get(), 7);
+}
+
+#[test]
+fn what_is_not_whole_or_out_of_range_is_an_error_that_tells_the_value() {
+    let cases = [
+        (
+            read::<i64>("1000.5").unwrap_err(),
+            "floating point `1000.5`",
+        ),
+        (read::<i64>("1e-400").unwrap_err(), "floating point `0.0`"),
+        (read::<i64>("1e400").unwrap_err(), "number out of range"),
+        (
+            read::<i64>("1e99999999999999999999").unwrap_err(),
+            "number out of range",
+        ),
+        (
+            read::<i64>("1e19").unwrap_err(),
+            "integer `10000000000000000000`",
+        ),
+        (
+            read::<i64>("1e20").unwrap_err(),
+            "integer `100000000000000000000`",
+        ),
+        (
+            read::<u32>("4294967296.0").unwrap_err(),
+            "integer `4294967296`",
+        ),
+        (
+            read::<i128>("1000.5").unwrap_err(),
+            "floating point `1000.5`",
+        ),
+        (read::<u128>("1e39").unwrap_err(), "floating point `1e+39`"),
+        (read::<u64>("-1e0").unwrap_err(), "integer `-1`"),
+        (read::<u8>("\"1e0\"").unwrap_err(), "string \"1e0\""),
+        (read::<u8>("[1e0]").unwrap_err(), "invalid type: sequence"),
+        (read::<u8>("null").unwrap_err(), "invalid type: null"),
+    ];
+    for (error, reason) in cases {
+        assert!(
+            error.starts_with(".: ") && error.contains(reason),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn integers_are_found_wherever_they_are() {
+    assert_eq!(read::<Option<i64>>("1e3"), Ok(Some(1000)));
+    assert_eq!(
+        read::<Vec<Option<i64>>>("[1e0, null, 2.0]"),
+        Ok(vec![Some(1), None, Some(2)])
+    );
+    assert_eq!(read::<(u8, f64, u8)>("[1e0, 1e0, 3]"), Ok((1, 1.0, 3)));
+    assert_eq!(
+        read::<Entry>(r#"{"size": 1e3, "other": 0.5}"#),
+        Ok(Entry { size: 1000 })
+    );
+    let map = BTreeMap::from([("1e1".to_owned(), vec![Entry { size: 7 }])]);
+    assert_eq!(read(r#"{"1e1": [{"size": 7.0}]}"#), Ok(map));
+    assert_eq!(read::<Box<[Entry]>>(r#"[{"size": 7.0}]"#).unwrap().len(), 1);
+}
+
+#[test]
+fn integers_are_found_in_enums_of_every_kind() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    enum External {
+        Newtype(i64),
+        Tuple(i64, i64),
+        Struct { size: i64 },
+    }
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(tag = "type")]
+    enum Internal {
+        Struct { size: i64 },
+        Newtype(Entry),
+    }
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(tag = "type", content = "value")]
+    enum Adjacent {
+        Newtype(i64),
+    }
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(untagged)]
+    enum Untagged {
+        Number(i64),
+        Text(String),
+        Struct { size: i64 },
+    }
+    assert_eq!(read(r#"{"Newtype": 1e3}"#), Ok(External::Newtype(1000)));
+    assert_eq!(
+        read(r#"{"Tuple": [1e3, 2.0]}"#),
+        Ok(External::Tuple(1000, 2))
+    );
+    assert_eq!(
+        read(r#"{"Struct": {"size": 1e3}}"#),
+        Ok(External::Struct { size: 1000 })
+    );
+    for json in [
+        r#"{"type": "Struct", "size": 1e3}"#,
+        r#"{"size": 1e3, "type": "Struct"}"#,
+    ] {
+        assert_eq!(read(json), Ok(Internal::Struct { size: 1000 }));
+    }
+    let newtype = Internal::Newtype(Entry { size: 1000 });
+    assert_eq!(read(r#"{"size": 1e3, "type": "Newtype"}"#), Ok(newtype));
+    assert_eq!(
+        read(r#"{"value": 1e3, "type": "Newtype"}"#),
+        Ok(Adjacent::Newtype(1000))
+    );
+    let large = Untagged::Number(1_780_007_654_321_000_001);
+    assert_eq!(read("1780007654321000001.0"), Ok(large));
+    assert_eq!(read("\"1e3\""), Ok(Untagged::Text("1e3".into())));
+    assert_eq!(
+        read(r#"[{"size": 1e3}, 5, {"size": 5}]"#),
+        Ok(vec![
+            Untagged::Struct { size: 1000 },
+            Untagged::Number(5),
+            Untagged::Struct { size: 5 }
+        ])
+    );
+}
+
+#[test]
+fn integers_are_found_behind_flatten() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Outer {
+        id: u8,
+        #[serde(flatten)]
+        entry: Entry,
+        #[serde(flatten)]
+        rest: BTreeMap<String, Value>,
+    }
+    let outer: Outer = read(r#"{"size": 7.0, "id": 1e0, "x": [0.5, "1e3"]}"#).unwrap();
+    assert_eq!((outer.id, outer.entry.size), (1, 7));
+    assert_eq!(outer.rest["x"], json!([0.5, "1e3"]));
+}
+
+#[test]
+fn floats_and_values_and_raw_json_beside_an_integer_keep_what_they_are() {
+    #[derive(Deserialize)]
+    struct Mixed {
+        count: u64,
+        float: f64,
+        value: Value,
+        raw: Box<RawValue>,
+        text: String,
+    }
+    let json = r#"{"count": 1e3, "float": -0.0, "value": [1e3, -0.0], "raw": [1e3, -0.0, 1e999, 1.10], "text": "1e3"}"#;
+    let mixed: Mixed = read(json).unwrap();
+    assert_eq!(mixed.count, 1000);
+    assert!(mixed.float.is_sign_negative());
+    assert_eq!(mixed.value, json!([1000.0, -0.0]));
+    assert_eq!(mixed.raw.get(), "[1e3, -0.0, 1e999, 1.10]");
+    assert_eq!(mixed.text, "1e3");
+}
+
+#[test]
+fn raw_json_stays_as_it_is_also_beside_what_serde_buffers() {
+    #[derive(Deserialize)]
+    struct Mixed {
+        entry: Vec<Buffered>,
+        raw: Box<RawValue>,
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Buffered {
+        Number(i64),
+    }
+    let mixed: Mixed = read(r#"{"entry": [7.0], "raw": [1e3]}"#).unwrap();
+    assert!(matches!(mixed.entry[..], [Buffered::Number(7)]));
+    assert_eq!(mixed.raw.get(), "[1e3]");
+}
+
+#[test]
+fn the_place_of_an_error_is_that_of_what_is_wrong_and_not_of_a_spelling() {
+    let error = read::<Vec<Entry>>(r#"[{"size": 1e3}, {"size": 0.5}]"#).unwrap_err();
+    assert!(
+        error.starts_with("[1].size: invalid type: floating point `0.5`"),
+        "{error}"
+    );
+    let error = read::<Vec<Entry>>(r#"[{"size": 1e3}, {}]"#).unwrap_err();
+    assert_eq!(error, "[1]: missing field `size`");
+}
+
+#[test]
+fn what_nests_too_deep_for_buffering_is_an_error() {
+    #[derive(Debug, Deserialize)]
+    #[serde(untagged)]
+    enum Nested {
+        #[expect(dead_code, reason = "only its depth counts")]
+        List(Vec<Nested>),
+    }
+    let json = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(read::<Nested>(&json).is_err());
+    let raw: &RawValue = serde_json::from_str(&json).unwrap();
+    assert!(Nested::deserialize(Lenient::new(raw, Spelling::WholeAnywhere)).is_err());
+}

@@ -1,0 +1,267 @@
+//! Whole numbers in JSON, however they are spelt: `1000`, `1000.0` and `1e3` are one number.
+
+use serde::de::{Error, Visitor};
+
+/// A whole number of up to 128 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whole {
+    Natural(u128),
+    Negative(i128),
+}
+
+/// The whole number that a JSON value is, exactly; `None` if it is something else, or longer than
+/// 128 bits.
+pub(crate) fn whole(json: &str) -> Option<Whole> {
+    let (is_negative, unsigned) = match json.strip_prefix('-') {
+        Some(unsigned) => (true, unsigned),
+        None => (false, json),
+    };
+    let magnitude = magnitude(unsigned)?;
+    Some(if is_negative && magnitude > 0 {
+        Whole::Negative(0_i128.checked_sub_unsigned(magnitude)?)
+    } else {
+        Whole::Natural(magnitude)
+    })
+}
+
+/// The same, if it is one of those that ids are.
+pub(crate) fn natural(json: &str) -> Option<u64> {
+    match whole(json)? {
+        Whole::Natural(number) => u64::try_from(number).ok(),
+        Whole::Negative(_) => None,
+    }
+}
+
+/// JSON with all whole numbers of up to 64 bits spelt as integers; `None` if they are so already.
+pub(crate) fn respelt(json: &str) -> Option<String> {
+    let mut respelt = None;
+    let mut rest = json;
+    let mut copied = 0;
+    while let Some(start) = rest.find(['"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
+    {
+        let (_, token) = rest.split_at_checked(start)?;
+        let length = token_length(token)?;
+        let (token, after) = token.split_at_checked(length)?;
+        rest = after;
+        let is_odd = token == "-0" || (!token.starts_with('"') && token.contains(['.', 'e', 'E']));
+        if let Some(integer) = Some(token).filter(|_| is_odd).and_then(integer) {
+            let end = json.len() - after.len();
+            let text: &mut String = respelt.get_or_insert_default();
+            text.push_str(json.get(copied..end - length)?);
+            text.push_str(&integer);
+            copied = end;
+        }
+    }
+    respelt.map(|text| text + json.get(copied..).unwrap_or_default())
+}
+
+/// How long the string or number is at the beginning of JSON.
+fn token_length(json: &str) -> Option<usize> {
+    if !json.starts_with('"') {
+        let is_part = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
+        return Some(json.bytes().take_while(|byte| is_part(*byte)).count());
+    }
+    let mut is_escaped = false;
+    let end = json.bytes().skip(1).position(|byte| {
+        let ends = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        ends
+    });
+    Some(end? + 2)
+}
+
+/// The number as an integer of up to 64 bits.
+fn integer(json: &str) -> Option<String> {
+    match whole(json)? {
+        Whole::Natural(number) => u64::try_from(number).ok().map(|number| number.to_string()),
+        Whole::Negative(number) => i64::try_from(number).ok().map(|number| number.to_string()),
+    }
+}
+
+impl Whole {
+    pub(crate) fn visit<'de, V: Visitor<'de>, E: Error>(self, visitor: V) -> Result<V::Value, E> {
+        match self {
+            Self::Natural(number) => match u64::try_from(number) {
+                Ok(number) => visitor.visit_u64(number),
+                Err(_) => visitor.visit_u128(number),
+            },
+            Self::Negative(number) => match i64::try_from(number) {
+                Ok(number) => visitor.visit_i64(number),
+                Err(_) => visitor.visit_i128(number),
+            },
+        }
+    }
+}
+
+/// Digits that may have a fraction and an exponent. An exponent may be as large as it likes: nothing
+/// is written out.
+fn magnitude(text: &str) -> Option<u128> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, self::exponent(exponent)?),
+        None => (text, 0),
+    };
+    let (before, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = || before.bytes().chain(fraction.bytes());
+    if before.is_empty() || !digits().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let count = before.len() + fraction.len();
+    let zeros = digits().rev().take_while(|digit| *digit == b'0').count();
+    if zeros == count {
+        return Some(0);
+    }
+    let scale = exponent
+        .saturating_sub(i64::try_from(fraction.len()).ok()?)
+        .saturating_add(i64::try_from(zeros).ok()?);
+    let power = 10_u128.checked_pow(u32::try_from(scale).ok()?)?;
+    digits()
+        .take(count - zeros)
+        .try_fold(0_u128, |number, digit| {
+            number
+                .checked_mul(10)?
+                .checked_add(u128::from(digit - b'0'))
+        })?
+        .checked_mul(power)
+}
+
+fn exponent(text: &str) -> Option<i64> {
+    let (is_negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let number = digits.chars().try_fold(0_i64, |number, digit| {
+        let digit = i64::from(digit.to_digit(10)?);
+        Some(number.saturating_mul(10).saturating_add(digit))
+    })?;
+    Some(if is_negative { -number } else { number })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Whole::{Natural, Negative};
+    use super::*;
+
+    #[test]
+    fn a_whole_number_is_one_however_it_is_spelt() {
+        for text in [
+            "1000",
+            "1000.0",
+            "1e3",
+            "1E+3",
+            "0.1e4",
+            "10000e-1",
+            "1000.00e0",
+        ] {
+            assert_eq!(whole(text), Some(Natural(1000)), "{text}");
+        }
+        for text in ["0", "-0", "0.0", "-0.0", "0e99", "-0E-99", "0.00e400"] {
+            assert_eq!(whole(text), Some(Natural(0)), "{text}");
+        }
+        assert_eq!(whole("-12.5e1"), Some(Negative(-125)));
+        assert_eq!(
+            whole("1.780007654321e+18"),
+            Some(Natural(1_780_007_654_321_000_000))
+        );
+    }
+
+    #[test]
+    fn no_digit_is_lost() {
+        for text in [
+            "9007199254740993.0",
+            "9.007199254740993e15",
+            "90071992547409930e-1",
+        ] {
+            assert_eq!(whole(text), Some(Natural(9_007_199_254_740_993)), "{text}");
+        }
+        assert_eq!(
+            whole("1.8446744073709551615e19"),
+            Some(Natural(u64::MAX.into()))
+        );
+        assert_eq!(
+            whole("-9.223372036854775808e18"),
+            Some(Negative(i64::MIN.into()))
+        );
+        let longest = format!("{}.0", u128::MAX);
+        assert_eq!(whole(&longest), Some(Natural(u128::MAX)));
+    }
+
+    #[test]
+    fn what_is_not_whole_or_too_long_is_none() {
+        for text in [
+            "1000.5",
+            "1e-1",
+            "5e-324",
+            "1e39",
+            "1e400",
+            "-1e400",
+            "1e-400",
+            "1e99999999999999999999",
+            "1e-99999999999999999999",
+            "0.1",
+            "",
+            "-",
+            "e3",
+            "1e",
+            "1e+",
+            "\"1\"",
+            "null",
+            "[1]",
+            "{}",
+            "true",
+            "1x",
+            "+1",
+            ".5",
+        ] {
+            assert_eq!(whole(text), None, "{text}");
+        }
+        assert_eq!(
+            whole(&format!("{}.0", i128::MIN)),
+            Some(Negative(i128::MIN))
+        );
+        assert_eq!(
+            whole("-1.7e38"),
+            Some(Negative(
+                -170_000_000_000_000_000_000_000_000_000_000_000_000
+            ))
+        );
+        assert_eq!(whole("-1.8e38"), None);
+    }
+
+    #[test]
+    fn numbers_are_respelt_and_nothing_else_is() {
+        let cases = [
+            ("1e3", Some("1000")),
+            ("[1e3, -0, -12.5e1 ,0.0]", Some("[1000, 0, -125 ,0]")),
+            (
+                r#"{"1e3": 1e3, "a\\": "\"1e3", "b": 1.0}"#,
+                Some(r#"{"1e3": 1000, "a\\": "\"1e3", "b": 1}"#),
+            ),
+            (
+                "[\"\u{e9}\", 1.0, \"\u{e9}\"]",
+                Some("[\"\u{e9}\", 1, \"\u{e9}\"]"),
+            ),
+            (
+                "[1, -7, 0.5, 1e400, 1e-400, 1e20, true, null, \"1e3\"]",
+                None,
+            ),
+            ("", None),
+            ("\"", None),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(respelt(json).as_deref(), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn very_long_spellings_are_read() {
+        let zeros = "0".repeat(1_000_000);
+        assert_eq!(whole(&format!("1{zeros}e-1000000")), Some(Natural(1)));
+        assert_eq!(whole(&format!("0.{zeros}7e1000001")), Some(Natural(7)));
+        assert_eq!(whole(&format!("7.{zeros}")), Some(Natural(7)));
+        assert_eq!(whole(&format!("7.{zeros}1")), None);
+        assert_eq!(whole(&"9".repeat(1_000_000)), None);
+    }
+}

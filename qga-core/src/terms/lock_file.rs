@@ -1,0 +1,105 @@
+//! A file beside a Unix socket, by which programs that share it see each other.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind};
+use crate::transport::{Address, connect_error};
+
+/// How much of the file is read for the holder's number, in bytes.
+const PID_LENGTH: u64 = 16;
+
+/// A lock that is held until this is dropped. The file stays: to delete it would let a third take a
+/// lock on a new one while a second still has the old one.
+#[derive(Debug)]
+pub(crate) struct LockFile {
+    _file: File,
+}
+
+impl LockFile {
+    /// Takes the lock that belongs to an address, without waiting for it.
+    pub(crate) fn take(address: Option<&Address>) -> Result<Self, Error> {
+        let path = match address {
+            Some(Address::Unix(socket)) if cfg!(unix) => {
+                let socket = socket.canonicalize();
+                let socket = socket.map_err(|error| connect_error(ErrorKind::Open(error)))?;
+                beside(&socket)
+            }
+            _ => return Err(failed(io::ErrorKind::Unsupported.into())),
+        };
+        let mut file = open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let pid = holder(&mut file);
+                return Err(connect_error(ErrorKind::Held { pid }));
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        // Somebody may have put another file there meanwhile, and that one may be locked too.
+        if is_planted(&path, &file).map_err(failed)? {
+            return Err(failed(io::Error::other("it has just been replaced")));
+        }
+        sign(&mut file).map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}
+
+fn failed(error: io::Error) -> Error {
+    connect_error(ErrorKind::Lock(error))
+}
+
+fn beside(socket: &Path) -> PathBuf {
+    let mut path = socket.as_os_str().to_owned();
+    path.push(".lock");
+    path.into()
+}
+
+/// Opens the file, or makes it for this user alone: who may open it may hold it.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // This does not follow a link.
+    match options.clone().create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => return made,
+    }
+    if !path.symlink_metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let file = options.open(path)?;
+    if is_planted(path, &file)? {
+        return Err(io::Error::other("it is a link"));
+    }
+    Ok(file)
+}
+
+/// Whether what was opened goes by another name too, so that writing would change another file.
+#[cfg(unix)]
+fn is_planted(path: &Path, file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let (named, opened) = (path.symlink_metadata()?, file.metadata()?);
+    let same = (named.dev(), named.ino()) == (opened.dev(), opened.ino());
+    Ok(!same || opened.nlink() != 1)
+}
+
+#[cfg(not(unix))]
+fn is_planted(_: &Path, _: &File) -> io::Result<bool> {
+    Ok(false)
+}
+
+fn sign(file: &mut File) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
+}
+
+/// The process that holds the lock, unless it has not written its number yet.
+fn holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.take(PID_LENGTH).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}

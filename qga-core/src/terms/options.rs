@@ -1,0 +1,178 @@
+//! What a caller may set: how long, how much.
+
+use std::time::{Duration, Instant};
+
+use crate::Retry;
+use crate::protocol::{Budget, ReplyLimits, SyncBudget};
+
+/// How long a command may take and how much it may bring.
+///
+/// A client has options for all its commands; [`Client::with_options`](crate::Client::with_options)
+/// makes a handle with others, for one call or many.
+///
+/// ```
+/// use qga_core::Options;
+/// use std::time::Duration;
+///
+/// let patient = Options::new().timeout(Duration::from_secs(300));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    pub(crate) timeout: Duration,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) grace: Duration,
+    pub(crate) retry: Retry,
+    pub(crate) wait_for_channel: bool,
+    pub(crate) reply: ReplyLimits,
+    pub(crate) sync: SyncBudget,
+}
+
+impl Options {
+    /// What is said at each method.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            timeout: Duration::from_secs(30),
+            deadline: None,
+            grace: Duration::from_secs(2),
+            retry: Retry::Safe,
+            wait_for_channel: false,
+            reply: ReplyLimits::DEFAULT,
+            sync: SyncBudget::DEFAULT,
+        }
+    }
+
+    /// How long a command may take in all, 30 seconds unless set: waiting for other tasks' commands on the channel,
+    /// synchronizing where that is due, sending, and the agent's answer.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The moment by which all commands with these options have ended, whatever their timeout; `None`, which it
+    /// is unless set, sets no such moment. What it ends fails with [`ErrorKind::Deadline`](crate::ErrorKind::Deadline).
+    ///
+    /// [`Client::within`](crate::Client::within) sets it to a time from now.
+    #[must_use]
+    pub fn deadline(mut self, deadline: impl Into<Option<Instant>>) -> Self {
+        self.deadline = deadline.into();
+        self
+    }
+
+    /// How long a command may take with these options; see [`timeout`](Self::timeout).
+    #[must_use]
+    pub const fn command_timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The longest reply line that is read, in bytes; 10 MiB unless set. A command that
+    /// [expects more](crate::QgaCommand::reply_limit) raises it for itself.
+    #[must_use]
+    pub const fn reply_limit(mut self, bytes: usize) -> Self {
+        self.reply.bytes = bytes;
+        self
+    }
+
+    /// How many elements a list in a reply may have, and how many members an object; 100,000 unless
+    /// set, and 1 at least. A reply with more is [malformed](crate::Malformed::TooManyItems), not cut.
+    #[must_use]
+    pub const fn list_limit(mut self, items: usize) -> Self {
+        self.reply.items = if items > 1 { items } else { 1 };
+        self
+    }
+
+    /// How deep a reply may nest, the reply itself counted; 100 unless set, and 127 at most.
+    #[must_use]
+    pub const fn depth_limit(mut self, levels: usize) -> Self {
+        self.reply.depth = if levels < ReplyLimits::DEEPEST {
+            levels
+        } else {
+            ReplyLimits::DEEPEST
+        };
+        self
+    }
+
+    /// How much may stand in the channel before the answer to a sync: 4 GiB and 4 million lines
+    /// unless set. It is dropped as it comes and takes no memory; this limits the work.
+    #[must_use]
+    pub const fn skip_limit(mut self, bytes: u64, lines: u64) -> Self {
+        self.sync = SyncBudget { bytes, lines };
+        self
+    }
+
+    /// How long to listen for an error after a command that is answered
+    /// [only on failure](crate::Reply::OnErrorOnly); 2 seconds unless set.
+    #[must_use]
+    pub const fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Which commands the client sends again by itself, up to three times in all and within their
+    /// deadline, when the channel failed: it was closed, or what came is no reply.
+    ///
+    /// - [`Retry::Safe`], unless set: those that only ask.
+    /// - [`Retry::AfterResync`][]: also those of which twice is as good as once.
+    /// - [`Retry::Never`][]: none.
+    ///
+    /// But for the last, any command of which nothing had been sent goes out through the channel that
+    /// is opened again. After a timeout nothing is sent again, nor in a [pipeline](crate::Pipeline).
+    #[must_use]
+    pub const fn retry(mut self, class: Retry) -> Self {
+        self.retry = class;
+        self
+    }
+
+    /// Whether commands wait for a channel that was lost: the client opens it again and again, at least every
+    /// two seconds, until the command's time is up, and then tells what failed last. Not so unless set: then a
+    /// command fails at once where the channel cannot be opened, and while the client
+    /// [pauses](crate::ClientBuilder::pauses).
+    ///
+    /// A command that waits does not keep the channel from others meanwhile, and is not sent more often for it
+    /// than [`retry`](Self::retry) allows. What can [never](crate::Error::is_permanent) come back is not
+    /// waited for.
+    ///
+    /// ```
+    /// use qga_core::Options;
+    /// use std::time::Duration;
+    ///
+    /// // Over a restart of the machine.
+    /// let patient = Options::new()
+    ///     .timeout(Duration::from_secs(120))
+    ///     .wait_for_channel(true);
+    /// ```
+    #[must_use]
+    pub const fn wait_for_channel(mut self, wait: bool) -> Self {
+        self.wait_for_channel = wait;
+        self
+    }
+}
+
+impl Options {
+    /// What a command has that begins now.
+    pub(crate) fn budget(&self, now: Instant) -> Budget {
+        let end = later(now, self.timeout);
+        let cut = self.deadline.filter(|deadline| *deadline <= end);
+        Budget {
+            deadline: cut.unwrap_or(end),
+            timeout: cut.map_or(self.timeout, |cut| cut.saturating_duration_since(now)),
+            is_shared: cut.is_some(),
+            grace: self.grace,
+            reply: self.reply,
+            sync: self.sync,
+        }
+    }
+}
+
+/// The moment so long after another; far away where that overflows.
+pub(crate) fn later(from: Instant, time: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
+    from.checked_add(time.min(FAR)).unwrap_or(from)
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}

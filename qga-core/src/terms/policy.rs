@@ -1,0 +1,203 @@
+//! What is refused on the host, before it is sent.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::{Error, ErrorKind, Execution, Stage};
+
+/// What may pass to the agent through all clones of a client.
+pub(crate) struct Gate {
+    lists: Lists,
+    /// Whether there are holds, so that a gate without any costs next to nothing.
+    held: AtomicBool,
+    holds: Mutex<Vec<Entry>>,
+    /// Called when a hold has ended.
+    on_change: Box<dyn Fn() + Send + Sync>,
+}
+
+/// What a client was made to allow; this never changes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lists {
+    /// None allows all.
+    pub(crate) allow: Option<BTreeSet<String>>,
+    pub(crate) deny: BTreeSet<String>,
+}
+
+struct Entry {
+    id: u64,
+    reason: Cow<'static, str>,
+    runs: Box<Runs>,
+    /// Whether it is about to end.
+    ends_soon: bool,
+}
+
+/// Says of a command whether it runs while others are held back.
+type Runs = dyn Fn(&str) -> bool + Send + Sync;
+
+/// Why a command may not be sent.
+pub(crate) struct Refusal {
+    reason: Cow<'static, str>,
+    lasts: Lasts,
+}
+
+/// For how long a command may not be sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lasts {
+    ForGood,
+    WhileHeld,
+    /// A hold that is about to end.
+    NotLong,
+}
+
+/// Holds commands back, through all clones of a client, until it is dropped; made by
+/// [`Client::hold`](crate::Client::hold).
+#[must_use = "commands are held back only as long as this lives"]
+pub struct Hold {
+    gate: Arc<Gate>,
+    id: u64,
+}
+
+impl Gate {
+    /// `on_change` is called whenever a hold has ended.
+    pub(crate) fn new(lists: Lists, on_change: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            lists,
+            held: AtomicBool::new(false),
+            holds: Mutex::default(),
+            on_change: Box::new(on_change),
+        }
+    }
+
+    /// Whether a command may be sent.
+    pub(crate) fn check(&self, command: &str) -> Result<(), Error> {
+        self.refusal(command)
+            .map_or(Ok(()), |refusal| Err(refusal.into_error()))
+    }
+
+    /// Why a command may not be sent.
+    pub(crate) fn refusal(&self, command: &str) -> Option<Refusal> {
+        let for_good = |reason: &'static str| {
+            Some(Refusal {
+                reason: reason.into(),
+                lasts: Lasts::ForGood,
+            })
+        };
+        if self.lists.deny.contains(command) {
+            return for_good("this client is made to deny it");
+        }
+        if let Some(allow) = &self.lists.allow
+            && !allow.contains(command)
+        {
+            return for_good("this client is made to allow other commands only");
+        }
+        if !self.held.load(Ordering::Acquire) {
+            return None;
+        }
+        let holds = self.holds();
+        let against = |hold: &&Entry| !(hold.runs)(command);
+        let lasting = |hold: &&Entry| against(hold) && !hold.ends_soon;
+        let hold = holds.iter().find(lasting);
+        let hold = hold.or_else(|| holds.iter().find(against))?;
+        Some(Refusal {
+            reason: hold.reason.clone(),
+            lasts: if hold.ends_soon {
+                Lasts::NotLong
+            } else {
+                Lasts::WhileHeld
+            },
+        })
+    }
+
+    pub(crate) fn hold(self: &Arc<Self>, reason: Cow<'static, str>, runs: Box<Runs>) -> Hold {
+        let mut holds = self.holds();
+        let id = holds.last().map_or(0, |last| last.id + 1);
+        holds.push(Entry {
+            id,
+            reason,
+            runs,
+            ends_soon: false,
+        });
+        self.held.store(true, Ordering::Release);
+        drop(holds);
+        let gate = Arc::clone(self);
+        Hold { gate, id }
+    }
+
+    fn lift(&self, id: u64) {
+        let mut holds = self.holds();
+        holds.retain(|hold| hold.id != id);
+        self.held.store(!holds.is_empty(), Ordering::Release);
+        drop(holds);
+        (self.on_change)();
+    }
+
+    fn ends_soon(&self, id: u64) {
+        let mut holds = self.holds();
+        if let Some(hold) = holds.iter_mut().find(|hold| hold.id == id) {
+            hold.ends_soon = true;
+        }
+    }
+
+    fn holds(&self) -> MutexGuard<'_, Vec<Entry>> {
+        // A panic in a caller's `runs` leaves the list as it was.
+        self.holds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Refusal {
+    /// Whether it is about to end, so that it may be waited for.
+    pub(crate) fn ends_soon(&self) -> bool {
+        self.lasts == Lasts::NotLong
+    }
+
+    pub(crate) fn into_error(self) -> Error {
+        let kind = ErrorKind::NotAllowed(self.reason);
+        let error = Error::new(Stage::Send, Execution::NotRun, kind);
+        match self.lasts {
+            Lasts::ForGood => error.permanent(),
+            Lasts::WhileHeld | Lasts::NotLong => error,
+        }
+    }
+}
+
+impl Hold {
+    /// Says that the hold is about to end, since what it was for is being undone: commands that come from now
+    /// on wait for its end, each within its own [timeout](crate::Options::timeout), instead of failing at
+    /// once.
+    ///
+    /// ```no_run
+    /// # async fn undo() {}
+    /// # async fn example(client: qga_core::Client) {
+    /// let hold = client.hold("an update is under way", |command| command == "guest-ping");
+    /// hold.ends_soon();
+    /// undo().await; // other tasks' commands wait meanwhile
+    /// drop(hold);
+    /// # }
+    /// ```
+    pub fn ends_soon(&self) {
+        self.gate.ends_soon(self.id);
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.gate.lift(self.id);
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hold").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,85 @@
+//! When a command is sent again.
+
+use crate::Retry;
+use crate::command::{CommandSpec, NoReply};
+use crate::error::{Error, ErrorKind, Execution};
+use crate::protocol::{Budget, Request};
+
+/// How often a command is sent at most.
+pub(crate) const TRIES: u32 = 3;
+
+/// After which failures a command is sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    Never,
+    /// Where nothing of it was sent.
+    Unsent,
+    /// After any failure of the channel.
+    Lost,
+}
+
+/// A command on its way, whose response is an `R`.
+pub(crate) struct Call<'a, R> {
+    pub(crate) spec: CommandSpec<'a>,
+    pub(crate) budget: Budget,
+    pub(crate) repeat: Repeat,
+    /// Whether it waits for a channel that was lost.
+    pub(crate) waits: bool,
+    pub(crate) no_reply: fn(NoReply) -> Option<R>,
+    /// Unless it was sent.
+    pub(crate) request: Option<Request>,
+    /// For sending it again.
+    copy: Option<Request>,
+}
+
+impl<'a, R> Call<'a, R> {
+    pub(crate) fn new(
+        spec: CommandSpec<'a>,
+        request: Request,
+        options: &crate::Options,
+        budget: Budget,
+        no_reply: fn(NoReply) -> Option<R>,
+    ) -> Self {
+        let repeat = Repeat::of(spec.retry, options.retry);
+        Self {
+            spec,
+            budget,
+            repeat,
+            waits: options.wait_for_channel,
+            no_reply,
+            copy: (repeat == Repeat::Lost).then(|| request.clone()),
+            request: Some(request),
+        }
+    }
+
+    /// The request, for sending it.
+    pub(crate) fn take_request(&mut self) -> Option<Request> {
+        self.request.take().or_else(|| self.copy.clone())
+    }
+
+    /// Whether there is a request that can be sent.
+    pub(crate) fn has_request(&self) -> bool {
+        self.request.is_some() || self.copy.is_some()
+    }
+}
+
+impl Repeat {
+    pub(crate) fn of(class: Retry, most_daring: Retry) -> Self {
+        match (class, most_daring) {
+            (_, Retry::Never) => Self::Never,
+            (Retry::Safe, _) | (Retry::AfterResync, Retry::AfterResync) => Self::Lost,
+            (Retry::Never | Retry::AfterResync, _) => Self::Unsent,
+        }
+    }
+
+    /// Whether a command that failed so is sent again.
+    pub(crate) fn allows(self, error: &Error) -> bool {
+        let unsent = error.execution() == Execution::NotRun;
+        match error.kind() {
+            ErrorKind::Closed(_) => self == Self::Lost || (self == Self::Unsent && unsent),
+            ErrorKind::Malformed { reason, .. } => self == Self::Lost && reason.is_damage(),
+            ErrorKind::Unattributed(_) => self == Self::Lost,
+            _ => false,
+        }
+    }
+}
