@@ -160,8 +160,8 @@ impl Client {
 
     /// The moment by which all commands of this handle have ended, if there is [one](Self::within).
     #[must_use]
-    pub fn deadline(&self) -> Option<std::time::Instant> {
-        self.options.deadline
+    pub fn deadline(&self) -> Option<Instant> {
+        self.options.deadline.map(Instant::from)
     }
 
     /// A handle on the same channel with other options.
@@ -470,10 +470,11 @@ impl Client {
                     Some((channel, error)) => (channel, Some(error)),
                     None => {
                         check_deadline(&budget)?;
-                        (self.lock(&budget).await?, None)
+                        let channel = self.lock(&budget).await?;
+                        self.check(name)?;
+                        (channel, None)
                     }
                 };
-                self.check(name)?;
                 let (check, sent) = (|| self.check(name), &mut waiting.sent);
                 channel
                     .exchange(&mut call, check, sent, before, &span)

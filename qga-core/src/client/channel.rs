@@ -83,7 +83,8 @@ impl Channel {
         loop {
             if let Some(error) = before.take() {
                 let is_last = tries == TRIES || *sent >= TRIES || !call.has_request();
-                if is_last || !call.repeat.allows(&error) || !self.is_usable(&call.budget) {
+                let may_repeat = call.repeat.allows(&error) && check().is_ok();
+                if is_last || !may_repeat || !self.is_usable(&call.budget) {
                     return Err(error);
                 }
                 before = Some(error);

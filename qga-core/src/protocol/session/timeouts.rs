@@ -51,7 +51,8 @@ impl Session {
         let now = self.clock?;
         let pending = self.pendings.take_over(now)?;
         let ticket = Ticket(pending.id);
-        if pending.sent.is_some() && pending.ends_in_grace() {
+        // Who has begun to answer tells of a failure.
+        if pending.sent.is_some() && pending.ends_in_grace() && self.decoder.is_drained() {
             self.unsynchronize();
             return Some(Event::NoReply(ticket, NoReply::Silent));
         }
