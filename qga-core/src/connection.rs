@@ -1,5 +1,6 @@
 //! One exchange at a time over a stream of bytes.
 
+use std::io;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -45,7 +46,8 @@ enum State {
     Dirty,
     /// The next line answers the next request.
     Synced(Ids),
-    Closed,
+    /// With an error where it did not end as it should.
+    Closed(Option<io::ErrorKind>),
 }
 
 /// The conditions under which a command runs.
@@ -172,7 +174,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     /// A connection that has ended.
     pub(crate) fn closed(stream: T) -> Self {
         Self {
-            state: State::Closed,
+            state: State::Closed(None),
             ..Self::new(stream)
         }
     }
@@ -249,15 +251,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         }
     }
 
-    /// What a fault means to a command that is answered only on failure.
+    /// What a fault means to a command that is answered only on failure. Who resets the channel may not have
+    /// read the request, and who has begun to answer tells of a failure.
     fn silence<R: DeserializeOwned>(&mut self, fault: Fault, terms: &Terms) -> Result<R, Error> {
         let (silence, success) = match fault {
             Fault::Line(lines::Fault::Timeout) => ("\"silent\"", terms.wait.in_grace),
-            Fault::Line(lines::Fault::Closed(_)) => ("\"closed\"", self.lines.is_flushed()),
+            Fault::Line(lines::Fault::Closed(None)) => ("\"closed\"", self.lines.is_flushed()),
             fault => return Err(self.lonely_failure(fault, terms)),
         };
+        let is_unanswered = self.lines.is_between_lines();
         let error = self.lonely_failure(fault, terms);
-        if success {
+        if success && is_unanswered {
             decode(silence, terms.secret)
         } else {
             Err(error)
@@ -281,7 +285,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             match self.lines.idle().await {
                 Idle::Quiet => {}
                 Idle::Talking => self.state = State::Dirty,
-                Idle::Ended => self.state = State::Closed,
+                Idle::Ended(error) => {
+                    self.state = State::Closed(error.map(|error| error.kind()));
+                }
             }
         }
     }
@@ -292,7 +298,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        matches!(self.state, State::Closed)
+        matches!(self.state, State::Closed(_))
     }
 
     /// Makes sure that the next line answers the next request.
@@ -300,10 +306,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         match self.state {
             State::Synced(ids) => Ok(ids),
             State::Dirty => self.handshake(terms).await,
-            State::Closed => Err(Error::new(
+            State::Closed(cause) => Err(Error::new(
                 Stage::Send,
                 Execution::NotRun,
-                ErrorKind::Closed(None),
+                ErrorKind::Closed(cause.map(io::Error::from)),
             )),
         }
     }
@@ -381,15 +387,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             _ if self.lines.is_flushed() => Stage::Receive,
             _ => Stage::Send,
         };
-        if fault.is_closed() {
-            self.state = State::Closed;
+        if let Fault::Line(lines::Fault::Closed(cause)) = &fault {
+            self.state = State::Closed(cause.as_ref().map(io::Error::kind));
         }
         Error::new(stage, execution, fault.into_kind(terms))
     }
 
     pub(crate) async fn handshake(&mut self, terms: &Terms) -> Result<Ids, Error> {
-        if matches!(self.state, State::Closed) {
-            return Err(Error::sync(ErrorKind::Closed(None)));
+        if let State::Closed(cause) = self.state {
+            return Err(Error::sync(ErrorKind::Closed(cause.map(io::Error::from))));
         }
         self.state = State::Dirty;
         self.lines.clear();
@@ -441,8 +447,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     }
 
     fn sync_failure(&mut self, fault: Fault, terms: &Terms) -> Error {
-        if fault.is_closed() {
-            self.state = State::Closed;
+        if let Fault::Line(lines::Fault::Closed(cause)) = &fault {
+            self.state = State::Closed(cause.as_ref().map(io::Error::kind));
         }
         Error::sync(fault.into_kind(terms))
     }
@@ -457,10 +463,6 @@ fn too_much_skipped(terms: &Terms, lines_left: u64, bytes_left: u64) -> Error {
 }
 
 impl Fault {
-    fn is_closed(&self) -> bool {
-        matches!(self, Self::Line(lines::Fault::Closed(_)))
-    }
-
     fn into_kind(self, terms: &Terms) -> ErrorKind {
         match self {
             Self::Line(lines::Fault::Timeout) => terms.time_is_up(),

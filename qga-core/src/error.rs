@@ -90,7 +90,8 @@ pub enum ErrorKind {
     /// The [deadline](crate::Options::deadline) of the handle, which is for all its commands, came this long
     /// after the command had begun. Zero: it had passed, and nothing was begun.
     Deadline(Duration),
-    /// The other side closed the channel.
+    /// The other side closed the channel; with an error where it did not end as it should, as after a
+    /// reset.
     Closed(Option<io::Error>),
     /// The agent answered with an error.
     Agent(AgentError),

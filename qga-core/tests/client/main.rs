@@ -11,6 +11,7 @@
 mod connect;
 mod deadline;
 mod debug;
+mod ending;
 mod exchange;
 mod gate;
 mod limits;
