@@ -150,11 +150,8 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
 
     /// Takes the channel for the next command.
     async fn acquire(&mut self, terms: &Terms) -> Result<(), Error> {
-        self.client.check(I::Item::NAME)?;
-        terms.check_deadline()?;
-        let mut channel = self.client.lock(terms).await?;
-        let ids = channel.begin(terms).await?;
-        self.channel = Some((channel, ids));
+        let taken = self.client.acquire(I::Item::NAME, terms).await?;
+        self.channel = Some(taken);
         Ok(())
     }
 
@@ -218,8 +215,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
             Err(fault) => {
                 self.failed = true;
                 let error = connection.failure(fault, terms, Execution::MaybeRun);
-                channel.keep_cause(&error);
-                abandon(&mut self.slots, error);
+                abandon(&mut self.slots, channel.lost_by(error));
             }
         }
     }
