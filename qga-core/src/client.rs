@@ -247,7 +247,7 @@ impl Client {
     /// dropped: each for whose name `runs` is false fails at once with
     /// [`ErrorKind::NotAllowed`](crate::ErrorKind::NotAllowed) and the `reason`. Several holds add up. What waits for the channel, or
     /// is about to be sent after a sync, is held back too; what is on its way to the agent is not. The
-    /// client's own syncs go on.
+    /// client's own syncs go on. With [`Hold::ends_soon`] commands wait instead.
     ///
     /// ```no_run
     /// # async fn example(client: qga_core::Client) {
@@ -405,7 +405,9 @@ impl Client {
         let exchange = pin!(async {
             let mut waiting = Waiting::new(&terms);
             loop {
-                self.check(name).map_err(|error| waiting.after(error))?;
+                self.admit(name, &terms)
+                    .await
+                    .map_err(|error| waiting.after(error))?;
                 let tried = async {
                     let request = encode()?;
                     terms.check_deadline()?;
@@ -430,7 +432,7 @@ impl Client {
     pub(crate) async fn acquire(&self, name: &str, terms: &Terms) -> Result<(InUse, Ids), Error> {
         let mut waiting = Waiting::new(terms);
         loop {
-            self.check(name)?;
+            self.admit(name, terms).await?;
             let tried = async {
                 terms.check_deadline()?;
                 let mut channel = self.lock(terms).await?;
@@ -443,6 +445,11 @@ impl Client {
                 Err(error) => waiting.for_channel(error).await?,
             }
         }
+    }
+
+    /// Waits until a command may be sent, if that is worth while.
+    async fn admit(&self, name: &str, terms: &Terms) -> Result<(), Error> {
+        self.shared.gate.admit(name, terms.wait.deadline).await
     }
 
     /// Whether a command may be sent.

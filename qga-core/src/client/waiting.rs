@@ -53,6 +53,10 @@ impl<'a> Waiting<'a> {
 
     /// When to try again.
     fn next_try(&self, error: &Error) -> Option<Instant> {
+        // What came while this waited for the channel may be about to end.
+        if error.is_not_allowed() {
+            return Some(Instant::now());
+        }
         if !self.terms.waits || error.is_permanent() || !self.may_send_again(error) {
             return None;
         }

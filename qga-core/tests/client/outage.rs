@@ -372,6 +372,18 @@ async fn a_sync_shows_that_an_agent_is_there_whatever_may_be_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_what_a_client_is_made_to_refuse_is_refused_for_good() {
+    let (ours, _theirs) = tokio::io::duplex(64);
+    let client = Client::builder().deny(["guest-ping"]).build(ours);
+    assert!(fails(&client).await.is_permanent());
+    let (ours, _theirs) = tokio::io::duplex(64);
+    let client = Client::new(ours);
+    let _hold = client.hold("busy", |_| false);
+    let error = fails(&client).await;
+    assert!(error.is_not_allowed() && !error.is_permanent());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_queue_is_no_refusal() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("qga.sock");
