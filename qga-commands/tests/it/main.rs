@@ -23,6 +23,7 @@ mod files;
 mod freeze;
 mod freeze_among_tasks;
 mod freeze_and_runtime;
+mod freeze_and_waiting;
 mod freeze_until;
 mod health;
 mod hotplug;
