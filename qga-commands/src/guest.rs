@@ -11,6 +11,7 @@
 pub mod accounts;
 mod backoff;
 mod builder;
+mod clean_up;
 pub mod clock;
 pub mod copy;
 pub mod disks;

@@ -9,7 +9,7 @@ use qga_commands::{Guest, GuestError};
 use qga_core::{Client, Execution, Options};
 use qga_testserver::TestAgent;
 use tokio::io::AsyncReadExt;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 const FREEZE: &str = "guest-fsfreeze-freeze";
 const THAW: &str = "guest-fsfreeze-thaw";
@@ -161,6 +161,32 @@ async fn while_the_work_goes_on_nothing_waits_for_its_end() {
         .await
         .unwrap();
     thawed.unwrap();
+}
+
+/// The clean-ups have begun when the freeze comes in between.
+#[tokio::test(start_paused = true)]
+async fn a_freeze_in_the_middle_of_a_clean_up_is_waited_out() {
+    for streams in [false, true] {
+        for steps in 0..12 {
+            let (agent, guest) = guest();
+            agent.program("job").never_ends();
+            let mut job = guest.command("job");
+            job.kill_on_drop(true);
+            if streams {
+                drop(job.spawn().await.unwrap());
+            } else {
+                timeout(SECOND, job.output()).await.unwrap_err();
+            }
+            for _ in 0..steps {
+                tokio::task::yield_now().await;
+            }
+            let frozen = guest.freeze().await.unwrap();
+            sleep(30 * SECOND).await;
+            frozen.thaw().await.unwrap();
+            sleep(10 * SECOND).await;
+            assert!(agent.running().is_empty(), "{streams} {steps}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,6 +30,7 @@ mod hotplug;
 mod live;
 mod messages;
 mod network;
+mod outage;
 mod policy;
 mod power;
 mod process;
