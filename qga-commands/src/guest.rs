@@ -25,6 +25,7 @@ pub mod hotplug;
 pub mod network;
 mod pace;
 pub mod power;
+mod presence;
 pub mod process;
 pub mod ready;
 mod records;
@@ -144,6 +145,9 @@ impl Guest {
 
     /// Asks whether an agent is there. One that answers that it may not tell is there too.
     async fn ping(&self) -> Result<(), Error> {
+        if !self.client.allows(Ping::NAME) {
+            return self.client.sync().await;
+        }
         match self.client.execute(Ping).await {
             Err(error) if error.agent_error().is_none() => Err(error),
             _ => Ok(()),

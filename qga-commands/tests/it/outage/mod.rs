@@ -2,6 +2,9 @@
 
 #![cfg(unix)]
 
+mod health;
+mod power;
+mod ready;
 mod work;
 
 use std::io;

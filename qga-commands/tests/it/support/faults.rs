@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use qga_commands::agent::Ping;
 use qga_commands::{Guest, GuestError};
-use qga_core::{Client, ClientBuilder, Error, Execution, Options};
+use qga_core::{Client, ClientBuilder, Execution, Options};
 use qga_testserver::{Fault, TestAgent};
 use tokio::io::DuplexStream;
 use tokio::time::Instant;
@@ -45,6 +45,8 @@ pub(crate) enum Trouble {
 /// An agent that hangs up, is connected to again, and is silent: for one connection, since it was opened too
 /// early, say.
 pub(crate) const SILENT: Trouble = Trouble::HangsUp { silent: 1 };
+/// The same, however often it is connected to.
+pub(crate) const SILENT_FOR_GOOD: Trouble = Trouble::HangsUp { silent: usize::MAX };
 
 /// All that an operation has to get through with an agent that is there.
 pub(crate) fn troubles() -> Vec<(&'static str, Trouble)> {
@@ -87,6 +89,7 @@ pub(crate) enum Door {
     Agent,
     /// So many times nobody who answers, and then the agent.
     Silent(usize),
+    HangsUp,
     /// An error of this host, or of a proxy.
     Fails(io::ErrorKind),
 }
@@ -112,6 +115,7 @@ impl Line {
                 wire.door = Door::Silent(left - 1);
                 wire.silent.push(theirs);
             }
+            Door::HangsUp => {}
             Door::Fails(error) => return Err(error.into()),
         }
         Ok(ours)
@@ -265,8 +269,7 @@ pub(crate) async fn can_be_done_again<T>(
 
 /// Waits while the client pauses.
 async fn rest(error: &GuestError) {
-    let pause = error.command_error().and_then(Error::retry_after);
-    tokio::time::sleep(pause.unwrap_or_default()).await;
+    tokio::time::sleep(error.retry_after().unwrap_or_default()).await;
 }
 
 /// A client that has met many failures pauses for a while, and a guest that was put to sleep falls asleep when
