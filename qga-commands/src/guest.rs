@@ -11,6 +11,7 @@
 pub mod accounts;
 mod backoff;
 mod builder;
+mod clean_up;
 pub mod clock;
 pub mod copy;
 pub mod disks;
@@ -24,6 +25,7 @@ pub mod hotplug;
 pub mod network;
 mod pace;
 pub mod power;
+mod presence;
 pub mod process;
 pub mod ready;
 mod records;
@@ -33,9 +35,7 @@ mod system;
 
 use std::time::Duration;
 
-use backoff::Backoff;
 use qga_core::{Address, AddressError, Client, Error, Execution, QgaCommand};
-use tokio::time::Instant;
 
 use crate::agent::Ping;
 use crate::file::FileClose;
@@ -145,6 +145,9 @@ impl Guest {
 
     /// Asks whether an agent is there. One that answers that it may not tell is there too.
     async fn ping(&self) -> Result<(), Error> {
+        if !self.client.allows(Ping::NAME) {
+            return self.client.sync().await;
+        }
         match self.client.execute(Ping).await {
             Err(error) if error.agent_error().is_none() => Err(error),
             _ => Ok(()),
@@ -171,20 +174,30 @@ impl Guest {
         Self::new(self.client.with_options(options))
     }
 
+    /// The guest for what has to be done, such as a thaw: its commands wait for a channel that was lost, and
+    /// have the time that they need, whatever the handle gives to others.
+    fn persistent(&self) -> Self {
+        const LEAST: Duration = Duration::from_secs(5);
+        let options = self.client.options();
+        let timeout = options.command_timeout().max(LEAST);
+        let options = options.timeout(timeout).wait_for_channel(true);
+        Self::new(self.client.with_options(options))
+    }
+
     /// Waits until this client's freeze is over, ten minutes at most: for what is to be done in the
     /// background, where nobody would do it again.
     async fn thawed(&self) {
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
+        let state = self.client.attachment::<freeze::State>();
         let end = backoff::after(Duration::from_secs(600));
-        while self.is_frozen() && Instant::now() < end {
-            backoff.pause().await;
-        }
+        state.thawed_by(end).await;
     }
 
     /// What is due before any command: nothing else while filesystems are frozen.
     async fn before(&self, command: &'static str) -> Result<(), GuestError> {
-        if self.is_frozen() {
-            return if freeze::runs_while_frozen(command) {
+        let state = self.client.attachment::<freeze::State>();
+        if state.is_frozen() {
+            // The client itself has commands wait for a thaw that is under way.
+            return if freeze::runs_while_frozen(command) || state.is_thawing() {
                 Ok(())
             } else {
                 Err(self.frozen(command))

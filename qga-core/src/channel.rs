@@ -1,78 +1,53 @@
 //! A client's connection, which is opened again after it was lost.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use crate::Connection;
-use crate::connect::{AnyConnection, Endpoint};
+use crate::connect::AnyConnection;
 use crate::connection::Terms;
-use crate::deadline::after;
-use crate::error::{Error, ErrorKind, Execution, Stage};
+use crate::error::{Error, Execution};
 use crate::message::Request;
+use crate::reconnect::Reconnect;
 use crate::state::{ChannelState, Status, cause};
-use crate::sync::{self, Ids};
-use crate::trace::{self, Span};
+use crate::sync::Ids;
+use crate::trace::Span;
 
 /// What is said of a channel whose end nobody has seen in detail.
 const CLOSED: &str = "the other side closed the channel";
 
+/// What is said of a channel that no command has opened yet.
+const UNOPENED: &str = "the channel has not been opened yet";
+
 /// How often a command is sent at most.
-const TRIES: u32 = 3;
+pub(crate) const TRIES: u32 = 3;
 
 pub(crate) struct Channel {
     connection: AnyConnection,
     /// None for a stream that was handed to us, which cannot be opened again.
-    endpoint: Option<Endpoint>,
-    failures: u32,
-    pauses: Pauses,
-    pause: Option<Pause>,
+    reconnect: Option<Reconnect>,
     state: Arc<Status>,
     /// Why it was lost, where that is known.
     cause: Option<Arc<str>>,
 }
 
-/// How long to wait after failures.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pauses {
-    /// After the second failure in a row; it doubles with each further one.
-    pub(crate) first: Duration,
-    pub(crate) longest: Duration,
-}
-
-impl Default for Pauses {
-    fn default() -> Self {
-        Self {
-            first: Duration::from_millis(200),
-            longest: Duration::from_secs(30),
-        }
-    }
-}
-
-/// Until when not to try again, and why.
-struct Pause {
-    end: Instant,
-    cause: Arc<Error>,
-}
-
 impl Channel {
-    pub(crate) fn new(
-        connection: AnyConnection,
-        endpoint: Option<Endpoint>,
-        pauses: Pauses,
-        state: Arc<Status>,
-    ) -> Self {
+    pub(crate) fn new(connection: AnyConnection, reconnect: Option<Reconnect>) -> Self {
+        let cause = connection.is_closed().then(|| Arc::from(UNOPENED));
+        let state = cause
+            .clone()
+            .map_or(ChannelState::Ready, |cause| ChannelState::Lost { cause });
         Self {
             connection,
-            endpoint,
-            failures: 0,
-            pauses,
-            pause: None,
-            state,
-            cause: None,
+            reconnect,
+            state: Arc::new(Status::new(state)),
+            cause,
         }
+    }
+
+    pub(crate) fn state(&self) -> Arc<Status> {
+        Arc::clone(&self.state)
     }
 
     /// Says that somebody has it.
@@ -82,7 +57,7 @@ impl Channel {
 
     /// Says that nobody has it any more.
     pub(crate) fn lay_down(&mut self) {
-        let state = if self.connection.is_closed() {
+        let state = if self.is_lost() {
             let cause = self.cause.get_or_insert_with(|| CLOSED.into());
             ChannelState::Lost {
                 cause: Arc::clone(cause),
@@ -94,19 +69,22 @@ impl Channel {
     }
 
     /// Opens the connection where that is due, and runs a command; again, where the terms allow it.
-    /// To open and to synchronize may take long, so `check` is asked right before each sending.
+    /// To open and to synchronize may take long, so `check` is asked right before each sending. `sent` counts
+    /// how often that is.
     pub(crate) async fn exchange<R: DeserializeOwned>(
         &mut self,
         mut request: Request,
         encode: impl Fn() -> Result<Request, Error>,
         check: impl Fn() -> Result<(), Error>,
+        sent: &mut u32,
         terms: &Terms,
         span: &Span,
     ) -> Result<R, Error> {
         let mut before: Option<Error> = None;
         let mut tries = 1;
         loop {
-            let error = match (self.once(request, &check, terms, span).await, before) {
+            let result = self.once(request, &check, sent, terms, span).await;
+            let error = match (result, before) {
                 (Ok(response), _) => return Ok(response),
                 (Err(refused), Some(before)) if refused.is_not_allowed() => return Err(before),
                 (Err(error), Some(before)) if before.execution() == Execution::MaybeRun => {
@@ -114,7 +92,8 @@ impl Channel {
                 }
                 (Err(error), _) => error,
             };
-            if tries == TRIES || !terms.repeat.allows(&error) || !self.is_usable(terms) {
+            let is_last = tries == TRIES || *sent >= TRIES;
+            if is_last || !terms.repeat.allows(&error) || !self.is_usable(terms) {
                 return Err(error);
             }
             request = match encode() {
@@ -130,16 +109,18 @@ impl Channel {
         &mut self,
         request: Request,
         check: impl Fn() -> Result<(), Error>,
+        sent: &mut u32,
         terms: &Terms,
         span: &Span,
     ) -> Result<R, Error> {
         self.begin(terms).await?;
         check()?;
+        *sent += 1;
         let connection = &mut self.connection;
         let result = connection.exchange(request, *terms).await;
         span.sent(connection.request_length);
         span.received(connection.reply_length());
-        result.inspect_err(|error| self.keep_cause(error))
+        result.map_err(|error| self.lost_by(error))
     }
 
     /// Makes sure that the next line answers the next request, on a connection that is opened again if
@@ -147,55 +128,46 @@ impl Channel {
     ///
     /// # Cancel safety
     ///
-    /// After the future is dropped, the next call tries again.
+    /// After the future is dropped, the next call goes on where this one was.
     pub(crate) async fn begin(&mut self, terms: &Terms) -> Result<Ids, Error> {
         self.connection.look().await;
-        if self.connection.is_closed()
-            && let Some(endpoint) = self.endpoint.clone()
-        {
-            self.reopen(&endpoint, terms).await?;
+        if let Some(ids) = self.connection.synced() {
+            return Ok(ids);
         }
-        let begun = self.connection.begin(terms).await;
-        begun.inspect_err(|error| self.keep_cause(error))
-    }
-
-    /// Keeps why the connection was lost, if it was by this.
-    pub(crate) fn keep_cause(&mut self, error: &Error) {
-        if self.connection.is_closed() && self.cause.is_none() {
-            self.cause = Some(cause(error));
-        }
-    }
-
-    /// Whether there is a channel for another try, and time.
-    fn is_usable(&self, terms: &Terms) -> bool {
-        let can_open = self.endpoint.is_some() || !self.connection.is_closed();
-        can_open && Instant::now() < terms.wait.deadline
-    }
-
-    async fn reopen(&mut self, endpoint: &Endpoint, terms: &Terms) -> Result<(), Error> {
-        if let Some(Pause { end, cause }) = &self.pause
-            && Instant::now() < *end
-        {
-            let kind = ErrorKind::Unavailable(cause.clone());
-            return Err(Error::new(Stage::Connect, Execution::NotRun, kind));
-        }
-        // An agent that serves one client at a time first has to see the end of the old stream, which
-        // may have failed on this side only, as one does whose runtime has ended.
-        self.connection = Connection::closed(Box::pin(tokio::io::empty()));
-        trace::event("the channel was lost; opening it again");
-        self.state.set(ChannelState::Connecting);
-        match open_and_sync(endpoint, terms).await {
-            Ok(connection) => {
-                self.connection = connection;
-                self.failures = 0;
-                self.pause = None;
+        let connection = &mut self.connection;
+        let begun = match &mut self.reconnect {
+            Some(reconnect) => reconnect.begin(connection, &self.state, terms).await,
+            None => connection.begin(terms).await,
+        };
+        match begun {
+            Ok(ids) => {
                 self.cause = None;
-                self.state.set(ChannelState::Busy);
-                trace::event("the channel is open again");
-                Ok(())
+                Ok(ids)
             }
-            Err(error) => Err(self.failed(error)),
+            Err(error) => {
+                if self.reconnect.is_some() {
+                    self.cause = None;
+                }
+                Err(self.lost_by(error))
+            }
         }
+    }
+
+    /// As [`begin`](Self::begin), and asks the agent in any case.
+    pub(crate) async fn sync(&mut self, terms: &Terms) -> Result<Ids, Error> {
+        self.connection.forget_sync();
+        self.begin(terms).await
+    }
+
+    /// Keeps why the connection was lost, if it was by this, and says whether it is so for good.
+    pub(crate) fn lost_by(&mut self, error: Error) -> Error {
+        if self.is_lost() {
+            self.cause.get_or_insert_with(|| cause(&error));
+        }
+        if self.connection.is_closed() && self.reconnect.is_none() {
+            return error.permanent();
+        }
+        error
     }
 
     /// The connection as it is.
@@ -203,39 +175,15 @@ impl Channel {
         &mut self.connection
     }
 
-    /// A first failure is told as it is; from the second on there is a pause.
-    fn failed(&mut self, error: Error) -> Error {
-        self.failures = self.failures.saturating_add(1);
-        self.cause = Some(cause(&error));
-        if self.failures < 2 {
-            return error;
-        }
-        let cause = Arc::new(error);
-        self.pause = Some(Pause {
-            end: after(self.pauses.after(self.failures)),
-            cause: cause.clone(),
-        });
-        let kind = ErrorKind::Unavailable(cause);
-        Error::new(Stage::Connect, Execution::NotRun, kind)
+    /// Whether it is closed, or was and no agent has answered since.
+    fn is_lost(&self) -> bool {
+        let reconnect = self.reconnect.as_ref();
+        self.connection.is_closed() || reconnect.is_some_and(Reconnect::is_lost)
     }
-}
 
-pub(crate) async fn open_and_sync(
-    endpoint: &Endpoint,
-    terms: &Terms,
-) -> Result<AnyConnection, Error> {
-    let mut connection = endpoint.open(terms).await?;
-    connection.handshake(terms).await?;
-    Ok(connection)
-}
-
-impl Pauses {
-    /// Half of it is fixed and half is random, so that many clients of one host do not move in step.
-    fn after(self, failures: u32) -> Duration {
-        let doublings = failures.saturating_sub(2).min(16);
-        let whole = self.first.saturating_mul(1 << doublings);
-        let half = whole.min(self.longest) / 2;
-        let random = u32::try_from(sync::random() % 1024).unwrap_or_default();
-        half + half / 1024 * random
+    /// Whether there is a channel for another try, and time.
+    fn is_usable(&self, terms: &Terms) -> bool {
+        let can_open = self.reconnect.is_some() || !self.connection.is_closed();
+        can_open && Instant::now() < terms.wait.deadline
     }
 }

@@ -13,22 +13,26 @@ use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::attachments::Attachments;
-use crate::channel::{Channel, Pauses};
+use crate::channel::Channel;
 use crate::connection::Terms;
 use crate::deadline::after;
 use crate::error::{Execution, Stage};
 use crate::gate::{Gate, Hold, Policy};
 use crate::lock::Lock;
 use crate::message::Request;
+use crate::reconnect::Pauses;
 use crate::state::{ChannelState, InUse, Status};
+use crate::sync::Ids;
 use crate::trace::Span;
 use crate::{Address, AddressError, Error, Options, Pipeline, QgaCommand};
 
 mod builder;
 mod execute;
+mod waiting;
 
 pub use builder::ClientBuilder;
 pub use execute::Execute;
+use waiting::Waiting;
 
 /// Talks to one guest agent.
 ///
@@ -38,7 +42,13 @@ pub use execute::Execute;
 /// A client that was [connected](Self::connect) connects again when the channel was lost: with the
 /// command that notices the loss if that may be [sent again](Options::retry), else with the next one,
 /// within that command's deadline. After two failures in a row there is a [pause](ClientBuilder::pauses), of up to 30 seconds, in which
-/// commands fail at once with [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable).
+/// commands fail at once with what went wrong last ([`Error::retry_after`]), unless they
+/// [wait](Options::wait_for_channel). A failure is that the channel cannot be opened or closes at once, and
+/// that the agent does not answer within the [time for connecting](ClientBuilder::connect_timeout); that a
+/// caller has less time is none.
+///
+/// A connection that is open and on which nothing answers is closed after twice that time, and another one is
+/// opened; if that one is silent too, after twice as long, up to a minute.
 ///
 /// ```no_run
 /// # #[derive(qga_core::QgaCommand)]
@@ -62,24 +72,24 @@ struct Shared {
     address: Option<Arc<Address>>,
     attachments: Attachments,
     gate: Arc<Gate>,
-    /// How many wait for the channel.
-    waiting: AtomicUsize,
+    /// How many wait for the channel while somebody else has it.
+    queued: AtomicUsize,
     state: Arc<Status>,
     /// Held until the last clone is dropped.
     _lock: Option<Lock>,
 }
 
-/// One that waits for the channel.
-struct Waiting<'a>(&'a AtomicUsize);
+/// One that waits for the channel while somebody else has it.
+struct Queued<'a>(&'a AtomicUsize);
 
-impl<'a> Waiting<'a> {
+impl<'a> Queued<'a> {
     fn new(count: &'a AtomicUsize) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(count)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Queued<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -237,7 +247,7 @@ impl Client {
     /// dropped: each for whose name `runs` is false fails at once with
     /// [`ErrorKind::NotAllowed`](crate::ErrorKind::NotAllowed) and the `reason`. Several holds add up. What waits for the channel, or
     /// is about to be sent after a sync, is held back too; what is on its way to the agent is not. The
-    /// client's own syncs go on.
+    /// client's own syncs go on. With [`Hold::ends_soon`] commands wait instead.
     ///
     /// ```no_run
     /// # async fn example(client: qga_core::Client) {
@@ -261,6 +271,49 @@ impl Client {
     #[must_use]
     pub fn allows(&self, command: &str) -> bool {
         self.check(command).is_ok()
+    }
+
+    /// Waits until the agent has answered a sync, on a channel that is opened again if it was lost. This shows
+    /// that an agent is there, whatever commands it and this client let pass.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), qga_core::Error> {
+    /// # let agent = qga_testserver::TestAgent::start().await;
+    /// # let address = agent.address();
+    /// let client = qga_core::Client::connect(address).await?; // "unix:/run/vm1/qga.sock"
+    /// client.sync().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the channel cannot be had, and when the agent does not answer in time or refuses.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`execute`](Self::execute); nothing runs in the guest.
+    ///
+    /// # Panics
+    ///
+    /// As [`execute`](Self::execute).
+    pub async fn sync(&self) -> Result<(), Error> {
+        let terms = Terms::raw(&self.options);
+        let mut waiting = Waiting::new(&terms);
+        loop {
+            let tried = async {
+                terms.check_deadline()?;
+                self.lock(&terms).await?.sync(&terms).await
+            };
+            match tried.await {
+                Ok(_) => return Ok(()),
+                Err(error) => {
+                    let waited = waiting.for_channel(error).await;
+                    waited.map_err(|error| self.locate(error))?;
+                }
+            }
+        }
     }
 
     /// Runs a command and returns what the agent answers.
@@ -350,17 +403,53 @@ impl Client {
         let span = self.span(name);
         // Pinned, so that it is not moved.
         let exchange = pin!(async {
-            let request = encode()?;
-            terms.check_deadline()?;
-            let mut channel = self.lock(&terms).await?;
-            self.check(name)?;
-            let check = || self.check(name);
-            channel
-                .exchange(request, encode, check, &terms, &span)
-                .await
+            let mut waiting = Waiting::new(&terms);
+            loop {
+                self.admit(name, &terms)
+                    .await
+                    .map_err(|error| waiting.after(error))?;
+                let tried = async {
+                    let request = encode()?;
+                    terms.check_deadline()?;
+                    let mut channel = self.lock(&terms).await?;
+                    self.check(name)?;
+                    let (check, sent) = (|| self.check(name), &mut waiting.sent);
+                    channel
+                        .exchange(request, encode, check, sent, &terms, &span)
+                        .await
+                };
+                match tried.await {
+                    Ok(response) => return Ok(response),
+                    Err(error) => waiting.for_channel(error).await?,
+                }
+            }
         });
         let result = span.around(exchange).await;
         result.map_err(|error| self.locate(error))
+    }
+
+    /// Takes the channel, with nothing between the next request and its answer.
+    pub(crate) async fn acquire(&self, name: &str, terms: &Terms) -> Result<(InUse, Ids), Error> {
+        let mut waiting = Waiting::new(terms);
+        loop {
+            self.admit(name, terms).await?;
+            let tried = async {
+                terms.check_deadline()?;
+                let mut channel = self.lock(terms).await?;
+                self.check(name)?;
+                let ids = channel.begin(terms).await?;
+                Ok((channel, ids))
+            };
+            match tried.await {
+                Ok(taken) => return Ok(taken),
+                Err(error) => waiting.for_channel(error).await?,
+            }
+        }
+    }
+
+    /// Waits until a command may be sent, if that is worth while.
+    async fn admit(&self, name: &str, terms: &Terms) -> Result<(), Error> {
+        self.shared.gate.admit(name, terms.wait.deadline).await
     }
 
     /// Whether a command may be sent.
@@ -369,12 +458,12 @@ impl Client {
     }
 
     /// Waits for the channel.
-    pub(crate) async fn lock(&self, terms: &Terms) -> Result<InUse, Error> {
+    async fn lock(&self, terms: &Terms) -> Result<InUse, Error> {
         let channel = self.channel.clone();
         if let Ok(channel) = channel.clone().try_lock_owned() {
             return Ok(InUse::new(channel));
         }
-        let _waiting = Waiting::new(&self.shared.waiting);
+        let _queued = Queued::new(&self.shared.queued);
         timeout_at(terms.wait.deadline, channel.lock_owned())
             .await
             .map(InUse::new)
@@ -383,7 +472,7 @@ impl Client {
 
     /// Whether somebody waits for the channel.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.shared.waiting.load(Ordering::Relaxed) > 0
+        self.shared.queued.load(Ordering::Relaxed) > 0
     }
 
     /// What a subscriber hears of a command.

@@ -19,7 +19,9 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
 impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
 
 type AnyStream = Pin<Box<dyn Stream>>;
-type Opening = Pin<Box<dyn Future<Output = io::Result<AnyStream>> + Send>>;
+
+/// A stream that is being opened.
+pub(crate) type Opening = Pin<Box<dyn Future<Output = io::Result<AnyStream>> + Send>>;
 
 pub(crate) type AnyConnection = Connection<AnyStream>;
 
@@ -50,22 +52,45 @@ impl Endpoint {
         }
     }
 
-    pub(crate) async fn open(&self, terms: &Terms) -> Result<AnyConnection, Error> {
-        let opening = async {
-            match self {
-                Self::Address(address) => open_stream(address).await,
-                Self::Custom(open) => open().await,
+    /// Begins to open a stream.
+    pub(crate) fn open(&self) -> Opening {
+        match self {
+            Self::Address(address) => {
+                let address = Arc::clone(address);
+                Box::pin(async move { open_stream(&address).await })
             }
-        };
+            Self::Custom(open) => open(),
+        }
+    }
+
+    /// The connection over a stream, if it opens in time. If not, it may go on later.
+    pub(crate) async fn opened(
+        &self,
+        opening: &mut Opening,
+        terms: &Terms,
+    ) -> Result<AnyConnection, Error> {
         match timeout_at(terms.wait.deadline, opening).await {
             Ok(Ok(stream)) => Ok(Connection::new(stream)),
             Ok(Err(_)) if self.address().is_some_and(|address| is_no_socket(address)) => {
                 Err(connect_error(ErrorKind::NotASocket))
             }
-            Ok(Err(error)) => Err(connect_error(ErrorKind::Open(error))),
+            Ok(Err(error)) => {
+                let is_permanent = self.address().is_some() && never_opens(&error);
+                let error = connect_error(ErrorKind::Open(error));
+                Err(if is_permanent {
+                    error.permanent()
+                } else {
+                    error
+                })
+            }
             Err(_) => Err(connect_error(terms.time_is_up())),
         }
     }
+}
+
+/// A connection that has ended.
+pub(crate) fn closed() -> AnyConnection {
+    Connection::closed(Box::pin(tokio::io::empty()))
 }
 
 pub(crate) fn connect_error(kind: ErrorKind) -> Error {
@@ -97,6 +122,14 @@ async fn open_unix(path: &std::path::Path) -> io::Result<tokio::net::UnixStream>
             opened => return opened,
         }
     }
+}
+
+/// Whether it is the address that is wrong, as a path is that is too long.
+fn never_opens(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+    )
 }
 
 /// Whether the path names something that is there and is no socket. Linux refuses the connection

@@ -1,5 +1,6 @@
 //! One exchange at a time over a stream of bytes.
 
+use std::io;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ use crate::{Options, QgaCommand, Reply, Retry};
 /// How much of a malformed line an error keeps, in bytes.
 const LINE_EXCERPT: usize = 4096;
 
+/// How long at most until a sync is sent again. An agent that takes longer to answer is never heard.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(16);
+
 /// What an error shows instead of a secret.
 const WITHHELD: &str = "(withheld: the command deals in secrets)";
 
@@ -34,6 +38,8 @@ const WITHHELD: &str = "(withheld: the command deals in secrets)";
 pub struct Connection<T> {
     lines: Lines<T>,
     state: State,
+    /// A synchronization that is under way, or was left to whoever comes next.
+    syncing: Option<Syncing>,
     next_id: u64,
     /// Of the request that was sent last, in bytes.
     pub(crate) request_length: usize,
@@ -45,7 +51,16 @@ enum State {
     Dirty,
     /// The next line answers the next request.
     Synced(Ids),
-    Closed,
+    /// With an error where it did not end as it should.
+    Closed(Option<io::ErrorKind>),
+}
+
+/// A synchronization, and when it is begun again.
+#[derive(Debug)]
+struct Syncing {
+    handshake: Handshake,
+    patience: Duration,
+    resend_at: Instant,
 }
 
 /// The conditions under which a command runs.
@@ -58,6 +73,8 @@ pub(crate) struct Terms {
     /// Whether the reply is kept out of errors.
     pub(crate) secret: bool,
     pub(crate) repeat: Repeat,
+    /// Whether it waits for a channel that was lost.
+    pub(crate) waits: bool,
     pub(crate) wait: Wait,
     pub(crate) shape: Shape,
     pub(crate) skip: Skip,
@@ -104,6 +121,7 @@ impl Terms {
             deadline: options.deadline,
             secret: false,
             repeat: Repeat::of(Retry::Never, options.retry),
+            waits: options.wait_for_channel,
             shape: options.shape,
             skip: options.skip,
             wait: Wait {
@@ -164,6 +182,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         Self {
             lines: Lines::new(stream),
             state: State::Dirty,
+            syncing: None,
             next_id: sync::random(),
             request_length: 0,
         }
@@ -172,7 +191,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     /// A connection that has ended.
     pub(crate) fn closed(stream: T) -> Self {
         Self {
-            state: State::Closed,
+            state: State::Closed(None),
             ..Self::new(stream)
         }
     }
@@ -249,15 +268,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         }
     }
 
-    /// What a fault means to a command that is answered only on failure.
+    /// What a fault means to a command that is answered only on failure. Who resets the channel may not have
+    /// read the request, and who has begun to answer tells of a failure.
     fn silence<R: DeserializeOwned>(&mut self, fault: Fault, terms: &Terms) -> Result<R, Error> {
         let (silence, success) = match fault {
             Fault::Line(lines::Fault::Timeout) => ("\"silent\"", terms.wait.in_grace),
-            Fault::Line(lines::Fault::Closed(_)) => ("\"closed\"", self.lines.is_flushed()),
+            Fault::Line(lines::Fault::Closed(None)) => ("\"closed\"", self.lines.is_flushed()),
             fault => return Err(self.lonely_failure(fault, terms)),
         };
+        let is_unanswered = self.lines.is_between_lines();
         let error = self.lonely_failure(fault, terms);
-        if success {
+        if success && is_unanswered {
             decode(silence, terms.secret)
         } else {
             Err(error)
@@ -278,10 +299,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     /// if it did, the next line may be anything.
     pub(crate) async fn look(&mut self) {
         if let State::Synced(_) = self.state {
-            match self.lines.idle().await {
-                Idle::Quiet => {}
-                Idle::Talking => self.state = State::Dirty,
-                Idle::Ended => self.state = State::Closed,
+            self.is_talking().await;
+        }
+    }
+
+    /// Looks at the channel, and says whether it holds what was not read yet.
+    pub(crate) async fn is_talking(&mut self) -> bool {
+        if self.is_closed() {
+            return false;
+        }
+        match self.lines.idle().await {
+            Idle::Quiet => false,
+            Idle::Talking => {
+                self.state = State::Dirty;
+                true
+            }
+            Idle::Ended(error) => {
+                self.state = State::Closed(error.map(|error| error.kind()));
+                false
             }
         }
     }
@@ -292,7 +327,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        matches!(self.state, State::Closed)
+        matches!(self.state, State::Closed(_))
+    }
+
+    /// What the agent does with ids, if the next line answers the next request.
+    pub(crate) fn synced(&self) -> Option<Ids> {
+        match self.state {
+            State::Synced(ids) => Some(ids),
+            State::Dirty | State::Closed(_) => None,
+        }
+    }
+
+    /// The next command synchronizes first.
+    pub(crate) fn forget_sync(&mut self) {
+        if let State::Synced(_) = self.state {
+            self.state = State::Dirty;
+        }
     }
 
     /// Makes sure that the next line answers the next request.
@@ -300,10 +350,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         match self.state {
             State::Synced(ids) => Ok(ids),
             State::Dirty => self.handshake(terms).await,
-            State::Closed => Err(Error::new(
+            State::Closed(cause) => Err(Error::new(
                 Stage::Send,
                 Execution::NotRun,
-                ErrorKind::Closed(None),
+                ErrorKind::Closed(cause.map(io::Error::from)),
             )),
         }
     }
@@ -381,25 +431,27 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             _ if self.lines.is_flushed() => Stage::Receive,
             _ => Stage::Send,
         };
-        if fault.is_closed() {
-            self.state = State::Closed;
+        if let Fault::Line(lines::Fault::Closed(cause)) = &fault {
+            self.state = State::Closed(cause.as_ref().map(io::Error::kind));
         }
         Error::new(stage, execution, fault.into_kind(terms))
     }
 
     pub(crate) async fn handshake(&mut self, terms: &Terms) -> Result<Ids, Error> {
-        if matches!(self.state, State::Closed) {
-            return Err(Error::sync(ErrorKind::Closed(None)));
+        if let State::Closed(cause) = self.state {
+            return Err(Error::sync(ErrorKind::Closed(cause.map(io::Error::from))));
         }
         self.state = State::Dirty;
-        self.lines.clear();
-        trace::event("synchronizing");
-        let mut handshake = Handshake::new();
-        self.lines.push(handshake.request());
-        // A serial port loses what is sent before the guest opens it, so ask again from time to time.
-        let mut patience = Duration::from_secs(1);
+        // One that somebody has left is gone on with: its answer may be on the way.
+        let syncing = self.syncing.get_or_insert_with(|| {
+            trace::event("synchronizing");
+            let syncing = Syncing::new();
+            self.lines.clear();
+            self.lines.push(syncing.handshake.request());
+            syncing
+        });
         let mut wait = Wait {
-            deadline: terms.wait.deadline.min(after(patience)),
+            deadline: terms.wait.deadline.min(syncing.resend_at),
             limit: sync::LINE_LIMIT,
             allowance: terms.skip.bytes,
             grace: None,
@@ -408,7 +460,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         let mut lines_left = terms.skip.lines;
         loop {
             let step = match self.lines.next(&mut wait).await {
-                Ok(()) => handshake.receive(self.lines.frame()),
+                Ok(()) => syncing.handshake.receive(self.lines.frame()),
                 Err(lines::Fault::Flooded) => return Err(too_much_skipped(terms, lines_left, 0)),
                 Err(lines::Fault::TooLong(_) | lines::Fault::Timeout) => Step::Wait,
                 Err(closed) => return Err(self.sync_failure(closed.into(), terms)),
@@ -418,33 +470,57 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                     return Err(too_much_skipped(terms, 0, wait.allowance));
                 }
                 Step::Synced(ids) => {
+                    self.syncing = None;
                     self.state = State::Synced(ids);
                     trace::event("synchronized");
                     return Ok(ids);
                 }
-                Step::Refused(error) => return Err(Error::sync(ErrorKind::SyncRefused(error))),
-                Step::Resend => self.lines.push(handshake.request()),
+                Step::Refused(error) => {
+                    self.syncing = None;
+                    return Err(Error::sync(ErrorKind::SyncRefused(error)));
+                }
+                Step::Resend => self.lines.push(syncing.handshake.request()),
                 Step::Wait if Instant::now() < wait.deadline => lines_left -= 1,
                 Step::Wait if wait.deadline >= terms.wait.deadline => {
                     return Err(self.sync_failure(lines::Fault::Timeout.into(), terms));
                 }
                 Step::Wait => {
-                    patience *= 2;
-                    wait.deadline = terms.wait.deadline.min(after(patience));
-                    if self.lines.is_flushed() {
-                        handshake.renew();
-                        self.lines.push(handshake.request());
+                    if syncing.again(self.lines.is_flushed()) {
+                        self.lines.push(syncing.handshake.request());
                     }
+                    wait.deadline = terms.wait.deadline.min(syncing.resend_at);
                 }
             }
         }
     }
 
     fn sync_failure(&mut self, fault: Fault, terms: &Terms) -> Error {
-        if fault.is_closed() {
-            self.state = State::Closed;
+        if let Fault::Line(lines::Fault::Closed(cause)) = &fault {
+            self.state = State::Closed(cause.as_ref().map(io::Error::kind));
         }
         Error::sync(fault.into_kind(terms))
+    }
+}
+
+impl Syncing {
+    fn new() -> Self {
+        let patience = Duration::from_secs(1);
+        Self {
+            handshake: Handshake::new(),
+            patience,
+            resend_at: after(patience),
+        }
+    }
+
+    /// A serial port loses what is sent before the guest opens it, so ask again from time to time. Whether to
+    /// send anew: not while the last request is still to be written.
+    fn again(&mut self, is_flushed: bool) -> bool {
+        self.patience = LONGEST_PATIENCE.min(self.patience * 2);
+        self.resend_at = after(self.patience);
+        if is_flushed {
+            self.handshake.renew();
+        }
+        is_flushed
     }
 }
 
@@ -457,10 +533,6 @@ fn too_much_skipped(terms: &Terms, lines_left: u64, bytes_left: u64) -> Error {
 }
 
 impl Fault {
-    fn is_closed(&self) -> bool {
-        matches!(self, Self::Line(lines::Fault::Closed(_)))
-    }
-
     fn into_kind(self, terms: &Terms) -> ErrorKind {
         match self {
             Self::Line(lines::Fault::Timeout) => terms.time_is_up(),

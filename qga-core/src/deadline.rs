@@ -9,9 +9,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// The moment `timeout` from now; far away where that overflows.
 pub(crate) fn after(timeout: Duration) -> Instant {
+    later(Instant::now(), timeout)
+}
+
+/// The moment `time` after another; far away where that overflows.
+pub(crate) fn later(since: Instant, time: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
-    let now = Instant::now();
-    now.checked_add(timeout.min(FAR)).unwrap_or(now)
+    since.checked_add(time.min(FAR)).unwrap_or(since)
 }
 
 /// Wakes a task at a deadline.

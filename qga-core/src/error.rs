@@ -22,9 +22,12 @@ pub(crate) use display::words;
 pub struct Error(Box<Inner>);
 
 struct Inner {
-    kind: ErrorKind,
+    /// Shared with the errors that tell of the same failure again, during a pause.
+    kind: Arc<ErrorKind>,
     stage: Stage,
     execution: Execution,
+    retry_after: Option<Duration>,
+    permanent: bool,
     command: Option<Cow<'static, str>>,
     check: Option<&'static str>,
     address: Option<Address>,
@@ -79,9 +82,6 @@ pub enum ErrorKind {
     Lock(io::Error),
     /// The path is there, but it is no socket.
     NotASocket,
-    /// The channel was lost and could not be opened again several times; it will be tried again
-    /// after a pause. This is what went wrong last.
-    Unavailable(Arc<Error>),
     /// The client refused to send the command, for this reason: by what it was
     /// [made](crate::ClientBuilder::deny) to refuse, or by a [hold](crate::Client::hold).
     NotAllowed(Cow<'static, str>),
@@ -90,7 +90,8 @@ pub enum ErrorKind {
     /// The [deadline](crate::Options::deadline) of the handle, which is for all its commands, came this long
     /// after the command had begun. Zero: it had passed, and nothing was begun.
     Deadline(Duration),
-    /// The other side closed the channel.
+    /// The other side closed the channel; with an error where it did not end as it should, as after a
+    /// reset.
     Closed(Option<io::Error>),
     /// The agent answered with an error.
     Agent(AgentError),
@@ -189,9 +190,11 @@ impl AgentError {
 impl Error {
     pub(crate) fn new(stage: Stage, execution: Execution, kind: ErrorKind) -> Self {
         Self(Box::new(Inner {
-            kind,
+            kind: Arc::new(kind),
             stage,
             execution,
+            retry_after: None,
+            permanent: false,
             command: None,
             check: None,
             address: None,
@@ -237,6 +240,36 @@ impl Error {
         self
     }
 
+    /// The client does not try the channel again for so long.
+    pub(crate) fn with_retry_after(mut self, pause: Duration) -> Self {
+        self.0.retry_after = Some(pause);
+        self
+    }
+
+    /// The same failure, told to a command that was not sent because of it. The deadline of one handle is
+    /// nothing to the others.
+    pub(crate) fn again(&self, pause: Duration) -> Self {
+        let kind = match self.kind() {
+            ErrorKind::Deadline(time) => Arc::new(ErrorKind::Timeout(*time)),
+            _ => Arc::clone(&self.0.kind),
+        };
+        Self(Box::new(Inner {
+            kind,
+            stage: self.0.stage,
+            execution: Execution::NotRun,
+            retry_after: Some(pause),
+            permanent: self.0.permanent,
+            command: None,
+            check: None,
+            address: None,
+        }))
+    }
+
+    pub(crate) fn permanent(mut self) -> Self {
+        self.0.permanent = true;
+        self
+    }
+
     pub(crate) fn with_address(mut self, address: Option<&Address>) -> Self {
         self.0.address = address.cloned();
         self
@@ -258,6 +291,40 @@ impl Error {
     #[must_use]
     pub fn execution(&self) -> Execution {
         self.0.execution
+    }
+
+    /// How long the client does not try the channel again, since it could not be brought back twice in a row;
+    /// see [`ClientBuilder::pauses`](crate::ClientBuilder::pauses). `None` if the next command tries again.
+    ///
+    /// Until then, commands fail at once with the same [`kind`](Self::kind) and [`stage`](Self::stage),
+    /// unless they [wait](crate::Options::wait_for_channel).
+    ///
+    /// ```
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-ping", retry = Safe)]
+    /// # struct Ping;
+    /// # async fn example(client: qga_core::Client) {
+    /// while let Err(error) = client.execute(Ping).await {
+    ///     println!("{error}");
+    ///     match error.retry_after() {
+    ///         Some(pause) => tokio::time::sleep(pause).await,
+    ///         None if error.is_permanent() => break,
+    ///         None => {}
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Whether trying again is of no use through this client: its channel has ended, and it was made from a
+    /// stream, which it cannot open again; its address can never be opened, as a path that is too long; or it
+    /// was made to [refuse](crate::ClientBuilder::deny) the command.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        self.0.permanent
     }
 
     /// What shows whether the command has run, where that is [not known](Execution::MaybeRun) and
@@ -381,6 +448,8 @@ impl fmt::Debug for Error {
             .field("kind", &self.0.kind)
             .field("stage", &self.0.stage)
             .field("execution", &self.0.execution)
+            .field("retry_after", &self.0.retry_after)
+            .field("permanent", &self.0.permanent)
             .field("command", &self.0.command)
             .field("check", &self.0.check)
             .field("address", &self.0.address)

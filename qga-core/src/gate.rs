@@ -3,8 +3,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
 use crate::error::{Error, ErrorKind, Execution, Stage};
 
@@ -15,6 +19,7 @@ pub(crate) struct Gate {
     /// Whether there are holds, so that a gate without any costs next to nothing.
     held: AtomicBool,
     holds: Mutex<Vec<Entry>>,
+    changed: Notify,
 }
 
 /// What a client was made to allow; this never changes.
@@ -29,6 +34,23 @@ struct Entry {
     id: u64,
     reason: Cow<'static, str>,
     runs: fn(&str) -> bool,
+    /// Whether it is about to end.
+    ends_soon: bool,
+}
+
+/// Why a command may not be sent.
+struct Refusal {
+    reason: Cow<'static, str>,
+    lasts: Lasts,
+}
+
+/// For how long a command may not be sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lasts {
+    ForGood,
+    WhileHeld,
+    /// A hold that is about to end.
+    NotLong,
 }
 
 /// Holds commands back, through all clones of a client, until it is dropped; made by
@@ -49,30 +71,58 @@ impl Gate {
 
     /// Whether a command may be sent.
     pub(crate) fn check(&self, command: &str) -> Result<(), Error> {
-        match self.refusal(command) {
-            None => Ok(()),
-            Some(reason) => {
-                let kind = ErrorKind::NotAllowed(reason);
-                Err(Error::new(Stage::Send, Execution::NotRun, kind))
+        self.refusal(command)
+            .map_or(Ok(()), |refusal| Err(refusal.into_error()))
+    }
+
+    /// Waits until a command may be sent, if what keeps it back is about to end.
+    pub(crate) async fn admit(&self, command: &str, deadline: Instant) -> Result<(), Error> {
+        if self.refusal(command).is_none() {
+            return Ok(());
+        }
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let Some(refusal) = self.refusal(command) else {
+                return Ok(());
+            };
+            if refusal.lasts != Lasts::NotLong || timeout_at(deadline, changed).await.is_err() {
+                return Err(refusal.into_error());
             }
         }
     }
 
-    fn refusal(&self, command: &str) -> Option<Cow<'static, str>> {
+    fn refusal(&self, command: &str) -> Option<Refusal> {
+        let for_good = |reason: &'static str| {
+            Some(Refusal {
+                reason: reason.into(),
+                lasts: Lasts::ForGood,
+            })
+        };
         if self.policy.deny.contains(command) {
-            return Some("this client is made to deny it".into());
+            return for_good("this client is made to deny it");
         }
         if let Some(allow) = &self.policy.allow
             && !allow.contains(command)
         {
-            return Some("this client is made to allow other commands only".into());
+            return for_good("this client is made to allow other commands only");
         }
         if !self.held.load(Ordering::Acquire) {
             return None;
         }
         let holds = self.holds();
-        let hold = holds.iter().find(|hold| !(hold.runs)(command))?;
-        Some(hold.reason.clone())
+        let against = |hold: &&Entry| !(hold.runs)(command);
+        let lasting = |hold: &&Entry| against(hold) && !hold.ends_soon;
+        let hold = holds.iter().find(lasting);
+        let hold = hold.or_else(|| holds.iter().find(against))?;
+        Some(Refusal {
+            reason: hold.reason.clone(),
+            lasts: if hold.ends_soon {
+                Lasts::NotLong
+            } else {
+                Lasts::WhileHeld
+            },
+        })
     }
 
     pub(crate) fn hold(
@@ -82,7 +132,12 @@ impl Gate {
     ) -> Hold {
         let mut holds = self.holds();
         let id = holds.last().map_or(0, |last| last.id + 1);
-        holds.push(Entry { id, reason, runs });
+        holds.push(Entry {
+            id,
+            reason,
+            runs,
+            ends_soon: false,
+        });
         self.held.store(true, Ordering::Release);
         drop(holds);
         let gate = Arc::clone(self);
@@ -93,11 +148,50 @@ impl Gate {
         let mut holds = self.holds();
         holds.retain(|hold| hold.id != id);
         self.held.store(!holds.is_empty(), Ordering::Release);
+        drop(holds);
+        self.changed.notify_waiters();
+    }
+
+    fn ends_soon(&self, id: u64) {
+        let mut holds = self.holds();
+        if let Some(hold) = holds.iter_mut().find(|hold| hold.id == id) {
+            hold.ends_soon = true;
+        }
     }
 
     fn holds(&self) -> MutexGuard<'_, Vec<Entry>> {
         // A panic in a caller's `runs` leaves the list as it was.
         self.holds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Refusal {
+    fn into_error(self) -> Error {
+        let kind = ErrorKind::NotAllowed(self.reason);
+        let error = Error::new(Stage::Send, Execution::NotRun, kind);
+        match self.lasts {
+            Lasts::ForGood => error.permanent(),
+            Lasts::WhileHeld | Lasts::NotLong => error,
+        }
+    }
+}
+
+impl Hold {
+    /// Says that the hold is about to end, since what it was for is being undone: commands that come from now
+    /// on wait for its end, each within its own [timeout](crate::Options::timeout), instead of failing at
+    /// once.
+    ///
+    /// ```no_run
+    /// # async fn undo() {}
+    /// # async fn example(client: qga_core::Client) {
+    /// let hold = client.hold("an update is under way", |command| command == "guest-ping");
+    /// hold.ends_soon();
+    /// undo().await; // other tasks' commands wait meanwhile
+    /// drop(hold);
+    /// # }
+    /// ```
+    pub fn ends_soon(&self) {
+        self.gate.ends_soon(self.id);
     }
 }
 

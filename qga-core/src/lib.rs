@@ -97,6 +97,7 @@ mod number;
 mod options;
 mod pipeline;
 mod raw;
+mod reconnect;
 mod state;
 pub mod sync;
 mod trace;

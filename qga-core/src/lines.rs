@@ -50,12 +50,13 @@ pub(crate) struct Wait {
 }
 
 /// What a stream does while nothing is asked of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Idle {
     Quiet,
     /// It holds bytes that answer nothing.
     Talking,
-    Ended,
+    /// It has ended, with an error where it did not end as it should.
+    Ended(Option<io::Error>),
 }
 
 /// Why no line came.
@@ -114,6 +115,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Lines<T> {
         self.outgoing.written == 0 && !self.outgoing.bytes.is_empty()
     }
 
+    /// Whether the peer has begun no line that it has not ended.
+    pub(crate) fn is_between_lines(&self) -> bool {
+        self.decoder.is_drained()
+    }
+
     /// Looks at the stream without waiting.
     pub(crate) async fn idle(&mut self) -> Idle {
         if !self.decoder.is_drained() {
@@ -122,7 +128,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Lines<T> {
         poll_fn(|cx| {
             Poll::Ready(match self.poll_read(cx) {
                 Poll::Pending => Idle::Quiet,
-                Poll::Ready(Ok(0) | Err(_)) => Idle::Ended,
+                Poll::Ready(Ok(0)) => Idle::Ended(None),
+                Poll::Ready(Err(error)) => Idle::Ended(Some(error)),
                 Poll::Ready(Ok(_)) => Idle::Talking,
             })
         })

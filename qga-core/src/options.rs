@@ -25,6 +25,7 @@ pub struct Options {
     pub(crate) reply_limit: usize,
     pub(crate) grace: Duration,
     pub(crate) retry: Retry,
+    pub(crate) wait_for_channel: bool,
     pub(crate) shape: Shape,
     pub(crate) skip: Skip,
 }
@@ -63,6 +64,7 @@ impl Options {
             reply_limit: 10 * 1024 * 1024,
             grace: Duration::from_secs(2),
             retry: Retry::Safe,
+            wait_for_channel: false,
             shape: Shape::DEFAULT,
             skip: Skip {
                 bytes: 4 * 1024 * 1024 * 1024,
@@ -87,6 +89,12 @@ impl Options {
     pub fn deadline(mut self, deadline: impl Into<Option<Instant>>) -> Self {
         self.deadline = deadline.into();
         self
+    }
+
+    /// How long a command may take with these options; see [`timeout`](Self::timeout).
+    #[must_use]
+    pub const fn command_timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// The longest reply line that is read, in bytes; 10 MiB unless set. A command that
@@ -144,6 +152,30 @@ impl Options {
     #[must_use]
     pub const fn retry(mut self, class: Retry) -> Self {
         self.retry = class;
+        self
+    }
+
+    /// Whether commands wait for a channel that was lost: the client opens it again and again, at least every
+    /// two seconds, until the command's time is up, and then tells what failed last. Not so unless set: then a
+    /// command fails at once where the channel cannot be opened, and while the client
+    /// [pauses](crate::ClientBuilder::pauses).
+    ///
+    /// A command that waits does not keep the channel from others meanwhile, and is not sent more often for it
+    /// than [`retry`](Self::retry) allows. What can [never](crate::Error::is_permanent) come back is not
+    /// waited for.
+    ///
+    /// ```
+    /// use qga_core::Options;
+    /// use std::time::Duration;
+    ///
+    /// // Over a restart of the machine.
+    /// let patient = Options::new()
+    ///     .timeout(Duration::from_secs(120))
+    ///     .wait_for_channel(true);
+    /// ```
+    #[must_use]
+    pub const fn wait_for_channel(mut self, wait: bool) -> Self {
+        self.wait_for_channel = wait;
         self
     }
 }

@@ -150,18 +150,15 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
 
     /// Takes the channel for the next command.
     async fn acquire(&mut self, terms: &Terms) -> Result<(), Error> {
-        self.client.check(I::Item::NAME)?;
-        terms.check_deadline()?;
-        let mut channel = self.client.lock(terms).await?;
-        let ids = channel.begin(terms).await?;
-        self.channel = Some((channel, ids));
+        let taken = self.client.acquire(I::Item::NAME, terms).await?;
+        self.channel = Some(taken);
         Ok(())
     }
 
-    /// Writes ahead; but when somebody else waits, no more, and gives the channel away once nothing
-    /// is in flight. A turn is at least what [`in_flight`](Self::in_flight) allows.
+    /// Writes ahead; but when somebody else waits, or commands are held back, no more, and gives the channel
+    /// away once nothing is in flight. A turn is at least what [`in_flight`](Self::in_flight) allows.
     fn go_on_or_yield(&mut self) {
-        if !self.client.is_awaited() {
+        if !self.client.is_awaited() && self.client.allows(I::Item::NAME) {
             self.fill();
         } else if in_flight(&self.slots).is_none() {
             self.channel = None;
@@ -177,14 +174,12 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
             Ids::Echoed => self.capacity,
             Ids::Unknown => 1,
         };
-        while !self.failed && self.slots.len() < capacity {
+        let may_send = || self.client.allows(I::Item::NAME);
+        while !self.failed && self.slots.len() < capacity && may_send() {
             let Some(command) = self.commands.next() else {
                 return;
             };
-            let request = self
-                .client
-                .check(I::Item::NAME)
-                .and_then(|()| Request::new(&command).map_err(Error::encode));
+            let request = Request::new(&command).map_err(Error::encode);
             let span = self.client.span(I::Item::NAME);
             self.slots.push_back(match request {
                 Ok(request) => {
@@ -218,8 +213,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
             Err(fault) => {
                 self.failed = true;
                 let error = connection.failure(fault, terms, Execution::MaybeRun);
-                channel.keep_cause(&error);
-                abandon(&mut self.slots, error);
+                abandon(&mut self.slots, channel.lost_by(error));
             }
         }
     }

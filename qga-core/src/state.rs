@@ -12,14 +12,15 @@ use crate::channel::Channel;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChannelState {
-    /// It was lost, and a command opens it again.
+    /// A command opens it.
     Connecting,
     /// Nobody uses it. The next command may have to synchronize first, as after a timeout or a future
     /// that was dropped.
     Ready,
     /// A command or a pipeline has it.
     Busy,
-    /// It is closed. Where it can be opened again, the next command does so.
+    /// It is closed, or was, and no agent has answered since. Where it can be opened again, the next command does
+    /// so.
     Lost {
         /// What went wrong last, in words that are safe to show.
         cause: Arc<str>,

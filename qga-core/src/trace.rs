@@ -85,7 +85,7 @@ mod on {
             ErrorKind::Malformed { .. } => "malformed",
             ErrorKind::ReplyTooLong(_) => "reply too long",
             ErrorKind::Decode(_) => "reply does not fit",
-            ErrorKind::Unavailable(_) | ErrorKind::Open(_) => "not connected",
+            ErrorKind::NotASocket | ErrorKind::Open(_) => "not connected",
             _ => "failed",
         }
     }

@@ -42,10 +42,15 @@ impl Backoff {
     /// Up to a quarter of the pause is left out at random, so that the clients of one host do not
     /// move in step.
     pub(crate) async fn pause(&mut self) {
+        self.pause_at_least(None).await;
+    }
+
+    /// Waits as [`pause`](Self::pause) does, and through a pause of the client, in which it would not try.
+    pub(crate) async fn pause_at_least(&mut self, of_client: Option<Duration>) {
         let pause = self.next;
         self.next = (pause * 2).min(self.longest);
         let pause = pause * 3 / 4 + pause / 4 * random_share() / SHARES;
-        let end = Instant::now() + pause;
+        let end = Instant::now() + pause.max(of_client.unwrap_or_default());
         tokio::time::sleep_until(self.end.map_or(end, |limit| limit.min(end))).await;
     }
 }

@@ -116,6 +116,18 @@ impl GuestBuilder {
         Ok(Guest::new(self.client.connect_with(open).await?))
     }
 
+    /// A guest that is connected to by its first command; see [`ClientBuilder::connect_lazy`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientBuilder::connect_lazy`].
+    pub fn connect_lazy<A>(self, address: A) -> Result<Guest, GuestError>
+    where
+        A: TryInto<Address, Error: Into<AddressError>>,
+    {
+        Ok(Guest::new(self.client.connect_lazy(address)?))
+    }
+
     /// A guest behind a stream that is already open; see [`ClientBuilder::build`].
     pub fn build(self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Guest {
         Guest::new(self.client.build(stream))

@@ -264,6 +264,18 @@ impl GuestError {
         self.command_error().is_some_and(Error::is_closed)
     }
 
+    /// How long the client does not try the channel again; see [`Error::retry_after`].
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.command_error().and_then(Error::retry_after)
+    }
+
+    /// Whether trying again is of no use through this client; see [`Error::is_permanent`].
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        self.command_error().is_some_and(Error::is_permanent)
+    }
+
     /// Whether another client holds the [lock](super::GuestBuilder::lock) of the channel.
     #[must_use]
     pub fn is_held(&self) -> bool {
@@ -321,7 +333,10 @@ impl GuestError {
 
     /// Whether it is no use to wait for the guest.
     fn is_for_good(&self) -> bool {
-        self.refusal().is_some_and(Refusal::is_for_good)
+        match self {
+            Self::NotReady { stage, .. } => stage.is_for_good() || self.is_permanent(),
+            _ => self.refusal().is_some_and(Refusal::is_for_good),
+        }
     }
 }
 

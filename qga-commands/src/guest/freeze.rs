@@ -36,11 +36,14 @@
 //! others fail at once with [`GuestError::Frozen`], from the client with
 //! [`ErrorKind::NotAllowed`](qga_core::ErrorKind::NotAllowed).
 //!
+//! From when a thaw begins, also one in the background, they wait for it instead, each within its own time,
+//! and fail only if the guest stays frozen.
+//!
 //! # What happens in the worst case
 //!
 //! A freeze is sent once. Where its reply is lost, the agent is asked whether it is frozen. When a
 //! future or a [`Frozen`] is dropped on the way, by a deadline, an abort, an error or a panic, it is
-//! thawed in the background, for up to ten minutes, also where the channel has to be opened again.
+//! thawed in the background, for up to ten minutes, also where the channel is away for a while.
 //! After that nothing is held back any more, and the next command through a [`Guest`] that has to wait
 //! for a thaw thaws first; [`Guest::thaw`] does so at any time.
 //!

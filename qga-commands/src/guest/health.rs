@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use qga_core::{Error, Stage};
+use qga_core::{Error, ErrorKind, QgaCommand as _, Retry};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use super::Guest;
+use super::presence::Presence;
 use crate::agent::Ping;
 use crate::fs::{FsfreezeStatus, GuestFsfreezeStatus};
 
@@ -32,9 +33,9 @@ pub struct Health {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HealthState {
-    /// The agent's channel cannot be opened, or is closed: no machine runs there.
+    /// Nobody listens on the agent's channel, or it closes each time: no machine runs there.
     Absent,
-    /// The channel is open, and no agent has ever answered a question for health through this client:
+    /// Somebody listens, and no agent has ever answered a question for health through this client:
     /// the guest boots, or has no agent, or another program holds the channel.
     Starting,
     /// The agent has answered before and does not now, or commands of this client are before the
@@ -44,6 +45,9 @@ pub enum HealthState {
     Frozen,
     /// The agent answers.
     Ready,
+    /// It cannot be told, since this host fails to open the channel, as for lack of a permission.
+    /// [`Health::cause`] says why.
+    Unknown,
 }
 
 /// What a guest's clones know of its health.
@@ -68,7 +72,7 @@ impl Guest {
     /// again for a second, to clones too, and who asks meanwhile waits for it with the first.
     ///
     /// Where the channel is lost and cannot be opened again, the client pauses, and `health` answers
-    /// at once meanwhile.
+    /// at once meanwhile, as it did before.
     ///
     /// # Cancel safety
     ///
@@ -111,8 +115,14 @@ impl Guest {
 
     async fn ask_for_state(&self) -> Result<HealthState, Error> {
         let options = self.client.options().timeout(PATIENCE);
+        // A channel that was just lost is opened again, whatever else may be sent again.
+        let options = options.retry(Retry::Safe).wait_for_channel(false);
         let client = self.client.with_options(options);
-        client.execute(Ping).await?;
+        if client.allows(Ping::NAME) {
+            client.execute(Ping).await?;
+        } else {
+            client.sync().await?;
+        }
         match client.execute(FsfreezeStatus).await {
             Ok(GuestFsfreezeStatus::Frozen) => Ok(HealthState::Frozen),
             Ok(_) => Ok(HealthState::Ready),
@@ -126,13 +136,17 @@ impl Guest {
 }
 
 fn state_after(error: &Error, answered: bool) -> HealthState {
-    match error.stage() {
-        _ if error.agent_error().is_some() => HealthState::Ready,
-        Stage::Queue => HealthState::Busy,
-        Stage::Connect => HealthState::Absent,
-        _ if error.is_closed() => HealthState::Absent,
-        _ if answered => HealthState::Busy,
-        _ => HealthState::Starting,
+    let is_refusal = matches!(
+        error.kind(),
+        ErrorKind::Agent(_) | ErrorKind::SyncRefused(_)
+    );
+    match Presence::after(error) {
+        Presence::Queued => HealthState::Busy,
+        Presence::Absent | Presence::HangsUp | Presence::Ended => HealthState::Absent,
+        Presence::Untold => HealthState::Unknown,
+        Presence::Speaks if is_refusal => HealthState::Ready,
+        Presence::Silent | Presence::Speaks if answered => HealthState::Busy,
+        Presence::Silent | Presence::Speaks => HealthState::Starting,
     }
 }
 
@@ -144,6 +158,7 @@ impl fmt::Display for HealthState {
             Self::Busy => "busy",
             Self::Frozen => "frozen",
             Self::Ready => "ready",
+            Self::Unknown => "unknown",
         })
     }
 }

@@ -35,7 +35,7 @@ use super::{Guest, GuestError};
 use crate::capabilities::Capabilities;
 
 pub use stage::Stage;
-use stage::{Attempt, Short, unreachable_or_silent};
+use stage::{Attempt, Short};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -95,7 +95,8 @@ impl Ready {
     ///
     /// # Errors
     ///
-    /// [`GuestError::NotReady`], and [`GuestError::Address`].
+    /// [`GuestError::NotReady`] when the time is up, and at once when the guest cannot become ready; and
+    /// [`GuestError::Address`].
     ///
     /// # Cancel safety
     ///
@@ -107,16 +108,9 @@ impl Ready {
         let address = address
             .try_into()
             .map_err(|error| GuestError::Address(error.into()))?;
-        let end = after(self.deadline);
-        let connect = async || match Client::connect(address.clone()).await {
-            Ok(client) => Ok(Guest::new(client)),
-            Err(error) => Err(unreachable_or_silent(error)),
-        };
-        let to = Some(&address);
-        let guest = self
-            .until(end, to, || in_time(end, Stage::Ping, connect()))
-            .await?;
-        self.until(end, to, || self.check(&guest, end)).await?;
+        let client = Client::builder().connect_lazy(address)?;
+        let guest = Guest::new(client);
+        guest.wait_ready(self).await?;
         Ok(guest)
     }
 
@@ -144,8 +138,8 @@ impl Ready {
     }
 
     async fn check(&self, guest: &Guest, end: Instant) -> Attempt<()> {
-        in_time(end, Stage::Ping, ping(guest)).await?;
-        in_time(end, Stage::Ping, self.check_commands(guest)).await?;
+        in_time(end, Stage::Ping, ping(guest, end)).await?;
+        in_time(end, Stage::Ping, self.check_commands(guest, end)).await?;
         for (number, check) in (1..).zip(&self.checks) {
             let stage = Stage::Check(number);
             let checking = check(guest.clone());
@@ -155,13 +149,13 @@ impl Ready {
         Ok(())
     }
 
-    async fn check_commands(&self, guest: &Guest) -> Attempt<()> {
+    async fn check_commands(&self, guest: &Guest, end: Instant) -> Attempt<()> {
         if self.commands.is_empty() {
             return Ok(());
         }
-        let capabilities = Capabilities::ask(guest.client())
-            .await
-            .map_err(unreachable_or_silent)?;
+        let (guest, is_short) = until(guest, end);
+        let capabilities = Capabilities::ask(guest.client()).await;
+        let capabilities = capabilities.map_err(|error| Short::unanswered(error, is_short))?;
         let mut commands = self.commands.iter();
         match commands.find_map(|command| capabilities.refusal(command)) {
             None => Ok(()),
@@ -170,8 +164,25 @@ impl Ready {
     }
 }
 
-async fn ping(guest: &Guest) -> Attempt<()> {
-    guest.ping().await.map_err(unreachable_or_silent)
+async fn ping(guest: &Guest, end: Instant) -> Attempt<()> {
+    let (guest, is_short) = until(guest, end);
+    let answered = async {
+        guest.client().sync().await?;
+        guest.ping().await
+    };
+    let answered = answered.await;
+    answered.map_err(|error| Short::unanswered(error, is_short))
+}
+
+/// The guest for questions that may wait for a channel that was lost, until then and no longer. Whether
+/// that is shorter than the client's own timeout.
+fn until(guest: &Guest, end: Instant) -> (Guest, bool) {
+    let left = end.saturating_duration_since(Instant::now());
+    let options = guest.client().options();
+    let timeout = options.command_timeout();
+    let options = options.timeout(timeout.min(left)).wait_for_channel(true);
+    let guest = Guest::new(guest.client().with_options(options));
+    (guest, left < timeout)
 }
 
 /// What is cut off by the end of the time has not come further than this stage.
@@ -187,11 +198,14 @@ async fn in_time<T>(
 }
 
 impl Guest {
-    /// Waits until the guest is ready; the client connects again as it does for commands.
+    /// Waits until the guest is ready; the client opens a channel that was lost again and again, also where
+    /// it makes other commands fail at once meanwhile.
     ///
     /// # Errors
     ///
-    /// [`GuestError::NotReady`].
+    /// [`GuestError::NotReady`] when the time is up, and at once when the guest cannot become ready: the
+    /// channel is a stream that has ended, a command is unknown or forbidden, or the client was made to refuse
+    /// what has to be asked.
     ///
     /// # Cancel safety
     ///

@@ -11,14 +11,14 @@ use tokio::sync::Mutex;
 
 use super::{Client, Shared};
 use crate::attachments::Attachments;
-use crate::channel::{Channel, Pauses, open_and_sync};
-use crate::connect::{AnyConnection, Endpoint, connect_error};
+use crate::channel::Channel;
+use crate::connect::{AnyConnection, Endpoint, closed, connect_error};
 use crate::connection::Terms;
 use crate::deadline::after;
 use crate::error::ErrorKind;
 use crate::gate::{Gate, Policy};
 use crate::lock::Lock;
-use crate::state::{ChannelState, Status};
+use crate::reconnect::{Pauses, Reconnect, open_and_sync};
 use crate::{Address, AddressError, Connection, Error, Options};
 
 /// Makes a [`Client`] with timeouts and limits of its own.
@@ -56,6 +56,9 @@ impl ClientBuilder {
 
     /// How long connecting may take, the agent's answer to the sync included. 5 seconds unless
     /// set.
+    ///
+    /// It is also how long a channel that was lost is given at least before it counts as failed that its agent
+    /// does not answer.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
@@ -118,10 +121,10 @@ impl ClientBuilder {
         self
     }
 
-    /// How long commands fail at once after the channel could not be opened twice in a row: from
-    /// the start of the range, doubled with each further failure, to its end; 200 milliseconds to 30
+    /// How long commands fail at once after the channel, which was lost, could not be brought back twice in a
+    /// row: from the start of the range, doubled with each further failure, to its end; 200 milliseconds to 30
     /// seconds unless set. Up to half of a pause is taken off by chance, so that many clients do not
-    /// move in step.
+    /// move in step. [`Error::retry_after`] tells how much is left.
     pub fn pauses(mut self, pauses: RangeInclusive<Duration>) -> Self {
         let (first, longest) = pauses.into_inner();
         self.pauses = Pauses { first, longest };
@@ -157,14 +160,13 @@ impl ClientBuilder {
     where
         A: TryInto<Address, Error: Into<AddressError>>,
     {
-        let address = address
-            .try_into()
-            .map_err(|error| connect_error(ErrorKind::Address(error.into())))?;
+        let address = read_address(address)?;
         self.open(Endpoint::Address(Arc::new(address))).await
     }
 
     /// Connects through a stream that `open` opens, and through another one each time that the
-    /// channel is lost: for a transport that has no address here, such as vsock or a tunnel.
+    /// channel is lost: for a transport that has no address here, such as vsock or a tunnel. A command whose
+    /// time is up leaves an opening that is not done to the next command.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -197,6 +199,47 @@ impl ClientBuilder {
         self.open(Endpoint::custom(open)).await
     }
 
+    /// A client that connects with its first command, for an agent that may not be there yet.
+    ///
+    /// ```
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-ping")]
+    /// # struct Ping;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), qga_core::Error> {
+    /// # let agent = qga_testserver::TestAgent::start().await;
+    /// # let address = agent.address();
+    /// use qga_core::{Client, Options};
+    /// use std::time::Duration;
+    ///
+    /// let patient = Options::new()
+    ///     .timeout(Duration::from_secs(60))
+    ///     .wait_for_channel(true);
+    /// let client = Client::builder()
+    ///     .options(patient)
+    ///     .connect_lazy(address)?; // "unix:/run/vm1/qga.sock"
+    /// client.execute(Ping).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be read, and when the [lock](Self::lock) cannot be taken, for which the
+    /// socket must be there.
+    pub fn connect_lazy<A>(mut self, address: A) -> Result<Client, Error>
+    where
+        A: TryInto<Address, Error: Into<AddressError>>,
+    {
+        self.start_clock();
+        let address = read_address(address)?;
+        let lock = self.lock.then(|| Lock::take(Some(&address))).transpose();
+        let lock = lock.map_err(|error| error.with_address(Some(&address)))?;
+        let endpoint = Endpoint::Address(Arc::new(address));
+        let reconnect = self.reconnect(endpoint);
+        Ok(self.client(closed(), Some(reconnect), lock))
+    }
+
     /// A client over a stream that is already open; see [`Client::new`].
     pub fn build(mut self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Client {
         self.start_clock();
@@ -221,31 +264,46 @@ impl ClientBuilder {
             Ok((open_and_sync(&endpoint, &terms).await?, lock))
         };
         match opened.await {
-            Ok((connection, lock)) => Ok(self.client(connection, Some(endpoint), lock)),
+            Ok((connection, lock)) => {
+                let reconnect = self.reconnect(endpoint).opened();
+                Ok(self.client(connection, Some(reconnect), lock))
+            }
             Err(error) => Err(Error::with_address(error, address)),
         }
+    }
+
+    fn reconnect(&self, endpoint: Endpoint) -> Reconnect {
+        Reconnect::new(endpoint, self.connect_timeout, self.pauses)
     }
 
     fn client(
         self,
         connection: AnyConnection,
-        endpoint: Option<Endpoint>,
+        reconnect: Option<Reconnect>,
         lock: Option<Lock>,
     ) -> Client {
-        let address = endpoint.as_ref().and_then(Endpoint::address).cloned();
-        let state = Arc::new(Status::new(ChannelState::Ready));
-        let channel = Channel::new(connection, endpoint, self.pauses, state.clone());
+        let address = reconnect.as_ref().and_then(Reconnect::address).cloned();
+        let channel = Channel::new(connection, reconnect);
+        let state = channel.state();
         Client {
             channel: Arc::new(Mutex::new(channel)),
             shared: Arc::new(Shared {
                 address,
                 attachments: Attachments::default(),
                 gate: Arc::new(Gate::new(self.policy)),
-                waiting: AtomicUsize::new(0),
+                queued: AtomicUsize::new(0),
                 state,
                 _lock: lock,
             }),
             options: self.options,
         }
     }
+}
+
+fn read_address<A>(address: A) -> Result<Address, Error>
+where
+    A: TryInto<Address, Error: Into<AddressError>>,
+{
+    let address = address.try_into();
+    address.map_err(|error| connect_error(ErrorKind::Address(error.into())))
 }

@@ -21,6 +21,12 @@ impl Display for Error {
         }
         write!(f, ": ")?;
         self.write_kind(f)?;
+        if self.is_permanent() && self.is_closed() {
+            f.write_str("; this client was made from a stream, which it cannot open again")?;
+        }
+        if let Some(pause) = self.retry_after() {
+            write!(f, "; the channel is not tried again for {pause:.1?}")?;
+        }
         match self.execution() {
             Execution::MaybeRun => match self.check() {
                 Some(check) => write!(f, " (the command may have run; check {check})"),
@@ -60,11 +66,6 @@ impl Error {
                 write!(f, "the channel's lock file cannot be locked: {error}")
             }
             ErrorKind::NotASocket => f.write_str("what is at this path is no socket"),
-            ErrorKind::Unavailable(cause) => write!(
-                f,
-                "the channel was lost and cannot be opened again for now: {}",
-                cause.reason()
-            ),
             ErrorKind::NotAllowed(reason) => write!(f, "not sent: {}", Excerpt(reason)),
             ErrorKind::Timeout(limit) => self.write_timeout(f, &format_args!("{limit:?}")),
             ErrorKind::Deadline(Duration::ZERO) => {
@@ -118,6 +119,11 @@ impl Error {
 
     fn write_timeout(&self, f: &mut Formatter<'_>, limit: &dyn Display) -> fmt::Result {
         match self.stage() {
+            Stage::Connect if matches!(self.address(), Some(Address::Unix(_))) => write!(
+                f,
+                "no connection within {limit}; others wait for the agent already, which serves one \
+                 client at a time"
+            ),
             Stage::Connect => write!(f, "no connection within {limit}"),
             Stage::Queue => write!(f, "other commands held the channel for {limit}"),
             Stage::Sync => {
@@ -163,7 +169,6 @@ impl Error {
     /// What lies below the message.
     pub(super) fn below(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self.kind() {
-            ErrorKind::Unavailable(cause) => cause.below(),
             ErrorKind::Open(error) if known(error, false).is_some() => Some(error),
             ErrorKind::Open(error) | ErrorKind::Lock(error) | ErrorKind::Closed(Some(error)) => {
                 error.source()

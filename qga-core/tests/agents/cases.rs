@@ -48,6 +48,7 @@ cases![
     a_command_dropped_at_any_point_does_no_harm,
     half_a_request_of_an_earlier_client_is_survived,
     a_second_client_hears_nothing_until_the_first_has_left,
+    a_client_that_has_given_up_connections_to_a_busy_agent_has_its_turn,
     whatever_goes_wrong_on_the_way_the_answer_is_right_or_an_honest_error,
 ];
 
@@ -297,6 +298,25 @@ async fn whatever_goes_wrong_on_the_way_the_answer_is_right_or_an_honest_error(h
             troubled(&proxy, *trouble, line, 100 * number + 10 * line).await;
         }
     }
+}
+
+/// The agent finds the connections that were given up in its queue, and a request to synchronize in each.
+async fn a_client_that_has_given_up_connections_to_a_busy_agent_has_its_turn(host: &Host) {
+    let first = connect(host).await;
+    let options = Options::new().timeout(Duration::from_secs(30));
+    let second = Client::builder()
+        .options(options.wait_for_channel(true))
+        // So that connections are given up after one second, and two.
+        .connect_timeout(Duration::from_millis(100))
+        .connect_lazy(&host.address)
+        .unwrap();
+    let (answer, ()) = tokio::join!(second.execute(Sync { id: 5 }), async {
+        tokio::time::sleep(Duration::from_millis(3500)).await;
+        first.execute(Ping).await.unwrap();
+        drop(first);
+    });
+    assert_eq!(answer.unwrap(), 5);
+    assert_eq!(second.execute(Sync { id: 6 }).await.unwrap(), 6);
 }
 
 /// Some commands while something goes wrong, and one that must work when it is over.

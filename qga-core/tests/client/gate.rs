@@ -9,6 +9,14 @@ use crate::support::{Peer, Ping, QUICK, echo, synced_pair};
 use qga_core::{Client, ClientBuilder, Error, ErrorKind, Execution};
 use serde_json::{Value, json};
 
+/// As `join!`, for what may wait for ever when it goes wrong.
+macro_rules! in_time {
+    ($($future:expr),* $(,)?) => {{
+        let joined = async { tokio::join!($($future),*) };
+        tokio::time::timeout(Duration::from_secs(60), joined).await.unwrap()
+    }};
+}
+
 fn restricted(restrict: impl FnOnce(ClientBuilder) -> ClientBuilder) -> (Client, Peer) {
     let (ours, theirs) = tokio::io::duplex(4096);
     let client = restrict(Client::builder().options(QUICK)).build(ours);
@@ -168,4 +176,119 @@ async fn what_is_held_back_in_the_queue_does_not_wait_for_a_sync() {
 
 async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx))).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn commands_wait_for_the_end_of_a_hold_that_ends_soon() {
+    let (client, mut peer) = synced_pair().await;
+    let hold = client.hold("frozen", |command| command == "guest-ping");
+    hold.ends_soon();
+    let mut pipeline = client.pipeline([echo("b"), echo("c")]);
+    let ((a, b, c), ()) = in_time!(
+        async {
+            let ends = async {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                drop(hold);
+            };
+            let pipelined = async { (pipeline.next().await, pipeline.next().await) };
+            let (a, (b, c), ()) = tokio::join!(client.execute(echo("a")), pipelined, ends);
+            (a, b, c)
+        },
+        async {
+            // What the hold lets pass does not wait.
+            let (pinged, ()) = tokio::join!(client.execute(Ping), peer.answer(json!({})));
+            pinged.unwrap();
+            assert!(peer.hears_nothing().await);
+            for _ in 0..3 {
+                peer.answer_echo().await;
+            }
+        }
+    );
+    let answers = [a.unwrap(), b.unwrap().unwrap(), c.unwrap().unwrap()];
+    assert_eq!(answers, ["a", "b", "c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_that_does_not_end_in_a_commands_own_time_keeps_it_back() {
+    let (client, mut peer) = synced_pair().await;
+    let hold = client.hold("frozen", |_| false);
+    hold.ends_soon();
+    let start = tokio::time::Instant::now();
+    let brief = client.with_options(QUICK.timeout(Duration::from_secs(3)));
+    assert_not_sent(&brief.execute(echo(1)).await.unwrap_err(), "frozen");
+    assert_eq!(start.elapsed(), Duration::from_secs(3));
+    let error = brief.pipeline([echo(1)]).next().await.unwrap();
+    assert_not_sent(&error.unwrap_err(), "frozen");
+    assert_eq!(start.elapsed(), Duration::from_secs(6));
+    // The time that was waited for it is not to be had again.
+    let (answer, ()) = tokio::join!(client.execute(echo(1)), async {
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        drop(hold);
+        peer.request().await;
+    });
+    assert!(answer.unwrap_err().is_timeout());
+    assert_eq!(start.elapsed(), Duration::from_secs(16));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_hold_is_not_waited_for() {
+    let (client, mut peer) = synced_pair().await;
+    let ending = client.hold("frozen", |_| false);
+    ending.ends_soon();
+    let start = tokio::time::Instant::now();
+    let lasting = client.hold("an update", |_| false);
+    let error = client.execute(echo(1)).await.unwrap_err();
+    assert_not_sent(&error, "an update");
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    // One that comes while a command waits ends the waiting.
+    drop(lasting);
+    let (answer, lasting) = tokio::join!(client.execute(echo(2)), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let lasting = client.hold("an update", |_| false);
+        drop(ending);
+        lasting
+    });
+    assert_not_sent(&answer.unwrap_err(), "an update");
+    assert_eq!(start.elapsed(), Duration::from_secs(1));
+    assert!(peer.hears_nothing().await);
+    drop(lasting);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_the_queue_when_a_hold_comes_waits_for_its_end() {
+    let (client, mut peer) = synced_pair().await;
+    let (answers, ()) = in_time!(
+        async { tokio::join!(client.execute(echo("slow")), client.execute(echo("queued"))) },
+        async {
+            let request = peer.request().await;
+            let hold = client.hold("frozen", |_| false);
+            hold.ends_soon();
+            peer.send(crate::support::echo_reply(&request)).await;
+            assert!(peer.hears_nothing().await);
+            drop(hold);
+            peer.answer_echo().await;
+        }
+    );
+    assert_eq!(answers.0.unwrap(), "slow");
+    assert_eq!(answers.1.unwrap(), "queued");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pipeline_lets_go_of_the_channel_while_it_waits_for_the_end_of_a_hold() {
+    let (client, mut peer) = synced_pair().await;
+    let mut pipeline = client.pipeline((0..3).map(echo)).in_flight(1);
+    let (first, ()) = tokio::join!(pipeline.next(), peer.answer_echo());
+    assert_eq!(first.unwrap().unwrap(), "0");
+    let hold = client.hold("frozen", |command| command == "guest-ping");
+    hold.ends_soon();
+    let ((next, pinged), ()) = in_time!(
+        async { tokio::join!(pipeline.next(), client.execute(Ping)) },
+        async {
+            peer.answer(json!({})).await;
+            drop(hold);
+            peer.answer_echo().await;
+        }
+    );
+    pinged.unwrap();
+    assert_eq!(next.unwrap().unwrap(), "1");
 }

@@ -103,30 +103,29 @@ async fn after_two_failures_commands_fail_at_once_until_a_pause_is_over() {
     let client = client.unwrap();
     drop((listener, peer));
     std::fs::remove_file(&path).unwrap();
-    client.execute(Ping).await.unwrap_err();
 
     let first = client.execute(Ping).await.unwrap_err();
-    assert_eq!(
-        (first.stage(), first.execution()),
-        (Stage::Connect, Execution::NotRun)
-    );
-    let mut last = first;
-    for _ in 0..2 {
-        last = client.execute(Ping).await.unwrap_err();
-        assert!(matches!(last.kind(), ErrorKind::Unavailable(_)), "{last:?}");
-        assert_eq!(last.execution(), Execution::NotRun);
-    }
-    assert!(
-        last.to_string().contains("there is no such socket"),
-        "{last}"
-    );
-
+    assert_eq!(first.retry_after(), None);
+    let second = client.execute(Ping).await.unwrap_err();
     let listener = UnixListener::bind(&path).unwrap();
-    let error = client.execute(Ping).await.unwrap_err();
-    assert!(
-        matches!(error.kind(), ErrorKind::Unavailable(_)),
-        "{error:?}"
-    );
+    let third = client.execute(Ping).await.unwrap_err();
+    for error in [second, third] {
+        assert!(matches!(error.kind(), ErrorKind::Open(_)), "{error:?}");
+        assert_eq!(
+            (error.stage(), error.execution()),
+            (Stage::Connect, Execution::NotRun)
+        );
+        let pause = error.retry_after().unwrap();
+        assert!(pause <= Duration::from_millis(200), "{pause:?}");
+        let text = error.to_string();
+        for said in [
+            "guest-ping at",
+            "there is no such socket",
+            "not tried again for",
+        ] {
+            assert!(text.contains(said), "{text}");
+        }
+    }
     tokio::time::advance(Duration::from_secs(1)).await;
     let (pinged, ()) = tokio::join!(client.execute(Ping), async {
         accept(&listener).await.answer(json!({})).await;

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::CopyFault;
 use super::verify::SLOWEST;
+use crate::guest::clean_up::CleanUp;
 use crate::guest::process::Output;
 use crate::guest::scripts::{BEGIN, DISCARD, NO_SHELL, PUBLISH, Script, USUAL};
 use crate::guest::{Guest, GuestError};
@@ -120,14 +121,13 @@ impl Drop for GuestTemp {
         if self.armed
             && let Ok(runtime) = Handle::try_current()
         {
-            let guest = self.guest.without_deadline();
+            let guest = self.guest.clone();
             let (path, target) = (self.path.clone(), self.target.clone());
             runtime.spawn(async move {
-                guest.thawed().await;
-                DISCARD
-                    .run(&guest, &[&path, &target], USUAL)
-                    .await
-                    .map(drop)
+                let mut clean_up = CleanUp::begin(&guest).await;
+                let (guest, args) = (clean_up.guest(), [&*path, &*target]);
+                let discard = || DISCARD.run(&guest, &args, USUAL);
+                while clean_up.goes_on(discard().await).await {}
             });
         }
     }

@@ -25,7 +25,7 @@ impl Patience {
         }
     }
 
-    /// Waits until it may be tried again; the error if it may not.
+    /// Waits until it may be tried again, through a pause of the client too; the error if it may not.
     ///
     /// An agent's refusal is forgiven once: one that was started anew knows no file that was
     /// open before, and its words for that are not to be relied on.
@@ -33,6 +33,10 @@ impl Patience {
         let Some(command) = error.command_error() else {
             return Err(error);
         };
+        if command.is_permanent() {
+            return Err(error);
+        }
+        let pause = command.retry_after();
         let left = match command.agent_error() {
             Some(refusal) if refusal.is_command_not_found() => return Err(error),
             None if command.is_deadline() => return Err(error),
@@ -43,7 +47,7 @@ impl Patience {
             return Err(error);
         }
         *left -= 1;
-        self.backoff.pause().await;
+        self.backoff.pause_at_least(pause).await;
         Ok(())
     }
 }

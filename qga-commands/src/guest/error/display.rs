@@ -89,6 +89,7 @@ impl GuestError {
                     refusal.hint()
                 );
             }
+            _ if self.is_for_good() => write!(f, "{guest} does not become ready: {stage}")?,
             _ => write!(f, "{guest} was not ready within {deadline:?}: {stage}")?,
         }
         match source {

@@ -11,6 +11,7 @@ use crate::capabilities::ClientExt as _;
 use crate::fs::{
     FsfreezeFreeze, FsfreezeFreezeList, FsfreezeStatus, FsfreezeThaw, GuestFsfreezeStatus,
 };
+use crate::guest::backoff::after;
 use crate::guest::{Guest, GuestError};
 
 /// Frozen filesystems. Dropped without a [`thaw`](Self::thaw), they are thawed in the background, in a runtime of
@@ -78,6 +79,7 @@ impl Drop for Guard {
     fn drop(&mut self) {
         if self.armed {
             self.sent();
+            self.guest.client().attachment::<State>().thaws(self.freeze);
             background::thaw(&self.guest, self.freeze, &self.runtime);
         }
     }
@@ -123,6 +125,9 @@ async fn begin(guest: &Guest) -> Result<Guard, GuestError> {
     let command = FsfreezeFreeze::NAME;
     let runtime = Handle::current();
     guest.before(command).await?;
+    if !is_thawed_in_time(guest).await {
+        return Err(guest.frozen(command));
+    }
     can_thaw(guest).await?;
     let client = guest.client();
     match client.execute(FsfreezeStatus).await {
@@ -148,6 +153,15 @@ async fn begin(guest: &Guest) -> Result<Guard, GuestError> {
         runtime,
         armed: true,
     })
+}
+
+/// Waits for a thaw that is under way, as any other command would. Whether it has ended in that time.
+async fn is_thawed_in_time(guest: &Guest) -> bool {
+    let client = guest.client();
+    let state = client.attachment::<State>();
+    let end = after(client.options().command_timeout());
+    let end = client.deadline().map_or(end, |limit| limit.min(end));
+    !state.is_thawing() || state.thawed_by(end).await
 }
 
 /// Nothing was frozen.

@@ -1,8 +1,11 @@
 //! What a guest's clones know of its filesystems.
 
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use qga_core::{Client, Hold};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
 
 use crate::schema;
 
@@ -11,7 +14,10 @@ const HELD: &str = "this client has frozen the guest's filesystems; it can be se
 
 /// Whether the filesystems are frozen, as far as this client has done it.
 #[derive(Debug, Default)]
-pub(in crate::guest) struct State(Mutex<Known>);
+pub(in crate::guest) struct State {
+    known: Mutex<Known>,
+    lifted: Notify,
+}
 
 /// One freeze of this client, told from those before and after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +34,35 @@ struct Known {
 #[derive(Debug)]
 struct Held {
     number: Number,
-    _hold: Hold,
+    hold: Hold,
     /// Whether what is sent from now on comes after the freeze.
     sent: bool,
+    /// Whether it is being undone.
+    thaws: bool,
 }
 
 impl State {
     pub(in crate::guest) fn is_frozen(&self) -> bool {
         self.known().held.is_some()
+    }
+
+    /// Whether the filesystems are being thawed, so that it is worth while to wait.
+    pub(in crate::guest) fn is_thawing(&self) -> bool {
+        self.known().held.as_ref().is_some_and(|held| held.thaws)
+    }
+
+    /// Waits until the filesystems are not frozen. Whether that was in time.
+    pub(in crate::guest) async fn thawed_by(&self, end: Instant) -> bool {
+        loop {
+            let mut lifted = pin!(self.lifted.notified());
+            lifted.as_mut().enable();
+            if !self.is_frozen() {
+                return true;
+            }
+            if timeout_at(end, lifted).await.is_err() {
+                return false;
+            }
+        }
     }
 
     /// Whether a thaw was given up.
@@ -53,8 +80,9 @@ impl State {
         let number = Number(known.freezes);
         known.held = Some(Held {
             number,
-            _hold: client.hold(HELD, may_pass),
+            hold: client.hold(HELD, may_pass),
             sent: false,
+            thaws: false,
         });
         Some(number)
     }
@@ -64,6 +92,15 @@ impl State {
         let mut known = self.known();
         if let Some(held) = known.held.as_mut().filter(|held| held.number == number) {
             held.sent = true;
+        }
+    }
+
+    /// This freeze is being undone, so that all else waits for that.
+    pub(super) fn thaws(&self, number: Number) {
+        let mut known = self.known();
+        if let Some(held) = known.held.as_mut().filter(|held| held.number == number) {
+            held.thaws = true;
+            held.hold.ends_soon();
         }
     }
 
@@ -94,7 +131,10 @@ impl State {
     /// Lets commands pass again. Whether this freeze was still there.
     pub(super) fn lift(&self, number: Number) -> bool {
         let mut known = self.known();
-        known.held.take_if(|held| held.number == number).is_some()
+        let lifted = known.held.take_if(|held| held.number == number);
+        drop(known);
+        self.lifted.notify_waiters();
+        lifted.is_some()
     }
 
     /// Nobody thaws this freeze any more. The agent itself refuses what has to wait.
@@ -105,7 +145,7 @@ impl State {
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -63,6 +63,7 @@ pub(super) async fn thaw_freeze(
     patience: Duration,
 ) -> Result<Thawed, GuestError> {
     let state = guest.client().attachment::<State>();
+    state.thaws(freeze);
     thaw_while(guest, || state.is_held_by(freeze), frozen, patience).await
 }
 
@@ -78,6 +79,7 @@ async fn thaw_while(
     frozen: Option<i64>,
     patience: Duration,
 ) -> Result<Thawed, GuestError> {
+    let guest = &guest.persistent();
     let end = Instant::now() + patience;
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut sure = true;
@@ -101,7 +103,8 @@ async fn thaw_while(
             done(guest, ended);
             return Ok(thawed(None, error.agent_error().cloned()));
         }
-        if error.is_deadline() || timeout_at(end, backoff.pause()).await.is_err() {
+        let is_over = error.is_permanent() || error.is_deadline();
+        if is_over || timeout_at(end, backoff.pause()).await.is_err() {
             return Err(GuestError::MaybeFrozen { source: error });
         }
     }
@@ -123,10 +126,12 @@ async fn is_thawed(guest: &Guest) -> bool {
 
 /// Asks, in several attempts if need be.
 pub(super) async fn status(guest: &Guest) -> Result<GuestFsfreezeStatus, Error> {
+    let guest = &guest.persistent();
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut left = ATTEMPTS;
     loop {
         match guest.client().execute(FsfreezeStatus).await {
+            Err(error) if error.is_permanent() => return Err(error),
             Err(error) if error.agent_error().is_none() && left > 1 => left -= 1,
             result => return result,
         }

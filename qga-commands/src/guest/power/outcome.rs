@@ -7,12 +7,12 @@ use std::fmt;
 #[must_use = "the guest may still run"]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The channel closed and cannot be opened: the machine is off.
+    /// The channel closed and cannot be opened, or closes again each time: the machine is off.
     Off,
     /// An agent answers that was started since.
     Back,
-    /// The channel is open and the agent does not answer. After a halt or a suspend that is the aim;
-    /// after a shutdown or a reboot it means that the guest is still on its way, or stuck.
+    /// The agent does not answer, and it does not show that the machine is off. After a halt or a suspend that
+    /// is the aim; after a shutdown or a reboot it means that the guest is still on its way, or stuck.
     Silent,
     /// The same agent still answers: the guest has not gone, or, after a suspend, is awake already.
     StillRunning,

@@ -12,12 +12,16 @@ use crate::guest::backoff::after;
 use crate::guest::{Guest, GuestError};
 use crate::power::{Shutdown, SuspendDisk, SuspendHybrid, SuspendRam};
 
+/// How long a channel is waited for that the client pauses for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A guest that is to be shut down or put to sleep; await it.
 ///
 /// # Errors
 ///
-/// When the agent is not there, in which case the command was not sent, and when it answers that it
-/// has failed. What the guest does otherwise is no error but an [`Outcome`].
+/// When the agent is not there, in which case the command was not sent; when it answers that it has failed;
+/// and when the channel breaks in such a way that it may not have read the command, as by a reset. What the
+/// guest does otherwise is no error but an [`Outcome`].
 ///
 /// # Cancel safety
 ///
@@ -84,7 +88,20 @@ impl Transition {
     /// An agent that is not there would be taken for one that obeys in silence.
     async fn ping(&self) -> Result<(), GuestError> {
         self.guest.before(self.way.command()).await?;
-        Ok(self.guest.ping().await?)
+        match self.guest.ping().await {
+            // Others have found the channel lost; it may be back.
+            Err(error) if error.retry_after().is_some() => self.look_again().await,
+            pinged => Ok(pinged?),
+        }
+    }
+
+    async fn look_again(&self) -> Result<(), GuestError> {
+        let client = self.guest.client();
+        let options = client.options();
+        let time = PATIENCE.min(options.command_timeout());
+        let options = options.timeout(time).wait_for_channel(true);
+        let guest = Guest::new(client.with_options(options));
+        Ok(guest.ping().await?)
     }
 }
 

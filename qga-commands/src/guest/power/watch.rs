@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use qga_core::{Error, NoReply, Stage};
+use qga_core::{Error, NoReply};
 use tokio::time::{Instant, timeout_at};
 
 use super::Outcome;
@@ -10,12 +10,15 @@ use super::mark::{Mark, is_unknown};
 use crate::agent::Ping;
 use crate::guest::Guest;
 use crate::guest::backoff::Backoff;
+use crate::guest::presence::Presence;
 
 /// What is not answered for so long is silence. A request that went to an agent that is gone is
 /// answered by nobody, so it is asked again then.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// An agent that takes so long to answer was not there when it was asked, if nothing else tells.
 const GAP: Duration = Duration::from_secs(1);
+/// A channel that is found closed for so long does not come back, unless the guest does.
+const CLOSED: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -50,6 +53,10 @@ pub(super) struct Watch {
     end: Instant,
     aim: Aim,
     was_silent: bool,
+    /// When the channel was found closed first and last, and never open in between.
+    closed: Option<(Instant, Instant)>,
+    /// How long the client does not try the channel again.
+    pause: Option<Duration>,
 }
 
 impl Watch {
@@ -61,6 +68,8 @@ impl Watch {
             end: limit.map_or(end, |limit| limit.min(end)),
             aim,
             was_silent: false,
+            closed: None,
+            pause: None,
         }
     }
 
@@ -71,10 +80,13 @@ impl Watch {
             NoReply::Silent => Seen::Silent,
             _ => Seen::Running,
         };
+        self.note(last);
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         while Instant::now() < self.end {
             if let Some(seen) = self.look().await {
-                if is_reached(self.aim, last, seen) {
+                let was_closed = self.closed.is_some();
+                self.note(seen);
+                if self.is_reached(seen, was_closed) {
                     return self.conclude(seen);
                 }
                 if seen != last {
@@ -82,16 +94,48 @@ impl Watch {
                 }
                 last = seen;
             }
+            let pause = backoff.pause_at_least(self.pause.map(|pause| pause.min(LONGEST_PAUSE)));
             // At the end of the time there is one look less.
-            let _ = timeout_at(self.end, backoff.pause()).await;
+            let _ = timeout_at(self.end, pause).await;
+        }
+        if last == Seen::Lost {
+            // What is known at once of a channel that has just closed.
+            last = self.look().await.unwrap_or(last);
         }
         self.conclude(last)
+    }
+
+    fn note(&mut self, seen: Seen) {
+        match seen {
+            Seen::Lost | Seen::Gone | Seen::Ended => {
+                let now = Instant::now();
+                let (first, _) = self.closed.unwrap_or((now, now));
+                self.closed = Some((first, now));
+            }
+            Seen::Running | Seen::New | Seen::Silent => self.closed = None,
+        }
+    }
+
+    /// A channel that is closed for a moment may have been closed by something between, and comes back.
+    fn is_closed(&self) -> bool {
+        let closed = self.closed;
+        closed.is_some_and(|(first, last)| last.duration_since(first) >= CLOSED)
+    }
+
+    fn is_reached(&self, seen: Seen, was_closed: bool) -> bool {
+        match (self.aim, seen) {
+            (_, Seen::New) | (Aim::Silence, Seen::Silent) => true,
+            (_, Seen::Ended) => was_closed,
+            (Aim::Off | Aim::Silence, Seen::Gone | Seen::Lost) => self.is_closed(),
+            _ => false,
+        }
     }
 
     fn conclude(mut self, last: Seen) -> Outcome {
         let outcome = match last {
             Seen::Running => return Outcome::StillRunning,
             Seen::Silent => return Outcome::Silent,
+            Seen::Lost | Seen::Gone if !self.is_closed() => return Outcome::Silent,
             Seen::New => Outcome::Back,
             Seen::Lost | Seen::Gone | Seen::Ended => Outcome::Off,
         };
@@ -106,7 +150,10 @@ impl Watch {
         let asked = Instant::now();
         let left = self.end.saturating_duration_since(asked);
         let client = self.guest.client();
-        let client = client.with_options(client.options().timeout(PATIENCE.min(left)));
+        let options = client.options().timeout(PATIENCE.min(left));
+        // A long pause of the client is not slept through: the guest may be back.
+        let waits = self.pause.take().is_some_and(|pause| pause > LONGEST_PAUSE);
+        let client = client.with_options(options.wait_for_channel(waits));
         let answer = match &self.mark {
             Some(mark) => mark.look(&client).await,
             None => client.execute(Ping).await.map(drop),
@@ -114,7 +161,10 @@ impl Watch {
         let seen = match answer {
             Ok(()) if self.mark.is_some() => Seen::Running,
             Err(error) if self.mark.is_some() && is_unknown(&error) => Seen::New,
-            Err(error) if error.agent_error().is_none() => of_failure(&error)?,
+            Err(error) if error.agent_error().is_none() => {
+                self.pause = error.retry_after();
+                of_failure(&error)?
+            }
             // Somebody answers, and nothing but the time tells who.
             _ if self.aim != Aim::Back => Seen::Running,
             _ if self.was_silent || asked.elapsed() >= GAP => Seen::New,
@@ -125,28 +175,12 @@ impl Watch {
     }
 }
 
-fn is_reached(aim: Aim, last: Seen, seen: Seen) -> bool {
-    match (aim, seen) {
-        (_, Seen::New) | (Aim::Off | Aim::Silence, Seen::Gone) | (Aim::Silence, Seen::Silent) => {
-            true
-        }
-        // A channel that is lost once may have been closed by something between, and comes back.
-        (_, Seen::Ended) => matches!(last, Seen::Lost | Seen::Ended),
-        (Aim::Off | Aim::Silence, Seen::Lost) => last == Seen::Lost,
-        _ => false,
-    }
-}
-
 fn of_failure(error: &Error) -> Option<Seen> {
-    match error.stage() {
-        Stage::Queue => None,
-        Stage::Connect => Some(Seen::Gone),
-        // Nothing was there to be opened again.
-        Stage::Send if error.is_closed() && error.execution() == qga_core::Execution::NotRun => {
-            Some(Seen::Ended)
-        }
-        _ if error.is_closed() => Some(Seen::Lost),
-        _ if error.is_timeout() => Some(Seen::Silent),
-        _ => None,
+    match Presence::after(error) {
+        Presence::Absent => Some(Seen::Gone),
+        Presence::HangsUp => Some(Seen::Lost),
+        Presence::Ended => Some(Seen::Ended),
+        Presence::Silent => Some(Seen::Silent),
+        Presence::Queued | Presence::Speaks | Presence::Untold => None,
     }
 }

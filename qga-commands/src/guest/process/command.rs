@@ -119,8 +119,9 @@ impl Command {
     /// [`status`](Self::status), or a [`Child`], is dropped. It is left running unless set.
     ///
     /// At the deadline killing may take another 10 seconds, and [`GuestError::Deadline`] says
-    /// whether it succeeded. After a drop a task does it in the background, for 10 seconds at most
-    /// (after the thaw, where this client has frozen the guest), and nobody hears of a failure. Also a program whose start is under way is killed, as soon
+    /// whether it succeeded. After a drop a task does it in the background, for ten minutes at most where the
+    /// channel is away (and after the thaw, where this client has frozen the guest), and nobody hears of a
+    /// failure. Also a program whose start is under way is killed, as soon
     /// as the agent has told its number; a start that still waits for the channel is not called
     /// off, so the program may run for a moment.
     pub fn kill_on_drop(&mut self, kill: bool) -> &mut Self {

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use super::kill::KILL_TIME;
 use super::wait::Asking;
 use super::{ExitStatus, Process, kill};
+use crate::guest::clean_up::{self, CleanUp};
 use crate::guest::{Guest, GuestError};
 
 /// How a process has ended, once that is known.
@@ -87,17 +88,13 @@ impl Ending {
     /// Kills a process that nobody waits for, and takes its result from the agent. Nobody is left to
     /// hear of a failure.
     pub(super) async fn abandon(self: Arc<Self>) {
-        let guest = self.guest.without_deadline();
-        guest.thawed().await;
+        let mut clean_up = CleanUp::begin(&self.guest).await;
+        let guest = clean_up.guest();
         self.process.lock().await.guest = guest.clone();
-        let end = async {
-            let mut asking = Asking::new(&guest);
-            // A channel that was just lost fails one command before it is opened again.
-            while asking.bear(self.kill().await)?.is_none() {
-                asking.pause().await;
-            }
-            self.wait_by(asking).await
+        let killing = async {
+            while clean_up.goes_on(self.kill().await).await {}
+            timeout(KILL_TIME, self.wait_by(Asking::new(&guest))).await
         };
-        drop(timeout(KILL_TIME, end).await);
+        drop(timeout(clean_up::TIME, killing).await);
     }
 }

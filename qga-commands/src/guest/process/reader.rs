@@ -27,6 +27,8 @@ enum State {
     /// In a task of its own: a reading that nobody polls must not hold the channel.
     Reading(JoinHandle<Outcome>),
     Ended,
+    /// The runtime that read it has ended, which is no end of the stream.
+    Stopped,
 }
 
 /// The file, unless the stream has ended, and what was read.
@@ -68,12 +70,19 @@ impl Reader {
             State::Idle(source) => tokio::spawn(source.next(Arc::clone(&self.ending))),
             State::Reading(task) => task,
             State::Ended => return Poll::Ready(Ok(Vec::new())),
+            State::Stopped => {
+                self.state = State::Stopped;
+                return Poll::Ready(Err(GuestError::Stopped));
+            }
         };
         let Poll::Ready(read) = Pin::new(&mut task).poll(cx) else {
             self.state = State::Reading(task);
             return Poll::Pending;
         };
-        let (source, result) = read.unwrap_or((None, Err(GuestError::Stopped)));
+        let Ok((source, result)) = read else {
+            self.state = State::Stopped;
+            return Poll::Ready(Err(GuestError::Stopped));
+        };
         self.state = source.map_or(State::Ended, State::Idle);
         Poll::Ready(result)
     }

@@ -4,6 +4,7 @@
 //! when a pipe runs dry. A file's end passes, and then reading goes on.
 
 use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
 use qga_core::{Error, Execution};
 use tokio::runtime::Handle;
@@ -11,7 +12,7 @@ use tokio::runtime::Handle;
 use super::ExitStatus;
 use super::kill::{KILL_TIME, is_windows};
 use super::reader::Source;
-use super::wait::Asking;
+use crate::guest::clean_up::{self, CleanUp};
 use crate::guest::scripts::{MAKE_STREAMS, REMOVE_STREAMS, STREAM, Script};
 use crate::guest::{Guest, GuestError};
 
@@ -45,7 +46,7 @@ impl Spool {
             runtime: Handle::current(),
             armed: true,
         };
-        let made = spool.shell(MAKE_STREAMS).await;
+        let made = spool.shell(MAKE_STREAMS, KILL_TIME).await;
         match made {
             Ok(status) if status.success() => Ok(spool),
             Ok(status) => Err(GuestError::SpoolFailed(status)),
@@ -75,29 +76,28 @@ impl Spool {
         self.armed = false;
     }
 
-    async fn shell(&self, script: Script) -> Result<ExitStatus, GuestError> {
+    async fn shell(&self, script: Script, within: Duration) -> Result<ExitStatus, GuestError> {
         let mut command = script.command(&self.guest, "/bin/sh");
         command.arg(&self.path);
-        command.deadline(KILL_TIME).status().await
+        command.deadline(within).status().await
     }
 }
 
 impl Drop for Spool {
     fn drop(&mut self) {
         if self.armed {
-            let spool = Self {
-                guest: self.guest.without_deadline(),
-                path: std::mem::take(&mut self.path),
-                runtime: self.runtime.clone(),
-                armed: false,
-            };
+            let (guest, path) = (self.guest.clone(), std::mem::take(&mut self.path));
+            let runtime = self.runtime.clone();
             self.runtime.spawn(async move {
-                spool.guest.thawed().await;
-                // A channel that was just lost fails one command before it is opened again.
-                let mut asking = Asking::new(&spool.guest);
-                while let Ok(None) = asking.bear(spool.shell(REMOVE_STREAMS).await) {
-                    asking.pause().await;
-                }
+                let mut clean_up = CleanUp::begin(&guest).await;
+                let spool = Self {
+                    guest: clean_up.guest(),
+                    path,
+                    runtime,
+                    armed: false,
+                };
+                let remove = || spool.shell(REMOVE_STREAMS, clean_up::TIME);
+                while clean_up.goes_on(remove().await).await {}
             });
         }
     }

@@ -18,6 +18,8 @@ const PATIENCE: u32 = 3;
 pub(super) struct Asking {
     backoff: Backoff,
     failures: u32,
+    /// How long the client does not try the channel again.
+    pause: Option<Duration>,
 }
 
 impl Asking {
@@ -25,11 +27,12 @@ impl Asking {
         Self {
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE).within(guest),
             failures: 0,
+            pause: None,
         }
     }
 
     pub(super) async fn pause(&mut self) {
-        self.backoff.pause().await;
+        self.backoff.pause_at_least(self.pause.take()).await;
     }
 
     /// `None` for a failure after which it is worth asking again.
@@ -40,6 +43,7 @@ impl Asking {
         match answer {
             Err(error) if may_pass(&error) && self.failures < PATIENCE => {
                 self.failures += 1;
+                self.pause = error.command_error().and_then(Error::retry_after);
                 Ok(None)
             }
             answer => {
