@@ -52,7 +52,7 @@ fn root_text(plan: &Plan) -> String {
     names.extend(plan.table.is_some().then_some("schema"));
     names.sort_unstable();
     let mut code = Code::default();
-    code.inner_doc("What the schema defines, a module for each domain.");
+    code.inner_doc("The commands and types of the schema, a module for each domain.");
     code.blank();
     for name in names {
         // The table is for the module that has its types, which shows it to others.

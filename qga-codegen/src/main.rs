@@ -77,7 +77,7 @@ fn init(schema: &Path, config: &Path) -> Result<(), String> {
     let (schema, config) = (schema.display(), config.display());
     println!(
         "{config} is written. Fill in each TODO, and then:\n\n    \
-         qga-codegen generate --schema {schema} --config {config} --out src/generated"
+         qga-codegen generate --schema {schema} --config {config} --out src/commands"
     );
     Ok(())
 }

@@ -14,7 +14,7 @@ use std::fmt;
 
 use qga_core::{Reply, Retry};
 
-pub use crate::generated::schema::COMMANDS;
+pub use crate::commands::schema::COMMANDS;
 
 /// A command of the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub use crate::generated::schema::COMMANDS;
 pub struct Command {
     /// The name on the wire.
     pub name: &'static str,
-    /// The module of this crate where its type is.
+    /// The module of [`commands`](crate::commands) where its type is.
     pub module: &'static str,
     /// The name of its type.
     pub type_name: &'static str,
