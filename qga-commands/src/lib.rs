@@ -100,6 +100,7 @@ pub mod recipes {
 }
 pub mod schema;
 mod secret;
+mod table;
 mod usable;
 
 pub use address::{AddressError, GuestIp, MacAddress};

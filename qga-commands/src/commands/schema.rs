@@ -4,7 +4,7 @@
 
 use qga_core::{Reply, Retry};
 
-use crate::schema::{Argument, Command, Platform};
+use crate::table::{Argument, Command, Platform};
 
 /// Every command of the schema, in its order.
 pub static COMMANDS: &[Command] = &[
