@@ -53,7 +53,7 @@ pub use place::{Missing, Name, Place, Problem, Problems};
 pub use schema::Schema;
 pub use skeleton::skeleton;
 
-/// The files that a schema and its data file make.
+/// The files that a schema and its data file make: Rust, but not laid out yet. [`write()`] and [`drift`] see to that.
 ///
 /// # Errors
 ///

@@ -1,5 +1,6 @@
 //! Generated files and the folder that they are in.
 
+mod rustfmt;
 mod write;
 
 use std::fmt;
@@ -7,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::emit::{Files, MARK};
+use crate::emit::{Files, HEADER};
 
 pub use write::write;
 
@@ -35,14 +36,16 @@ impl fmt::Display for Drift {
     }
 }
 
-/// Where a folder differs from the files that belong there.
+/// Where a folder differs from the files that belong there, as rustfmt lays them out.
 ///
 /// # Errors
 ///
-/// When the folder cannot be read. The error names the file.
+/// When the folder cannot be read, and as [`write()`] when the code cannot be laid out. The error
+/// names the file.
 pub fn drift(folder: &Path, files: &Files) -> io::Result<Vec<Drift>> {
+    let files = rustfmt::laid_out(folder, files)?;
     let mut found = Vec::new();
-    for (name, text) in files {
+    for (name, text) in &files {
         let path = folder.join(name);
         match std::fs::read_to_string(&path) {
             Ok(old) if old == *text => {}
@@ -56,7 +59,7 @@ pub fn drift(folder: &Path, files: &Files) -> io::Result<Vec<Drift>> {
             Err(error) => return Err(at(&path)(error)),
         }
     }
-    found.extend(stale(folder, files)?.into_iter().map(Drift::Stale));
+    found.extend(stale(folder, &files)?.into_iter().map(Drift::Stale));
     Ok(found)
 }
 
@@ -84,12 +87,14 @@ fn stale(folder: &Path, files: &Files) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Whether a file begins with the mark.
+/// Whether a file begins as generated ones do.
 fn is_generated(path: &Path) -> io::Result<bool> {
-    let mut start = Vec::with_capacity(MARK.len());
-    let mut file = File::open(path).map_err(at(path))?.take(MARK.len() as u64);
+    let mut start = Vec::with_capacity(HEADER.len());
+    let mut file = File::open(path)
+        .map_err(at(path))?
+        .take(HEADER.len() as u64);
     file.read_to_end(&mut start).map_err(at(path))?;
-    Ok(start == MARK.as_bytes())
+    Ok(start == HEADER.as_bytes())
 }
 
 /// Adds the file to an error.

@@ -22,10 +22,15 @@ doc = 'Asks for the slot.'
 ";
 
 fn run(folder: &Path, check: bool) -> Output {
+    let mut command = command(folder);
+    command.args(check.then_some("--check")).output().unwrap()
+}
+
+fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_qga-codegen"));
     command.current_dir(folder);
     command.args("generate --schema s.json --config c.toml --out out".split(' '));
-    command.args(check.then_some("--check")).output().unwrap()
+    command
 }
 
 fn folder(schema: &str) -> tempfile::TempDir {
@@ -141,4 +146,21 @@ fn without_a_data_file_the_way_to_get_one_is_told() {
     let message = errors(&run(folder.path(), false));
     assert!(message.contains("cannot read c.toml"), "{message}");
     assert!(message.contains("`qga-codegen init`"), "{message}");
+}
+
+#[test]
+fn without_rustfmt_the_way_to_get_it_is_told_and_nothing_is_written() {
+    let folder = folder("{ 'command': 'get-slot' }");
+    let nowhere = folder.path().join("rustfmt");
+    let output = command(folder.path()).env("RUSTFMT", nowhere).output();
+    let message = errors(&output.unwrap());
+    assert!(
+        message.starts_with("out/mod.rs: rustfmt, which lays it out, does not run: "),
+        "{message}"
+    );
+    assert!(
+        message.contains("`rustup component add rustfmt`"),
+        "{message}"
+    );
+    assert!(!folder.path().join("out").exists());
 }

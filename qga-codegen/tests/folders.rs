@@ -20,11 +20,18 @@ module = 'm'
 since = '1.0'
 retry = 'Safe'
 doc = 'Does.'
+members.ttl = 'How far.'
 ";
 
 fn files() -> Files {
-    let schema = Schema::parse("s.json", "{ 'command': 'ping' }").unwrap();
-    let config = Config::parse("c.toml", CONFIG).unwrap();
+    files_with("")
+}
+
+/// With more in the entry of the command.
+fn files_with(more: &str) -> Files {
+    let schema = "{ 'command': 'ping', 'data': { 'ttl': 'int' } }";
+    let schema = Schema::parse("s.json", schema).unwrap();
+    let config = Config::parse("c.toml", format!("{CONFIG}{more}")).unwrap();
     generate(&schema, &config).unwrap()
 }
 
@@ -49,8 +56,8 @@ fn drift_is_found_where_it_begins() {
     write(folder.path(), &files).unwrap();
     assert_eq!(drift(folder.path(), &files).unwrap(), []);
 
-    let edited = files["m.rs"].replacen("Does.", "Does much.", 1);
-    fs::write(at("m.rs"), &edited).unwrap();
+    let written = fs::read_to_string(at("m.rs")).unwrap();
+    fs::write(at("m.rs"), written.replacen("Does.", "Does much.", 1)).unwrap();
     fs::write(at("old.rs"), &files["m.rs"]).unwrap();
     fs::write(at("mine.rs"), "// By hand.\n").unwrap();
     let found = drift(folder.path(), &files).unwrap();
@@ -141,4 +148,44 @@ fn an_error_names_its_file() {
         let start = inside.display().to_string();
         assert!(error.to_string().starts_with(&start), "{error}");
     }
+}
+
+#[test]
+fn what_is_written_is_laid_out_as_its_project_lays_out_code() {
+    let files = files();
+    let project = tempfile::tempdir().unwrap();
+    let settings = project.path().join("rustfmt.toml");
+    let folder = project.path().join("src/commands");
+    fs::write(&settings, "hard_tabs = true\n").unwrap();
+    write(&folder, &files).unwrap();
+    let text = fs::read_to_string(folder.join("m.rs")).unwrap();
+    assert!(text.contains("\n\tpub ttl: i64,\n"), "{text}");
+    assert_eq!(drift(&folder, &files).unwrap(), []);
+
+    fs::remove_file(settings).unwrap();
+    let found = drift(&folder, &files).unwrap();
+    assert!(
+        matches!(&found[..], [Drift::Changed(path, _)] if *path == folder.join("m.rs")),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn code_that_cannot_be_laid_out_is_an_error_with_its_line_and_nothing_is_written() {
+    let files = files_with("reply_limit = '(1 + 2'\n");
+    let project = tempfile::tempdir().unwrap();
+    let folder = project.path().join("out");
+    for error in [
+        write(&folder, &files).unwrap_err(),
+        drift(&folder, &files).unwrap_err(),
+    ] {
+        let message = error.to_string();
+        let start = format!(
+            "{}: rustfmt cannot lay it out: error: ",
+            folder.join("m.rs").display()
+        );
+        assert!(message.starts_with(&start), "{message}");
+        assert!(message.contains("reply_limit = (1 + 2"), "{message}");
+    }
+    assert_eq!(names(project.path()), Vec::<String>::new());
 }

@@ -58,7 +58,7 @@ fn an_argument_without_an_entry_is_reported_in_the_schema() {
     expect(
         "{ 'command': 'ping', 'data': { 'a': 'int' } }",
         &entry("commands", "ping", ""),
-        "s.json:1:32: the part of `ping`, `a` has no entry in c.toml",
+        "s.json:1:32: the argument `a` of `ping` has no entry in c.toml",
     );
 }
 
@@ -68,7 +68,7 @@ fn an_entry_that_is_stale_is_reported_in_the_data_file() {
     expect(
         PING,
         &config,
-        "c.toml:14:9: there is no part of `ping`, `a` in the schema\n\
+        "c.toml:14:9: there is no argument `a` of `ping` in the schema\n\
          c.toml:15:8: there is no type `T` in the schema",
     );
 }
@@ -117,7 +117,7 @@ fn a_keyword_is_no_name_in_rust_unless_it_gets_another() {
     );
     let renamed = "members.type = { name = 'kind', doc = 'A type.' }";
     let files = run(schema, &entry("commands", "ping", renamed)).unwrap();
-    assert!(files["m.rs"].contains("#[qga(rename = \"type\")]\n    pub kind: i64,"));
+    assert!(files["m.rs"].contains("#[qga(rename = \"type\")]\npub kind: i64,"));
 }
 
 #[test]

@@ -64,10 +64,10 @@ fn arguments_come_from_a_struct_and_its_base() {
 
 #[test]
 fn arguments_that_are_keywords_have_other_names_in_rust_only() {
-    let find = Find::new(Kind::Solid, vec!["b".into()]).again(true);
+    let find = Find::new(Kind::Solid, ["b"]).again(true);
     let expected = json!({"where": "3d", "second-of-all-the-long-names": ["b"], "loop": true});
     assert_eq!(arguments(&find), expected);
-    let find = Find::new(3, vec![]).secret("ff");
+    let find = Find::new(3, ["b"; 0]).secret("ff");
     let expected = json!({"where": 3, "second-of-all-the-long-names": [], "secret": "0xff"});
     assert_eq!(arguments(&find), expected);
 }
@@ -142,7 +142,7 @@ fn contents_and_secrets_are_not_shown() {
     );
     assert!(shown.ends_with("bytes: Some(<2 bytes>) }"), "{shown}");
 
-    let find = Find::new(3, vec!["b".into()]).secret("ff");
+    let find = Find::new(3, ["b"]).secret("ff");
     let expected = "Find { place: Index(3), first_of_all_the_long_names: None, secret: <hidden>, \
                     second_of_all_the_long_names: <1 item>, again: None }";
     assert_eq!(format!("{find:?}"), expected);

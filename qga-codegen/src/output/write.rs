@@ -4,27 +4,32 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::{at, is_generated, stale};
+use super::{at, is_generated, rustfmt, stale};
 use crate::emit::Files;
 
 /// Writes the files, and removes those that earlier runs have left.
+///
+/// rustfmt lays them out, with the settings that hold in the folder. It is found as `cargo fmt` finds
+/// it: by the variable `RUSTFMT` of the environment, or else by its name.
 ///
 /// All of them are written beside their places before the first one is put there, so that a full
 /// disk leaves the folder as it was.
 ///
 /// # Errors
 ///
-/// When the folder cannot be made or written, and when a file is in the way that was not
-/// generated. The error names the file.
+/// When the folder cannot be made or written, when a file is in the way that was not generated, and
+/// when rustfmt does not run or cannot read the code, as where a `reply_limit` in the data file lacks
+/// a bracket. The error names the file.
 pub fn write(folder: &Path, files: &Files) -> io::Result<()> {
+    let files = rustfmt::laid_out(folder, files)?;
     let mut changed = Vec::new();
-    for (name, text) in files {
+    for (name, text) in &files {
         let path = folder.join(name);
         if differs(&path, text)? {
             changed.push((path, text));
         }
     }
-    let stale = stale(folder, files)?;
+    let stale = stale(folder, &files)?;
     fs::create_dir_all(folder).map_err(at(folder))?;
     let mut drafts = Drafts(Vec::new());
     for (path, text) in &changed {

@@ -317,8 +317,8 @@ pub struct GuestDiskInfo {
     pub smart: Option<GuestDiskSmart>,
 }
 
-/// What a disk has done since the guest started. Sectors have 512 bytes; older kernels do not count
-/// everything.
+/// What a disk has done since the guest started. Sectors have 512 bytes; older kernels do not
+/// count everything.
 ///
 /// Since QEMU 7.1, on Linux.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -11,8 +11,8 @@ use crate::bytes::Bytes;
 
 /// Asks whether a program has ended, and for its output if it has.
 ///
-/// The first answer that says so is the only one: the agent then forgets the process, and a later
-/// question is an error.
+/// The first answer that says so is the only one: the agent then forgets the process, and a
+/// later question is an error.
 ///
 /// `guest-exec-status`, since QEMU 2.5, on Linux, FreeBSD and Windows.
 #[derive(Clone, Debug, QgaCommand)]
@@ -165,8 +165,8 @@ impl fmt::Debug for GuestExecStatus {
 
 /// Which streams of a program to keep.
 ///
-/// Of the agents tried from QEMU 10.0 to 11.1, each lost output or hung in the modes `stdout` and
-/// `stderr`; take `separated` and ignore one.
+/// Of the agents tried from QEMU 10.0 to 11.1, each lost output or hung in the modes `stdout`
+/// and `stderr`; take `separated` and ignore one.
 ///
 /// Since QEMU 8.1, on Linux, FreeBSD and Windows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

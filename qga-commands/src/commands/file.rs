@@ -109,8 +109,8 @@ impl FileRead {
 
 /// Writes to where the file stands and moves on by what was written.
 ///
-/// The agent buffers; a full disk may show itself only when the file is flushed or closed. A single
-/// request holds a little less than 48 MiB.
+/// The agent buffers; a full disk may show itself only when the file is flushed or closed. A
+/// single request holds a little less than 48 MiB.
 ///
 /// `guest-file-write`, since QEMU 0.15, on Linux, FreeBSD and Windows.
 #[derive(Clone, QgaCommand)]

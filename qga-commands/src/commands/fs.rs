@@ -74,8 +74,8 @@ impl FsfreezeFreezeList {
 #[qga(name = "guest-fsfreeze-thaw", response = i64, retry = AfterResync)]
 pub struct FsfreezeThaw;
 
-/// Tells the disks which blocks the mounted filesystems do not use, so that the host can have them
-/// back.
+/// Tells the disks which blocks the mounted filesystems do not use, so that the host can have
+/// them back.
 ///
 /// On large disks this takes minutes; give the client time for it.
 ///

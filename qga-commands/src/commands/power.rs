@@ -65,8 +65,8 @@ pub struct SuspendRam;
 
 /// Saves the guest's memory to its disk and then puts it to sleep with its memory kept.
 ///
-/// Success is not answered. The guest wakes as from sleep, and as from hibernation if it lost power
-/// meanwhile.
+/// Success is not answered. The guest wakes as from sleep, and as from hibernation if it lost
+/// power meanwhile.
 ///
 /// `guest-suspend-hybrid`, since QEMU 1.1, on Linux.
 #[derive(Clone, Copy, Debug, QgaCommand)]

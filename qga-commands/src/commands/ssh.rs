@@ -5,8 +5,8 @@
 use qga_core::QgaCommand;
 use serde::{Deserialize, Serialize};
 
-/// Asks for the public keys with which a user may log in. It is an error if there is no file with
-/// keys.
+/// Asks for the public keys with which a user may log in. It is an error if there is no file
+/// with keys.
 ///
 /// `guest-ssh-get-authorized-keys`, since QEMU 5.2, on Linux, FreeBSD and Windows.
 #[derive(Clone, Debug, QgaCommand)]

@@ -16,8 +16,8 @@ pub struct GetTime;
 
 /// Sets the guest's clock.
 ///
-/// A guest that was paused or restored from a snapshot is behind; without a time it takes the one
-/// of its hardware clock, which QEMU has kept going.
+/// A guest that was paused or restored from a snapshot is behind; without a time it takes the
+/// one of its hardware clock, which QEMU has kept going.
 ///
 /// `guest-set-time`, since QEMU 1.5, on Linux, FreeBSD and Windows.
 #[derive(Clone, Debug, Default, QgaCommand)]

@@ -101,20 +101,34 @@ impl fmt::Debug for Find {
 impl Find {
     /// The command with what it needs, and no options.
     #[must_use]
-    pub fn new(place: impl Into<Where>, second_of_all_the_long_names: Vec<String>) -> Self {
+    pub fn new(
+        place: impl Into<Where>,
+        second_of_all_the_long_names: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
         Self {
             place: place.into(),
             first_of_all_the_long_names: None,
             secret: None,
-            second_of_all_the_long_names,
+            second_of_all_the_long_names: second_of_all_the_long_names
+                .into_iter()
+                .map(Into::into)
+                .collect(),
             again: None,
         }
     }
 
     /// Names that it may have.
     #[must_use]
-    pub fn first_of_all_the_long_names(mut self, first_of_all_the_long_names: Vec<String>) -> Self {
-        self.first_of_all_the_long_names = Some(first_of_all_the_long_names);
+    pub fn first_of_all_the_long_names(
+        mut self,
+        first_of_all_the_long_names: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.first_of_all_the_long_names = Some(
+            first_of_all_the_long_names
+                .into_iter()
+                .map(Into::into)
+                .collect(),
+        );
         self
     }
 

@@ -3,18 +3,37 @@
 use toml::Spanned;
 
 use super::{Check, version};
-use crate::config;
+use crate::config::CommandEntry;
 use crate::names::is_identifier;
 use crate::schema::Command;
 
 impl Check<'_> {
     pub(super) fn oldest(&mut self) {
         let oldest = self.config.data.schema.oldest.as_ref();
-        if let Some(oldest) = oldest.filter(|oldest| version(oldest.get_ref()).is_none()) {
-            self.report(
-                oldest,
-                format!("`{}` is no version, such as 9.1", oldest.get_ref()),
+        if let Some(oldest) = oldest.filter(|oldest| version::parse(oldest.get_ref()).is_none()) {
+            let message = format!("`{}` is no version, such as 9.1", oldest.get_ref());
+            self.report(oldest, message);
+        }
+    }
+
+    pub(super) fn since(&mut self, key: &Spanned<String>, since: &str) {
+        if version::parse(since).is_none() {
+            let message = format!(
+                "the `since` of `{}` is no version, such as 9.1",
+                key.get_ref()
             );
+            self.report(key, message);
+        }
+    }
+
+    pub(super) fn doc(&mut self, key: &Spanned<String>, doc: &str) {
+        let doc = doc.trim();
+        if !doc.ends_with('.') || !doc.starts_with(|first: char| !first.is_ascii_lowercase()) {
+            let message = format!(
+                "the `doc` of `{}` is no sentence, with a capital letter first and a full stop last",
+                key.get_ref()
+            );
+            self.report(key, message);
         }
     }
 
@@ -22,7 +41,7 @@ impl Check<'_> {
         &mut self,
         key: &Spanned<String>,
         command: &Command,
-        entry: &config::Command,
+        entry: &CommandEntry,
     ) {
         self.path(key, entry.returns.as_deref());
         if entry.returns.is_some() && command.returns.is_none() {

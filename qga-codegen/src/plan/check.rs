@@ -6,11 +6,11 @@ use std::collections::HashMap;
 
 use toml::Spanned;
 
-use super::build::in_order;
-use crate::config::{Config, Entries, Part};
+use super::version;
+use crate::config::{Config, Entries, PartEntry, in_order};
 use crate::names::is_identifier;
 use crate::place::{Missing, Name, Problem};
-use crate::schema::{Command, Data, Kind, Schema};
+use crate::schema::{Command, Data, Kind, Schema, Type};
 use crate::skeleton;
 
 /// What is missing in the data file, what is stale, and what makes no sense there.
@@ -31,11 +31,12 @@ struct Check<'a> {
     problems: Vec<Problem>,
 }
 
-/// What the entry of something needs, whatever it is.
-struct Entry<'a> {
-    key: &'a Spanned<String>,
-    doc: &'a str,
-    since: Option<&'a str>,
+/// What the data file has entries for.
+struct Subject<'a> {
+    /// A word for each of them.
+    what: &'static str,
+    /// The command or type that they are parts of.
+    owner: Option<&'a Name>,
 }
 
 impl<'a> Check<'a> {
@@ -49,22 +50,22 @@ impl<'a> Check<'a> {
             };
             (&command.name, entry)
         });
-        self.pair(commands, entries, "command");
+        self.pair(commands, entries, &Subject::new("command"));
         for command in &schema.commands {
             if let Some((key, entry)) = entries.get_key_value(command.name.text.as_str()) {
-                let (doc, since) = (entry.doc.as_str(), Some(entry.since.as_str()));
-                self.entry(&Entry { key, doc, since });
+                self.doc(key, &entry.doc);
+                self.since(key, &entry.since);
                 self.module(key, &entry.module);
                 self.returns(key, command, entry);
-                let table = format!("commands.{}", skeleton::key(&command.name));
-                let parts = command_parts(command).into_iter().map(|name| {
+                let parts = arguments(command).into_iter().map(|name| {
                     let line = || Missing {
-                        table: Some(table.clone()),
+                        table: Some(format!("commands.{}", skeleton::key(&command.name))),
                         lines: skeleton::field(name, false),
                     };
                     (name, line)
                 });
-                self.parts(key, parts, &entry.members, true);
+                let subject = Subject::part("argument", &command.name);
+                self.parts(parts, &entry.members, &subject, true);
             }
         }
     }
@@ -79,22 +80,22 @@ impl<'a> Check<'a> {
             };
             (&ty.name, entry)
         });
-        self.pair(types, entries, "type");
+        self.pair(types, entries, &Subject::new("type"));
         for ty in &schema.types {
             if let Some((key, entry)) = entries.get_key_value(ty.name.text.as_str()) {
-                let (doc, since) = (entry.doc.as_str(), Some(entry.since.as_str()));
-                self.entry(&Entry { key, doc, since });
+                self.doc(key, &entry.doc);
+                self.since(key, &entry.since);
                 self.module(key, &entry.module);
-                let is_object = matches!(ty.kind, Kind::Struct { .. } | Kind::Union { .. });
-                let table = format!("types.{}", skeleton::key(&ty.name));
                 let parts = skeleton::parts(ty).into_iter().map(|name| {
                     let line = || Missing {
-                        table: Some(table.clone()),
+                        table: Some(format!("types.{}", skeleton::key(&ty.name))),
                         lines: skeleton::part(ty, name),
                     };
                     (name, line)
                 });
-                self.parts(key, parts, &entry.members, is_object);
+                let is_object = matches!(ty.kind, Kind::Struct { .. } | Kind::Union { .. });
+                let subject = Subject::part(word_for_parts(ty), &ty.name);
+                self.parts(parts, &entry.members, &subject, is_object);
             }
         }
     }
@@ -102,19 +103,16 @@ impl<'a> Check<'a> {
     fn modules(&mut self) {
         let data = &self.config.data;
         for (key, doc) in &data.modules {
-            let since = None;
-            self.entry(&Entry { key, doc, since });
+            self.doc(key, doc);
             let name = key.get_ref().as_str();
             if !is_identifier(name) || name == "schema" {
                 self.report(key, format!("`{name}` cannot be a module"));
             }
             let commands = data.commands.values().map(|command| &command.module);
             let types = data.types.values().map(|ty| &ty.module);
-            if !commands.chain(types).any(|module| module == key.get_ref()) {
-                self.report(
-                    key,
-                    format!("nothing is in the module `{}`; take it out", key.get_ref()),
-                );
+            if !commands.chain(types).any(|module| module == name) {
+                let message = format!("nothing is in the module `{name}`; take it out");
+                self.report(key, message);
             }
         }
     }
@@ -124,7 +122,7 @@ impl<'a> Check<'a> {
         &mut self,
         names: impl Iterator<Item = (&'a Name, impl Fn() -> Missing)>,
         entries: &'a Entries<T>,
-        what: &str,
+        subject: &Subject<'_>,
     ) {
         let names: HashMap<_, _> = names
             .map(|(name, entry)| (name.text.as_str(), (name, entry)))
@@ -135,31 +133,32 @@ impl<'a> Check<'a> {
             .collect();
         missing.sort_by_key(|(name, _)| (name.place.line, name.place.column));
         for (name, entry) in missing {
-            let file = &self.config.file;
-            let problem = name.problem(format!("the {what} `{name}` has no entry in {file}"));
+            let (file, part) = (&self.config.file, subject.named(&name.text));
+            let problem = name.problem(format!("the {part} has no entry in {file}"));
             self.problems.push(problem.with_missing(entry()));
         }
         for (key, _) in in_order(entries) {
-            if !names.contains_key(key.get_ref().as_str()) {
-                self.report(
-                    key,
-                    format!("there is no {what} `{}` in the schema", key.get_ref()),
-                );
+            let name = key.get_ref().as_str();
+            if !names.contains_key(name) {
+                let part = subject.named(name);
+                self.report(key, format!("there is no {part} in the schema"));
             }
         }
     }
 
     fn parts(
         &mut self,
-        owner: &Spanned<String>,
         names: impl Iterator<Item = (&'a Name, impl Fn() -> Missing)>,
-        entries: &'a Entries<Part>,
+        entries: &'a Entries<PartEntry>,
+        subject: &Subject<'_>,
         is_object: bool,
     ) {
-        self.pair(names, entries, &format!("part of `{}`,", owner.get_ref()));
+        self.pair(names, entries, subject);
         for (key, part) in entries {
-            let (doc, since) = (part.doc.as_str(), part.since.as_deref());
-            self.entry(&Entry { key, doc, since });
+            self.doc(key, &part.doc);
+            if let Some(since) = &part.since {
+                self.since(key, since);
+            }
             self.path(key, part.ty.as_deref());
             if !is_object && (part.base64 || part.secret || part.ty.is_some()) {
                 self.report(key, "only a member of an object has a type of its own");
@@ -167,26 +166,6 @@ impl<'a> Check<'a> {
             if !is_object && part.hidden {
                 self.report(key, "only a member of an object can be hidden");
             }
-        }
-    }
-
-    fn entry(&mut self, entry: &Entry<'_>) {
-        let doc = entry.doc.trim();
-        if !doc.ends_with('.') || !doc.starts_with(|first: char| !first.is_ascii_lowercase()) {
-            self.report(
-                entry.key,
-                format!(
-                    "the `doc` of `{}` is no sentence, with a capital letter first and a full stop last",
-                    entry.key.get_ref()
-                ),
-            );
-        }
-        if entry.since.is_some_and(|since| version(since).is_none()) {
-            let key = entry.key.get_ref();
-            self.report(
-                entry.key,
-                format!("the `since` of `{key}` is no version, such as 9.1"),
-            );
         }
     }
 
@@ -207,14 +186,38 @@ impl<'a> Check<'a> {
     }
 }
 
-fn command_parts(command: &Command) -> Vec<&Name> {
+impl<'a> Subject<'a> {
+    fn new(what: &'static str) -> Self {
+        Self { what, owner: None }
+    }
+
+    fn part(what: &'static str, owner: &'a Name) -> Self {
+        let owner = Some(owner);
+        Self { what, owner }
+    }
+
+    /// One of them in words.
+    fn named(&self, name: &str) -> String {
+        let what = self.what;
+        match self.owner {
+            Some(owner) => format!("{what} `{name}` of `{owner}`"),
+            None => format!("{what} `{name}`"),
+        }
+    }
+}
+
+fn arguments(command: &Command) -> Vec<&Name> {
     match &command.data {
         Data::Inline(members) => members.iter().map(|member| &member.name).collect(),
         Data::None | Data::Named(_) => Vec::new(),
     }
 }
 
-/// `9.1` as numbers, which compare.
-pub(super) fn version(text: &str) -> Option<Vec<u32>> {
-    text.split('.').map(|number| number.parse().ok()).collect()
+fn word_for_parts(ty: &Type) -> &'static str {
+    match ty.kind {
+        Kind::Struct { .. } => "member",
+        Kind::Enum { .. } => "value",
+        Kind::Alternate { .. } => "branch",
+        Kind::Union { .. } => "member or branch",
+    }
 }

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use crate::schema::{Data, Member, Schema, Type};
 
 /// The types that each type has a part of. They are looked up once: schemas can be large.
-pub(super) struct Reach<'a> {
+pub(super) struct TypeGraph<'a> {
     types: HashMap<&'a str, usize>,
     inputs: Vec<bool>,
     recursive: Vec<bool>,
     floats: Vec<bool>,
 }
 
-impl<'a> Reach<'a> {
+impl<'a> TypeGraph<'a> {
     pub(super) fn new(schema: &'a Schema) -> Self {
         let names = schema.types.iter().map(|ty| ty.name.text.as_str());
         let types: HashMap<_, _> = names.zip(0..).collect();

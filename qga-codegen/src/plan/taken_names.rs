@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::Home;
-use crate::config::{Config, Data, Part};
+use crate::config::{Config, Contents, PartEntry};
 use crate::names::{camel, is_identifier, snake};
 use crate::place::{Name, Problem};
 
 /// The names that are taken.
-pub(super) struct Unique {
+pub(super) struct TakenNames {
     taken: HashMap<String, String>,
     pub(super) problems: Vec<Problem>,
 }
@@ -58,7 +57,7 @@ const USED: &[&str] = &[
     "u64",
 ];
 
-impl Unique {
+impl TakenNames {
     /// Where types and commands are named.
     pub(super) fn items(config: &Config) -> Self {
         let mut used = USED.to_vec();
@@ -86,26 +85,15 @@ impl Unique {
         }
     }
 
-    /// Takes a name for an item. Modules import from each other, so it is taken in all of them.
-    pub(super) fn home<'a>(
-        &mut self,
-        module: &'a str,
-        name: String,
-        defined: &'a Name,
-    ) -> Home<'a> {
-        self.take(&name, defined);
-        Home { module, name }
-    }
-
     /// Takes the name of a variant.
-    pub(super) fn variant(&mut self, part: &Part, defined: &Name) -> String {
+    pub(super) fn variant(&mut self, part: &PartEntry, defined: &Name) -> String {
         let name = part.name.clone().unwrap_or_else(|| camel(&defined.text));
         self.take(&name, defined);
         name
     }
 
     /// Takes the name of a field.
-    pub(super) fn field(&mut self, part: &Part, defined: &Name) -> String {
+    pub(super) fn field(&mut self, part: &PartEntry, defined: &Name) -> String {
         let name = part.name.clone().unwrap_or_else(|| snake(&defined.text));
         self.take(&name, defined);
         name
@@ -127,7 +115,7 @@ impl Unique {
 }
 
 /// The names that modules import for what the data file names by its path.
-fn imported(data: &Data) -> impl Iterator<Item = &str> {
+fn imported(data: &Contents) -> impl Iterator<Item = &str> {
     let paths = &data.paths;
     let commands = data.commands.values();
     let replies = commands

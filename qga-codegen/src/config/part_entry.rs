@@ -8,7 +8,7 @@ use serde::de::{MapAccess, Visitor};
 
 /// A part of a command or a type. Where there is only its documentation, that is enough.
 #[derive(Debug, Default)]
-pub(crate) struct Part {
+pub(crate) struct PartEntry {
     pub(crate) doc: String,
     pub(crate) name: Option<String>,
     pub(crate) since: Option<String>,
@@ -22,7 +22,7 @@ pub(crate) struct Part {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
+struct PartTable {
     doc: String,
     name: Option<String>,
     since: Option<String>,
@@ -36,7 +36,7 @@ struct Table {
     hidden: bool,
 }
 
-impl<'de> Deserialize<'de> for Part {
+impl<'de> Deserialize<'de> for PartEntry {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(PartVisitor)
     }
@@ -45,22 +45,22 @@ impl<'de> Deserialize<'de> for Part {
 struct PartVisitor;
 
 impl<'de> Visitor<'de> for PartVisitor {
-    type Value = Part;
+    type Value = PartEntry;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a sentence, or a table with `doc`")
     }
 
-    fn visit_str<E>(self, doc: &str) -> Result<Part, E> {
-        Ok(Part {
+    fn visit_str<E>(self, doc: &str) -> Result<PartEntry, E> {
+        Ok(PartEntry {
             doc: doc.to_owned(),
-            ..Part::default()
+            ..PartEntry::default()
         })
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Part, A::Error> {
-        let table = Table::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Part {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<PartEntry, A::Error> {
+        let table = PartTable::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(PartEntry {
             doc: table.doc,
             name: table.name,
             since: table.since,

@@ -1,39 +1,34 @@
 //! Commands.
 
-use super::debug;
+use super::code::Code;
 use super::imports::Imports;
-use super::layout::Code;
-use super::structs;
+use super::{constructor, debug, fields};
 use crate::config::Retry;
-use crate::plan::{Command, Field};
+use crate::plan::{CommandPlan, Field};
 
-pub(super) fn write(command: &Command, code: &mut Code, imports: &mut Imports) {
+pub(super) fn write(command: &CommandPlan, code: &mut Code, imports: &mut Imports) {
     imports.add("qga_core::QgaCommand");
     code.blank();
     code.doc(&command.doc);
     let all_optional = command.fields.iter().all(|field| field.optional);
     let debug = debug::derived(&command.fields);
-    code.line(&match (command.fields.is_empty(), all_optional) {
+    code.add(&match (command.fields.is_empty(), all_optional) {
         (true, _) => "#[derive(Clone, Copy, Debug, QgaCommand)]".to_owned(),
         (false, true) => format!("#[derive(Clone, {debug}Default, QgaCommand)]"),
         (false, false) => format!("#[derive(Clone, {debug}QgaCommand)]"),
     });
-    code.attribute("qga", &attributes(command, imports));
+    code.attribute("qga", &attribute(command, imports));
     if command.fields.is_empty() {
-        code.line(&format!("pub struct {};", command.name));
+        code.add(&format!("pub struct {};", command.name));
         return;
     }
-    code.line("#[non_exhaustive]");
-    code.open(&format!("pub struct {} {{", command.name));
-    for field in &command.fields {
-        write_field(field, code, imports);
-    }
-    code.close("}");
-    debug::write(&command.name, &command.fields, None, code, imports);
-    structs::constructor(&command.name, &command.fields, "The command", code);
+    fields::write(&command.name, &command.fields, code, imports, |field| {
+        ("qga", field_attribute(field))
+    });
+    constructor::write(&command.name, &command.fields, "The command", code);
 }
 
-fn attributes(command: &Command, imports: &mut Imports) -> Vec<String> {
+fn attribute(command: &CommandPlan, imports: &mut Imports) -> Vec<String> {
     let mut parts = vec![format!("name = {:?}", command.wire)];
     if !command.success_response {
         parts.push("no_response".to_owned());
@@ -56,17 +51,13 @@ fn attributes(command: &Command, imports: &mut Imports) -> Vec<String> {
     parts
 }
 
-fn write_field(field: &Field, code: &mut Code, imports: &mut Imports) {
-    code.doc(&field.doc);
+fn field_attribute(field: &Field) -> Vec<String> {
     let mut parts = Vec::new();
-    if field.name.replace('_', "-") != field.wire {
+    if !fields::is_kebab(field) {
         parts.push(format!("rename = {:?}", field.wire));
     }
     if field.base64 {
         parts.push("base64".to_owned());
     }
-    if !parts.is_empty() {
-        code.attribute("qga", &parts);
-    }
-    structs::declaration(field, code, imports);
+    parts
 }
