@@ -11,7 +11,7 @@ use toml::Spanned;
 
 pub(crate) use part_entry::PartEntry;
 
-use crate::place::{self, Place, Problem, Problems};
+use crate::problem::{self, Location, Problem, Problems};
 
 /// Entries by the name of what they are about.
 pub(crate) type Entries<T> = BTreeMap<Spanned<String>, T>;
@@ -144,14 +144,14 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, Problems> {
         let file = path.display().to_string();
         match std::fs::read(path) {
-            Ok(bytes) => Self::parse(&file, place::text(&file.as_str().into(), bytes)?),
+            Ok(bytes) => Self::parse(&file, problem::decode_utf8(&file.as_str().into(), bytes)?),
             Err(error) => {
                 let hint = match error.kind() {
                     std::io::ErrorKind::NotFound => "; `qga-codegen init` writes one to begin with",
                     _ => "",
                 };
                 let message = format!("cannot read {file}: {error}{hint}");
-                Err(Problem::new(&Place::start(file), message).into())
+                Err(Problem::new(&Location::start(file), message).into())
             }
         }
     }
@@ -165,15 +165,15 @@ impl Config {
         let (file, text): (Arc<str>, String) = (file.into(), text.into());
         let data = toml::from_str(&text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
-            let place = Place::of_byte(&file, &text, start);
-            Problem::new(&place, error.message().replace('\n', ", "))
+            let location = Location::of_byte(&file, &text, start);
+            Problem::new(&location, error.message().replace('\n', ", "))
         })?;
         Ok(Self { file, text, data })
     }
 
     /// Something wrong with an entry.
     pub(crate) fn problem(&self, key: &Spanned<String>, message: impl Into<String>) -> Problem {
-        let place = Place::of_byte(&self.file, &self.text, key.span().start);
-        Problem::new(&place, message)
+        let location = Location::of_byte(&self.file, &self.text, key.span().start);
+        Problem::new(&location, message)
     }
 }

@@ -39,8 +39,8 @@ mod config;
 mod emit;
 mod names;
 mod output;
-mod place;
 mod plan;
+mod problem;
 pub mod schema;
 mod skeleton;
 
@@ -49,7 +49,7 @@ use std::path::Path;
 pub use config::Config;
 pub use emit::Files;
 pub use output::{Drift, drift, write};
-pub use place::{Missing, Name, Place, Problem, Problems};
+pub use problem::{Location, MissingEntry, Name, Problem, Problems};
 pub use schema::Schema;
 pub use skeleton::skeleton;
 

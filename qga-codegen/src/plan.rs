@@ -1,7 +1,7 @@
 //! A schema and its data file joined: what is to be written, under which names.
 
-mod check;
 mod commands;
+mod config_check;
 mod documentation;
 mod fields;
 mod planner;
@@ -14,7 +14,7 @@ mod types;
 mod version;
 
 use crate::config::{Config, Retry, in_order};
-use crate::place::Problems;
+use crate::problem::Problems;
 use crate::schema::Schema;
 use planner::Planner;
 
@@ -152,7 +152,7 @@ pub(crate) struct Branch {
 impl Plan {
     /// Joins a schema and its data file.
     pub(crate) fn new(schema: &Schema, config: &Config) -> Result<Self, Problems> {
-        Problems::or(check::problems(schema, config), ())?;
+        Problems::or(config_check::problems(schema, config), ())?;
         let mut planner = Planner::new(schema, config);
         let modules = in_order(&config.data.modules);
         let modules = modules

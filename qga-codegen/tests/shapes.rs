@@ -8,7 +8,7 @@ use generated::figures::{
     Bare, Figure, FigureKind, Kind, Limits, Parcel, ParcelKind, Reset, Round, Send, Square,
 };
 use generated::things::{Find, Put, Shape, Stop, Where};
-use qga_codegen::{Config, Place, Schema, drift, generate};
+use qga_codegen::{Config, Location, Schema, drift, generate};
 use qga_core::{QgaCommand, Reply, Retry};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, from_value, json, to_value};
@@ -239,10 +239,11 @@ fn a_schema_with_a_slip_of_the_pen_is_reported_at_a_place() {
             broken.replace_range(at..=at, slip);
             if let Err(problems) = Schema::parse("common.json", &broken) {
                 let lines = text.lines().count();
-                let sensible =
-                    |place: &Place| (1..=lines + 1).contains(&place.line) && place.column > 0;
+                let sensible = |location: &Location| {
+                    (1..=lines + 1).contains(&location.line) && location.column > 0
+                };
                 assert!(
-                    problems.0.iter().all(|problem| sensible(&problem.place)),
+                    problems.0.iter().all(|problem| sensible(&problem.location)),
                     "{problems}"
                 );
             }

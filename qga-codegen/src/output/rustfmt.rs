@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
-use super::at;
+use super::with_path;
 use crate::emit::Files;
 
 /// The files as rustfmt leaves them with the settings that hold in this folder, which need not be there yet.
@@ -14,7 +14,7 @@ pub(super) fn laid_out(folder: &Path, files: &Files) -> io::Result<Files> {
     let there = folder.ancestors().find(|folder| folder.is_dir());
     let there = there.unwrap_or(Path::new("."));
     let laid_out = |(name, text): (&String, &String)| {
-        let text = rustfmt(there, text).map_err(at(&folder.join(name)))?;
+        let text = rustfmt(there, text).map_err(with_path(&folder.join(name)))?;
         Ok((name.clone(), text))
     };
     files.iter().map(laid_out).collect()

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::{at, is_generated, rustfmt, stale};
+use super::{is_generated, rustfmt, stale, with_path};
 use crate::emit::Files;
 
 /// Writes the files, and removes those that earlier runs have left.
@@ -30,14 +30,14 @@ pub fn write(folder: &Path, files: &Files) -> io::Result<()> {
         }
     }
     let stale = stale(folder, &files)?;
-    fs::create_dir_all(folder).map_err(at(folder))?;
+    fs::create_dir_all(folder).map_err(with_path(folder))?;
     let mut drafts = Drafts(Vec::new());
     for (path, text) in &changed {
         drafts.add(path, text)?;
     }
     drafts.publish()?;
     for path in stale {
-        fs::remove_file(&path).map_err(at(&path))?;
+        fs::remove_file(&path).map_err(with_path(&path))?;
     }
     Ok(())
 }
@@ -48,9 +48,14 @@ fn differs(path: &Path, text: &str) -> io::Result<bool> {
     let kind = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata.file_type(),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
-        Err(error) => return Err(at(path)(error)),
+        Err(error) => return Err(with_path(path)(error)),
     };
-    let refuse = |why: &str| Err(at(path)(io::Error::new(ErrorKind::AlreadyExists, why)));
+    let refuse = |why: &str| {
+        Err(with_path(path)(io::Error::new(
+            ErrorKind::AlreadyExists,
+            why,
+        )))
+    };
     if kind.is_dir() {
         refuse("is a folder, and a generated file belongs there")
     } else if !kind.is_file() {
@@ -58,7 +63,7 @@ fn differs(path: &Path, text: &str) -> io::Result<bool> {
     } else if !is_generated(path)? {
         refuse("was not generated, and would be overwritten")
     } else {
-        Ok(fs::read(path).map_err(at(path))? != text.as_bytes())
+        Ok(fs::read(path).map_err(with_path(path))? != text.as_bytes())
     }
 }
 
@@ -71,12 +76,12 @@ impl Drafts {
         name.push(format!(".{}.new", std::process::id()));
         let draft = path.with_file_name(name);
         self.0.push((draft.clone(), path.to_owned()));
-        fs::write(&draft, text).map_err(at(path))
+        fs::write(&draft, text).map_err(with_path(path))
     }
 
     fn publish(&mut self) -> io::Result<()> {
         while let Some((draft, path)) = self.0.last() {
-            fs::rename(draft, path).map_err(at(path))?;
+            fs::rename(draft, path).map_err(with_path(path))?;
             self.0.pop();
         }
         Ok(())

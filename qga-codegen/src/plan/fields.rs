@@ -5,7 +5,7 @@ use super::taken_names::TakenNames;
 use super::type_refs::{as_mentioned, named_in_config};
 use super::{Field, Parameter, Redacted, RustType, version};
 use crate::config::PartEntry;
-use crate::place::Name;
+use crate::problem::Name;
 use crate::schema::{Member, Type};
 
 /// Which way values go.

@@ -6,7 +6,7 @@ use super::taken_names::TakenNames;
 use super::type_graph::TypeGraph;
 use crate::config::{Config, Entries, PartEntry, PlatformEntry, in_order};
 use crate::names::camel;
-use crate::place::{Name, Problem};
+use crate::problem::{Name, Problem};
 use crate::schema::{Condition, Data, Kind, Member, Schema, Type};
 
 pub(super) struct Planner<'a> {

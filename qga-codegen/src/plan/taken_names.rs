@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::config::{Config, Contents, PartEntry};
 use crate::names::{camel, is_identifier, snake};
-use crate::place::{Name, Problem};
+use crate::problem::{Name, Problem};
 
 /// The names that are taken.
 pub(super) struct TakenNames {

@@ -9,13 +9,13 @@ use toml::Spanned;
 use super::version;
 use crate::config::{Config, Entries, PartEntry, in_order};
 use crate::names::is_identifier;
-use crate::place::{Missing, Name, Problem};
+use crate::problem::{MissingEntry, Name, Problem};
 use crate::schema::{Command, Data, Kind, Schema, Type};
 use crate::skeleton;
 
 /// What is missing in the data file, what is stale, and what makes no sense there.
 pub(super) fn problems(schema: &Schema, config: &Config) -> Vec<Problem> {
-    let mut check = Check {
+    let mut check = ConfigCheck {
         config,
         problems: Vec::new(),
     };
@@ -26,7 +26,7 @@ pub(super) fn problems(schema: &Schema, config: &Config) -> Vec<Problem> {
     check.problems
 }
 
-struct Check<'a> {
+struct ConfigCheck<'a> {
     config: &'a Config,
     problems: Vec<Problem>,
 }
@@ -39,12 +39,12 @@ struct Subject<'a> {
     owner: Option<&'a Name>,
 }
 
-impl<'a> Check<'a> {
+impl<'a> ConfigCheck<'a> {
     fn commands(&mut self, schema: &'a Schema) {
         let entries = &self.config.data.commands;
         let module = self.some_module();
         let commands = schema.commands.iter().map(|command| {
-            let entry = || Missing {
+            let entry = || MissingEntry {
                 table: None,
                 lines: skeleton::command(command, module),
             };
@@ -58,7 +58,7 @@ impl<'a> Check<'a> {
                 self.module(key, &entry.module);
                 self.returns(key, command, entry);
                 let parts = arguments(command).into_iter().map(|name| {
-                    let line = || Missing {
+                    let line = || MissingEntry {
                         table: Some(format!("commands.{}", skeleton::key(&command.name))),
                         lines: skeleton::field(name, false),
                     };
@@ -74,7 +74,7 @@ impl<'a> Check<'a> {
         let entries = &self.config.data.types;
         let module = self.some_module();
         let types = schema.types.iter().map(|ty| {
-            let entry = || Missing {
+            let entry = || MissingEntry {
                 table: None,
                 lines: skeleton::ty(ty, module),
             };
@@ -87,7 +87,7 @@ impl<'a> Check<'a> {
                 self.since(key, &entry.since);
                 self.module(key, &entry.module);
                 let parts = skeleton::parts(ty).into_iter().map(|name| {
-                    let line = || Missing {
+                    let line = || MissingEntry {
                         table: Some(format!("types.{}", skeleton::key(&ty.name))),
                         lines: skeleton::part(ty, name),
                     };
@@ -120,7 +120,7 @@ impl<'a> Check<'a> {
     /// Reports names without an entry, which each can make, and entries without a name.
     fn pair<T>(
         &mut self,
-        names: impl Iterator<Item = (&'a Name, impl Fn() -> Missing)>,
+        names: impl Iterator<Item = (&'a Name, impl Fn() -> MissingEntry)>,
         entries: &'a Entries<T>,
         subject: &Subject<'_>,
     ) {
@@ -131,7 +131,7 @@ impl<'a> Check<'a> {
             .values()
             .filter(|(name, _)| !entries.contains_key(name.text.as_str()))
             .collect();
-        missing.sort_by_key(|(name, _)| (name.place.line, name.place.column));
+        missing.sort_by_key(|(name, _)| (name.location.line, name.location.column));
         for (name, entry) in missing {
             let (file, part) = (&self.config.file, subject.named(&name.text));
             let problem = name.problem(format!("the {part} has no entry in {file}"));
@@ -148,7 +148,7 @@ impl<'a> Check<'a> {
 
     fn parts(
         &mut self,
-        names: impl Iterator<Item = (&'a Name, impl Fn() -> Missing)>,
+        names: impl Iterator<Item = (&'a Name, impl Fn() -> MissingEntry)>,
         entries: &'a Entries<PartEntry>,
         subject: &Subject<'_>,
         is_object: bool,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// A place in a file. Lines and columns count from 1, columns in characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// The file's path, as it was given or included.
     pub file: Arc<str>,
     /// The line.
@@ -14,7 +14,7 @@ pub struct Place {
     pub column: usize,
 }
 
-impl Place {
+impl Location {
     /// The beginning of a file.
     #[must_use]
     pub fn start(file: impl Into<Arc<str>>) -> Self {
@@ -39,15 +39,15 @@ impl Place {
 }
 
 /// The text of a file from its bytes. What is no UTF-8 is an error where it stands.
-pub(crate) fn text(file: &Arc<str>, bytes: Vec<u8>) -> Result<String, Problem> {
+pub(crate) fn decode_utf8(file: &Arc<str>, bytes: Vec<u8>) -> Result<String, Problem> {
     String::from_utf8(bytes).map_err(|error| {
         let text = String::from_utf8_lossy(error.as_bytes());
-        let place = Place::of_byte(file, &text, error.utf8_error().valid_up_to());
-        Problem::new(&place, "this is not UTF-8")
+        let location = Location::of_byte(file, &text, error.utf8_error().valid_up_to());
+        Problem::new(&location, "this is not UTF-8")
     })
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
@@ -59,13 +59,13 @@ pub struct Name {
     /// The name.
     pub text: String,
     /// Where it stands.
-    pub place: Place,
+    pub location: Location,
 }
 
 impl Name {
     /// Something wrong with what bears this name.
     pub(crate) fn problem(&self, message: impl Into<String>) -> Problem {
-        Problem::new(&self.place, message)
+        Problem::new(&self.location, message)
     }
 }
 
@@ -79,16 +79,16 @@ impl fmt::Display for Name {
 #[derive(Clone, Debug)]
 pub struct Problem {
     /// Where.
-    pub place: Place,
+    pub location: Location,
     /// What.
     pub message: String,
     /// What to add to the data file, if that is what is wrong.
-    pub missing: Option<Missing>,
+    pub missing: Option<MissingEntry>,
 }
 
 /// Lines that a data file lacks, with TODO where only a person knows what to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing {
+pub struct MissingEntry {
     /// The table that is there and lacks them; `None` if they are a table of their own.
     pub table: Option<String>,
     /// The lines.
@@ -96,15 +96,15 @@ pub struct Missing {
 }
 
 impl Problem {
-    pub(crate) fn new(place: &Place, message: impl Into<String>) -> Self {
+    pub(crate) fn new(location: &Location, message: impl Into<String>) -> Self {
         Self {
-            place: place.clone(),
+            location: location.clone(),
             message: message.into(),
             missing: None,
         }
     }
 
-    pub(crate) fn with_missing(mut self, missing: Missing) -> Self {
+    pub(crate) fn with_missing(mut self, missing: MissingEntry) -> Self {
         self.missing = Some(missing);
         self
     }
@@ -112,7 +112,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)
+        write!(f, "{}: {}", self.location, self.message)
     }
 }
 

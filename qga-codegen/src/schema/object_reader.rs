@@ -2,20 +2,20 @@
 
 use super::condition::Condition;
 use super::model::{Feature, TypeRef};
-use super::tree::{Node, Object, Value};
-use crate::place::{Name, Place, Problem};
+use super::parser::{Node, Object, Value};
+use crate::problem::{Location, Name, Problem};
 
 /// What is left of an object.
-pub(super) struct Fields {
-    place: Place,
+pub(super) struct ObjectReader {
+    location: Location,
     what: &'static str,
     members: Vec<(Name, Node)>,
 }
 
-impl Fields {
+impl ObjectReader {
     pub(super) fn new(object: Object, what: &'static str) -> Self {
         Self {
-            place: object.place,
+            location: object.location,
             what,
             members: object.members,
         }
@@ -29,7 +29,7 @@ impl Fields {
     pub(super) fn require(&mut self, key: &str) -> Result<Node, Problem> {
         let missing = format!("{} lacks `{key}`", self.what);
         self.take(key)
-            .ok_or_else(|| Problem::new(&self.place, missing))
+            .ok_or_else(|| Problem::new(&self.location, missing))
     }
 
     /// The value of a key that is true or false.
@@ -41,10 +41,14 @@ impl Fields {
                 ..
             }) => Ok(flag),
             Some(node) => Err(Problem::new(
-                &node.place,
-                format!("`{key}` is `true` or `false`"),
+                &node.location,
+                format!("`{key}` must be `true` or `false`"),
             )),
         }
+    }
+
+    pub(super) fn require_name(&mut self, key: &str) -> Result<Name, Problem> {
+        name(self.require(key)?, key)
     }
 
     pub(super) fn name(&mut self, key: &str) -> Result<Option<Name>, Problem> {
@@ -75,16 +79,22 @@ pub(super) fn name(node: Node, what: &str) -> Result<Name, Problem> {
     match node.value {
         Value::Text(text) => Ok(Name {
             text,
-            place: node.place,
+            location: node.location,
         }),
-        _ => Err(Problem::new(&node.place, format!("`{what}` is a name"))),
+        _ => Err(Problem::new(
+            &node.location,
+            format!("`{what}` must be a name in quotes"),
+        )),
     }
 }
 
 pub(super) fn list(node: Node, what: &str) -> Result<Vec<Node>, Problem> {
     match node.value {
         Value::List(nodes) => Ok(nodes),
-        _ => Err(Problem::new(&node.place, format!("`{what}` is a list"))),
+        _ => Err(Problem::new(
+            &node.location,
+            format!("`{what}` must be a list"),
+        )),
     }
 }
 
@@ -98,13 +108,16 @@ pub(super) fn type_ref(node: Node) -> Result<TypeRef, Problem> {
                     name: name(node, "type")?,
                     list: true,
                 }),
-                _ => Err(Problem::new(&node.place, "a list has one type of element")),
+                _ => Err(Problem::new(
+                    &node.location,
+                    "a list has one type of element",
+                )),
             }
         }
         value => Ok(TypeRef {
             name: name(
                 Node {
-                    place: node.place,
+                    location: node.location,
                     value,
                 },
                 "type",
@@ -121,11 +134,11 @@ fn feature(node: Node) -> Result<Feature, Problem> {
             condition: None,
         });
     };
-    let mut fields = Fields::new(object, "a feature");
+    let mut object = ObjectReader::new(object, "a feature");
     let feature = Feature {
-        name: name(fields.require("name")?, "name")?,
-        condition: fields.condition()?,
+        name: object.require_name("name")?,
+        condition: object.condition()?,
     };
-    fields.finish()?;
+    object.finish()?;
     Ok(feature)
 }

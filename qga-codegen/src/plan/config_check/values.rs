@@ -2,12 +2,12 @@
 
 use toml::Spanned;
 
-use super::{Check, version};
+use super::{ConfigCheck, version};
 use crate::config::CommandEntry;
 use crate::names::is_identifier;
 use crate::schema::Command;
 
-impl Check<'_> {
+impl ConfigCheck<'_> {
     pub(super) fn oldest(&mut self) {
         let oldest = self.config.data.schema.oldest.as_ref();
         if let Some(oldest) = oldest.filter(|oldest| version::parse(oldest.get_ref()).is_none()) {
