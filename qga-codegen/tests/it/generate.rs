@@ -1,18 +1,7 @@
 //! Data files that do not fit.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is a test")]
-
+use crate::HEAD;
 use qga_codegen::{Config, Files, Schema, generate, skeleton};
-
-const HEAD: &str = "
-[schema]
-product = 'Acme'
-[platforms.linux]
-name = 'Linux'
-options = []
-[modules]
-m = 'Things.'
-";
 
 fn run(schema: &str, config: &str) -> Result<Files, String> {
     let schema = Schema::parse("s.json", schema).map_err(|problems| problems.to_string())?;
@@ -280,7 +269,7 @@ fn a_property_is_found_at_the_end_of_a_long_chain_of_types() {
 fn a_data_file_to_begin_with_is_enough_to_generate_code() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     for path in [
-        "tests/shapes/shapes.json",
+        "tests/it/shapes/shapes.json",
         "../examples/vendor/acme.json",
         "../qga-commands/schema/guest-agent.json",
     ] {

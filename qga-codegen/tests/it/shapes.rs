@@ -1,7 +1,5 @@
 //! Generated code for one of everything: it is as checked in, compiles, and does what it should.
 
-#![allow(clippy::unwrap_used, reason = "all of this is a test")]
-
 use std::path::{Path, PathBuf};
 
 use generated::figures::{
@@ -13,14 +11,13 @@ use qga_core::{QgaCommand, Reply, Retry};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, from_value, json, to_value};
 
-#[path = "shapes/generated/mod.rs"]
 #[allow(dead_code, unreachable_pub, reason = "a crate would show all of it")]
 mod generated;
 
 /// Stands for a type that is written by hand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Hex(String);
+pub(crate) struct Hex(String);
 
 impl AsRef<[u8]> for Hex {
     fn as_ref(&self) -> &[u8] {
@@ -35,7 +32,7 @@ impl From<&str> for Hex {
 }
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shapes")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/shapes")
 }
 
 fn arguments<C: QgaCommand>(command: &C) -> Value {

@@ -1,20 +1,12 @@
 //! Folders that have drifted, and what is in the way of writing them.
 
-#![allow(clippy::unwrap_used, reason = "all of this is a test")]
-
 use std::fs;
 use std::path::Path;
 
+use crate::HEAD;
 use qga_codegen::{Config, Drift, Files, Schema, drift, generate, write};
 
-const CONFIG: &str = "
-[schema]
-product = 'Acme'
-[platforms.linux]
-name = 'Linux'
-options = []
-[modules]
-m = 'Things.'
+const PING: &str = "
 [commands.ping]
 module = 'm'
 since = '1.0'
@@ -31,7 +23,7 @@ fn files() -> Files {
 fn files_with(more: &str) -> Files {
     let schema = "{ 'command': 'ping', 'data': { 'ttl': 'int' } }";
     let schema = Schema::parse("s.json", schema).unwrap();
-    let config = Config::parse("c.toml", format!("{CONFIG}{more}")).unwrap();
+    let config = Config::parse("c.toml", format!("{HEAD}{PING}{more}")).unwrap();
     generate(&schema, &config).unwrap()
 }
 

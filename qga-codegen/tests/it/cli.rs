@@ -1,25 +1,22 @@
 //! The program itself.
 
-#![allow(clippy::unwrap_used, reason = "all of this is a test")]
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const CONFIG: &str = "
-[schema]
-product = 'Acme'
-[platforms.linux]
-name = 'Linux'
-options = []
-[modules]
-rack = 'The rack.'
+use crate::HEAD;
+
+const GET_SLOT: &str = "
 [commands.get-slot]
-module = 'rack'
+module = 'm'
 since = '1.0'
 retry = 'Safe'
 doc = 'Asks for the slot.'
 ";
+
+fn config() -> String {
+    format!("{HEAD}{GET_SLOT}")
+}
 
 fn run(folder: &Path, check: bool) -> Output {
     let mut command = command(folder);
@@ -36,7 +33,7 @@ fn command(folder: &Path) -> Command {
 fn folder(schema: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("s.json"), schema).unwrap();
-    fs::write(folder.path().join("c.toml"), CONFIG).unwrap();
+    fs::write(folder.path().join("c.toml"), config()).unwrap();
     folder
 }
 
@@ -51,11 +48,11 @@ fn what_was_written_passes_the_check_until_it_is_edited() {
     assert!(run(folder.path(), false).status.success());
     assert!(run(folder.path(), true).status.success());
 
-    let path = folder.path().join("out/rack.rs");
+    let path = folder.path().join("out/m.rs");
     let text = fs::read_to_string(&path).unwrap() + "\n";
     fs::write(&path, &text).unwrap();
     let message = errors(&run(folder.path(), true));
-    assert!(message.starts_with("out/rack.rs:"), "{message}");
+    assert!(message.starts_with("out/m.rs:"), "{message}");
     assert!(
         message.ends_with("is not as it was generated\n"),
         "{message}"
@@ -125,14 +122,14 @@ fn what_is_missing_in_the_data_file_is_printed_to_be_pasted() {
         .split_once("# In [commands.get-slot], which is there:\n")
         .unwrap();
     assert!(
-        entries.contains("[commands.put]\nmodule = \"rack\"\n"),
+        entries.contains("[commands.put]\nmodule = \"m\"\n"),
         "{entries}"
     );
     assert!(entries.contains("\nmembers.row = "), "{entries}");
 
     let (lines, types) = lines.split_once("\n\n").unwrap();
     assert!(types.starts_with("[types.Side]\n"), "{types}");
-    let config = format!("{CONFIG}{lines}\n{entries}{types}");
+    let config = format!("{}{lines}\n{entries}{types}", config());
     fs::write(folder.path().join("c.toml"), &config).unwrap();
     let output = run(folder.path(), false);
     let said = String::from_utf8(output.stderr).unwrap();
@@ -155,7 +152,7 @@ fn without_rustfmt_the_way_to_get_it_is_told_and_nothing_is_written() {
     let output = command(folder.path()).env("RUSTFMT", nowhere).output();
     let message = errors(&output.unwrap());
     assert!(
-        message.starts_with("out/mod.rs: rustfmt, which lays it out, does not run: "),
+        message.starts_with("out/m.rs: rustfmt, which lays it out, does not run: "),
         "{message}"
     );
     assert!(

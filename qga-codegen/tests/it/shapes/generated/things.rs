@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::figures::{Bare, Figure, Kind, Round, Square};
-use crate::Hex;
+use crate::shapes::Hex;
 
 /// Puts a figure.
 ///
