@@ -3,7 +3,8 @@
 //! Two files say what is written: the schema, in the language of QEMU's own, and a data file in
 //! TOML with what a schema does not say: modules, names in Rust, documentation, and which values
 //! are bytes, secrets or times. What the data file lacks, or has in excess, is an error; [`skeleton`]
-//! makes one to begin with.
+//! makes one to begin with. [`generate`] makes code from both, and [`write()`] puts it into a folder, laid out
+//! by rustfmt.
 //!
 //! ```
 //! use qga_codegen::{Config, Schema, generate};

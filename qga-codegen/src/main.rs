@@ -26,7 +26,7 @@ enum Action {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Writes a folder of modules for a schema and its data file.
+    /// Writes a folder of modules for a schema and its data file, laid out by rustfmt.
     Generate(Generate),
 }
 
