@@ -1,7 +1,7 @@
 //! A `guest-info` of 60 commands, decoded, beside the same bytes over a bare socket.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use qga_commands::agent::Info;
+use qga_commands::commands::agent::Info;
 
 fn info(criterion: &mut Criterion) {
     let commands: Vec<String> = (0..60)

@@ -1,7 +1,7 @@
 //! A sequential `guest-ping` beside the same bytes over a bare socket.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use qga_commands::agent::Ping;
+use qga_commands::commands::agent::Ping;
 
 fn ping(criterion: &mut Criterion) {
     benches::compare(criterion, Ping, "{}");

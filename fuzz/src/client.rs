@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use qga_commands::{file, net};
+use qga_commands::commands::{file, net};
 use qga_core::{Client, Error, NoReply, Options, QgaCommand};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};

@@ -1,6 +1,6 @@
 //! The data file beside a schema: modules, names, documentation, and what deviates.
 
-mod part;
+mod part_entry;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,39 +9,46 @@ use std::sync::Arc;
 use serde::Deserialize;
 use toml::Spanned;
 
-pub(crate) use part::Part;
+pub(crate) use part_entry::PartEntry;
 
-use crate::place::{self, Place, Problem, Problems};
+use crate::problem::{self, Location, Problem, Problems};
 
 /// Entries by the name of what they are about.
 pub(crate) type Entries<T> = BTreeMap<Spanned<String>, T>;
+
+/// Entries in the order of the file.
+pub(crate) fn in_order<T>(entries: &Entries<T>) -> impl Iterator<Item = (&Spanned<String>, &T)> {
+    let mut sorted: Vec<_> = entries.iter().collect();
+    sorted.sort_by_key(|(key, _)| key.span().start);
+    sorted.into_iter()
+}
 
 /// A data file.
 #[derive(Debug)]
 pub struct Config {
     pub(crate) file: Arc<str>,
     pub(crate) text: String,
-    pub(crate) data: Data,
+    pub(crate) data: Contents,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Data {
-    pub(crate) schema: About,
+pub(crate) struct Contents {
+    pub(crate) schema: SchemaEntry,
     #[serde(default)]
     pub(crate) paths: Paths,
-    pub(crate) platforms: Entries<Platform>,
+    pub(crate) platforms: Entries<PlatformEntry>,
     pub(crate) modules: Entries<String>,
     #[serde(default)]
-    pub(crate) commands: Entries<Command>,
+    pub(crate) commands: Entries<CommandEntry>,
     #[serde(default)]
-    pub(crate) types: Entries<Type>,
+    pub(crate) types: Entries<TypeEntry>,
 }
 
 /// What holds for the whole schema.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct About {
+pub(crate) struct SchemaEntry {
     /// Whose versions `since` speaks of.
     pub(crate) product: String,
     /// What commands begin with on the wire and not in Rust.
@@ -66,7 +73,7 @@ pub(crate) struct Paths {
 /// An operating system in the guest.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Platform {
+pub(crate) struct PlatformEntry {
     pub(crate) name: String,
     /// The build options that an agent for it has.
     pub(crate) options: Vec<String>,
@@ -75,7 +82,7 @@ pub(crate) struct Platform {
 /// A command.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Command {
+pub(crate) struct CommandEntry {
     pub(crate) module: String,
     pub(crate) name: Option<String>,
     pub(crate) since: String,
@@ -95,7 +102,7 @@ pub(crate) struct Command {
     #[serde(default)]
     pub(crate) while_frozen: bool,
     #[serde(default)]
-    pub(crate) members: Entries<Part>,
+    pub(crate) members: Entries<PartEntry>,
 }
 
 /// Whether a command may be sent again; the words of `qga_core::Retry`.
@@ -119,13 +126,13 @@ impl Retry {
 /// A type.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Type {
+pub(crate) struct TypeEntry {
     pub(crate) module: String,
     pub(crate) name: Option<String>,
     pub(crate) since: String,
     pub(crate) doc: String,
     #[serde(default)]
-    pub(crate) members: Entries<Part>,
+    pub(crate) members: Entries<PartEntry>,
 }
 
 impl Config {
@@ -137,14 +144,14 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, Problems> {
         let file = path.display().to_string();
         match std::fs::read(path) {
-            Ok(bytes) => Self::parse(&file, place::text(&file.as_str().into(), bytes)?),
+            Ok(bytes) => Self::parse(&file, problem::decode_utf8(&file.as_str().into(), bytes)?),
             Err(error) => {
                 let hint = match error.kind() {
                     std::io::ErrorKind::NotFound => "; `qga-codegen init` writes one to begin with",
                     _ => "",
                 };
                 let message = format!("cannot read {file}: {error}{hint}");
-                Err(Problem::new(&Place::start(file), message).into())
+                Err(Problem::new(&Location::start(file), message).into())
             }
         }
     }
@@ -158,15 +165,15 @@ impl Config {
         let (file, text): (Arc<str>, String) = (file.into(), text.into());
         let data = toml::from_str(&text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
-            let place = Place::of_byte(&file, &text, start);
-            Problem::new(&place, error.message().replace('\n', ", "))
+            let location = Location::of_byte(&file, &text, start);
+            Problem::new(&location, error.message().replace('\n', ", "))
         })?;
         Ok(Self { file, text, data })
     }
 
     /// Something wrong with an entry.
     pub(crate) fn problem(&self, key: &Spanned<String>, message: impl Into<String>) -> Problem {
-        let place = Place::of_byte(&self.file, &self.text, key.span().start);
-        Problem::new(&place, message)
+        let location = Location::of_byte(&self.file, &self.text, key.span().start);
+        Problem::new(&location, message)
     }
 }

@@ -3,7 +3,8 @@
 //! Two files say what is written: the schema, in the language of QEMU's own, and a data file in
 //! TOML with what a schema does not say: modules, names in Rust, documentation, and which values
 //! are bytes, secrets or times. What the data file lacks, or has in excess, is an error; [`skeleton`]
-//! makes one to begin with.
+//! makes one to begin with. [`generate`] makes code from both, and [`write()`] puts it into a folder, laid out
+//! by rustfmt.
 //!
 //! ```
 //! use qga_codegen::{Config, Schema, generate};
@@ -39,8 +40,8 @@ mod config;
 mod emit;
 mod names;
 mod output;
-mod place;
 mod plan;
+mod problem;
 pub mod schema;
 mod skeleton;
 
@@ -49,11 +50,11 @@ use std::path::Path;
 pub use config::Config;
 pub use emit::Files;
 pub use output::{Drift, drift, write};
-pub use place::{Missing, Name, Place, Problem, Problems};
+pub use problem::{Location, MissingEntry, Name, Problem, Problems};
 pub use schema::Schema;
 pub use skeleton::skeleton;
 
-/// The files that a schema and its data file make.
+/// The files that a schema and its data file make: Rust, but not laid out yet. [`write()`] and [`drift`] see to that.
 ///
 /// # Errors
 ///

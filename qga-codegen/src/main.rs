@@ -26,7 +26,7 @@ enum Action {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Writes a folder of modules for a schema and its data file.
+    /// Writes a folder of modules for a schema and its data file, laid out by rustfmt.
     Generate(Generate),
 }
 
@@ -77,7 +77,7 @@ fn init(schema: &Path, config: &Path) -> Result<(), String> {
     let (schema, config) = (schema.display(), config.display());
     println!(
         "{config} is written. Fill in each TODO, and then:\n\n    \
-         qga-codegen generate --schema {schema} --config {config} --out src/generated"
+         qga-codegen generate --schema {schema} --config {config} --out src/commands"
     );
     Ok(())
 }

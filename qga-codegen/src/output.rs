@@ -1,5 +1,6 @@
 //! Generated files and the folder that they are in.
 
+mod rustfmt;
 mod write;
 
 use std::fmt;
@@ -7,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crate::emit::{Files, MARK};
+use crate::emit::{Files, HEADER};
 
 pub use write::write;
 
@@ -35,14 +36,16 @@ impl fmt::Display for Drift {
     }
 }
 
-/// Where a folder differs from the files that belong there.
+/// Where a folder differs from the files that belong there, as rustfmt lays them out.
 ///
 /// # Errors
 ///
-/// When the folder cannot be read. The error names the file.
+/// When the folder cannot be read, and as [`write()`] when the code cannot be laid out. The error
+/// names the file.
 pub fn drift(folder: &Path, files: &Files) -> io::Result<Vec<Drift>> {
+    let files = rustfmt::laid_out(folder, files)?;
     let mut found = Vec::new();
-    for (name, text) in files {
+    for (name, text) in &files {
         let path = folder.join(name);
         match std::fs::read_to_string(&path) {
             Ok(old) if old == *text => {}
@@ -53,10 +56,10 @@ pub fn drift(folder: &Path, files: &Files) -> io::Result<Vec<Drift>> {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 found.push(Drift::Changed(path, 1));
             }
-            Err(error) => return Err(at(&path)(error)),
+            Err(error) => return Err(with_path(&path)(error)),
         }
     }
-    found.extend(stale(folder, files)?.into_iter().map(Drift::Stale));
+    found.extend(stale(folder, &files)?.into_iter().map(Drift::Stale));
     Ok(found)
 }
 
@@ -66,17 +69,17 @@ fn stale(folder: &Path, files: &Files) -> io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
-        Err(error) => return Err(at(folder)(error)),
+        Err(error) => return Err(with_path(folder)(error)),
     };
     for entry in entries {
-        let entry = entry.map_err(at(folder))?;
+        let entry = entry.map_err(with_path(folder))?;
         let path = entry.path();
         let name = path.file_name().and_then(|name| name.to_str());
         let known = name.is_some_and(|name| files.contains_key(name));
         let is_rust = path.extension().is_some_and(|extension| extension == "rs");
         // Reading anything but a regular file may fail, or wait for ever.
         let is_file = || entry.file_type().map(|kind| kind.is_file());
-        if is_rust && !known && is_file().map_err(at(&path))? && is_generated(&path)? {
+        if is_rust && !known && is_file().map_err(with_path(&path))? && is_generated(&path)? {
             found.push(path);
         }
     }
@@ -84,16 +87,18 @@ fn stale(folder: &Path, files: &Files) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Whether a file begins with the mark.
+/// Whether a file begins as generated ones do.
 fn is_generated(path: &Path) -> io::Result<bool> {
-    let mut start = Vec::with_capacity(MARK.len());
-    let mut file = File::open(path).map_err(at(path))?.take(MARK.len() as u64);
-    file.read_to_end(&mut start).map_err(at(path))?;
-    Ok(start == MARK.as_bytes())
+    let mut start = Vec::with_capacity(HEADER.len());
+    let mut file = File::open(path)
+        .map_err(with_path(path))?
+        .take(HEADER.len() as u64);
+    file.read_to_end(&mut start).map_err(with_path(path))?;
+    Ok(start == HEADER.as_bytes())
 }
 
 /// Adds the file to an error.
-fn at(path: &Path) -> impl Fn(io::Error) -> io::Error {
+fn with_path(path: &Path) -> impl Fn(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 

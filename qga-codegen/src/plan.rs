@@ -1,19 +1,24 @@
 //! A schema and its data file joined: what is to be written, under which names.
 
-mod build;
-mod entries;
+mod commands;
+mod config_check;
+mod documentation;
 mod fields;
-mod reach;
+mod planner;
 mod rust_type;
 mod table;
+mod taken_names;
+mod type_graph;
+mod type_refs;
 mod types;
-mod unique;
+mod version;
 
-use crate::config::{Config, Retry};
-use crate::place::Problems;
+use crate::config::{Config, Retry, in_order};
+use crate::problem::Problems;
 use crate::schema::Schema;
+use planner::Planner;
 
-pub(crate) use rust_type::{RustType, Shape};
+pub(crate) use rust_type::{Parameter, RustType};
 
 /// All that is to be written.
 #[derive(Debug)]
@@ -26,13 +31,14 @@ pub(crate) struct Plan {
 pub(crate) struct Module {
     pub(crate) name: String,
     pub(crate) doc: String,
-    pub(crate) commands: Vec<Command>,
-    pub(crate) types: Vec<Type>,
+    pub(crate) commands: Vec<CommandPlan>,
+    pub(crate) types: Vec<TypePlan>,
 }
 
 /// The table of commands.
 #[derive(Debug)]
 pub(crate) struct Table {
+    /// The module with the types of its rows.
     pub(crate) path: String,
     pub(crate) rows: Vec<Row>,
 }
@@ -42,10 +48,10 @@ pub(crate) struct Row {
     pub(crate) wire: String,
     pub(crate) module: String,
     pub(crate) name: String,
-    pub(crate) doc: String,
+    pub(crate) summary: String,
     pub(crate) since: String,
     pub(crate) platforms: Vec<String>,
-    pub(crate) arguments: Vec<(String, String, bool)>,
+    pub(crate) arguments: Vec<Argument>,
     pub(crate) returns: Option<String>,
     pub(crate) success_response: bool,
     pub(crate) retry: Retry,
@@ -53,8 +59,16 @@ pub(crate) struct Row {
     pub(crate) while_frozen: bool,
 }
 
+/// An argument in the table of commands; its type is in the schema's words.
 #[derive(Debug)]
-pub(crate) struct Command {
+pub(crate) struct Argument {
+    pub(crate) wire: String,
+    pub(crate) ty: String,
+    pub(crate) optional: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct CommandPlan {
     pub(crate) wire: String,
     pub(crate) name: String,
     pub(crate) doc: String,
@@ -68,10 +82,10 @@ pub(crate) struct Command {
 }
 
 #[derive(Debug)]
-pub(crate) struct Type {
+pub(crate) struct TypePlan {
     pub(crate) name: String,
     pub(crate) doc: String,
-    pub(crate) kind: Kind,
+    pub(crate) kind: TypeKind,
     /// Whether a command takes it, so that users must be able to make one.
     pub(crate) input: bool,
     /// Whether every value equals itself, which a float's not-a-number does not.
@@ -79,19 +93,19 @@ pub(crate) struct Type {
 }
 
 #[derive(Debug)]
-pub(crate) enum Kind {
+pub(crate) enum TypeKind {
     Struct(Vec<Field>),
     Enum(Vec<Variant>),
-    Union(Union),
-    Alternate(Vec<Variant>),
+    Union(UnionPlan),
+    Alternate(Vec<Branch>),
 }
 
 /// A union. With members beside the discriminator it becomes a struct that has an enum.
 #[derive(Debug)]
-pub(crate) struct Union {
+pub(crate) struct UnionPlan {
     pub(crate) discriminator: String,
     pub(crate) fields: Vec<Field>,
-    pub(crate) branches: Vec<Variant>,
+    pub(crate) branches: Vec<Branch>,
 }
 
 #[derive(Clone, Debug)]
@@ -103,39 +117,64 @@ pub(crate) struct Field {
     pub(crate) optional: bool,
     /// Whether the derive is to send it as base64.
     pub(crate) base64: bool,
-    /// Whether `Debug` does not show it, and what it tells instead.
-    pub(crate) hidden: Option<Hide>,
+    /// What `Debug` shows in place of it, if not the value.
+    pub(crate) redacted: Option<Redacted>,
 }
 
-/// What `Debug` tells of a value that it does not show.
+/// What `Debug` shows in place of a value.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Hide {
+pub(crate) enum Redacted {
     /// How many bytes it has.
     Bytes,
     /// How many items it has.
     Items,
-    /// Nothing.
+    /// That there is a value.
     Value,
 }
 
+/// A value of an enum.
 #[derive(Debug)]
 pub(crate) struct Variant {
     pub(crate) wire: String,
     pub(crate) name: String,
     pub(crate) doc: String,
-    pub(crate) ty: Option<RustType>,
+}
+
+/// A branch of a union or an alternate.
+#[derive(Debug)]
+pub(crate) struct Branch {
+    pub(crate) wire: String,
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    pub(crate) ty: RustType,
 }
 
 impl Plan {
     /// Joins a schema and its data file.
     pub(crate) fn new(schema: &Schema, config: &Config) -> Result<Self, Problems> {
-        build::plan(schema, config)
+        Problems::or(config_check::problems(schema, config), ())?;
+        let mut planner = Planner::new(schema, config);
+        let modules = in_order(&config.data.modules);
+        let modules = modules
+            .map(|(name, doc)| planner.module(name.get_ref(), doc))
+            .collect();
+        let table = planner.table();
+        Problems::or(planner.problems, Self { modules, table })
     }
 }
 
-/// What a schema's definition is called in Rust, and where it is.
-#[derive(Clone, Debug)]
-pub(crate) struct Home<'a> {
-    pub(crate) module: &'a str,
-    pub(crate) name: String,
+impl Planner<'_> {
+    fn module(&mut self, name: &str, doc: &str) -> Module {
+        let schema = self.schema;
+        let commands = schema.commands.iter();
+        let types = schema.types.iter();
+        Module {
+            name: name.to_owned(),
+            doc: doc.to_owned(),
+            commands: commands
+                .filter_map(|command| self.command(command, name))
+                .collect(),
+            types: types.filter_map(|ty| self.ty(ty, name)).collect(),
+        }
+    }
 }

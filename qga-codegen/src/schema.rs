@@ -3,11 +3,11 @@
 mod check;
 mod condition;
 mod define;
-mod fields;
 mod lexer;
 mod load;
 mod model;
-mod tree;
+mod object_reader;
+mod parser;
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +19,7 @@ pub use model::{
     Base, Command, Data, EnumValue, Event, Feature, Kind, Member, Schema, Type, TypeRef, builtin,
 };
 
-use crate::place::Problems;
+use crate::problem::Problems;
 
 impl Schema {
     /// Reads a schema and the files that it includes, and checks it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::names::{camel, is_identifier, snake};
-use crate::place::Name;
+use crate::problem::Name;
 use crate::schema::{self, Base, Command, Condition, Data, Kind, Member, Schema, Type};
 
 /// A data file for a schema, with TODO where only a person knows what to say. Code can be generated

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use qga_core::Excerpt;
 
-use crate::net::{GuestIpAddress, GuestNetworkInterface};
+use crate::commands::net::{GuestIpAddress, GuestNetworkInterface};
 
 /// An IP address of the guest, with the zone that a Windows guest adds to a link-local one.
 ///

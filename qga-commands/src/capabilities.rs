@@ -6,7 +6,7 @@
 //!
 //! ```no_run
 //! use qga_commands::capabilities::Refusal;
-//! use qga_commands::exec::Exec;
+//! use qga_commands::commands::exec::Exec;
 //!
 //! # async fn example(client: qga_core::Client) {
 //! if let Err(error) = client.execute(Exec::new("uptime")).await {
@@ -28,8 +28,8 @@ use std::time::Duration;
 use qga_core::{Client, Error, Excerpt};
 use tokio::time::timeout;
 
-use crate::agent::{GuestAgentCommandInfo, GuestAgentInfo, Info};
-use crate::fs::{FsfreezeStatus, GuestFsfreezeStatus};
+use crate::commands::agent::{GuestAgentCommandInfo, GuestAgentInfo, Info};
+use crate::commands::fs::{FsfreezeStatus, GuestFsfreezeStatus};
 use crate::schema;
 
 pub use refusal::Refusal;

@@ -37,8 +37,8 @@ use std::time::Duration;
 
 use qga_core::{Address, AddressError, Client, Error, Execution, QgaCommand};
 
-use crate::agent::Ping;
-use crate::file::FileClose;
+use crate::commands::agent::Ping;
+use crate::commands::file::FileClose;
 
 pub use builder::GuestBuilder;
 pub use error::GuestError;

@@ -47,18 +47,19 @@
 //! | set its clock | [`Guest::sync_time`], [`Guest::clock_offset`] | [`guest::clock`] |
 //! | use processors and memory that were plugged in | [`Guest::set_online_vcpus`], [`Guest::set_memory_blocks`] | [`guest::hotplug`] |
 //! | give all of that one deadline | [`Guest::within`], [`GuestBuilder::within`] | |
-//! | run any other command | [`Guest::execute`] | [the modules below](#modules) |
+//! | run any other command | [`Guest::execute`] | [`commands`] |
 //!
 //! Whole programs for common tasks are on the page of [`recipes`].
 //!
 //! # The commands alone
 //!
-//! There is a module for each domain, and a command in it is a struct that is named as on the wire, without `guest-`.
+//! [`commands`] has a module for each domain, and a command in it is a struct that is named as on the wire, without `guest-`.
 //! What it needs goes to `new`, and there is a method for each thing that may be left out. A [`Guest`] runs it, and so does
 //! a [`Client`](qga_core::Client):
 //!
 //! ```
-//! use qga_commands::{Guest, exec, net};
+//! use qga_commands::Guest;
+//! use qga_commands::commands::{exec, net};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), qga_commands::GuestError> {
@@ -86,7 +87,10 @@
 mod address;
 mod bytes;
 pub mod capabilities;
-mod generated;
+/// Each command of the agent as it is on the wire, and the types of its arguments and its reply.
+///
+/// What people do with them in several steps is in [`guest`], behind a [`Guest`].
+pub mod commands;
 pub mod guest;
 mod guest_time;
 mod limits;
@@ -96,14 +100,12 @@ pub mod recipes {
 }
 pub mod schema;
 mod secret;
+mod table;
 mod usable;
 
 pub use address::{AddressError, GuestIp, MacAddress};
 pub use bytes::Bytes;
 pub use capabilities::{Capabilities, ClientExt};
-pub use generated::{
-    agent, cpu, device, disk, exec, file, fs, memory, net, os, power, ssh, time, user,
-};
 pub use guest::{Guest, GuestBuilder, GuestError};
 pub use guest_time::{GuestTime, TimeError};
 pub use secret::Secret;

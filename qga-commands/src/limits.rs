@@ -1,7 +1,7 @@
 //! How long the replies may be that bring much at once.
 
-use crate::exec::Exec;
-use crate::file::FileRead;
+use crate::commands::exec::Exec;
+use crate::commands::file::FileRead;
 
 /// What surrounds the data.
 const REST: usize = 4 * 1024;

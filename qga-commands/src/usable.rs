@@ -1,6 +1,6 @@
 //! Picks the addresses under which a guest can be reached.
 
-use crate::net::GuestNetworkInterface;
+use crate::commands::net::GuestNetworkInterface;
 use crate::{GuestIp, MacAddress};
 
 /// Which of a guest's addresses are of use.
@@ -9,7 +9,8 @@ use crate::{GuestIp, MacAddress};
 /// of the guest.
 ///
 /// ```no_run
-/// use qga_commands::{Usable, net::NetworkGetInterfaces};
+/// use qga_commands::Usable;
+/// use qga_commands::commands::net::NetworkGetInterfaces;
 ///
 /// # async fn example(client: qga_core::Client) -> Result<(), qga_core::Error> {
 /// let interfaces = client.execute(NetworkGetInterfaces).await?;

@@ -7,8 +7,8 @@ use proc_macro2::Ident;
 use quote::ToTokens;
 use syn::{Expr, LitStr, Path, Type};
 
-pub(crate) const ON_STRUCT: Place = Place {
-    name: "the struct",
+pub(crate) const ON_STRUCT: AllowedKeys = AllowedKeys {
+    item: "the struct",
     keys: &[
         Key::new("name", "name = \"guest-ping\""),
         Key::new("response", "response = HostName"),
@@ -21,8 +21,8 @@ pub(crate) const ON_STRUCT: Place = Place {
     ],
 };
 
-pub(crate) const ON_FIELD: Place = Place {
-    name: "a field",
+pub(crate) const ON_FIELD: AllowedKeys = AllowedKeys {
+    item: "a field",
     keys: &[
         Key::new("rename", "rename = \"wire-name\""),
         Key::new("base64", "base64"),
@@ -30,10 +30,10 @@ pub(crate) const ON_FIELD: Place = Place {
     ],
 };
 
-/// Where an attribute stands, and what it may be there.
+/// What an attribute may hold, by the item that it stands on.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
-    name: &'static str,
+pub(crate) struct AllowedKeys {
+    item: &'static str,
     keys: &'static [Key],
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Attribute {
 }
 
 impl Attributes {
-    pub(crate) fn read(item: &[syn::Attribute], place: Place, errors: &mut Errors) -> Self {
+    pub(crate) fn read(item: &[syn::Attribute], allowed: AllowedKeys, errors: &mut Errors) -> Self {
         let before = errors.len();
         let entries = parse::entries(item, "qga", errors);
         let mut attributes = Self {
@@ -63,7 +63,7 @@ impl Attributes {
             malformed: errors.len() > before,
         };
         for entry in entries {
-            if let Some(key) = place.find(&entry.key, errors) {
+            if let Some(key) = allowed.find(&entry.key, errors) {
                 attributes.add(Attribute { key, entry }, errors);
             }
         }
@@ -111,7 +111,7 @@ impl Attribute {
     pub(crate) fn text(&self, errors: &mut Errors) -> Option<&LitStr> {
         match &self.entry.value {
             Value::Text(text) => Some(text),
-            _ => self.wrong("a string in quotes", errors),
+            _ => self.expected("a string in quotes", errors),
         }
     }
 
@@ -132,7 +132,7 @@ impl Attribute {
                 errors.push(text, format_args!("write it without quotes: `{unquoted}`"));
                 text.parse().ok()
             }
-            _ => self.wrong("a type", errors),
+            _ => self.expected("a type", errors),
         }
     }
 
@@ -140,14 +140,14 @@ impl Attribute {
     pub(crate) fn path(&self, what: &str, errors: &mut Errors) -> Option<Path> {
         let mut ty = match self.entry.value {
             Value::Type(_) | Value::Text(_) => self.ty(errors)?,
-            Value::Missing | Value::Other(_) => return self.wrong(what, errors),
+            Value::Missing | Value::Other(_) => return self.expected(what, errors),
         };
         while let Type::Group(group) = ty {
             ty = *group.elem;
         }
         match ty {
             Type::Path(path) if path.qself.is_none() => Some(path.path),
-            _ => self.wrong(what, errors),
+            _ => self.expected(what, errors),
         }
     }
 
@@ -155,23 +155,23 @@ impl Attribute {
         let tokens = match &self.entry.value {
             Value::Type(ty) => ty.to_token_stream(),
             Value::Other(tokens) => tokens.clone(),
-            Value::Missing | Value::Text(_) => return self.wrong("a number", errors),
+            Value::Missing | Value::Text(_) => return self.expected("a number", errors),
         };
         match syn::parse2(tokens) {
             Ok(expression) => Some(expression),
-            Err(_) => self.wrong("a number", errors),
+            Err(_) => self.expected("a number", errors),
         }
     }
 
-    /// Says what it should look like.
-    pub(crate) fn wrong<T>(&self, expected: &str, errors: &mut Errors) -> Option<T> {
-        let message = format!("expected {expected}, as in `{}`", self.key.example);
+    /// Reports that something else was expected as its value.
+    pub(crate) fn expected<T>(&self, what: &str, errors: &mut Errors) -> Option<T> {
+        let message = format!("expected {what}, as in `{}`", self.key.example);
         errors.push(self.entry.value_or_key(), message);
         None
     }
 }
 
-impl Place {
+impl AllowedKeys {
     /// What `written` means. A misspelled key is an error, and then counts as the right one.
     fn find(self, written: &Ident, errors: &mut Errors) -> Option<&'static Key> {
         let word = written.to_string();
@@ -180,7 +180,7 @@ impl Place {
         }
         for other in [ON_STRUCT, ON_FIELD] {
             if other.get(&word).is_some() {
-                errors.push(written, format_args!("`{word}` belongs on {}", other.name));
+                errors.push(written, format_args!("`{word}` belongs on {}", other.item));
                 return None;
             }
         }

@@ -3,8 +3,8 @@
 mod attributes;
 mod errors;
 mod expand;
-mod foreign;
 mod parse;
+mod serde_attributes;
 mod suggest;
 #[cfg(test)]
 mod tests;

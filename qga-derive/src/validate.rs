@@ -2,7 +2,7 @@
 
 use crate::attributes::{Attributes, ON_FIELD, ON_STRUCT};
 use crate::errors::Errors;
-use crate::foreign;
+use crate::serde_attributes;
 use crate::suggest;
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
@@ -38,7 +38,7 @@ pub(crate) struct Field<'a> {
 /// without fields, so that neither its expansion nor its uses give errors of their own.
 pub(crate) fn command<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Command<'a> {
     let attributes = Attributes::read(&input.attrs, ON_STRUCT, errors);
-    foreign::on_struct(&input.attrs, errors);
+    serde_attributes::on_struct(&input.attrs, errors);
     let mut command = Command {
         ident: &input.ident,
         generics: &input.generics,
@@ -81,7 +81,7 @@ fn name(attributes: &Attributes, ident: &Ident, errors: &mut Errors) -> Option<L
         }
         return None;
     };
-    checked(attribute.text(errors)?.clone(), errors)
+    valid_wire_name(attribute.text(errors)?.clone(), errors)
 }
 
 fn response(attributes: &Attributes, errors: &mut Errors) -> Option<Type> {
@@ -147,7 +147,7 @@ fn fields<'a>(data: &'a Data, errors: &mut Errors) -> Vec<Field<'a>> {
 /// The field, if it is sent.
 fn field<'a>(field: &'a syn::Field, errors: &mut Errors) -> Option<Field<'a>> {
     let attributes = Attributes::read(&field.attrs, ON_FIELD, errors);
-    foreign::on_field(&field.attrs, errors);
+    serde_attributes::on_field(&field.attrs, errors);
     let rename = attributes.get("rename").map(|rename| rename.text(errors));
     let base64 = attributes.flag("base64", errors);
     if attributes.flag("skip", errors) {
@@ -168,7 +168,7 @@ fn field<'a>(field: &'a syn::Field, errors: &mut Errors) -> Option<Field<'a>> {
     Some(Field {
         ident,
         ty: &field.ty,
-        wire_name: checked(wire_name, errors)?,
+        wire_name: valid_wire_name(wire_name, errors)?,
         base64,
     })
 }
@@ -187,7 +187,7 @@ fn wire_names_differ(fields: &[Field<'_>], errors: &mut Errors) {
 }
 
 /// `name`, if it can stand on the wire.
-fn checked(name: LitStr, errors: &mut Errors) -> Option<LitStr> {
+fn valid_wire_name(name: LitStr, errors: &mut Errors) -> Option<LitStr> {
     let text = name.value();
     let stranger = text
         .chars()

@@ -2,9 +2,9 @@
 
 use std::env;
 
-use qga_commands::agent::Info;
-use qga_commands::net::NetworkGetInterfaces;
-use qga_commands::os::GetOsInfo;
+use qga_commands::commands::agent::Info;
+use qga_commands::commands::net::NetworkGetInterfaces;
+use qga_commands::commands::os::GetOsInfo;
 use qga_core::Client;
 use qga_testserver::TestAgent;
 

@@ -4,7 +4,7 @@ use anyhow::Result;
 use qga_core::Client;
 use qga_testserver::TestAgent;
 use serde_json::json;
-use vendor_commands::backup::{AcmeBackup, GetBackups, StartBackup};
+use vendor_commands::commands::backup::{AcmeBackup, GetBackups, StartBackup};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {

@@ -6,7 +6,7 @@ use qga_codegen::{Config, Schema, drift, generate};
 use qga_core::Client;
 use qga_testserver::TestAgent;
 use serde_json::json;
-use vendor_commands::backup::{GetBackups, StartBackup};
+use vendor_commands::commands::backup::{GetBackups, StartBackup};
 
 #[tokio::test]
 async fn the_commands_are_as_the_schema_says() {
@@ -42,5 +42,5 @@ fn the_generated_code_is_what_the_schema_makes() {
     let schema = Schema::read(&folder.join("acme.json")).unwrap();
     let config = Config::read(&folder.join("acme.toml")).unwrap();
     let files = generate(&schema, &config).unwrap();
-    assert_eq!(drift(&folder.join("src/generated"), &files).unwrap(), []);
+    assert_eq!(drift(&folder.join("src/commands"), &files).unwrap(), []);
 }

@@ -1,75 +1,74 @@
 //! Enums, which keep a value they do not know as text.
 
+use super::code::Code;
 use super::imports::Imports;
-use super::layout::Code;
-use crate::plan::{Type, Variant};
+use crate::plan::{TypePlan, Variant};
 
-pub(super) fn write(ty: &Type, variants: &[Variant], code: &mut Code, imports: &mut Imports) {
+pub(super) fn write(ty: &TypePlan, variants: &[Variant], code: &mut Code, imports: &mut Imports) {
     for path in ["std::fmt", "serde::Deserialize", "serde::Serialize"] {
         imports.add(path);
     }
-    let name = &ty.name;
     code.blank();
     code.doc(&ty.doc);
-    code.line("#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]");
-    code.line("#[serde(from = \"String\", into = \"String\")]");
-    code.line("#[non_exhaustive]");
-    code.open(&format!("pub enum {name} {{"));
+    code.add(&format!(
+        "#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(from = \"String\", into = \"String\")]
+        #[non_exhaustive]
+        pub enum {} {{",
+        ty.name
+    ));
     for variant in variants {
         code.doc(&variant.doc);
-        code.line(&format!("{},", variant.name));
+        code.add(&format!("{},", variant.name));
     }
     code.doc("A value that is not known here, as the agent wrote it.");
-    code.line("Unknown(String),");
-    code.close("}");
-    as_str(name, variants, code);
-    conversions(name, variants, code);
+    code.add("Unknown(String),\n}");
+    code.add(&conversions(&ty.name, variants));
 }
 
-fn as_str(name: &str, variants: &[Variant], code: &mut Code) {
-    code.blank();
-    code.open(&format!("impl {name} {{"));
-    code.doc("The value as it is on the wire.");
-    code.line("#[must_use]");
-    code.open("pub fn as_str(&self) -> &str {");
-    code.open("match self {");
-    for variant in variants {
-        code.arm(
-            &format!("Self::{}", variant.name),
-            &format!("{:?}", variant.wire),
-        );
-    }
-    code.arm("Self::Unknown(value)", "value");
-    code.close("}");
-    code.close("}");
-    code.close("}");
+fn conversions(name: &str, variants: &[Variant]) -> String {
+    let to_wire = arms(variants, |ty| {
+        format!("Self::{} => {:?}, ", ty.name, ty.wire)
+    });
+    let from_wire = arms(variants, |ty| {
+        format!("{:?} => Self::{}, ", ty.wire, ty.name)
+    });
+    format!(
+        "
+impl {name} {{
+    /// The value as it is on the wire.
+    #[must_use]
+    pub fn as_str(&self) -> &str {{
+        match self {{
+            {to_wire}
+            Self::Unknown(value) => value,
+        }}
+    }}
+}}
+
+impl From<String> for {name} {{
+    fn from(value: String) -> Self {{
+        match value.as_str() {{
+            {from_wire}
+            _ => Self::Unknown(value),
+        }}
+    }}
+}}
+
+impl From<{name}> for String {{
+    fn from(value: {name}) -> Self {{
+        value.as_str().to_owned()
+    }}
+}}
+
+impl fmt::Display for {name} {{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {{
+        f.pad(self.as_str())
+    }}
+}}"
+    )
 }
 
-fn conversions(name: &str, variants: &[Variant], code: &mut Code) {
-    code.blank();
-    code.open(&format!("impl From<String> for {name} {{"));
-    code.open("fn from(value: String) -> Self {");
-    code.open("match value.as_str() {");
-    for variant in variants {
-        code.arm(
-            &format!("{:?}", variant.wire),
-            &format!("Self::{}", variant.name),
-        );
-    }
-    code.arm("_", "Self::Unknown(value)");
-    code.close("}");
-    code.close("}");
-    code.close("}");
-    code.blank();
-    code.open(&format!("impl From<{name}> for String {{"));
-    code.open(&format!("fn from(value: {name}) -> Self {{"));
-    code.line("value.as_str().to_owned()");
-    code.close("}");
-    code.close("}");
-    code.blank();
-    code.open(&format!("impl fmt::Display for {name} {{"));
-    code.open("fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {");
-    code.line("f.pad(self.as_str())");
-    code.close("}");
-    code.close("}");
+fn arms(variants: &[Variant], arm: impl Fn(&Variant) -> String) -> String {
+    variants.iter().map(arm).collect()
 }

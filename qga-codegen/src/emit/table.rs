@@ -1,8 +1,8 @@
 //! The table of commands.
 
+use super::code::Code;
 use super::imports::Imports;
-use super::layout::Code;
-use crate::plan::{Row, Table};
+use crate::plan::{Argument, Row, Table};
 
 pub(super) fn text(table: &Table) -> String {
     let mut imports = Imports::default();
@@ -12,60 +12,58 @@ pub(super) fn text(table: &Table) -> String {
     }
     imports.add("qga_core::Reply");
     imports.add("qga_core::Retry");
-    let mut body = Code::default();
-    body.blank();
-    body.doc("Every command of the schema, in its order.");
-    if table.rows.is_empty() {
-        body.line("pub static COMMANDS: &[Command] = &[];");
-    } else {
-        body.open("pub static COMMANDS: &[Command] = &[");
-        for row in &table.rows {
-            write_row(row, &mut body);
-        }
-        body.close("];");
-    }
     let mut code = Code::default();
     code.inner_doc("The commands as a table.");
     imports.write(&mut code);
-    code.text + &body.text
+    code.blank();
+    code.doc("Every command of the schema, in its order.");
+    let rows: String = table.rows.iter().map(row).collect();
+    code.add(&format!("pub static COMMANDS: &[Command] = &[{rows}];"));
+    code.text
 }
 
-fn write_row(row: &Row, code: &mut Code) {
-    code.open("Command {");
-    for (name, text) in [
-        ("name", &row.wire),
-        ("module", &row.module),
-        ("type_name", &row.name),
-        ("summary", &row.doc),
-        ("since", &row.since),
-    ] {
-        code.line(&format!("{name}: {text:?},"));
-    }
+fn row(row: &Row) -> String {
     let platforms = row.platforms.iter();
     let platforms: Vec<_> = platforms.map(|name| format!("Platform::{name}")).collect();
-    code.array("platforms", &platforms);
-    let arguments: Vec<_> = row.arguments.iter().map(argument).collect();
-    code.array("arguments", &arguments);
-    match &row.returns {
-        Some(ty) => code.line(&format!("returns: Some({ty:?}),")),
-        None => code.line("returns: None,"),
-    }
+    let platforms = platforms.join(", ");
+    let arguments: String = row.arguments.iter().map(argument).collect();
     let reply = if row.success_response {
         "Always"
     } else {
         "OnErrorOnly"
     };
-    code.line(&format!("reply: Reply::{reply},"));
-    code.line(&format!("retry: Retry::{},", row.retry.name()));
-    match &row.check {
-        Some(check) => code.line(&format!("check: Some({check:?}),")),
-        None => code.line("check: None,"),
-    }
-    code.line(&format!("while_frozen: {},", row.while_frozen));
-    code.close("},");
+    format!(
+        "Command {{
+            name: {:?},
+            module: {:?},
+            type_name: {:?},
+            summary: {:?},
+            since: {:?},
+            platforms: &[{platforms}],
+            arguments: &[{arguments}],
+            returns: {:?},
+            reply: Reply::{reply},
+            retry: Retry::{},
+            check: {:?},
+            while_frozen: {},
+        }}, ",
+        row.wire,
+        row.module,
+        row.name,
+        row.summary,
+        row.since,
+        row.returns,
+        row.retry.name(),
+        row.check,
+        row.while_frozen
+    )
 }
 
-fn argument((name, ty, optional): &(String, String, bool)) -> String {
-    let kind = if *optional { "optional" } else { "required" };
-    format!("Argument::{kind}({name:?}, {ty:?})")
+fn argument(argument: &Argument) -> String {
+    let kind = if argument.optional {
+        "optional"
+    } else {
+        "required"
+    };
+    format!("Argument::{kind}({:?}, {:?}), ", argument.wire, argument.ty)
 }

@@ -1,14 +1,11 @@
-//! Unions, which keep a branch they do not know as it was written, and alternates.
+//! Unions, which keep a branch they do not know as it was written.
 
+use super::code::Code;
 use super::imports::Imports;
-use super::layout::Code;
-use super::structs;
-use crate::plan::{Field, RustType, Shape, Type, Union, Variant};
+use super::{constructor, fields};
+use crate::plan::{Field, Parameter, RustType, TypePlan, UnionPlan};
 
-/// By what a union is read: a branch that is not known stays as it was written.
-pub(super) const FROM_MEMBERS: &str = "try_from = \"RawObject\"";
-
-pub(super) fn write(ty: &Type, union: &Union, code: &mut Code, imports: &mut Imports) {
+pub(super) fn write(ty: &TypePlan, union: &UnionPlan, code: &mut Code, imports: &mut Imports) {
     for path in [
         "qga_core::JsonError",
         "qga_core::RawObject",
@@ -17,149 +14,101 @@ pub(super) fn write(ty: &Type, union: &Union, code: &mut Code, imports: &mut Imp
     ] {
         imports.add(path);
     }
-    let kind = if union.fields.is_empty() {
-        code.blank();
-        code.doc(&ty.doc);
-        ty.name.clone()
-    } else {
-        let kind = format!("{}Kind", ty.name);
-        code.blank();
-        code.doc(&ty.doc);
-        structs::derive(ty, &union.fields, "Serialize, Deserialize", code);
-        structs::write_body(&ty.name, &union.fields, Some(&kind), code, imports);
-        if ty.input {
-            let fields: Vec<_> = union
-                .fields
-                .iter()
-                .cloned()
-                .chain([branch(&kind)])
-                .collect();
-            structs::constructor(&ty.name, &fields, "A value", code);
-        }
-        write_from_members(&ty.name, &union.fields, code);
-        code.blank();
-        code.doc(&format!(
-            "What a [`{}`] has depending on its kind.",
-            ty.name
-        ));
-        kind
-    };
+    code.blank();
+    code.doc(&ty.doc);
+    if union.fields.is_empty() {
+        return write_enum(ty, &ty.name, union, code, imports);
+    }
+    let kind = format!("{}Kind", ty.name);
+    write_struct(ty, &kind, union, code, imports);
+    code.blank();
+    code.doc(&format!(
+        "What a [`{}`] has depending on its kind.",
+        ty.name
+    ));
     write_enum(ty, &kind, union, code, imports);
-    write_enum_from_members(&kind, union, code);
 }
 
-/// The field with the branch.
-fn branch(kind: &str) -> Field {
-    Field {
+/// The struct of a union that has members whatever its kind.
+fn write_struct(
+    ty: &TypePlan,
+    kind: &str,
+    union: &UnionPlan,
+    code: &mut Code,
+    imports: &mut Imports,
+) {
+    let kind = Field {
         wire: String::new(),
         name: "kind".to_owned(),
-        doc: String::new(),
-        ty: RustType::path(kind, Shape::Plain),
+        doc: "What depends on the kind.".to_owned(),
+        ty: RustType::path(kind, Parameter::Exact),
         optional: false,
         base64: false,
-        hidden: None,
+        redacted: None,
+    };
+    let mut members = union.fields.clone();
+    members.push(kind);
+    fields::derive(ty, &members, "Serialize, Deserialize", code);
+    fields::serde_struct(&ty.name, &members, Some("kind"), code, imports);
+    if ty.input {
+        constructor::write(&ty.name, &members, "A value", code);
     }
-}
-
-fn write_enum(ty: &Type, name: &str, union: &Union, code: &mut Code, imports: &mut Imports) {
-    structs::derive(ty, &[], "Serialize, Deserialize", code);
-    let tag = format!("tag = {:?}", union.discriminator);
-    code.attribute("serde", &[tag, FROM_MEMBERS.to_owned()]);
-    code.line("#[non_exhaustive]");
-    code.open(&format!("pub enum {name} {{"));
-    for variant in &union.branches {
-        code.doc(&variant.doc);
-        code.attribute("serde", &[format!("rename = {:?}", variant.wire)]);
-        write_variant(variant, code, imports);
-    }
-    code.doc("A kind that is not known here, with all that the agent wrote of it.");
-    code.line("#[serde(untagged)]");
-    code.line("Unknown(RawObject),");
-    code.close("}");
-}
-
-fn write_variant(variant: &Variant, code: &mut Code, imports: &mut Imports) {
-    if let Some(ty) = &variant.ty {
-        imports.add_type(ty);
-        code.line(&format!("{}({}),", variant.name, ty.text));
-    }
-}
-
-/// How the struct with the members beside the branch is made of the whole object.
-fn write_from_members(name: &str, fields: &[Field], code: &mut Code) {
-    open_from_members(name, "mut members", code);
-    code.open("Ok(Self {");
-    for field in fields {
+    let take = union.fields.iter().map(|field| {
         let take = if field.optional {
             "take_optional"
         } else {
             "take"
         };
-        let call = format!(".{take}({:?})?", field.wire);
-        code.called(&format!("{}: ", field.name), "members", &call, ",");
-    }
-    code.line("kind: members.try_into()?,");
-    code.close("})");
-    code.close("}");
-    code.close("}");
+        format!("{}: members.{take}({:?})?, ", field.name, field.wire)
+    });
+    let take: String = take.collect();
+    let value = format!("Ok(Self {{ {take} kind: members.try_into()? }})");
+    from_members(&ty.name, "mut members", &value, code);
 }
 
-fn write_enum_from_members(name: &str, union: &Union, code: &mut Code) {
-    open_from_members(name, "members", code);
-    let tag = &union.discriminator;
-    code.open(&format!("Ok(match members.text({tag:?})?.as_str() {{"));
-    for variant in &union.branches {
-        let value = format!("Self::{}(members.decode()?)", variant.name);
-        code.arm(&format!("{:?}", variant.wire), &value);
-    }
-    code.arm("_", "Self::Unknown(members)");
-    code.close("})");
-    code.close("}");
-    code.close("}");
-}
-
-fn open_from_members(name: &str, parameter: &str, code: &mut Code) {
-    code.blank();
-    code.open(&format!("impl TryFrom<RawObject> for {name} {{"));
-    code.line("type Error = JsonError;");
-    code.blank();
-    code.open(&format!(
-        "fn try_from({parameter}: RawObject) -> Result<Self, JsonError> {{"
-    ));
-}
-
-pub(super) fn write_alternate(
-    ty: &Type,
-    variants: &[Variant],
+fn write_enum(
+    ty: &TypePlan,
+    name: &str,
+    union: &UnionPlan,
     code: &mut Code,
     imports: &mut Imports,
 ) {
-    imports.add("serde::Deserialize");
-    imports.add("serde::Serialize");
-    code.blank();
-    code.doc(&ty.doc);
-    structs::derive(ty, &[], "Serialize, Deserialize", code);
-    code.line("#[serde(untagged)]");
-    code.line("#[non_exhaustive]");
-    code.open(&format!("pub enum {} {{", ty.name));
-    for variant in variants {
-        code.doc(&variant.doc);
-        write_variant(variant, code, imports);
+    let tag = &union.discriminator;
+    fields::derive(ty, &[], "Serialize, Deserialize", code);
+    code.attribute(
+        "serde",
+        &[format!("tag = {tag:?}"), fields::FROM_MEMBERS.to_owned()],
+    );
+    code.add(&format!("#[non_exhaustive]\npub enum {name} {{"));
+    for branch in &union.branches {
+        code.doc(&branch.doc);
+        code.attribute("serde", &[format!("rename = {:?}", branch.wire)]);
+        code.add(&format!("{}({}),", branch.name, branch.ty.text));
+        imports.add_type(&branch.ty);
     }
-    code.close("}");
-    for variant in variants {
-        from(&ty.name, variant, code);
-    }
+    code.doc("A kind that is not known here, with all that the agent wrote of it.");
+    code.add("#[serde(untagged)]\nUnknown(RawObject),\n}");
+    let arms = union.branches.iter().map(|branch| {
+        let (wire, name) = (&branch.wire, &branch.name);
+        format!("{wire:?} => Self::{name}(members.decode()?), ")
+    });
+    let arms: String = arms.collect();
+    let value = format!(
+        "Ok(match members.text({tag:?})?.as_str() {{ {arms} _ => Self::Unknown(members) }})"
+    );
+    from_members(name, "members", &value, code);
 }
 
-fn from(name: &str, variant: &Variant, code: &mut Code) {
-    let Some(ty) = &variant.ty else {
-        return;
-    };
-    code.blank();
-    code.open(&format!("impl From<{}> for {name} {{", ty.text));
-    code.open(&format!("fn from(value: {}) -> Self {{", ty.text));
-    code.line(&format!("Self::{}(value)", variant.name));
-    code.close("}");
-    code.close("}");
+/// How a type is made of all members of an object.
+fn from_members(name: &str, parameter: &str, value: &str, code: &mut Code) {
+    code.add(&format!(
+        "
+impl TryFrom<RawObject> for {name} {{
+    type Error = JsonError;
+
+    fn try_from({parameter}: RawObject) -> Result<Self, JsonError> {{
+        {value}
+    }}
+}}"
+    ));
 }

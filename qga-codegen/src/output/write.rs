@@ -4,35 +4,40 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use super::{at, is_generated, stale};
+use super::{is_generated, rustfmt, stale, with_path};
 use crate::emit::Files;
 
 /// Writes the files, and removes those that earlier runs have left.
+///
+/// rustfmt lays them out, with the settings that hold in the folder. It is found as `cargo fmt` finds
+/// it: by the variable `RUSTFMT` of the environment, or else by its name.
 ///
 /// All of them are written beside their places before the first one is put there, so that a full
 /// disk leaves the folder as it was.
 ///
 /// # Errors
 ///
-/// When the folder cannot be made or written, and when a file is in the way that was not
-/// generated. The error names the file.
+/// When the folder cannot be made or written, when a file is in the way that was not generated, and
+/// when rustfmt does not run or cannot read the code, as where a `reply_limit` in the data file lacks
+/// a bracket. The error names the file.
 pub fn write(folder: &Path, files: &Files) -> io::Result<()> {
+    let files = rustfmt::laid_out(folder, files)?;
     let mut changed = Vec::new();
-    for (name, text) in files {
+    for (name, text) in &files {
         let path = folder.join(name);
         if differs(&path, text)? {
             changed.push((path, text));
         }
     }
-    let stale = stale(folder, files)?;
-    fs::create_dir_all(folder).map_err(at(folder))?;
+    let stale = stale(folder, &files)?;
+    fs::create_dir_all(folder).map_err(with_path(folder))?;
     let mut drafts = Drafts(Vec::new());
     for (path, text) in &changed {
         drafts.add(path, text)?;
     }
     drafts.publish()?;
     for path in stale {
-        fs::remove_file(&path).map_err(at(&path))?;
+        fs::remove_file(&path).map_err(with_path(&path))?;
     }
     Ok(())
 }
@@ -43,9 +48,14 @@ fn differs(path: &Path, text: &str) -> io::Result<bool> {
     let kind = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata.file_type(),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
-        Err(error) => return Err(at(path)(error)),
+        Err(error) => return Err(with_path(path)(error)),
     };
-    let refuse = |why: &str| Err(at(path)(io::Error::new(ErrorKind::AlreadyExists, why)));
+    let refuse = |why: &str| {
+        Err(with_path(path)(io::Error::new(
+            ErrorKind::AlreadyExists,
+            why,
+        )))
+    };
     if kind.is_dir() {
         refuse("is a folder, and a generated file belongs there")
     } else if !kind.is_file() {
@@ -53,7 +63,7 @@ fn differs(path: &Path, text: &str) -> io::Result<bool> {
     } else if !is_generated(path)? {
         refuse("was not generated, and would be overwritten")
     } else {
-        Ok(fs::read(path).map_err(at(path))? != text.as_bytes())
+        Ok(fs::read(path).map_err(with_path(path))? != text.as_bytes())
     }
 }
 
@@ -66,12 +76,12 @@ impl Drafts {
         name.push(format!(".{}.new", std::process::id()));
         let draft = path.with_file_name(name);
         self.0.push((draft.clone(), path.to_owned()));
-        fs::write(&draft, text).map_err(at(path))
+        fs::write(&draft, text).map_err(with_path(path))
     }
 
     fn publish(&mut self) -> io::Result<()> {
         while let Some((draft, path)) = self.0.last() {
-            fs::rename(draft, path).map_err(at(path))?;
+            fs::rename(draft, path).map_err(with_path(path))?;
             self.0.pop();
         }
         Ok(())

@@ -8,43 +8,43 @@ pub(crate) struct RustType {
     /// What must be imported for that.
     pub(crate) imports: Vec<String>,
     /// How a caller hands it over.
-    pub(crate) shape: Shape,
+    pub(crate) parameter: Parameter,
 }
 
 /// How a caller hands over a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub(crate) enum Parameter {
     /// As it is.
-    Plain,
+    Exact,
     /// As anything that turns into it.
     Into,
     /// As any sequence of what turns into a string.
-    Texts,
+    Strings,
 }
 
 impl RustType {
     /// A type of the language of schemas, if this is one.
     pub(crate) fn builtin(name: &str) -> Option<Self> {
-        let (text, shape) = match name {
-            "str" => ("String", Shape::Into),
-            "bool" => ("bool", Shape::Plain),
-            "int" | "int64" => ("i64", Shape::Plain),
-            "int8" => ("i8", Shape::Plain),
-            "int16" => ("i16", Shape::Plain),
-            "int32" => ("i32", Shape::Plain),
-            "uint8" => ("u8", Shape::Plain),
-            "uint16" => ("u16", Shape::Plain),
-            "uint32" => ("u32", Shape::Plain),
-            "uint64" | "size" => ("u64", Shape::Plain),
-            "number" => ("f64", Shape::Plain),
-            "null" => ("()", Shape::Plain),
-            "any" => return Some(Self::path("serde_json::Value", Shape::Into)),
+        let (text, parameter) = match name {
+            "str" => ("String", Parameter::Into),
+            "bool" => ("bool", Parameter::Exact),
+            "int" | "int64" => ("i64", Parameter::Exact),
+            "int8" => ("i8", Parameter::Exact),
+            "int16" => ("i16", Parameter::Exact),
+            "int32" => ("i32", Parameter::Exact),
+            "uint8" => ("u8", Parameter::Exact),
+            "uint16" => ("u16", Parameter::Exact),
+            "uint32" => ("u32", Parameter::Exact),
+            "uint64" | "size" => ("u64", Parameter::Exact),
+            "number" => ("f64", Parameter::Exact),
+            "null" => ("()", Parameter::Exact),
+            "any" => return Some(Self::path("serde_json::Value", Parameter::Into)),
             _ => return None,
         };
         Some(Self {
             text: text.to_owned(),
             imports: Vec::new(),
-            shape,
+            parameter,
         })
     }
 
@@ -55,7 +55,7 @@ impl RustType {
     }
 
     /// A type by its full path, which is imported.
-    pub(crate) fn path(path: &str, shape: Shape) -> Self {
+    pub(crate) fn path(path: &str, parameter: Parameter) -> Self {
         let text = path.rsplit("::").next().unwrap_or(path).to_owned();
         let imports = if text == path {
             Vec::new()
@@ -65,20 +65,20 @@ impl RustType {
         Self {
             text,
             imports,
-            shape,
+            parameter,
         }
     }
 
     pub(crate) fn list(self) -> Self {
-        let shape = if self.text == "String" {
-            Shape::Texts
+        let parameter = if self.text == "String" {
+            Parameter::Strings
         } else {
-            Shape::Into
+            Parameter::Into
         };
         Self {
             text: format!("Vec<{}>", self.text),
             imports: self.imports,
-            shape,
+            parameter,
         }
     }
 
@@ -86,7 +86,7 @@ impl RustType {
         Self {
             text: format!("Box<{}>", self.text),
             imports: self.imports,
-            shape: Shape::Into,
+            parameter: Parameter::Into,
         }
     }
 }

@@ -1,36 +1,34 @@
-//! The rows of the table of commands.
+//! The table of commands.
 
-use super::Row;
-use super::build::Build;
-use super::reach;
+use super::planner::Planner;
+use super::type_graph;
+use super::{Argument, Row, Table};
 use crate::names::camel;
-use crate::schema;
+use crate::schema::{Command, Member, TypeRef};
 
-impl Build<'_> {
-    pub(super) fn row(&self, command: &schema::Command) -> Option<Row> {
+impl Planner<'_> {
+    /// The table, if the data file asks for one.
+    pub(super) fn table(&self) -> Option<Table> {
+        let path = self.config.data.paths.table.clone()?;
+        let commands = self.schema.commands.iter();
+        let rows = commands.filter_map(|command| self.row(command)).collect();
+        Some(Table { path, rows })
+    }
+
+    fn row(&self, command: &Command) -> Option<Row> {
         let wire = command.name.text.as_str();
-        let home = self.commands.get(wire)?;
+        let path = self.commands.get(wire)?;
         let entry = self.config.data.commands.get(wire)?;
-        let arguments = reach::arguments(self.schema, &command.data).into_iter();
+        let platforms = self.platforms_of(command.condition.as_ref());
+        let arguments = type_graph::arguments(self.schema, &command.data).into_iter();
         Some(Row {
             wire: wire.to_owned(),
-            module: home.module.to_owned(),
-            name: home.name.clone(),
-            doc: summary(&entry.doc),
+            module: path.module.to_owned(),
+            name: path.name.clone(),
+            summary: summary(&entry.doc),
             since: entry.since.clone(),
-            platforms: self
-                .platforms_of(command.condition.as_ref())
-                .map(|platform| camel(&platform.name))
-                .collect(),
-            arguments: arguments
-                .map(|member| {
-                    (
-                        member.name.text.clone(),
-                        written(&member.ty),
-                        member.optional,
-                    )
-                })
-                .collect(),
+            platforms: platforms.map(|platform| camel(&platform.name)).collect(),
+            arguments: arguments.map(argument).collect(),
             returns: command.returns.as_ref().map(written),
             success_response: command.success_response,
             retry: entry.retry,
@@ -40,8 +38,16 @@ impl Build<'_> {
     }
 }
 
+fn argument(member: &Member) -> Argument {
+    Argument {
+        wire: member.name.text.clone(),
+        ty: written(&member.ty),
+        optional: member.optional,
+    }
+}
+
 /// A type as the schema writes it, a list in brackets.
-fn written(ty: &schema::TypeRef) -> String {
+fn written(ty: &TypeRef) -> String {
     let name = &ty.name.text;
     if ty.list {
         format!("[{name}]")

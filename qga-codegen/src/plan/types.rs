@@ -1,45 +1,47 @@
 //! Types, with what they consist of.
 
-use super::build::Build;
-use super::unique::Unique;
-use super::{Kind, Type, Union, Variant};
-use crate::config::{Entries, Part};
-use crate::schema::{self, EnumValue, Member};
+use super::fields::Direction;
+use super::planner::Planner;
+use super::taken_names::TakenNames;
+use super::{Branch, TypeKind, TypePlan, UnionPlan, Variant};
+use crate::config::{Entries, PartEntry};
+use crate::schema::{EnumValue, Kind, Member, Type};
 
-impl<'a> Build<'a> {
-    pub(super) fn ty(&mut self, ty: &'a schema::Type, module: &str) -> Option<Type> {
+impl<'a> Planner<'a> {
+    /// The type, if it is in this module.
+    pub(super) fn ty(&mut self, ty: &'a Type, module: &str) -> Option<TypePlan> {
         let wire = ty.name.text.as_str();
-        let home = self
+        let path = self
             .types
             .get(wire)
-            .filter(|home| home.module == module)?
+            .filter(|path| path.module == module)?
             .clone();
         let entry = self.config.data.types.get(wire)?;
         let since = self.since(&entry.since);
         let about = format!("Since {since}{}.", self.on(ty.condition.as_ref()));
-        Some(Type {
-            name: home.name,
+        Some(TypePlan {
+            name: path.name,
             doc: format!("{}\n\n{about}", entry.doc),
             kind: self.kind(ty, &entry.members, module),
-            input: self.reach.is_input(ty),
-            eq: !self.reach.has_float(ty),
+            input: self.graph.is_input(ty),
+            eq: !self.graph.has_float(ty),
         })
     }
 
-    fn kind(&mut self, ty: &'a schema::Type, entries: &Entries<Part>, module: &str) -> Kind {
+    fn kind(&mut self, ty: &'a Type, entries: &Entries<PartEntry>, module: &str) -> TypeKind {
         match &ty.kind {
-            schema::Kind::Struct { .. } => {
-                Kind::Struct(self.fields(&self.member_parts(ty), module, false))
+            Kind::Struct { .. } => {
+                TypeKind::Struct(self.fields(&self.member_parts(ty), module, Direction::Both))
             }
-            schema::Kind::Enum { values, .. } => Kind::Enum(self.values(ty, values, entries)),
-            schema::Kind::Alternate { branches } => {
-                Kind::Alternate(self.branches(branches, entries, module))
+            Kind::Enum { values, .. } => TypeKind::Enum(self.values(ty, values, entries)),
+            Kind::Alternate { branches } => {
+                TypeKind::Alternate(self.branches(branches, entries, module))
             }
-            schema::Kind::Union {
+            Kind::Union {
                 discriminator,
                 branches,
                 ..
-            } => Kind::Union(Union {
+            } => TypeKind::Union(UnionPlan {
                 discriminator: discriminator.text.clone(),
                 fields: self.base_fields(ty, discriminator, module),
                 branches: self.branches(branches, entries, module),
@@ -49,46 +51,45 @@ impl<'a> Build<'a> {
 
     fn values(
         &mut self,
-        ty: &schema::Type,
+        ty: &Type,
         values: &[EnumValue],
-        entries: &Entries<Part>,
+        entries: &Entries<PartEntry>,
     ) -> Vec<Variant> {
-        let mut unique = Unique::variants();
+        let mut taken = TakenNames::variants();
         let mut variants = Vec::new();
         for value in values {
             if let Some(part) = entries.get(value.name.text.as_str()) {
                 let doc = self.part_doc(part, value.condition.as_ref(), ty.condition.as_ref());
                 variants.push(Variant {
                     wire: value.name.text.clone(),
-                    name: unique.variant(part, &value.name),
+                    name: taken.variant(part, &value.name),
                     doc,
-                    ty: None,
                 });
             }
         }
-        self.problems.append(&mut unique.problems);
+        self.problems.append(&mut taken.problems);
         variants
     }
 
     fn branches(
         &mut self,
         branches: &[Member],
-        entries: &Entries<Part>,
+        entries: &Entries<PartEntry>,
         module: &str,
-    ) -> Vec<Variant> {
-        let mut unique = Unique::variants();
-        let mut variants = Vec::new();
+    ) -> Vec<Branch> {
+        let mut taken = TakenNames::variants();
+        let mut planned = Vec::new();
         for branch in branches {
             if let Some(part) = entries.get(branch.name.text.as_str()) {
-                variants.push(Variant {
+                planned.push(Branch {
                     wire: branch.name.text.clone(),
-                    name: unique.variant(part, &branch.name),
+                    name: taken.variant(part, &branch.name),
                     doc: self.part_doc(part, branch.condition.as_ref(), None),
-                    ty: Some(self.type_ref(&branch.ty, module)),
+                    ty: self.type_ref(&branch.ty, module),
                 });
             }
         }
-        self.problems.append(&mut unique.problems);
-        variants
+        self.problems.append(&mut taken.problems);
+        planned
     }
 }

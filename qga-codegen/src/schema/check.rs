@@ -7,7 +7,7 @@ mod variants;
 use std::collections::HashMap;
 
 use super::model::{Data, Feature, Kind, Member, Schema, Type, TypeRef, builtin};
-use crate::place::{Name, Problem};
+use crate::problem::{Name, Problem};
 
 /// All that is wrong with a schema.
 pub(super) fn problems(schema: &Schema) -> Vec<Problem> {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::tree::{Node, Value};
-use crate::place::Problem;
+use super::parser::{Node, Value};
+use crate::problem::Problem;
 
 /// Which build options something needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Condition {
         match node.value {
             Value::Text(option) if is_option(&option) => Ok(Self::Option(option)),
             Value::Text(other) => Err(Problem::new(
-                &node.place,
+                &node.location,
                 format!("`{other}` is no build option"),
             )),
             Value::Object(object) => {
@@ -42,13 +42,13 @@ impl Condition {
                 match (members.next(), members.next()) {
                     (Some((key, node)), None) => Self::read_key(&key.text, node),
                     _ => Err(Problem::new(
-                        &object.place,
+                        &object.location,
                         "a condition has one of `all`, `any` and `not`",
                     )),
                 }
             }
             _ => Err(Problem::new(
-                &node.place,
+                &node.location,
                 "a condition is a build option or an object",
             )),
         }
@@ -57,8 +57,8 @@ impl Condition {
     fn read_key(key: &str, node: Node) -> Result<Self, Problem> {
         match (key, node.value) {
             ("not", value) => {
-                let place = node.place;
-                Self::read(Node { place, value }).map(|not| Self::Not(Box::new(not)))
+                let location = node.location;
+                Self::read(Node { location, value }).map(|not| Self::Not(Box::new(not)))
             }
             ("all" | "any", Value::List(nodes)) if !nodes.is_empty() => {
                 let list = nodes
@@ -72,11 +72,11 @@ impl Condition {
                 })
             }
             ("all" | "any", _) => Err(Problem::new(
-                &node.place,
+                &node.location,
                 format!("`{key}` has a list of conditions"),
             )),
             _ => Err(Problem::new(
-                &node.place,
+                &node.location,
                 format!("`{key}` is none of `all`, `any` and `not`"),
             )),
         }

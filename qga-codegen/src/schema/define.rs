@@ -1,9 +1,9 @@
 //! Objects to definitions.
 
-use super::fields::{Fields, list, name, type_ref};
 use super::model::{Base, Command, Data, EnumValue, Event, Kind, Member, Schema, Type};
-use super::tree::{Node, Object, Value};
-use crate::place::{Name, Problem};
+use super::object_reader::{ObjectReader, list, name, type_ref};
+use super::parser::{Node, Object, Value};
+use crate::problem::{Name, Problem};
 
 /// Adds what an object defines to the schema.
 pub(super) fn definition(object: Object, schema: &mut Schema) -> Result<(), Problem> {
@@ -28,85 +28,85 @@ pub(super) fn definition(object: Object, schema: &mut Schema) -> Result<(), Prob
         None => {
             let known = keys.join("`, `");
             let message = format!("this defines nothing: it has none of `include`, `{known}`");
-            return Err(Problem::new(&object.place, message));
+            return Err(Problem::new(&object.location, message));
         }
     }
     Ok(())
 }
 
 fn type_named(object: Object, key: &'static str) -> Result<Type, Problem> {
-    let mut fields = Fields::new(object, key);
-    let name = name(fields.require(key)?, key)?;
+    let mut object = ObjectReader::new(object, key);
+    let name = object.require_name(key)?;
     let kind = match key {
         "enum" => Kind::Enum {
-            values: list(fields.require("data")?, "data")?
+            values: list(object.require("data")?, "data")?
                 .into_iter()
                 .map(enum_value)
                 .collect::<Result<_, _>>()?,
-            prefix: fields.name("prefix")?,
+            prefix: object.name("prefix")?,
         },
         "struct" => Kind::Struct {
-            base: fields.name("base")?,
-            members: members(fields.require("data")?)?,
+            base: object.name("base")?,
+            members: members(object.require("data")?)?,
         },
         "union" => Kind::Union {
-            base: base(fields.require("base")?)?,
-            discriminator: super::fields::name(fields.require("discriminator")?, "discriminator")?,
-            branches: members(fields.require("data")?)?,
+            base: base(object.require("base")?, "base")?,
+            discriminator: object.require_name("discriminator")?,
+            branches: members(object.require("data")?)?,
         },
         _ => Kind::Alternate {
-            branches: members(fields.require("data")?)?,
+            branches: members(object.require("data")?)?,
         },
     };
     let ty = Type {
         name,
-        condition: fields.condition()?,
-        features: fields.features()?,
+        condition: object.condition()?,
+        features: object.features()?,
         kind,
     };
-    fields.finish()?;
+    object.finish()?;
     Ok(ty)
 }
 
 fn command(object: Object) -> Result<Command, Problem> {
-    let mut fields = Fields::new(object, "command");
+    let mut object = ObjectReader::new(object, "command");
     let command = Command {
-        name: name(fields.require("command")?, "command")?,
-        condition: fields.condition()?,
-        features: fields.features()?,
-        data: data(&mut fields)?,
-        returns: fields.take("returns").map(type_ref).transpose()?,
-        success_response: fields.flag("success-response", true)?,
-        generated: fields.flag("gen", true)?,
-        boxed: fields.flag("boxed", false)?,
+        name: object.require_name("command")?,
+        condition: object.condition()?,
+        features: object.features()?,
+        data: data(&mut object)?,
+        returns: object.take("returns").map(type_ref).transpose()?,
+        success_response: object.flag("success-response", true)?,
+        generated: object.flag("gen", true)?,
+        boxed: object.flag("boxed", false)?,
     };
     // They matter to QEMU's own monitor only.
     for key in ["allow-oob", "allow-preconfig", "coroutine"] {
-        fields.flag(key, false)?;
+        object.flag(key, false)?;
     }
-    fields.finish()?;
+    object.finish()?;
     Ok(command)
 }
 
 fn event(object: Object) -> Result<Event, Problem> {
-    let mut fields = Fields::new(object, "event");
+    let mut object = ObjectReader::new(object, "event");
     let event = Event {
-        name: name(fields.require("event")?, "event")?,
-        condition: fields.condition()?,
-        features: fields.features()?,
-        data: data(&mut fields)?,
-        boxed: fields.flag("boxed", false)?,
+        name: object.require_name("event")?,
+        condition: object.condition()?,
+        features: object.features()?,
+        data: data(&mut object)?,
+        boxed: object.flag("boxed", false)?,
     };
-    fields.finish()?;
+    object.finish()?;
     Ok(event)
 }
 
 fn pragma(object: Object, schema: &mut Schema) -> Result<(), Problem> {
-    let mut outer = Fields::new(object, "pragma");
+    let mut outer = ObjectReader::new(object, "pragma");
     let node = outer.require("pragma")?;
     outer.finish()?;
     let Value::Object(object) = node.value else {
-        return Err(Problem::new(&node.place, "`pragma` has an object"));
+        return Err(Problem::new(&node.location, "`pragma` must be an object"));
     };
     for (key, node) in object.members {
         match (key.text.as_str(), &node.value) {
@@ -124,27 +124,31 @@ fn pragma(object: Object, schema: &mut Schema) -> Result<(), Problem> {
     Ok(())
 }
 
-fn data(fields: &mut Fields) -> Result<Data, Problem> {
-    Ok(match fields.take("data") {
+fn data(object: &mut ObjectReader) -> Result<Data, Problem> {
+    Ok(match object.take("data") {
         None => Data::None,
-        Some(node) => match base(node)? {
+        Some(node) => match base(node, "data")? {
             Base::Named(name) => Data::Named(name),
             Base::Inline(members) => Data::Inline(members),
         },
     })
 }
 
-fn base(node: Node) -> Result<Base, Problem> {
+fn base(node: Node, key: &str) -> Result<Base, Problem> {
     match node.value {
         Value::Object(_) => members(node).map(Base::Inline),
-        _ => name(node, "a type or an object").map(Base::Named),
+        Value::Text(_) => name(node, key).map(Base::Named),
+        Value::Flag(_) | Value::List(_) => {
+            let message = format!("`{key}` must be a type's name in quotes or an object");
+            Err(Problem::new(&node.location, message))
+        }
     }
 }
 
 fn members(node: Node) -> Result<Vec<Member>, Problem> {
     match node.value {
         Value::Object(object) => object.members.into_iter().map(member).collect(),
-        _ => Err(Problem::new(&node.place, "members are an object")),
+        _ => Err(Problem::new(&node.location, "members must be an object")),
     }
 }
 
@@ -162,15 +166,15 @@ fn member((mut name, node): (Name, Node)) -> Result<Member, Problem> {
             features: Vec::new(),
         });
     };
-    let mut fields = Fields::new(object, "a member");
+    let mut object = ObjectReader::new(object, "a member");
     let member = Member {
         name,
         optional,
-        ty: type_ref(fields.require("type")?)?,
-        condition: fields.condition()?,
-        features: fields.features()?,
+        ty: type_ref(object.require("type")?)?,
+        condition: object.condition()?,
+        features: object.features()?,
     };
-    fields.finish()?;
+    object.finish()?;
     Ok(member)
 }
 
@@ -182,12 +186,12 @@ fn enum_value(node: Node) -> Result<EnumValue, Problem> {
             features: Vec::new(),
         });
     };
-    let mut fields = Fields::new(object, "a value");
+    let mut object = ObjectReader::new(object, "a value");
     let value = EnumValue {
-        name: name(fields.require("name")?, "name")?,
-        condition: fields.condition()?,
-        features: fields.features()?,
+        name: object.require_name("name")?,
+        condition: object.condition()?,
+        features: object.features()?,
     };
-    fields.finish()?;
+    object.finish()?;
     Ok(value)
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::place::{Place, Problem};
+use crate::problem::{Location, Problem};
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token {
     /// One of `{ } [ ] : ,`.
-    Mark(char),
+    Punct(char),
     Text(String),
     Flag(bool),
     End,
@@ -15,40 +15,40 @@ pub(super) enum Token {
 
 pub(super) struct Lexer<'a> {
     rest: &'a str,
-    place: Place,
+    location: Location,
 }
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(file: &Arc<str>, text: &'a str) -> Self {
         Self {
             rest: text,
-            place: Place::start(Arc::clone(file)),
+            location: Location::start(Arc::clone(file)),
         }
     }
 
     /// The next token and where it begins.
-    pub(super) fn next(&mut self) -> Result<(Token, Place), Problem> {
+    pub(super) fn next(&mut self) -> Result<(Token, Location), Problem> {
         self.skip()?;
-        let place = self.place.clone();
+        let location = self.location.clone();
         let token = match self.bump() {
             None => Token::End,
-            Some(mark @ ('{' | '}' | '[' | ']' | ':' | ',')) => Token::Mark(mark),
-            Some('\'') => Token::Text(self.text(&place)?),
-            Some('"') => return Err(Problem::new(&place, "strings have single quotes")),
-            Some(first) if first.is_ascii_alphabetic() => self.word(first, &place)?,
-            Some(other) => return Err(stray(other, &place)),
+            Some(mark @ ('{' | '}' | '[' | ']' | ':' | ',')) => Token::Punct(mark),
+            Some('\'') => Token::Text(self.text(&location)?),
+            Some('"') => return Err(Problem::new(&location, "strings have single quotes")),
+            Some(first) if first.is_ascii_alphabetic() => self.word(first, &location)?,
+            Some(other) => return Err(stray(other, &location)),
         };
-        Ok((token, place))
+        Ok((token, location))
     }
 
     fn bump(&mut self) -> Option<char> {
         let next = self.rest.chars().next()?;
         self.rest = self.rest.get(next.len_utf8()..).unwrap_or_default();
         if next == '\n' {
-            self.place.line += 1;
-            self.place.column = 1;
+            self.location.line += 1;
+            self.location.column = 1;
         } else {
-            self.place.column += 1;
+            self.location.column += 1;
         }
         Some(next)
     }
@@ -65,9 +65,9 @@ impl<'a> Lexer<'a> {
             if self.rest.starts_with([' ', '\t', '\r', '\n']) {
                 self.bump();
             } else if self.rest.starts_with('#') {
-                let place = self.place.clone();
+                let location = self.location.clone();
                 if self.line() == "##" {
-                    self.documentation(&place)?;
+                    self.documentation(&location)?;
                 }
             } else {
                 return Ok(());
@@ -76,7 +76,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// A block of documentation goes from one line `##` to the next.
-    fn documentation(&mut self, start: &Place) -> Result<(), Problem> {
+    fn documentation(&mut self, start: &Location) -> Result<(), Problem> {
         while self.rest.trim_start_matches([' ', '\t']).starts_with('#') {
             if self.line().trim_start() == "##" {
                 return Ok(());
@@ -86,26 +86,26 @@ impl<'a> Lexer<'a> {
         Err(Problem::new(start, message))
     }
 
-    fn text(&mut self, start: &Place) -> Result<String, Problem> {
+    fn text(&mut self, start: &Location) -> Result<String, Problem> {
         let mut text = String::new();
         loop {
-            let place = self.place.clone();
+            let location = self.location.clone();
             match self.bump() {
                 Some('\'') => return Ok(text),
                 Some('\\') if self.bump() == Some('\\') => text.push('\\'),
-                Some('\\') => return Err(Problem::new(&place, "only `\\\\` is an escape")),
+                Some('\\') => return Err(Problem::new(&location, "only `\\\\` is an escape")),
                 Some(plain @ ' '..='~') => text.push(plain),
                 None | Some('\n') => {
                     return Err(Problem::new(start, "this string has no closing quote"));
                 }
                 Some(_) => {
-                    return Err(Problem::new(&place, "strings are printable ASCII"));
+                    return Err(Problem::new(&location, "strings are printable ASCII"));
                 }
             }
         }
     }
 
-    fn word(&mut self, first: char, place: &Place) -> Result<Token, Problem> {
+    fn word(&mut self, first: char, location: &Location) -> Result<Token, Problem> {
         let mut word = String::from(first);
         while self
             .rest
@@ -118,15 +118,15 @@ impl<'a> Lexer<'a> {
             "false" => Ok(Token::Flag(false)),
             _ => {
                 let message = format!("`{word}` is neither `true` nor `false`; names have quotes");
-                Err(Problem::new(place, message))
+                Err(Problem::new(location, message))
             }
         }
     }
 }
 
-fn stray(character: char, place: &Place) -> Problem {
+fn stray(character: char, location: &Location) -> Problem {
     Problem::new(
-        place,
+        location,
         format!("`{}` has no place here", character.escape_default()),
     )
 }
@@ -135,7 +135,7 @@ impl Token {
     /// The token in words, for an error.
     pub(super) fn describe(&self) -> String {
         match self {
-            Self::Mark(mark) => format!("`{mark}`"),
+            Self::Punct(mark) => format!("`{mark}`"),
             Self::Text(text) => format!("'{text}'"),
             Self::Flag(flag) => format!("`{flag}`"),
             Self::End => "the end of the file".into(),

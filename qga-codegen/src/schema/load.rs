@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::define;
 use super::model::Schema;
-use super::tree::{self, Object, Value};
-use crate::place::{self, Place, Problem};
+use super::parser::{self, Object, Value};
+use crate::problem::{self, Location, Problem};
 
 /// How deep files may include files. Each takes room on the stack; schemas need two or so.
 const DEPTH_LIMIT: usize = 64;
@@ -15,7 +15,7 @@ const DEPTH_LIMIT: usize = 64;
 pub(super) fn load(path: &Path) -> Result<Schema, Problem> {
     let file = path.display().to_string();
     let mut loader = Loader::new(&file);
-    loader.file(path, &Place::start(file))?;
+    loader.file(path, &Location::start(file))?;
     Ok(loader.schema)
 }
 
@@ -41,7 +41,7 @@ impl Loader {
         loader
     }
 
-    fn file(&mut self, path: &Path, mention: &Place) -> Result<(), Problem> {
+    fn file(&mut self, path: &Path, mention: &Location) -> Result<(), Problem> {
         let failed = |error: std::io::Error| {
             Problem::new(mention, format!("cannot read {}: {error}", path.display()))
         };
@@ -58,7 +58,7 @@ impl Loader {
             return Err(Problem::new(mention, message));
         }
         let bytes = std::fs::read(path).map_err(failed)?;
-        let text = place::text(&path.display().to_string().into(), bytes)?;
+        let text = problem::decode_utf8(&path.display().to_string().into(), bytes)?;
         self.open.push(canonical.clone());
         self.text(path, &text)?;
         self.open.pop();
@@ -68,7 +68,7 @@ impl Loader {
 
     fn text(&mut self, path: &Path, text: &str) -> Result<(), Problem> {
         let file: Arc<str> = path.display().to_string().into();
-        for object in tree::parse(&file, text)? {
+        for object in parser::parse(&file, text)? {
             if object.members.iter().any(|(key, _)| key.text == "include") {
                 self.include(path, object)?;
             } else {
@@ -82,14 +82,17 @@ impl Loader {
         let mut members = object.members.into_iter();
         let (Some((_, node)), None) = (members.next(), members.next()) else {
             let message = "`include` stands alone in its object";
-            return Err(Problem::new(&object.place, message));
+            return Err(Problem::new(&object.location, message));
         };
         match node.value {
             Value::Text(name) => {
                 let path = from.parent().unwrap_or(Path::new("")).join(name);
-                self.file(&path, &node.place)
+                self.file(&path, &node.location)
             }
-            _ => Err(Problem::new(&node.place, "`include` has a file's name")),
+            _ => Err(Problem::new(
+                &node.location,
+                "`include` must be a file's name in quotes",
+            )),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a schema says.
 
 use super::condition::Condition;
-use crate::place::Name;
+use crate::problem::Name;
 
 /// A whole schema, in the order in which it is written.
 #[derive(Debug, Default)]

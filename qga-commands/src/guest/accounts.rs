@@ -19,7 +19,7 @@ use qga_core::{Error, QgaCommand};
 
 use super::{Guest, GuestError};
 use crate::Secret;
-use crate::user::{GetUsers, GuestUser, SetUserPassword};
+use crate::commands::user::{GetUsers, GuestUser, SetUserPassword};
 
 impl Guest {
     /// Sets the password of a user who exists.

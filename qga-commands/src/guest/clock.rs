@@ -23,7 +23,7 @@ use tokio::time::Instant;
 
 use super::{Guest, GuestError};
 use crate::GuestTime;
-use crate::time::{GetTime, SetTime};
+use crate::commands::time::{GetTime, SetTime};
 
 /// How often the clock is asked; the quickest answer counts.
 const SAMPLES: usize = 3;

@@ -19,8 +19,8 @@
 mod usage;
 
 use super::{Guest, GuestError};
-use crate::disk::{GetDisks, GuestDiskInfo};
-use crate::fs::{GetFsInfo, GuestFilesystemInfo};
+use crate::commands::disk::{GetDisks, GuestDiskInfo};
+use crate::commands::fs::{GetFsInfo, GuestFilesystemInfo};
 
 pub use usage::DiskUsage;
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 use qga_core::Excerpt;
 
 use super::{Guest, GuestError};
-use crate::fs::{Fstrim, GuestFilesystemTrimResult};
+use crate::commands::fs::{Fstrim, GuestFilesystemTrimResult};
 
 /// How long a trim may take unless another time is given.
 const DEADLINE: Duration = Duration::from_secs(600);

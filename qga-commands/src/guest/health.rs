@@ -11,8 +11,8 @@ use tokio::time::{Instant, timeout};
 
 use super::Guest;
 use super::presence::Presence;
-use crate::agent::Ping;
-use crate::fs::{FsfreezeStatus, GuestFsfreezeStatus};
+use crate::commands::agent::Ping;
+use crate::commands::fs::{FsfreezeStatus, GuestFsfreezeStatus};
 
 /// How long an agent that is well may take.
 const PATIENCE: Duration = Duration::from_secs(2);

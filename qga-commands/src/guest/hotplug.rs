@@ -4,7 +4,7 @@
 //!
 //! ```no_run
 //! # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
-//! use qga_commands::memory::GuestMemoryBlock;
+//! use qga_commands::commands::memory::GuestMemoryBlock;
 //!
 //! guest.set_online_vcpus(4).await?;
 //!

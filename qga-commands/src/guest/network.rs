@@ -17,7 +17,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Guest, GuestError};
-use crate::net::{GuestNetworkInterface, GuestNetworkRoute, NetworkGetInterfaces, NetworkGetRoute};
+use crate::commands::net::{
+    GuestNetworkInterface, GuestNetworkRoute, NetworkGetInterfaces, NetworkGetRoute,
+};
 use crate::{Usable, UsableAddress};
 
 /// The kernel's mark of a route that leads nowhere.

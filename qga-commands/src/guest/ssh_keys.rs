@@ -19,7 +19,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Guest, GuestError};
-use crate::ssh::{SshAddAuthorizedKeys, SshGetAuthorizedKeys, SshRemoveAuthorizedKeys};
+use crate::commands::ssh::{SshAddAuthorizedKeys, SshGetAuthorizedKeys, SshRemoveAuthorizedKeys};
 
 /// The SSH keys of one user, from [`Guest::ssh_keys`].
 ///

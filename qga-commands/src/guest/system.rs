@@ -1,7 +1,7 @@
 //! What the guest is.
 
 use super::{Guest, GuestError};
-use crate::os::{GetHostName, GetOsInfo, GuestOsInfo};
+use crate::commands::os::{GetHostName, GetOsInfo, GuestOsInfo};
 
 impl Guest {
     /// The guest's host name.

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::support::faults::{TIMEOUT, can_be_done_again};
-use qga_commands::user::GuestUser;
+use qga_commands::commands::user::GuestUser;
 use qga_commands::{Guest, GuestError, Secret};
 use qga_core::{Client, Execution};
 use qga_testserver::{Login, Profile, TestAgent};

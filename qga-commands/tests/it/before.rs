@@ -4,9 +4,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use qga_commands::ClientExt as _;
-use qga_commands::agent::Ping;
+use qga_commands::commands::agent::Ping;
+use qga_commands::commands::os::GetHostName;
 use qga_commands::guest::HealthState;
-use qga_commands::os::GetHostName;
 use qga_commands::{Guest, GuestError};
 use qga_core::{Client, Options};
 use qga_testserver::{Fault, TestAgent};

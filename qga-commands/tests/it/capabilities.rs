@@ -2,8 +2,8 @@
 
 use qga_commands::Guest;
 use qga_commands::capabilities::{Capabilities, ClientExt as _, Refusal};
-use qga_commands::cpu::GetLoad;
-use qga_commands::exec::Exec;
+use qga_commands::commands::cpu::GetLoad;
+use qga_commands::commands::exec::Exec;
 use qga_commands::guest::ready::Ready;
 use qga_core::{Client, Error};
 use qga_testserver::TestAgent;

@@ -1,7 +1,7 @@
 //! How full the disks of guests are whose listings are as real ones.
 
 use qga_commands::Guest;
-use qga_commands::fs::GuestFilesystemInfo;
+use qga_commands::commands::fs::GuestFilesystemInfo;
 use qga_commands::guest::disks::DiskUsage;
 use qga_core::Client;
 use qga_testserver::{Filesystem, TestAgent};

@@ -1,9 +1,9 @@
 //! Replies that do not fit, and replies that are long.
 
-use qga_commands::cpu::GetCpuStats;
-use qga_commands::exec::ExecStatus;
-use qga_commands::file::FileRead;
-use qga_commands::net::NetworkGetInterfaces;
+use qga_commands::commands::cpu::GetCpuStats;
+use qga_commands::commands::exec::ExecStatus;
+use qga_commands::commands::file::FileRead;
+use qga_commands::commands::net::NetworkGetInterfaces;
 use qga_core::{Client, Error, QgaCommand};
 use qga_testserver::TestAgent;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::io::SeekFrom;
 use std::time::Duration;
 
-use qga_commands::agent::Ping;
+use qga_commands::commands::agent::Ping;
 use qga_commands::guest::files::{File, OpenOptions};
 use qga_commands::{Guest, GuestError};
 use qga_core::{Client, Execution, Options};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use qga_commands::agent::Ping;
-use qga_commands::fs::{FsfreezeFreeze, FsfreezeStatus};
-use qga_commands::os::GetHostName;
+use qga_commands::commands::agent::Ping;
+use qga_commands::commands::fs::{FsfreezeFreeze, FsfreezeStatus};
+use qga_commands::commands::os::GetHostName;
 use qga_commands::{Guest, GuestError};
 use qga_core::{Client, Execution, Options};
 use qga_testserver::{Fault, Profile, TestAgent};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use qga_commands::os::GetHostName;
+use qga_commands::commands::os::GetHostName;
 use qga_commands::{Guest, GuestError};
 use qga_core::{Client, Execution, Options};
 use qga_testserver::{Fault, Profile, TestAgent};

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use qga_commands::Guest;
-use qga_commands::agent::Ping;
+use qga_commands::commands::agent::Ping;
 use qga_commands::guest::{Health, HealthState};
 use qga_core::Client;
 use qga_testserver::{Fault, TestAgent};
@@ -71,7 +71,7 @@ async fn a_guest_with_a_long_command_before_it_is_busy() {
     agent
         .on("guest-get-host-name")
         .fault(Fault::delay(Duration::from_secs(9)));
-    let long = guest.execute(qga_commands::os::GetHostName);
+    let long = guest.execute(qga_commands::commands::os::GetHostName);
     let (done, health) = tokio::join!(long, guest.health());
     done.unwrap();
     assert_eq!(health.state, HealthState::Busy);

@@ -1,8 +1,8 @@
 //! Processors and memory that are taken online and offline, step by step.
 
 use crate::support::faults::{TIMEOUT, at_every_message, can_be_done_again};
-use qga_commands::cpu::GuestLogicalProcessor;
-use qga_commands::memory::{GuestMemoryBlock, GuestMemoryBlockResponseType};
+use qga_commands::commands::cpu::GuestLogicalProcessor;
+use qga_commands::commands::memory::{GuestMemoryBlock, GuestMemoryBlockResponseType};
 use qga_commands::{Guest, GuestError};
 use qga_core::{Client, Execution};
 use qga_testserver::{Answer, MemoryBlock, TestAgent, Vcpu};

@@ -4,13 +4,14 @@
 use std::io::{ErrorKind, Write as _};
 use std::time::Duration;
 
+use qga_commands::GuestTime;
 use qga_commands::capabilities::Capabilities;
-use qga_commands::exec::{Exec, ExecStatus};
-use qga_commands::file::{FileClose, FileFlush, FileOpen, FileRead, FileSeek, QgaSeek};
-use qga_commands::fs::{FsfreezeStatus, GetFsInfo, GuestFsfreezeStatus};
+use qga_commands::commands::exec::{Exec, ExecStatus};
+use qga_commands::commands::file::{FileClose, FileFlush, FileOpen, FileRead, FileSeek, QgaSeek};
+use qga_commands::commands::fs::{FsfreezeStatus, GetFsInfo, GuestFsfreezeStatus};
+use qga_commands::commands::time::{GetTime, GetTimezone};
+use qga_commands::commands::{agent, cpu, disk, memory, net, os, ssh, user};
 use qga_commands::schema::{COMMANDS, Platform};
-use qga_commands::time::{GetTime, GetTimezone};
-use qga_commands::{GuestTime, agent, cpu, disk, memory, net, os, ssh, user};
 use qga_core::{Client, QgaCommand};
 use qga_testserver::real_agent::RealAgent;
 use std::time::SystemTime;
@@ -127,7 +128,7 @@ async fn every_command_that_asks_is_answered() {
     decodes(&client, memory::GetMemoryBlocks).await;
     decodes(&client, memory::GetMemoryBlockInfo).await;
     decodes(&client, user::GetUsers).await;
-    decodes(&client, qga_commands::device::GetDevices).await;
+    decodes(&client, qga_commands::commands::device::GetDevices).await;
     decodes(&client, ssh::SshGetAuthorizedKeys::new("nobody")).await;
 }
 

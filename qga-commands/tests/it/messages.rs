@@ -3,10 +3,10 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use qga_commands::commands::os::GetHostName;
 use qga_commands::guest::copy::CopyFault;
 use qga_commands::guest::process::Kill;
 use qga_commands::guest::ready::Ready;
-use qga_commands::os::GetHostName;
 use qga_commands::{Guest, GuestError};
 use qga_core::{Address, Client, Options};
 use qga_testserver::{Fault, Profile, TestAgent};
@@ -255,7 +255,9 @@ async fn predicates_look_through_an_operation_to_the_command_that_failed() {
 
     agent.disable("guest-set-vcpus");
     let error = guest
-        .set_vcpus([qga_commands::cpu::GuestLogicalProcessor::new(1, true)])
+        .set_vcpus([qga_commands::commands::cpu::GuestLogicalProcessor::new(
+            1, true,
+        )])
         .await;
     let error = error.unwrap_err();
     assert!(
@@ -271,7 +273,7 @@ async fn predicates_look_through_an_operation_to_the_command_that_failed() {
 
     agent.on("guest-get-timezone").fault(Fault::close_before());
     let error = guest
-        .execute(qga_commands::time::GetTimezone)
+        .execute(qga_commands::commands::time::GetTimezone)
         .await
         .unwrap_err();
     assert!(error.is_closed(), "{error}");

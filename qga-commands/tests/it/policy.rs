@@ -1,6 +1,6 @@
 //! Which commands the ready-made lists hold.
 
-use qga_commands::exec::Exec;
+use qga_commands::commands::exec::Exec;
 use qga_commands::policy::{no_exec, read_only};
 use qga_commands::schema::COMMANDS;
 use qga_core::Client;
@@ -86,7 +86,10 @@ async fn a_client_that_may_only_read_starts_no_program() {
         assert!(error.unwrap_err().is_not_allowed());
     }
     let client = Client::builder().allow(read_only()).build(stream);
-    client.execute(qga_commands::agent::Info).await.unwrap();
+    client
+        .execute(qga_commands::commands::agent::Info)
+        .await
+        .unwrap();
     drop(agent);
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use qga_commands::commands::os::GetHostName;
 use qga_commands::guest::power::Outcome;
-use qga_commands::os::GetHostName;
 use qga_commands::{Guest, GuestError};
 use qga_core::{Client, Execution, NoReply, Options};
 use qga_testserver::{Fault, Profile, TestAgent};

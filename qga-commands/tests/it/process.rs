@@ -643,7 +643,10 @@ async fn a_waiting_that_is_cancelled_anywhere_leaves_the_guest_usable() {
             Err(GuestError::ResultLost { pid: 7, .. }) => {}
             Err(error) => panic!("after {polls} polls: {error}"),
         }
-        guest.execute(qga_commands::agent::Ping).await.unwrap();
+        guest
+            .execute(qga_commands::commands::agent::Ping)
+            .await
+            .unwrap();
     }
 }
 

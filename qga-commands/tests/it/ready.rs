@@ -110,7 +110,7 @@ async fn a_guest_whose_socket_is_not_there_yet_is_connected_to_later() {
     });
     guest
         .unwrap()
-        .execute(qga_commands::agent::Ping)
+        .execute(qga_commands::commands::agent::Ping)
         .await
         .unwrap();
 }

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use crate::common::facts::Facts;
 use crate::common::types::{RoundTrip, TYPES, commands};
 use crate::common::{recorded, same};
-use qga_commands::cpu::GuestCpuStats;
-use qga_commands::disk::{GuestDiskBusType, GuestDiskSmart};
-use qga_commands::net::GuestNetworkRoute;
-use qga_commands::user::GuestUser;
+use qga_commands::commands::cpu::GuestCpuStats;
+use qga_commands::commands::disk::{GuestDiskBusType, GuestDiskSmart};
+use qga_commands::commands::net::GuestNetworkRoute;
+use qga_commands::commands::user::GuestUser;
 use serde_json::{Value, json};
 
 #[track_caller]

@@ -2,15 +2,20 @@
 
 use crate::common::facts::Facts;
 use crate::common::recorded;
-use qga_commands::exec::{Exec, ExecStatus, GuestExecCaptureOutputMode};
-use qga_commands::file::{FileClose, FileFlush, FileOpen, FileRead, FileSeek, FileWrite, QgaSeek};
-use qga_commands::fs::{FsfreezeFreezeList, Fstrim};
-use qga_commands::memory::{GuestMemoryBlock, SetMemoryBlocks};
-use qga_commands::power::Shutdown;
-use qga_commands::ssh::{SshAddAuthorizedKeys, SshGetAuthorizedKeys, SshRemoveAuthorizedKeys};
-use qga_commands::time::SetTime;
-use qga_commands::user::SetUserPassword;
-use qga_commands::{GuestTime, agent, cpu};
+use qga_commands::GuestTime;
+use qga_commands::commands::exec::{Exec, ExecStatus, GuestExecCaptureOutputMode};
+use qga_commands::commands::file::{
+    FileClose, FileFlush, FileOpen, FileRead, FileSeek, FileWrite, QgaSeek,
+};
+use qga_commands::commands::fs::{FsfreezeFreezeList, Fstrim};
+use qga_commands::commands::memory::{GuestMemoryBlock, SetMemoryBlocks};
+use qga_commands::commands::power::Shutdown;
+use qga_commands::commands::ssh::{
+    SshAddAuthorizedKeys, SshGetAuthorizedKeys, SshRemoveAuthorizedKeys,
+};
+use qga_commands::commands::time::SetTime;
+use qga_commands::commands::user::SetUserPassword;
+use qga_commands::commands::{agent, cpu};
 use qga_core::QgaCommand;
 use serde_json::{Value, json};
 
@@ -94,9 +99,9 @@ fn requests_about_the_machine_are_as_agents_accept_them() {
     accepted(&agent::Ping);
     accepted(&agent::Info);
     accepted(&agent::Sync::new(7));
-    accepted(&qga_commands::fs::FsfreezeStatus);
-    accepted(&qga_commands::fs::FsfreezeThaw);
-    accepted(&qga_commands::os::GetHostName);
+    accepted(&qga_commands::commands::fs::FsfreezeStatus);
+    accepted(&qga_commands::commands::fs::FsfreezeThaw);
+    accepted(&qga_commands::commands::os::GetHostName);
     let processor = cpu::GuestLogicalProcessor::new(0, true);
     accepted(&cpu::SetVcpus::new([processor.clone()]));
     accepted(&cpu::SetVcpus::new([processor.can_offline(true)]));

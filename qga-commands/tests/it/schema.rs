@@ -51,7 +51,7 @@ fn told(members: &Value) -> Value {
 fn the_generated_modules_are_what_the_schema_says() {
     let config = Config::read(&path("schema/guest-agent.toml")).unwrap();
     let files = generate(&schema(), &config).unwrap();
-    assert_eq!(drift(&path("src/generated"), &files).unwrap(), []);
+    assert_eq!(drift(&path("src/commands"), &files).unwrap(), []);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn types_and_members_are_of_the_versions_of_the_facts() {
 #[test]
 fn every_type_tells_version_and_platforms_in_its_documentation() {
     let mut code = String::new();
-    for entry in std::fs::read_dir(path("src/generated")).unwrap() {
+    for entry in std::fs::read_dir(path("src/commands")).unwrap() {
         code += &std::fs::read_to_string(entry.unwrap().path()).unwrap();
     }
     for fact in Facts::read().types() {

@@ -1,8 +1,8 @@
 //! A password is sent, and never shown.
 
-use qga_commands::exec::{Exec, ExecStatus, GuestExecStatus};
-use qga_commands::file::{FileRead, FileWrite, GuestFileRead};
-use qga_commands::user::SetUserPassword;
+use qga_commands::commands::exec::{Exec, ExecStatus, GuestExecStatus};
+use qga_commands::commands::file::{FileRead, FileWrite, GuestFileRead};
+use qga_commands::commands::user::SetUserPassword;
 use qga_commands::{Bytes, Secret};
 use qga_core::Client;
 use qga_testserver::{Fault, On, TestAgent};

@@ -1,12 +1,12 @@
 //! An agent whose JSON library writes every integer as a float.
 
-use qga_commands::cpu::{GetCpuStats, GetVcpus};
-use qga_commands::disk::{GetDiskStats, GetDisks};
-use qga_commands::fs::GetFsInfo;
-use qga_commands::memory::{GetMemoryBlockInfo, GetMemoryBlocks};
-use qga_commands::net::NetworkGetInterfaces;
-use qga_commands::time::{GetTime, GetTimezone};
-use qga_commands::user::GetUsers;
+use qga_commands::commands::cpu::{GetCpuStats, GetVcpus};
+use qga_commands::commands::disk::{GetDiskStats, GetDisks};
+use qga_commands::commands::fs::GetFsInfo;
+use qga_commands::commands::memory::{GetMemoryBlockInfo, GetMemoryBlocks};
+use qga_commands::commands::net::NetworkGetInterfaces;
+use qga_commands::commands::time::{GetTime, GetTimezone};
+use qga_commands::commands::user::GetUsers;
 use qga_commands::{Guest, GuestTime};
 use qga_core::{Client, QgaCommand};
 use qga_testserver::{Fault, TestAgent};

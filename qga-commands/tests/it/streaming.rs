@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::support::faults::{at_every_message, dropped_at_every_poll, reconnecting};
-use qga_commands::agent::Ping;
+use qga_commands::commands::agent::Ping;
 use qga_commands::{Guest, GuestError};
 use qga_core::Execution;
 use qga_testserver::{Fault, Profile, Script, TestAgent};

@@ -1,6 +1,6 @@
 //! Addresses of a guest, and which of them are of use.
 
-use qga_commands::net::GuestNetworkInterface;
+use qga_commands::commands::net::GuestNetworkInterface;
 use qga_commands::{GuestIp, MacAddress, Usable};
 use serde_json::json;
 

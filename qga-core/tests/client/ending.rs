@@ -2,14 +2,15 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use crate::support::{Peer, Ping, QUICK, Shutdown, pair, synced_pair};
 use qga_core::{ChannelState, Client, Error, ErrorKind, Execution, NoReply, Stage};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::UnixStream;
+use tokio::sync::Notify;
 
 /// What comes of a stream once its peer has gone.
 #[derive(Clone, Copy, Debug)]
@@ -132,16 +133,58 @@ async fn a_request_that_could_not_be_written_has_not_run_and_one_that_was_not_fl
     }
 }
 
+/// Tells when a request that is no sync was written.
+struct Telling {
+    stream: UnixStream,
+    written: Arc<Notify>,
+}
+
+impl AsyncRead for Telling {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Telling {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        if written.is_ready() && bytes[0] != 0xFF {
+            self.written.notify_one();
+        }
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
 /// Linux makes the close of a socket with unread bytes a reset of the other end.
 #[tokio::test]
 async fn a_reset_before_the_request_was_read_is_no_clean_end() {
-    let (ours, theirs) = UnixStream::pair().unwrap();
+    let (stream, theirs) = UnixStream::pair().unwrap();
+    let written = Arc::new(Notify::new());
+    let ours = Telling {
+        stream,
+        written: Arc::clone(&written),
+    };
     let client = Client::builder().options(QUICK).build(ours);
     let mut peer = Peer::over(theirs);
     let (outcome, ()) = tokio::join!(client.execute(Shutdown), async {
         peer.sync().await;
-        // Until the request is in the socket.
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        written.notified().await;
         drop(peer);
     });
     let error = outcome.unwrap_err();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Check;
-use crate::place::Name;
+use crate::problem::Name;
 use crate::schema::{Kind, Member, Type};
 
 impl<'a> Check<'a> {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::Check;
-use crate::place::Name;
+use crate::problem::Name;
 use crate::schema::builtin;
 
 impl Check<'_> {
@@ -26,7 +26,7 @@ impl Check<'_> {
 
     fn name(&mut self, name: &Name, what: &str) {
         if !is_name(&name.text) {
-            self.report(name, format!("`{name}` is no name for a {what}"));
+            self.report(name, format!("`{name}` is no valid {what} name"));
         } else if what == "type" && builtin(&name.text).is_some() {
             self.report(name, format!("`{name}` is a type of the language itself"));
         }
@@ -34,7 +34,7 @@ impl Check<'_> {
 
     pub(super) fn member_name(&mut self, name: &Name) {
         if !is_name(&name.text) {
-            self.report(name, format!("`{name}` is no name for a member"));
+            self.report(name, format!("`{name}` is no valid member name"));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Check;
-use crate::place::Name;
+use crate::problem::Name;
 use crate::schema::{Base, Kind, Member, Type, builtin};
 
 impl<'a> Check<'a> {

@@ -1,8 +1,8 @@
 use super::*;
 
 #[track_caller]
-fn expect(text: &str, place: &str, message: &str) {
-    assert_eq!(problems(text), format!("t.json:{place}: {message}"));
+fn expect(text: &str, location: &str, message: &str) {
+    assert_eq!(problems(text), format!("t.json:{location}: {message}"));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn brackets_may_not_nest_for_ever() {
 }
 
 #[test]
-fn keys_that_mean_nothing_are_reported() {
+fn keys_that_mean_nothing_and_values_of_another_kind_are_reported() {
     expect(
         "{ 'strict': 'A' }",
         "1:1",
@@ -81,7 +81,27 @@ fn keys_that_mean_nothing_are_reported() {
     expect(
         "{ 'command': 'a', 'gen': 'no' }",
         "1:26",
-        "`gen` is `true` or `false`",
+        "`gen` must be `true` or `false`",
+    );
+    expect(
+        "{ 'command': true }",
+        "1:14",
+        "`command` must be a name in quotes",
+    );
+    expect(
+        "{ 'command': 'a', 'data': true }",
+        "1:27",
+        "`data` must be a type's name in quotes or an object",
+    );
+    expect(
+        "{ 'enum': 'E', 'data': 'x' }",
+        "1:24",
+        "`data` must be a list",
+    );
+    expect(
+        "{ 'struct': 'S', 'data': [ 'x' ] }",
+        "1:26",
+        "members must be an object",
     );
     expect(
         "{ 'command': 'a', 'if': 'lower' }",
@@ -180,7 +200,12 @@ fn names_that_are_none_are_reported() {
     expect(
         "{ 'command': '9 lives' }",
         "1:14",
-        "`9 lives` is no name for a command",
+        "`9 lives` is no valid command name",
+    );
+    expect(
+        "{ 'event': 'HOT!' }",
+        "1:12",
+        "`HOT!` is no valid event name",
     );
     expect(
         "{ 'struct': 'int', 'data': { } }",
@@ -190,7 +215,7 @@ fn names_that_are_none_are_reported() {
     expect(
         "{ 'struct': 'A', 'data': { '': 'int' } }",
         "1:28",
-        "`` is no name for a member",
+        "`` is no valid member name",
     );
 }
 

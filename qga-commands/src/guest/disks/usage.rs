@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::usage;
-use crate::fs::GuestFilesystemInfo;
+use crate::commands::fs::GuestFilesystemInfo;
 
 /// Devices that are no disks, by how their names begin; a number follows.
 const NO_DISKS: [&str; 5] = ["loop", "zram", "ram", "sr", "fd"];
@@ -61,7 +61,7 @@ pub struct DiskUsage {
 }
 
 impl DiskUsage {
-    /// Counts each device once in what a guest has [listed](crate::fs::GetFsInfo), in the order in which it was
+    /// Counts each device once in what a guest has [listed](crate::commands::fs::GetFsInfo), in the order in which it was
     /// listed; see [`Guest::disk_usage`](crate::Guest::disk_usage) for what is left out. They come by where they
     /// are mounted.
     #[must_use]

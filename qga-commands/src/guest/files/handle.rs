@@ -10,7 +10,9 @@ use qga_core::{Execution, QgaCommand as _};
 use tokio::time::Instant;
 
 use super::Dropped;
-use crate::file::{FileClose, FileFlush, FileRead, FileSeek, FileWrite, GuestFileRead, QgaSeek};
+use crate::commands::file::{
+    FileClose, FileFlush, FileRead, FileSeek, FileWrite, GuestFileRead, QgaSeek,
+};
 use crate::guest::{Guest, GuestError};
 
 /// What one read brings, in bytes. Large enough that the way there and back hardly counts.

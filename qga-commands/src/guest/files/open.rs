@@ -2,7 +2,7 @@
 
 use super::File;
 use super::handle::Handle;
-use crate::file::FileOpen;
+use crate::commands::file::FileOpen;
 use crate::guest::{Guest, GuestError};
 
 /// How to open a file of the guest, as [`std::fs::OpenOptions`].

@@ -97,7 +97,7 @@ impl Guest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::Ping;
+    use crate::commands::agent::Ping;
     use qga_core::Client;
     use qga_testserver::TestAgent;
 

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use super::state::Number;
 use super::{State, Thawed, background, thaw};
 use crate::capabilities::ClientExt as _;
-use crate::fs::{
+use crate::commands::fs::{
     FsfreezeFreeze, FsfreezeFreezeList, FsfreezeStatus, FsfreezeThaw, GuestFsfreezeStatus,
 };
 use crate::guest::backoff::after;

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use super::State;
 use super::state::Number;
 use crate::capabilities::ClientExt as _;
-use crate::fs::{FsfreezeStatus, FsfreezeThaw, GuestFsfreezeStatus};
+use crate::commands::fs::{FsfreezeStatus, FsfreezeThaw, GuestFsfreezeStatus};
 use crate::guest::backoff::Backoff;
 use crate::guest::{Guest, GuestError};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AT_ONCE, Guest, GuestError, partial};
-use crate::memory::{
+use crate::commands::memory::{
     GetMemoryBlockInfo, GetMemoryBlocks, GuestMemoryBlock, GuestMemoryBlockResponse,
     GuestMemoryBlockResponseType, SetMemoryBlocks,
 };

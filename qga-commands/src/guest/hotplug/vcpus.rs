@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{AT_ONCE, Guest, GuestError, partial};
-use crate::cpu::{GetVcpus, GuestLogicalProcessor, SetVcpus};
+use crate::commands::cpu::{GetVcpus, GuestLogicalProcessor, SetVcpus};
 
 /// How often the agent may stop before the end of a list.
 const MOST_STOPS: usize = 16;
@@ -31,7 +31,7 @@ impl Guest {
     ///
     /// ```no_run
     /// # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
-    /// use qga_commands::cpu::GuestLogicalProcessor;
+    /// use qga_commands::commands::cpu::GuestLogicalProcessor;
     ///
     /// let offline = [2, 3].map(|number| GuestLogicalProcessor::new(number, false));
     /// guest.set_vcpus(offline).await?;

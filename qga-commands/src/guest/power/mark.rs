@@ -1,6 +1,6 @@
 //! How to know an agent again.
 
-use crate::file::{FileOpen, FileRead};
+use crate::commands::file::{FileOpen, FileRead};
 use crate::guest::{Guest, GuestError, files};
 use qga_core::{Client, Error};
 

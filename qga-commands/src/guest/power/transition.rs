@@ -8,9 +8,9 @@ use qga_core::{NoReply, QgaCommand as _};
 use super::Outcome;
 use super::mark::Mark;
 use super::watch::{Aim, Watch};
+use crate::commands::power::{Shutdown, SuspendDisk, SuspendHybrid, SuspendRam};
 use crate::guest::backoff::after;
 use crate::guest::{Guest, GuestError};
-use crate::power::{Shutdown, SuspendDisk, SuspendHybrid, SuspendRam};
 
 /// How long a channel is waited for that the client pauses for.
 const PATIENCE: Duration = Duration::from_secs(5);

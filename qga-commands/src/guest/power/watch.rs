@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Outcome;
 use super::mark::{Mark, is_unknown};
-use crate::agent::Ping;
+use crate::commands::agent::Ping;
 use crate::guest::Guest;
 use crate::guest::backoff::Backoff;
 use crate::guest::presence::Presence;

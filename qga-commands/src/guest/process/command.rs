@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::kill::KILL_TIME;
 use super::leash::Leash;
 use super::{Child, ExitStatus, Kill, Output, Process, spool};
-use crate::exec::Exec;
+use crate::commands::exec::Exec;
 use crate::guest::{Guest, GuestError};
 
 /// A program to be run in the guest; made by [`Guest::command`].

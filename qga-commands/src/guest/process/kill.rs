@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Command;
+use crate::commands::os::GetOsInfo;
 use crate::guest::{Guest, GuestError, scripts};
-use crate::os::GetOsInfo;
 
 /// How long killing and learning the end of what was killed may take.
 pub(super) const KILL_TIME: Duration = Duration::from_secs(10);

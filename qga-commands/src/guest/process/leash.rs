@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::ending::Ending;
 use super::{Output, Process};
-use crate::exec::Exec;
+use crate::commands::exec::Exec;
 use crate::guest::{Guest, GuestError};
 
 /// A process that is killed when this is dropped before its end is known, if it is to be.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::process::ExitCode;
 use std::str::Utf8Error;
 
-use crate::exec::GuestExecStatus;
+use crate::commands::exec::GuestExecStatus;
 
 /// As much of a stream as the agent keeps, in bytes.
 const KEPT: usize = 16 * 1024 * 1024;

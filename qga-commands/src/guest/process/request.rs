@@ -2,7 +2,7 @@
 
 use super::Command;
 use super::command::check_for_shell;
-use crate::exec::Exec;
+use crate::commands::exec::Exec;
 use crate::guest::{GuestError, scripts};
 use crate::limits;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Output, Process};
-use crate::exec::ExecStatus;
+use crate::commands::exec::ExecStatus;
 use crate::guest::backoff::Backoff;
 use crate::guest::{Guest, GuestError};
 use qga_core::{Error, Execution};

@@ -1,6 +1,6 @@
 //! Every command and type of the crate, by its name on the wire.
 
-use qga_commands::{
+use qga_commands::commands::{
     agent, cpu, device, disk, exec, file, fs, memory, net, os, power, ssh, time, user,
 };
 use qga_core::{QgaCommand, Reply, Retry};

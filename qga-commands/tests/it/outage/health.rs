@@ -3,8 +3,8 @@
 use std::io;
 
 use qga_commands::Guest;
+use qga_commands::commands::os::GetHostName;
 use qga_commands::guest::HealthState;
-use qga_commands::os::GetHostName;
 use qga_core::{Client, Options, Retry};
 use qga_testserver::{Fault, TestAgent};
 use tokio::time::sleep;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use qga_commands::Guest;
-use qga_commands::agent::Ping;
+use qga_commands::commands::agent::Ping;
 use qga_core::Client;
 use qga_testserver::TestAgent;
 use tokio::time::sleep;

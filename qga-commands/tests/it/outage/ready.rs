@@ -1,9 +1,9 @@
 //! Guests that are waited for, and those that are not.
 
-use qga_commands::agent::Ping;
+use qga_commands::commands::agent::Ping;
+use qga_commands::commands::os::GetHostName;
 use qga_commands::guest::HealthState;
 use qga_commands::guest::ready::{Ready, Stage};
-use qga_commands::os::GetHostName;
 use qga_commands::{Guest, GuestError};
 use qga_core::{Client, Error};
 use qga_testserver::{Fault, TestAgent};

@@ -1,6 +1,6 @@
 //! What is undone, waited for and copied while the channel is away.
 
-use qga_commands::os::GetHostName;
+use qga_commands::commands::os::GetHostName;
 use qga_commands::{Guest, GuestError};
 use qga_core::{Client, Execution, Options};
 use qga_testserver::{Fault, Script, TestAgent};

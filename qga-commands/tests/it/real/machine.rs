@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use qga_commands::fs::GuestFilesystemInfo;
+use qga_commands::commands::fs::GuestFilesystemInfo;
 use qga_commands::{GuestError, Usable};
 
 use crate::real;

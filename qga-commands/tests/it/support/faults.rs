@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use qga_commands::agent::Ping;
+use qga_commands::commands::agent::Ping;
 use qga_commands::{Guest, GuestError};
 use qga_core::{Client, ClientBuilder, Execution, Options};
 use qga_testserver::{Fault, TestAgent};
