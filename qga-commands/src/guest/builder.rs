@@ -4,7 +4,7 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use qga_core::{Address, AddressError, Client, ClientBuilder, Options};
+use qga_core::{Address, AddressError, Client, ClientBuilder, MessageTransport, Options};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Guest, GuestError};
@@ -116,6 +116,24 @@ impl GuestBuilder {
         Ok(Guest::new(self.client.connect_with(open).await?))
     }
 
+    /// Connects through exchanges of messages that `open` opens; see [`ClientBuilder::connect_messages`].
+    ///
+    /// # Errors
+    ///
+    /// As [`ClientBuilder::connect_messages`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Client::connect`].
+    pub async fn connect_messages<F, O, T>(self, open: F) -> Result<Guest, GuestError>
+    where
+        F: Fn() -> O + Send + Sync + 'static,
+        O: Future<Output = io::Result<T>> + Send + 'static,
+        T: MessageTransport + 'static,
+    {
+        Ok(Guest::new(self.client.connect_messages(open).await?))
+    }
+
     /// A guest that is connected to by its first command; see [`ClientBuilder::connect_lazy`].
     ///
     /// # Errors
@@ -131,5 +149,10 @@ impl GuestBuilder {
     /// A guest behind a stream that is already open; see [`ClientBuilder::build`].
     pub fn build(self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Guest {
         Guest::new(self.client.build(stream))
+    }
+
+    /// A guest behind an exchange of messages that is already open; see [`ClientBuilder::build_messages`].
+    pub fn build_messages(self, transport: impl MessageTransport + 'static) -> Guest {
+        Guest::new(self.client.build_messages(transport))
     }
 }

@@ -116,7 +116,10 @@ impl Budget {
 
 /// What became of a request.
 #[derive(Debug)]
-#[cfg_attr(not(test), allow(dead_code, reason = "a driver with one request knows its ticket"))]
+#[cfg_attr(
+    not(test),
+    allow(dead_code, reason = "a driver with one request knows its ticket")
+)]
 pub(crate) enum Event {
     /// Its reply is there: [`Session::reply`] reads it.
     Reply(Ticket),

@@ -177,6 +177,15 @@ impl Pendings {
         self.remove(index)
     }
 
+    /// Lets those whose grace is over wait until their deadlines.
+    pub(super) fn end_graces(&mut self, now: Instant) {
+        for pending in self.in_flight_mut() {
+            if pending.grace_end.is_some_and(|end| end <= now) {
+                pending.grace_end = Some(pending.deadline);
+            }
+        }
+    }
+
     fn remove(&mut self, index: usize) -> Option<Pending> {
         let pending = self.queue.remove(index)?;
         if pending.sent.is_some() {

@@ -345,13 +345,19 @@ fn the_grace_counts_from_the_flush_and_not_from_the_last_byte() {
 }
 
 #[test]
-fn an_answer_that_was_begun_is_no_silence() {
+fn an_answer_that_was_begun_is_heard_out_until_the_deadline() {
     let mut wire = synced(true);
     wire.submit_as(shutdown(), 10);
     wire.written();
     wire.read("{\"error");
     wire.settle();
     wire.wait(2);
+    wire.settle();
+    assert_eq!(
+        wire.session.poll_timeout(),
+        Some(wire.now + Duration::from_secs(8))
+    );
+    wire.wait(8);
     assert!(wire.failure().is_timeout());
 }
 

@@ -49,9 +49,12 @@ impl Session {
 
     pub(super) fn poll_expired(&mut self) -> Option<Event> {
         let now = self.clock?;
+        if !self.decoder.is_drained() {
+            // Who has begun to answer tells of a failure: it is heard out.
+            self.pendings.end_graces(now);
+        }
         let pending = self.pendings.take_over(now)?;
         let ticket = Ticket(pending.id);
-        // Who has begun to answer tells of a failure.
         if pending.sent.is_some() && pending.ends_in_grace() && self.decoder.is_drained() {
             self.unsynchronize();
             return Some(Event::NoReply(ticket, NoReply::Silent));
