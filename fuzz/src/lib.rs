@@ -8,8 +8,9 @@ mod schema;
 mod types;
 mod wire;
 
-pub use bytes::{addresses, frames, replies, responses};
+pub use bytes::{addresses, responses};
 pub use client::client;
+pub use qga_core::__fuzz::{frames, replies};
 pub use schema::schema;
 pub use wire::testserver;
 

@@ -90,6 +90,9 @@ pub use error::{
     TransportError,
 };
 pub use json::{JsonError, RawObject};
+#[cfg(feature = "__fuzz")]
+#[doc(hidden)]
+pub use protocol::fuzz as __fuzz;
 pub use qga_derive::QgaCommand;
 pub use terms::{ChannelState, Hold, Options};
 pub use text::{Excerpt, Hidden};

@@ -5,6 +5,8 @@
 //! the protocol.
 
 mod frame;
+#[cfg(feature = "__fuzz")]
+pub mod fuzz;
 mod handshake;
 mod limits;
 mod matching;
