@@ -12,14 +12,15 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, Notify, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::command::{CommandSpec, NoReply, QgaCommand};
-use crate::error::{AddressError, Error, ErrorKind, Execution, Stage};
+use crate::error::{AddressError, Error, Execution, Stage};
 use crate::protocol::{Budget, Request};
 use crate::terms::trace::Span;
 use crate::terms::{
-    Attachments, Call, ChannelState, Gate, Hold, Lists, LockFile, Options, Pauses, Repeat, later,
+    Attachments, Call, ChannelState, Gate, Hold, LockFile, Options, Repeat, Settings, Waiting,
+    later,
 };
 use crate::transport::{Address, TransportLimits};
 
@@ -30,14 +31,12 @@ mod driver;
 mod execute;
 mod pipeline;
 mod reconnect;
-mod waiting;
 mod watchers;
 
 pub use builder::ClientBuilder;
 use channel::{Channel, InUse};
 pub use execute::Execute;
 pub use pipeline::Pipeline;
-use waiting::Waiting;
 use watchers::Watchers;
 
 /// Talks to one guest agent.
@@ -137,12 +136,7 @@ impl Client {
     /// Sets timeouts and limits before connecting.
     pub fn builder() -> ClientBuilder {
         ClientBuilder {
-            options: Options::new(),
-            connect_timeout: Duration::from_secs(5),
-            lists: Lists::default(),
-            lock: false,
-            within: None,
-            pauses: Pauses::default(),
+            settings: Settings::new(),
         }
     }
 
@@ -210,7 +204,7 @@ impl Client {
     /// [`ClientBuilder::within`] counts the connecting too.
     #[must_use]
     pub fn within(&self, time: Duration) -> Self {
-        let end = later(Instant::now().into_std(), time);
+        let end = later(now(), time);
         let end = self
             .options
             .deadline
@@ -321,14 +315,14 @@ impl Client {
         let mut waiting = Waiting::new(&budget, waits, Repeat::Lost);
         loop {
             let tried = async {
-                check_deadline(&budget)?;
+                budget.check()?;
                 self.lock(&budget).await?.sync(&budget, waits).await
             };
             match tried.await {
                 Ok(()) => return Ok(()),
                 Err(error) => {
-                    let waited = waiting.for_channel(error).await;
-                    waited.map_err(|error| self.locate(error))?;
+                    let end = waiting.for_channel(error, now());
+                    sleep_until(end.map_err(|error| self.locate(error))?.into()).await;
                 }
             }
         }
@@ -437,7 +431,7 @@ impl Client {
     }
 
     fn budget(&self) -> Budget {
-        self.options.budget(Instant::now().into_std())
+        self.options.budget(now())
     }
 
     /// The channel for a command, if it can be sent at once.
@@ -445,7 +439,7 @@ impl Client {
         let channel = Arc::clone(&self.channel).try_lock_owned().ok()?;
         let mut channel = InUse::new(channel);
         let is_ready = channel.is_ready(cx) && self.check(call.spec.name()).is_ok();
-        (is_ready && check_deadline(&call.budget).is_ok()).then_some(channel)
+        (is_ready && call.budget.check().is_ok()).then_some(channel)
     }
 
     /// Runs a command that may have to wait, or that has failed once.
@@ -469,7 +463,7 @@ impl Client {
                 let (mut channel, before) = match failed.take() {
                     Some((channel, error)) => (channel, Some(error)),
                     None => {
-                        check_deadline(&budget)?;
+                        budget.check()?;
                         let channel = self.lock(&budget).await?;
                         self.check(name)?;
                         (channel, None)
@@ -483,11 +477,10 @@ impl Client {
             match tried.await {
                 Ok(response) => break Ok(response),
                 Err(error) if !call.has_request() => break Err(waiting.after(error)),
-                Err(error) => {
-                    if let Err(error) = waiting.for_channel(error).await {
-                        break Err(error);
-                    }
-                }
+                Err(error) => match waiting.for_channel(error, now()) {
+                    Ok(end) => sleep_until(end.into()).await,
+                    Err(error) => break Err(error),
+                },
             }
         };
         result.map_err(|error| error.with_spec(&call.spec))
@@ -500,7 +493,7 @@ impl Client {
         loop {
             self.admit(name, budget).await?;
             let tried = async {
-                check_deadline(budget)?;
+                budget.check()?;
                 let mut channel = self.lock(budget).await?;
                 self.check(name)?;
                 channel.begin(budget, waits).await?;
@@ -508,7 +501,7 @@ impl Client {
             };
             match tried.await {
                 Ok(channel) => return Ok(channel),
-                Err(error) => waiting.for_channel(error).await?,
+                Err(error) => sleep_until(waiting.for_channel(error, now())?.into()).await,
             }
         }
     }
@@ -565,15 +558,6 @@ impl Client {
     }
 }
 
-/// Nothing is begun once the deadline that commands share has passed.
-fn check_deadline(budget: &Budget) -> Result<(), Error> {
-    if budget.is_shared && budget.timeout.is_zero() {
-        let kind = ErrorKind::Deadline(Duration::ZERO);
-        return Err(Error::new(Stage::Queue, Execution::NotRun, kind));
-    }
-    Ok(())
-}
-
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
@@ -581,4 +565,8 @@ impl fmt::Debug for Client {
             .field("options", &self.options)
             .finish_non_exhaustive()
     }
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
 }

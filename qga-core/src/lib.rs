@@ -74,6 +74,7 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+pub mod blocking;
 mod client;
 mod command;
 mod error;

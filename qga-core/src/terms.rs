@@ -1,6 +1,7 @@
 //! The terms on which a client works, whatever runtime it has: what a caller may set, what is refused, what
 //! is sent again, how a lost channel is borne.
 
+mod ahead;
 mod attachments;
 pub(crate) mod buffers;
 mod lock_file;
@@ -8,16 +9,21 @@ mod options;
 mod policy;
 mod recovery;
 mod retry;
+mod settings;
 mod state;
 pub(crate) mod trace;
+mod waiting;
 
+pub(crate) use ahead::{Ahead, Step};
 pub(crate) use attachments::Attachments;
 pub(crate) use lock_file::LockFile;
 pub use options::Options;
 pub(crate) use options::later;
+pub(crate) use policy::Gate;
 pub use policy::Hold;
-pub(crate) use policy::{Gate, Lists};
-pub(crate) use recovery::{LONGEST_WAIT, Pauses, Recovery};
-pub(crate) use retry::{Call, Repeat, TRIES};
+pub(crate) use recovery::{Next, Pauses, Recovery};
+pub(crate) use retry::{Call, Repeat, TRIES, following};
+pub(crate) use settings::Settings;
 pub use state::ChannelState;
 pub(crate) use state::words_of;
+pub(crate) use waiting::Waiting;

@@ -50,12 +50,18 @@ fn respond(socket: &str) -> std::io::Result<()> {
             let text = String::from_utf8_lossy(&buffer[..count]);
             let after = |key: &str| {
                 let rest = &text[text.rfind(key).expect("an id") + key.len()..];
-                let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+                let end = rest
+                    .find(|c: char| !c.is_ascii_digit())
+                    .unwrap_or(rest.len());
                 rest[..end].to_owned()
             };
             let id = after("\"id\":");
             let reply = if text.contains("guest-sync-delimited") {
-                [b"\xFF".as_slice(), format!("{{\"return\": {id}, \"id\": {id}}}\n").as_bytes()].concat()
+                [
+                    b"\xFF".as_slice(),
+                    format!("{{\"return\": {id}, \"id\": {id}}}\n").as_bytes(),
+                ]
+                .concat()
             } else {
                 format!("{{\"return\": {{}}, \"id\": {id}}}\n").into_bytes()
             };
@@ -94,6 +100,9 @@ async fn tokio(socket: &str, count: u32) -> std::io::Result<()> {
 }
 
 fn blocking(socket: &str, count: u32) -> std::io::Result<()> {
-    let _ = (socket, count);
-    todo!()
+    let client = qga_core::blocking::Client::connect(socket).expect("a client");
+    for _ in 0..count {
+        client.execute(Ping).expect("a reply");
+    }
+    Ok(())
 }

@@ -4,9 +4,9 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
 use super::Stream;
-use crate::buffers;
 use crate::error::Error;
 use crate::protocol::{Budget, Event, Session};
+use crate::terms::{buffers, trace};
 
 /// How long a write may wait before it is looked whether the other side wants to be read first.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
@@ -15,24 +15,36 @@ const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
 const IDLE: Duration = Duration::from_millis(10);
 
 /// A stream and the session over it.
-pub(super) struct Driver<S> {
-    stream: S,
+pub(super) struct Driver {
+    stream: Box<dyn Stream>,
     pub(super) session: Session,
     /// What the stream was told last, since to tell it costs a system call.
     read_timeout: Option<Duration>,
     used: Option<Instant>,
 }
 
-impl<S: Stream> Driver<S> {
-    pub(super) fn new(stream: S) -> io::Result<Self> {
-        stream.set_nonblocking(false)?;
-        stream.set_write_timeout(WRITE_TIMEOUT)?;
-        Ok(Self {
+impl Driver {
+    pub(super) fn new(stream: Box<dyn Stream>) -> Self {
+        let mut session = Session::bytes(buffers::random());
+        let is_set = stream
+            .set_nonblocking(false)
+            .and_then(|()| stream.set_write_timeout(WRITE_TIMEOUT));
+        if let Err(error) = is_set {
+            session.closed(Some(error));
+        }
+        Self {
             stream,
-            session: Session::bytes(buffers::random()),
+            session,
             read_timeout: None,
             used: None,
-        })
+        }
+    }
+
+    /// A driver whose channel has ended.
+    pub(super) fn closed() -> Self {
+        let mut driver = Self::new(Box::new(io::empty()));
+        driver.session.closed(None);
+        driver
     }
 
     /// The next event of the session. There must be a request, or none will come.
@@ -109,12 +121,13 @@ impl<S: Stream> Driver<S> {
     /// Lets a read end in so long, or a little later where that spares a system call.
     fn set_read_timeout(&mut self, wait: Duration) -> io::Result<()> {
         let wait = wait.max(Duration::from_micros(1));
-        let is_near = |set: Duration| set >= wait && set - wait <= wait / 128;
+        let is_near = |set: Duration| set >= wait && set - wait <= wait / 64;
         if self.read_timeout.is_some_and(is_near) {
             return Ok(());
         }
-        self.stream.set_read_timeout(wait)?;
-        self.read_timeout = Some(wait);
+        let later = wait + wait / 128;
+        self.stream.set_read_timeout(later)?;
+        self.read_timeout = Some(later);
         Ok(())
     }
 
@@ -123,18 +136,34 @@ impl<S: Stream> Driver<S> {
         if self.session.is_synchronized() {
             return Ok(());
         }
+        trace::event("synchronizing");
         self.session.synchronize(budget);
-        match self.event() {
-            Event::Failed(_, error) => Err(error),
-            _ => Ok(()),
+        if let Event::Failed(_, error) = self.event() {
+            return Err(error);
         }
+        trace::event("synchronized");
+        Ok(())
+    }
+
+    /// Whether something came that answers no request, as far as can be seen without waiting.
+    pub(super) fn is_talking(&mut self) -> bool {
+        self.check_idle();
+        self.session.is_talking()
+    }
+
+    /// Takes the place of another driver, with a buffer to read into.
+    pub(super) fn replace(&mut self, mut by: Self) {
+        if let Some(buffer) = self.session.reclaim() {
+            by.session.lend(buffer);
+        }
+        *self = by;
     }
 
     /// Looks at the stream, without waiting, before it is used again: an agent that nobody has asked says
     /// nothing, so what it says then is no answer.
-    pub(super) fn check_idle(&mut self) {
+    fn check_idle(&mut self) {
         let is_recent = self.used.is_some_and(|used| used.elapsed() < IDLE);
-        if !self.session.is_synchronized() || (is_recent && self.session.capacity() > 1) {
+        if self.session.is_closed() || (is_recent && self.session.is_synchronized()) {
             return;
         }
         let read = self

@@ -8,16 +8,15 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, Notify};
-use tokio::time::Instant;
 
 use super::channel::Channel;
 use super::driver::Driver;
 use super::reconnect::Reconnect;
 use super::watchers::Watchers;
-use super::{Client, Shared, check_deadline};
-use crate::error::{AddressError, Error, ErrorKind};
-use crate::terms::{Attachments, Gate, Lists, LockFile, Options, Pauses, Recovery, buffers, later};
-use crate::transport::{Address, Carrier, Endpoint, MessageTransport, connect_error};
+use super::{Client, Shared, now};
+use crate::error::{AddressError, Error};
+use crate::terms::{Attachments, Gate, LockFile, Options, Pauses, Settings};
+use crate::transport::{Address, Carrier, Endpoint, MessageTransport, read_address, text_of};
 
 /// Makes a [`Client`] with timeouts and limits of its own.
 ///
@@ -37,18 +36,13 @@ use crate::transport::{Address, Carrier, Endpoint, MessageTransport, connect_err
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClientBuilder {
-    pub(super) options: Options,
-    pub(super) connect_timeout: Duration,
-    pub(super) lists: Lists,
-    pub(super) lock: bool,
-    pub(super) within: Option<Duration>,
-    pub(super) pauses: Pauses,
+    pub(super) settings: Settings,
 }
 
 impl ClientBuilder {
     /// What holds for every command of the client.
     pub fn options(mut self, options: Options) -> Self {
-        self.options = options;
+        self.settings.options = options;
         self
     }
 
@@ -58,7 +52,7 @@ impl ClientBuilder {
     /// It is also how long a channel that was lost is given at least before it counts as failed that its agent
     /// does not answer.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
+        self.settings.connect_timeout = timeout;
         self
     }
 
@@ -83,7 +77,7 @@ impl ClientBuilder {
     /// # }
     /// ```
     pub fn within(mut self, time: Duration) -> Self {
-        self.within = Some(time);
+        self.settings.within = Some(time);
         self
     }
 
@@ -103,8 +97,7 @@ impl ClientBuilder {
     /// # }
     /// ```
     pub fn allow<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        let allowed = self.lists.allow.get_or_insert_default();
-        allowed.extend(names.into_iter().map(Into::into));
+        self.settings.lists.allow(names);
         self
     }
 
@@ -114,8 +107,7 @@ impl ClientBuilder {
     /// A name that is misspelt denies nothing, nor does a list deny what a later agent learns: where
     /// it matters, say what is [allowed](Self::allow) instead.
     pub fn deny<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        let denied = names.into_iter().map(Into::into);
-        self.lists.deny.extend(denied);
+        self.settings.lists.deny(names);
         self
     }
 
@@ -124,8 +116,7 @@ impl ClientBuilder {
     /// seconds unless set. Up to half of a pause is taken off by chance, so that many clients do not
     /// move in step. [`Error::retry_after`] tells how much is left.
     pub fn pauses(mut self, pauses: RangeInclusive<Duration>) -> Self {
-        let (first, longest) = pauses.into_inner();
-        self.pauses = Pauses { first, longest };
+        self.settings.pauses = Pauses::from(pauses);
         self
     }
 
@@ -141,7 +132,7 @@ impl ClientBuilder {
     /// A client without the path of a Unix socket cannot connect with this
     /// ([`ErrorKind::Lock`]), and [`build`](Self::build) takes no notice of it.
     pub fn lock(mut self, lock: bool) -> Self {
-        self.lock = lock;
+        self.settings.lock = lock;
         self
     }
 
@@ -229,9 +220,10 @@ impl ClientBuilder {
     where
         A: TryInto<Address, Error: Into<AddressError>>,
     {
-        self.start_clock();
+        self.settings.start_clock(now());
         let address = read_address(address)?;
         let lock = self
+            .settings
             .lock
             .then(|| LockFile::take(Some(&address)))
             .transpose();
@@ -242,13 +234,13 @@ impl ClientBuilder {
 
     /// A client over a stream that is already open; see [`Client::new`].
     pub fn build(mut self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Client {
-        self.start_clock();
+        self.settings.start_clock(now());
         self.client(Driver::new(Carrier::bytes(stream)), None, None)
     }
 
     /// A client over a transport of whole messages that is already open.
     pub fn build_messages(mut self, transport: impl MessageTransport + 'static) -> Client {
-        self.start_clock();
+        self.settings.start_clock(now());
         self.client(Driver::new(Carrier::messages(transport)), None, None)
     }
 
@@ -271,24 +263,18 @@ impl ClientBuilder {
         self.open(Endpoint::messages(open)).await
     }
 
-    /// The time for everything counts from now.
-    fn start_clock(&mut self) {
-        if let Some(time) = self.within {
-            let end = later(Instant::now().into_std(), time);
-            let earlier = self.options.deadline.filter(|deadline| *deadline < end);
-            self.options.deadline = earlier.or(Some(end));
-        }
-    }
-
     async fn open(mut self, endpoint: Endpoint) -> Result<Client, Error> {
-        self.start_clock();
-        let options = self.options.timeout(self.connect_timeout);
-        let budget = options.budget(Instant::now().into_std());
+        self.settings.start_clock(now());
+        let budget = self.settings.connect_budget(now());
         let mut reconnect = self.reconnect(endpoint);
         let opened = async {
-            check_deadline(&budget)?;
+            budget.check()?;
             let address = reconnect.address().map(|address| &**address);
-            let lock = self.lock.then(|| LockFile::take(address)).transpose()?;
+            let lock = self
+                .settings
+                .lock
+                .then(|| LockFile::take(address))
+                .transpose()?;
             Ok((reconnect.open_and_sync(&budget).await?, lock))
         };
         match opened.await {
@@ -301,8 +287,7 @@ impl ClientBuilder {
     }
 
     fn reconnect(&self, endpoint: Endpoint) -> Reconnect {
-        let recovery = Recovery::new(self.connect_timeout, self.pauses, buffers::random());
-        Reconnect::new(endpoint, recovery)
+        Reconnect::new(endpoint, self.settings.recovery())
     }
 
     fn client(
@@ -324,25 +309,15 @@ impl ClientBuilder {
                 address,
                 limits,
                 attachments: Attachments::default(),
-                gate: Arc::new(Gate::new(self.lists, move || told.notify_waiters())),
+                gate: Arc::new(Gate::new(self.settings.lists, move || {
+                    told.notify_waiters()
+                })),
                 hold_ended,
                 queued: AtomicUsize::new(0),
                 watchers,
                 _lock: lock,
             }),
-            options: self.options,
+            options: self.settings.options,
         }
     }
-}
-
-fn text_of(address: &Address) -> Arc<str> {
-    address.to_string().into()
-}
-
-fn read_address<A>(address: A) -> Result<Address, Error>
-where
-    A: TryInto<Address, Error: Into<AddressError>>,
-{
-    let address = address.try_into();
-    address.map_err(|error| connect_error(ErrorKind::Address(error.into())))
 }

@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use super::driver::Driver;
 use super::reconnect::Reconnect;
 use super::watchers::Watchers;
-use crate::error::{Error, ErrorKind, Execution};
+use crate::error::{Error, ErrorKind};
 use crate::protocol::{Budget, Event};
 use crate::terms::trace::Span;
-use crate::terms::{Call, ChannelState, TRIES, words_of};
+use crate::terms::{Call, ChannelState, TRIES, following, words_of};
 
 /// What is said of a channel whose end nobody has seen in detail.
 const CLOSED: &str = "the other side closed the channel";
@@ -90,15 +90,11 @@ impl Channel {
                 before = Some(error);
             }
             tries += 1;
-            let error = match (self.once(call, &check, sent, span).await, before.take()) {
-                (Ok(response), _) => return Ok(response),
-                (Err(refused), Some(before)) if refused.is_not_allowed() => return Err(before),
-                (Err(error), Some(before)) if before.execution() == Execution::MaybeRun => {
-                    error.after_maybe_run()
-                }
-                (Err(error), _) => error,
-            };
-            before = Some(error);
+            match self.once(call, &check, sent, span).await {
+                Ok(response) => return Ok(response),
+                Err(error) if error.is_not_allowed() => return Err(following(before, error)),
+                Err(error) => before = Some(following(before.take(), error)),
+            }
         }
     }
 

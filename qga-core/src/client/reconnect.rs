@@ -10,7 +10,7 @@ use super::driver::Driver;
 use super::watchers::Watchers;
 use crate::error::Error;
 use crate::protocol::Budget;
-use crate::terms::{ChannelState, Recovery, trace};
+use crate::terms::{ChannelState, Next, Recovery, trace};
 use crate::transport::{Address, Carrier, Endpoint, Opening, connect_error};
 
 /// What a client needs to open its channel again, and how far it has come with that.
@@ -75,7 +75,7 @@ impl Reconnect {
         }
         let mut start = now();
         loop {
-            let is_old = !driver.session.is_closed();
+            let was_open = !driver.session.is_closed();
             let error = match self.attempt(driver, watchers, budget).await {
                 Ok(()) => {
                     if self.recovery.is_lost() {
@@ -86,17 +86,15 @@ impl Reconnect {
                 }
                 Err(error) => error,
             };
-            let has_time = now() < budget.deadline;
-            if error.is_timeout() && has_time {
-                if !self.recovery.is_lost() {
-                    start = now();
+            let recovery = &mut self.recovery;
+            match recovery.after_failure(error, was_open, budget, &mut start, now()) {
+                Next::Again => {}
+                Next::OpenAnother => {
+                    trace::event("the channel stays silent; giving it up");
+                    driver.replace(Driver::closed());
+                    self.opening = None;
                 }
-                self.give_up(driver);
-            } else if error.is_closed() && is_old && has_time {
-                // That the old one has ended does not tell what becomes of another.
-                self.recovery.lost();
-            } else {
-                return Err(self.recovery.failed(error, start, now()));
+                Next::Fail(error) => return Err(error),
             }
         }
     }
@@ -143,13 +141,6 @@ impl Reconnect {
             self.opening = None;
         }
         opened
-    }
-
-    fn give_up(&mut self, driver: &mut Driver) {
-        trace::event("the channel stays silent; giving it up");
-        driver.replace(Driver::closed());
-        self.opening = None;
-        self.recovery.gave_up();
     }
 }
 

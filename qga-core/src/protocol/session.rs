@@ -104,6 +104,15 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
+    /// Nothing is begun once the deadline that commands share has passed.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.is_shared && self.timeout.is_zero() {
+            let kind = ErrorKind::Deadline(Duration::ZERO);
+            return Err(Error::new(Stage::Queue, Execution::NotRun, kind));
+        }
+        Ok(())
+    }
+
     /// What it is that the time is up.
     pub(crate) fn time_is_up(&self) -> ErrorKind {
         if self.is_shared {

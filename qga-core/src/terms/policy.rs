@@ -22,8 +22,19 @@ pub(crate) struct Gate {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lists {
     /// None allows all.
-    pub(crate) allow: Option<BTreeSet<String>>,
-    pub(crate) deny: BTreeSet<String>,
+    allow: Option<BTreeSet<String>>,
+    deny: BTreeSet<String>,
+}
+
+impl Lists {
+    pub(crate) fn allow<N: Into<String>>(&mut self, names: impl IntoIterator<Item = N>) {
+        let allowed = self.allow.get_or_insert_default();
+        allowed.extend(names.into_iter().map(Into::into));
+    }
+
+    pub(crate) fn deny<N: Into<String>>(&mut self, names: impl IntoIterator<Item = N>) {
+        self.deny.extend(names.into_iter().map(Into::into));
+    }
 }
 
 struct Entry {

@@ -1,5 +1,6 @@
 //! How long a channel that was lost is left alone, and how long one that stays silent is borne.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use super::options::later;
@@ -13,7 +14,7 @@ const SHORTEST_SILENCE: Duration = Duration::from_secs(1);
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
 /// How long those who wait for the channel let it rest at most before they try again.
-pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(2);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// What becomes of a channel that was lost.
 ///
@@ -33,6 +34,15 @@ pub(crate) struct Recovery {
     pause: Option<Pause>,
 }
 
+/// What to do after an attempt that failed.
+pub(crate) enum Next {
+    /// Try again.
+    Again,
+    /// Give the silent connection up and try again with another one.
+    OpenAnother,
+    Fail(Error),
+}
+
 /// How long to wait after failures.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pauses {
@@ -47,6 +57,13 @@ impl Default for Pauses {
             first: Duration::from_millis(200),
             longest: Duration::from_secs(30),
         }
+    }
+}
+
+impl From<RangeInclusive<Duration>> for Pauses {
+    fn from(pauses: RangeInclusive<Duration>) -> Self {
+        let (first, longest) = pauses.into_inner();
+        Self { first, longest }
     }
 }
 
@@ -104,7 +121,7 @@ impl Recovery {
     }
 
     /// A connection that stays silent is given up.
-    pub(crate) fn gave_up(&mut self) {
+    fn gave_up(&mut self) {
         self.is_lost = true;
         self.silent_since = None;
         self.given_up = self.given_up.saturating_add(1);
@@ -126,9 +143,35 @@ impl Recovery {
         (!is_over).then(|| pause.cause.again(pause.end.duration_since(now)))
     }
 
+    /// What to do after an attempt to synchronize that failed; `was_open` tells whether its connection was
+    /// there before, and `since` when the caller's attempts have begun.
+    pub(crate) fn after_failure(
+        &mut self,
+        error: Error,
+        was_open: bool,
+        budget: &Budget,
+        since: &mut Instant,
+        now: Instant,
+    ) -> Next {
+        let has_time = now < budget.deadline;
+        if error.is_timeout() && has_time {
+            if !self.is_lost {
+                *since = now;
+            }
+            self.gave_up();
+            return Next::OpenAnother;
+        }
+        if error.is_closed() && was_open && has_time {
+            // That the old one has ended does not tell what becomes of another.
+            self.is_lost = true;
+            return Next::Again;
+        }
+        Next::Fail(self.failed(error, *since, now))
+    }
+
     /// Counts a failure to bring the channel back, of a caller who has tried since then. From the second on
     /// there is a pause.
-    pub(crate) fn failed(&mut self, error: Error, since: Instant, now: Instant) -> Error {
+    fn failed(&mut self, error: Error, since: Instant, now: Instant) -> Error {
         let counts = match error.kind() {
             ErrorKind::SyncRefused(_) => false,
             _ if error.is_timeout() => now.duration_since(since) >= self.connect_timeout,

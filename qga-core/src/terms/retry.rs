@@ -83,3 +83,12 @@ impl Repeat {
         }
     }
 }
+
+/// The error of a try that came after a failed one, which may have told of a command that was sent.
+pub(crate) fn following(before: Option<Error>, error: Error) -> Error {
+    match before {
+        Some(before) if error.is_not_allowed() => before,
+        Some(before) if before.execution() == Execution::MaybeRun => error.after_maybe_run(),
+        _ => error,
+    }
+}

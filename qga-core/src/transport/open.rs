@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::{Address, Carrier, MessageTransport};
-use crate::error::{Error, ErrorKind, Execution, Stage};
+use crate::error::{AddressError, Error, ErrorKind, Execution, Stage};
 
 /// A carrier that is being opened.
 pub(crate) type Opening = Pin<Box<dyn Future<Output = io::Result<Carrier>> + Send>>;
@@ -66,13 +66,16 @@ impl Endpoint {
 
     /// What has been opened, or why it could not be.
     pub(crate) fn opened(&self, opened: io::Result<Carrier>) -> Result<Carrier, Error> {
-        opened.map_err(|error| match self {
-            Self::Address(address) if is_no_socket(address) => connect_error(ErrorKind::NotASocket),
-            Self::Address(_) if never_opens(&error) => {
-                connect_error(ErrorKind::Open(error)).permanent()
-            }
-            Self::Address(_) | Self::Custom(_) => connect_error(ErrorKind::Open(error)),
-        })
+        opened.map_err(|error| open_error(self.address().map(|address| &**address), error))
+    }
+}
+
+/// Why a stream could not be opened, with what is known of its address.
+pub(super) fn open_error(address: Option<&Address>, error: io::Error) -> Error {
+    match address {
+        Some(address) if is_no_socket(address) => connect_error(ErrorKind::NotASocket),
+        Some(_) if never_opens(&error) => connect_error(ErrorKind::Open(error)).permanent(),
+        Some(_) | None => connect_error(ErrorKind::Open(error)),
     }
 }
 
@@ -131,4 +134,16 @@ fn is_no_socket(address: &Address) -> bool {
 #[cfg(not(unix))]
 fn is_no_socket(_: &Address) -> bool {
     false
+}
+
+pub(crate) fn text_of(address: &Address) -> Arc<str> {
+    address.to_string().into()
+}
+
+pub(crate) fn read_address<A>(address: A) -> Result<Address, Error>
+where
+    A: TryInto<Address, Error: Into<AddressError>>,
+{
+    let address = address.try_into();
+    address.map_err(|error| connect_error(ErrorKind::Address(error.into())))
 }

@@ -1,30 +1,29 @@
 //! Waiting for a channel that was lost, for a caller who wants that.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::{Instant, sleep_until};
-
+use super::recovery::LONGEST_WAIT;
+use super::retry::{Repeat, TRIES, following};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::protocol::Budget;
-use crate::terms::{LONGEST_WAIT, Repeat, TRIES};
 
 /// How long to wait after a first failure, which the client does not pause for.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// What a caller has been told so far who may wait for the channel.
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     deadline: Instant,
     waits: bool,
     repeat: Repeat,
     before: Option<Error>,
     /// How often the command was sent.
-    pub(super) sent: u32,
+    pub(crate) sent: u32,
 }
 
 impl Waiting {
-    pub(super) fn new(budget: &Budget, waits: bool, repeat: Repeat) -> Self {
+    pub(crate) fn new(budget: &Budget, waits: bool, repeat: Repeat) -> Self {
         Self {
-            deadline: budget.deadline.into(),
+            deadline: budget.deadline,
             waits,
             repeat,
             before: None,
@@ -32,32 +31,27 @@ impl Waiting {
         }
     }
 
-    /// Waits until it may be tried again; the error if it may not.
-    pub(super) async fn for_channel(&mut self, error: Error) -> Result<(), Error> {
-        let end = match self.next_try(&error) {
+    /// Until when to wait before it may be tried again; the error if it may not.
+    pub(crate) fn for_channel(&mut self, error: Error, now: Instant) -> Result<Instant, Error> {
+        let end = match self.next_try(&error, now) {
             Some(end) if end < self.deadline => end,
             _ => return Err(self.after(error)),
         };
         let error = self.after(error);
         self.before = (!error.is_not_allowed()).then_some(error);
-        sleep_until(end).await;
-        Ok(())
+        Ok(end)
     }
 
     /// An error that comes after others, which may have told of a command that was sent.
-    pub(super) fn after(&mut self, error: Error) -> Error {
-        match self.before.take() {
-            Some(before) if error.is_not_allowed() => before,
-            Some(before) if before.execution() == Execution::MaybeRun => error.after_maybe_run(),
-            _ => error,
-        }
+    pub(crate) fn after(&mut self, error: Error) -> Error {
+        following(self.before.take(), error)
     }
 
     /// When to try again.
-    fn next_try(&self, error: &Error) -> Option<Instant> {
+    fn next_try(&self, error: &Error, now: Instant) -> Option<Instant> {
         // What came while this waited for the channel may be about to end.
         if error.is_not_allowed() {
-            return Some(Instant::now());
+            return Some(now);
         }
         if !self.waits || error.is_permanent() || !self.may_send_again(error) {
             return None;
@@ -67,7 +61,7 @@ impl Waiting {
             None if is_missing(error) => FIRST_PAUSE,
             None => return None,
         };
-        Instant::now().checked_add(pause)
+        now.checked_add(pause)
     }
 
     fn may_send_again(&self, error: &Error) -> bool {

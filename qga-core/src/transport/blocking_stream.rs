@@ -1,4 +1,4 @@
-//! What a blocking client needs of a stream.
+//! Streams whose reads and writes block, but not for longer than they may.
 
 use std::io::{Read, Result, Write};
 use std::net::TcpStream;
@@ -53,6 +53,21 @@ macro_rules! socket {
 socket!(TcpStream);
 #[cfg(unix)]
 socket!(std::os::unix::net::UnixStream);
+
+/// A stream that has ended.
+impl Stream for std::io::Empty {
+    fn set_read_timeout(&self, _: Duration) -> Result<()> {
+        Ok(())
+    }
+
+    fn set_write_timeout(&self, _: Duration) -> Result<()> {
+        Ok(())
+    }
+
+    fn set_nonblocking(&self, _: bool) -> Result<()> {
+        Ok(())
+    }
+}
 
 impl Stream for Box<dyn Stream> {
     fn set_read_timeout(&self, timeout: Duration) -> Result<()> {

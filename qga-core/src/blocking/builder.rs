@@ -1,0 +1,183 @@
+//! Making a client.
+
+use std::io;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Stream;
+use super::channel::{Channel, Reconnect};
+use super::client::Client;
+use super::driver::Driver;
+use crate::error::{AddressError, Error};
+use crate::terms::{LockFile, Options, Pauses, Settings};
+use crate::transport::{Address, BlockingEndpoint, read_address, text_of};
+
+/// Makes a [`Client`] with timeouts and limits of its own; made by [`Client::builder`]. It has the settings of a
+/// [`qga_core::ClientBuilder`](crate::ClientBuilder).
+///
+/// ```no_run
+/// # fn main() -> Result<(), qga_core::Error> {
+/// use qga_core::{Options, blocking::Client};
+/// use std::time::Duration;
+///
+/// let client = Client::builder()
+///     .connect_timeout(Duration::from_secs(60))
+///     .options(Options::new().timeout(Duration::from_secs(10)))
+///     .connect("unix:/run/vm1/qga.sock")?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "nothing is connected to until `connect` or another method that makes a client is called"]
+pub struct ClientBuilder {
+    settings: Settings,
+}
+
+impl ClientBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            settings: Settings::new(),
+        }
+    }
+
+    /// What holds for every command of the client.
+    pub fn options(mut self, options: Options) -> Self {
+        self.settings.options = options;
+        self
+    }
+
+    /// How long connecting may take, 5 seconds unless set; see
+    /// [`connect_timeout`](crate::ClientBuilder::connect_timeout).
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.connect_timeout = timeout;
+        self
+    }
+
+    /// How long connecting and all commands may take together; see [`within`](crate::ClientBuilder::within).
+    pub fn within(mut self, time: Duration) -> Self {
+        self.settings.within = Some(time);
+        self
+    }
+
+    /// Commands that may run, and no others; see [`allow`](crate::ClientBuilder::allow).
+    pub fn allow<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.settings.lists.allow(names);
+        self
+    }
+
+    /// Commands that never run; see [`deny`](crate::ClientBuilder::deny).
+    pub fn deny<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.settings.lists.deny(names);
+        self
+    }
+
+    /// How long commands fail at once after the channel could not be opened; see
+    /// [`pauses`](crate::ClientBuilder::pauses).
+    pub fn pauses(mut self, pauses: RangeInclusive<Duration>) -> Self {
+        self.settings.pauses = Pauses::from(pauses);
+        self
+    }
+
+    /// Whether to hold a lock on the channel; see [`lock`](crate::ClientBuilder::lock).
+    pub fn lock(mut self, lock: bool) -> Self {
+        self.settings.lock = lock;
+        self
+    }
+
+    /// Connects; see [`Client::connect`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::connect`].
+    pub fn connect<A>(self, address: A) -> Result<Client, Error>
+    where
+        A: TryInto<Address, Error: Into<AddressError>>,
+    {
+        let address = read_address(address)?;
+        self.open(BlockingEndpoint::Address(Arc::new(address)))
+    }
+
+    /// Connects through a stream that `open` opens, and through another one each time that the channel is lost.
+    /// How long `open` may take is its own affair.
+    ///
+    /// # Errors
+    ///
+    /// When the stream cannot be opened, or the agent does not answer.
+    pub fn connect_with<S: Stream + 'static>(
+        self,
+        open: impl Fn() -> io::Result<S> + Send + Sync + 'static,
+    ) -> Result<Client, Error> {
+        self.open(BlockingEndpoint::custom(open))
+    }
+
+    /// A client that connects with its first command, for an agent that may not be there yet.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be read, and when the [lock](Self::lock) cannot be taken, for which the socket must
+    /// be there.
+    pub fn connect_lazy<A>(mut self, address: A) -> Result<Client, Error>
+    where
+        A: TryInto<Address, Error: Into<AddressError>>,
+    {
+        self.settings.start_clock(Instant::now());
+        let address = read_address(address)?;
+        let lock = self.lock_file(Some(&address));
+        let lock = lock.map_err(|error| error.with_address(Some(&text_of(&address))))?;
+        let reconnect = self.reconnect(BlockingEndpoint::Address(Arc::new(address)));
+        Ok(self.client(Driver::closed(), Some(reconnect), lock))
+    }
+
+    /// A client over a stream that is already open; see [`Client::new`].
+    pub fn build(mut self, stream: impl Stream + 'static) -> Client {
+        self.settings.start_clock(Instant::now());
+        self.client(Driver::new(Box::new(stream)), None, None)
+    }
+
+    fn open(mut self, endpoint: BlockingEndpoint) -> Result<Client, Error> {
+        self.settings.start_clock(Instant::now());
+        let budget = self.settings.connect_budget(Instant::now());
+        let mut reconnect = self.reconnect(endpoint);
+        let mut open = || {
+            budget.check()?;
+            let address = reconnect.endpoint.address().map(|address| &**address);
+            let lock = self.lock_file(address)?;
+            Ok((reconnect.open_and_sync(&budget)?, lock))
+        };
+        match open() {
+            Ok((driver, lock)) => Ok(self.client(driver, Some(reconnect), lock)),
+            Err(error) => {
+                let address = reconnect.endpoint.address();
+                let address = address.map(|address| text_of(address));
+                Err(Error::with_address(error, address.as_ref()))
+            }
+        }
+    }
+
+    fn lock_file(&self, address: Option<&Address>) -> Result<Option<LockFile>, Error> {
+        let lock = self.settings.lock;
+        lock.then(|| LockFile::take(address)).transpose()
+    }
+
+    fn reconnect(&self, endpoint: BlockingEndpoint) -> Reconnect {
+        Reconnect {
+            endpoint,
+            recovery: self.settings.recovery(),
+        }
+    }
+
+    fn client(
+        self,
+        driver: Driver,
+        reconnect: Option<Reconnect>,
+        lock: Option<LockFile>,
+    ) -> Client {
+        let address = reconnect
+            .as_ref()
+            .and_then(|reconnect| reconnect.endpoint.address());
+        let address = address.cloned();
+        let channel = Channel::new(driver, reconnect);
+        Client::of(channel, address, self.settings, lock)
+    }
+}

@@ -1,0 +1,208 @@
+//! Commands that are sent before the ones in front of them are answered.
+
+use std::collections::VecDeque;
+use std::iter::{Fuse, Peekable};
+use std::time::{Duration, Instant};
+
+use super::options::later;
+use super::trace::Span;
+use crate::command::{QgaCommand, Reply};
+use crate::error::{Error, ErrorKind, Stage};
+use crate::protocol::{Budget, Event, Request, Session, Ticket};
+
+type Response<I> = <<I as Iterator>::Item as QgaCommand>::Response;
+
+/// The commands of a pipeline, and what has become of those that were taken from its iterator.
+pub(crate) struct Ahead<I: Iterator<Item: QgaCommand>> {
+    commands: Peekable<Fuse<I>>,
+    capacity: usize,
+    slots: VecDeque<Slot<Response<I>>>,
+    failed: bool,
+    /// Of the result that is awaited, however often it is asked for.
+    deadline: Option<Instant>,
+}
+
+/// What has to be done for the next result.
+pub(crate) enum Step {
+    /// It is there.
+    Take,
+    /// It has to be received.
+    Receive(Ticket),
+    /// The channel has to be had for the next command.
+    Acquire,
+    /// There are no more.
+    Over,
+}
+
+enum Slot<R> {
+    InFlight { ticket: Ticket, span: Span },
+    Done(Result<R, Error>),
+}
+
+impl<I: Iterator<Item: QgaCommand>> Ahead<I> {
+    pub(crate) fn new(commands: I) -> Self {
+        const {
+            assert!(
+                matches!(I::Item::REPLY, Reply::Always),
+                "a pipeline needs replies"
+            );
+        }
+        Self {
+            commands: commands.fuse().peekable(),
+            capacity: 2,
+            slots: VecDeque::new(),
+            failed: false,
+            deadline: None,
+        }
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(crate) fn set_capacity(&mut self, commands: usize) {
+        self.capacity = commands.max(1);
+    }
+
+    /// What there is for the next result, which counts from when it is first asked for.
+    pub(crate) fn begin(&mut self, mut budget: Budget) -> Budget {
+        budget.deadline = *self.deadline.get_or_insert(budget.deadline);
+        budget
+    }
+
+    /// A result was given.
+    pub(crate) fn end(&mut self) {
+        self.deadline = None;
+    }
+
+    pub(crate) fn step(&mut self) -> Step {
+        match self.slots.front() {
+            Some(Slot::InFlight { ticket, .. }) => Step::Receive(*ticket),
+            Some(Slot::Done(_)) => Step::Take,
+            None if self.failed || self.commands.peek().is_none() => Step::Over,
+            None => Step::Acquire,
+        }
+    }
+
+    pub(crate) fn take(&mut self) -> Option<Result<Response<I>, Error>> {
+        match self.slots.pop_front() {
+            Some(Slot::Done(result)) => Some(result),
+            Some(Slot::InFlight { .. }) | None => None,
+        }
+    }
+
+    /// The channel could not be had for the next command, which ends with this error.
+    pub(crate) fn refuse(&mut self, error: Error) -> Option<Error> {
+        self.failed = !error.is_not_allowed();
+        self.commands.next().map(|_| error)
+    }
+
+    pub(crate) fn has_any_in_flight(&self) -> bool {
+        self.slots.iter().any(|slot| slot.ticket().is_some())
+    }
+
+    /// Sends as many commands as may be in flight.
+    pub(crate) fn fill(
+        &mut self,
+        session: &mut Session,
+        budget: &Budget,
+        may_send: impl Fn() -> bool,
+        span: impl Fn() -> Span,
+    ) {
+        let capacity = self.capacity.min(session.capacity());
+        while !self.failed && self.slots.len() < capacity && may_send() {
+            let Some(command) = self.commands.next() else {
+                return;
+            };
+            let span = span();
+            let request = Request::new(I::Item::NAME, command.arguments().as_ref());
+            self.slots.push_back(match request {
+                Ok(request) => {
+                    span.sent(request.length());
+                    let ticket = session.submit(&command.spec(), request, &far(budget));
+                    Slot::InFlight { ticket, span }
+                }
+                Err(error) => Slot::Done(Err(Error::encode(error))),
+            });
+        }
+    }
+
+    /// The command that an event tells of, and what has become of it.
+    pub(crate) fn result(
+        session: &mut Session,
+        event: Event,
+    ) -> Option<(Ticket, Result<Response<I>, Error>)> {
+        match event {
+            Event::Reply(ticket) => Some((ticket, session.reply(ticket))),
+            Event::Failed(ticket, error) => Some((ticket, Err(error))),
+            Event::NoReply(..) | Event::Synchronized(_) | Event::Passed => None,
+        }
+    }
+
+    /// Stores a result; after a failure of the channel all that is in flight ends.
+    pub(crate) fn settle(
+        &mut self,
+        session: &mut Session,
+        ticket: Ticket,
+        result: Result<Response<I>, Error>,
+    ) {
+        let is_over = result.as_ref().is_err_and(ends);
+        let mut slots = self.slots.iter_mut();
+        if let Some(slot) = slots.find(|slot| slot.ticket() == Some(ticket)) {
+            slot.received(session.reply_length());
+            slot.end(result);
+        }
+        if is_over {
+            self.failed = true;
+            self.abandon(session);
+        }
+    }
+
+    fn abandon(&mut self, session: &mut Session) {
+        for slot in self.slots.iter_mut().rev() {
+            if let Some(ticket) = slot.ticket() {
+                let execution = session.cancel(ticket);
+                let error = Error::new(Stage::Receive, execution, ErrorKind::Abandoned);
+                slot.end(Err(error));
+            }
+        }
+    }
+}
+
+impl<R> Slot<R> {
+    fn received(&self, bytes: usize) {
+        if let Self::InFlight { span, .. } = self {
+            span.received(bytes);
+        }
+    }
+
+    fn end(&mut self, result: Result<R, Error>) {
+        if let Self::InFlight { span, .. } = self {
+            span.end(&result);
+        }
+        *self = Self::Done(result);
+    }
+
+    fn ticket(&self) -> Option<Ticket> {
+        match self {
+            Self::InFlight { ticket, .. } => Some(*ticket),
+            Self::Done(_) => None,
+        }
+    }
+}
+
+/// Whether the channel failed, and not the command alone.
+fn ends(error: &Error) -> bool {
+    !matches!(
+        error.kind(),
+        ErrorKind::Agent(_) | ErrorKind::Decode(_) | ErrorKind::ReplyLost
+    )
+}
+
+/// The time of a result counts from when it is asked for.
+fn far(budget: &Budget) -> Budget {
+    Budget {
+        deadline: later(budget.deadline, Duration::MAX),
+        ..*budget
+    }
+}

@@ -1,0 +1,50 @@
+//! What a client is made with.
+
+use std::time::{Duration, Instant};
+
+use super::buffers;
+use super::options::{Options, later};
+use super::policy::Lists;
+use super::recovery::{Pauses, Recovery};
+use crate::protocol::Budget;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) options: Options,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) lists: Lists,
+    pub(crate) lock: bool,
+    pub(crate) within: Option<Duration>,
+    pub(crate) pauses: Pauses,
+}
+
+impl Settings {
+    pub(crate) fn new() -> Self {
+        Self {
+            options: Options::new(),
+            connect_timeout: Duration::from_secs(5),
+            lists: Lists::default(),
+            lock: false,
+            within: None,
+            pauses: Pauses::default(),
+        }
+    }
+
+    /// The time for everything counts from now.
+    pub(crate) fn start_clock(&mut self, now: Instant) {
+        if let Some(time) = self.within {
+            let end = later(now, time);
+            let earlier = self.options.deadline.filter(|deadline| *deadline < end);
+            self.options.deadline = earlier.or(Some(end));
+        }
+    }
+
+    /// What there is for connecting, from now on.
+    pub(crate) fn connect_budget(&self, now: Instant) -> Budget {
+        self.options.timeout(self.connect_timeout).budget(now)
+    }
+
+    pub(crate) fn recovery(&self) -> Recovery {
+        Recovery::new(self.connect_timeout, self.pauses, buffers::random())
+    }
+}
