@@ -19,7 +19,7 @@ use crate::error::{AddressError, Error, Execution, Stage};
 use crate::protocol::{Budget, Request};
 use crate::terms::trace::Span;
 use crate::terms::{
-    Attachments, Call, Gate, Hold, LockFile, Options, Repeat, Settings, Waiting, later,
+    Attachments, Call, Gate, Hold, LockFile, Options, Repeat, Settings, Waiting, buffers, later,
 };
 use crate::transport::{Address, text_of};
 
@@ -191,7 +191,7 @@ impl Client {
     /// When the agent answers with an error ([`Error::agent_error`]), and when it does not answer as it should.
     /// [`Error::execution`] tells whether the command may have run.
     pub fn execute<C: QgaCommand>(&self, command: C) -> Result<C::Response, Error> {
-        let request = Request::new(C::NAME, command.arguments().as_ref());
+        let request = Request::of(&command, buffers::take_line());
         self.run(command.spec(), request, C::no_reply)
     }
 
@@ -288,6 +288,9 @@ impl Client {
 
     /// Waits until a command may be sent, if what keeps it back is about to end.
     fn admit(&self, name: &str, budget: &Budget) -> Result<(), Error> {
+        if self.shared.gate.refusal(name).is_none() {
+            return Ok(());
+        }
         loop {
             let seen = self.shared.holds_ended.count();
             match self.shared.gate.refusal(name) {
@@ -301,6 +304,7 @@ impl Client {
     }
 
     /// Whether a command may be sent.
+    #[inline]
     fn check(&self, name: &str) -> Result<(), Error> {
         self.shared.gate.check(name)
     }
