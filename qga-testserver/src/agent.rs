@@ -13,9 +13,10 @@ use tokio::task::AbortHandle;
 
 use crate::cassette::Player;
 use crate::listener::Listener;
+use crate::lock::lock;
 use crate::serve::{Clients, serve};
 use crate::socket::Socket;
-use crate::state::{State, lock};
+use crate::state::State;
 use crate::stub::On;
 use crate::{Cassette, FaultPlan, Profile, Request, RequestIds};
 

@@ -6,8 +6,9 @@ use crate::cassette::Reply as Recorded;
 use crate::commands::{self, Context, Policy};
 use crate::delivery::Delivery;
 use crate::json::{Message, Object, Value, text};
+use crate::lock::lock;
 use crate::reply::{Failure, Outcome, Reply};
-use crate::state::{State, lock};
+use crate::state::State;
 use crate::stubs::Verdict;
 use crate::{Answer, Fault, Request, RequestIds};
 

@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use tokio::sync::Notify;
 
 use crate::Fault;
-use crate::state::lock;
+use crate::lock::lock;
 
 mod random;
 

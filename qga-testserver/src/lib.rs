@@ -77,6 +77,7 @@ mod files;
 mod guest;
 mod json;
 mod listener;
+mod lock;
 mod machine;
 mod power;
 mod processes;

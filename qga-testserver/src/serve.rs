@@ -13,8 +13,9 @@ use crate::delivery::{Delivery, Piece};
 use crate::dispatch::answer;
 use crate::json::Reader;
 use crate::listener::{Listener, Stream};
+use crate::lock::lock;
 use crate::power::{Power, PowerChange};
-use crate::state::{State, lock};
+use crate::state::State;
 
 /// Where clients come from.
 pub(crate) struct Clients {

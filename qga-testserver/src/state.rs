@@ -1,10 +1,11 @@
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
 use crate::cassette::Player;
 use crate::faults::Faults;
+use crate::lock::lock;
 use crate::machine::Machine;
 use crate::power::Switch;
 use crate::request::{Log, Request};
@@ -104,9 +105,4 @@ impl State {
             }
         }
     }
-}
-
-/// Locks; a panic elsewhere while the lock was held leaves nothing half done here.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
+use crate::lock::lock;
 use crate::request::excerpt;
-use crate::state::lock;
 use crate::{Answer, Fault, Request, Times};
 
 type Matcher = dyn Fn(&Value) -> bool + Send + Sync;

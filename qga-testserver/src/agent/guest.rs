@@ -7,10 +7,10 @@ use super::TestAgent;
 use crate::files::Special;
 #[cfg(unix)]
 use crate::files::host::HostFiles;
+use crate::lock::lock;
 use crate::power::Power;
 #[cfg(unix)]
 use crate::processes::host::HostProcesses;
-use crate::state::lock;
 use crate::{Guest, Program};
 
 /// The guest behind the agent.

@@ -13,8 +13,8 @@ use super::{Failure, signals};
 use crate::Cassette;
 use crate::cassette::header;
 use crate::listener::{Listener, Stream, connect};
+use crate::lock::lock;
 use crate::socket::Socket;
-use crate::state::lock;
 
 mod recorder;
 

@@ -22,10 +22,11 @@ use serde::Serialize;
 use crate::Profile;
 use crate::arguments::{Arguments, Parameter};
 use crate::json::{Object, Value};
+use crate::lock::lock;
 use crate::machine::Machine;
 use crate::power::PowerChange;
 use crate::reply::Outcome;
-use crate::state::{Settings, State, lock};
+use crate::state::{Settings, State};
 
 pub(crate) use policy::Policy;
 

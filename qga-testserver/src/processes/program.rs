@@ -3,8 +3,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::script::Script;
+use crate::lock::lock;
 use crate::machine::Machine;
-use crate::state::lock;
 
 /// How a client has called a program.
 #[derive(Clone, PartialEq, Eq)]
