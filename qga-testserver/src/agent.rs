@@ -12,12 +12,12 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use crate::cassette::Player;
-use crate::listener::Listener;
 use crate::lock::lock;
 use crate::serve::{Clients, serve};
-use crate::socket::Socket;
 use crate::state::State;
 use crate::stub::On;
+use crate::wire::listener::Listener;
+use crate::wire::socket::Socket;
 use crate::{Cassette, FaultPlan, Profile, Request, RequestIds};
 
 /// A fake guest agent that answers like the real one, for one test.

@@ -1,6 +1,6 @@
 use crate::Profile;
-use crate::json::{Object, Value};
-use crate::reply::Failure;
+use crate::wire::json::{Object, Value};
+use crate::wire::reply::Failure;
 
 mod leftover;
 

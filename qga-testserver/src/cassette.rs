@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::request::excerpt;
+use crate::wire::request::excerpt;
 
 mod names;
 mod order;

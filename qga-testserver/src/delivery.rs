@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use crate::fault::{Effect, Fault};
-use crate::json::{self, Value};
 use crate::power::PowerChange;
-use crate::reply::Reply;
+use crate::wire::json::{self, Value};
+use crate::wire::reply::Reply;
 
 /// What the agent does to answer one request, in order.
 #[derive(Debug, Default, PartialEq)]

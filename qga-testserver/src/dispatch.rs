@@ -5,11 +5,11 @@ use crate::arguments;
 use crate::cassette::Reply as Recorded;
 use crate::commands::{self, Context, Policy};
 use crate::delivery::Delivery;
-use crate::json::{Message, Object, Value, text};
 use crate::lock::lock;
-use crate::reply::{Failure, Outcome, Reply};
 use crate::state::State;
 use crate::stubs::Verdict;
+use crate::wire::json::{Message, Object, Value, text};
+use crate::wire::reply::{Failure, Outcome, Reply};
 use crate::{Answer, Fault, Request, RequestIds};
 
 /// What the agent does about one message.

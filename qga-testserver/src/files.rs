@@ -17,7 +17,7 @@ pub(crate) use paths::Why;
 pub(crate) use tree::Stat;
 use tree::{Node, Tree};
 
-use crate::reply::Failure;
+use crate::wire::reply::Failure;
 
 /// Files and handles; both belong to the agent, not to a client.
 #[derive(Debug)]

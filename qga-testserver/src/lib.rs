@@ -75,22 +75,18 @@ mod fault;
 mod faults;
 mod files;
 mod guest;
-mod json;
-mod listener;
 mod lock;
 mod machine;
 mod power;
 mod processes;
 mod profile;
-mod reply;
-mod request;
 mod serve;
-mod socket;
 mod state;
 mod stub;
 mod stubs;
 mod suggest;
 mod times;
+mod wire;
 
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -107,6 +103,6 @@ pub use guest::{
 };
 pub use processes::{Invocation, Program, Script};
 pub use profile::{Profile, RequestIds};
-pub use request::Request;
 pub use stub::{Answer, On};
 pub use times::Times;
+pub use wire::request::Request;

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::json::Dialect;
+use crate::wire::json::Dialect;
 
 /// The agent that a test agent behaves like: its wording, its commands and its policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::socket;
+use crate::wire::socket;
 
 /// A private `qemu-ga` on a socket of its own; it ends when this is dropped.
 #[derive(Debug)]

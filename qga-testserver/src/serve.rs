@@ -11,11 +11,11 @@ use tokio::time::Instant;
 
 use crate::delivery::{Delivery, Piece};
 use crate::dispatch::answer;
-use crate::json::Reader;
-use crate::listener::{Listener, Stream};
 use crate::lock::lock;
 use crate::power::{Power, PowerChange};
 use crate::state::State;
+use crate::wire::json::Reader;
+use crate::wire::listener::{Listener, Stream};
 
 /// Where clients come from.
 pub(crate) struct Clients {

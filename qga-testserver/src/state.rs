@@ -8,8 +8,8 @@ use crate::faults::Faults;
 use crate::lock::lock;
 use crate::machine::Machine;
 use crate::power::Switch;
-use crate::request::{Log, Request};
 use crate::stubs::Stubs;
+use crate::wire::request::{Log, Request};
 use crate::{Profile, RequestIds};
 
 /// What the test's handle and the serving task share.

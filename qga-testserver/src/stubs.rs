@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use crate::lock::lock;
-use crate::request::excerpt;
+use crate::wire::request::excerpt;
 use crate::{Answer, Fault, Request, Times};
 
 type Matcher = dyn Fn(&Value) -> bool + Send + Sync;

@@ -1,7 +1,7 @@
 //! Which of several unexpected arguments the agent names: the first one in a hash table of `GLib`'s
 //! that holds all arguments.
 
-use crate::json::Object;
+use crate::wire::json::Object;
 
 /// The first argument in the table's order that is not known.
 pub(super) fn first(given: &Object, known: impl Fn(&[u8]) -> bool) -> Option<&[u8]> {
@@ -75,7 +75,7 @@ fn hash(name: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::first;
-    use crate::json::{Object, Value};
+    use crate::wire::json::{Object, Value};
 
     fn named(names: &[&str], known: &[&str]) -> String {
         let mut given = Object::default();

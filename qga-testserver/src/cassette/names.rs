@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::request::excerpt;
+use crate::wire::request::excerpt;
 
 /// Which random name of a replay stands for which one of the cassette.
 ///

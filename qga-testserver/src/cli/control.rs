@@ -11,8 +11,8 @@ mod parse;
 
 use super::Failure;
 use crate::TestAgent;
-use crate::listener::{Listener, Stream};
-use crate::socket::Socket;
+use crate::wire::listener::{Listener, Stream};
+use crate::wire::socket::Socket;
 use parse::parse;
 #[cfg(test)]
 pub(super) use parse::{check as check_order, fields as order_fields, names as order_names};

@@ -12,9 +12,9 @@ use super::serve::{Setup, announce, listen};
 use super::{Failure, signals};
 use crate::Cassette;
 use crate::cassette::header;
-use crate::listener::{Listener, Stream, connect};
 use crate::lock::lock;
-use crate::socket::Socket;
+use crate::wire::listener::{Listener, Stream, connect};
+use crate::wire::socket::Socket;
 
 mod recorder;
 

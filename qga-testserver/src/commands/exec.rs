@@ -5,11 +5,11 @@ use crate::Script;
 use crate::arguments::{Arguments, Kind, optional, required};
 #[cfg(unix)]
 use crate::files::host::words;
-use crate::json::{Object, Value, text};
 #[cfg(unix)]
 use crate::machine::Machine;
 use crate::processes::{Capture, End, Invocation, Status, builtin, named};
-use crate::reply::{Failure, Outcome};
+use crate::wire::json::{Object, Value, text};
+use crate::wire::reply::{Failure, Outcome};
 
 /// So many programs may take each other's place.
 const BECOME_LIMIT: usize = 10;

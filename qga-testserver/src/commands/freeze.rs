@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::{Command, Context, look};
 use crate::arguments::{Arguments, Kind, optional};
 use crate::profile::Platform;
-use crate::reply::{Failure, Outcome};
+use crate::wire::reply::{Failure, Outcome};
 
 /// How long Windows holds writes.
 const WINDOWS_LIMIT: Duration = Duration::from_secs(10);

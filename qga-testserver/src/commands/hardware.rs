@@ -2,8 +2,8 @@ use super::{Command, Context, look, value};
 use crate::Profile;
 use crate::arguments::{Arguments, Kind, Parameter, optional, required};
 use crate::guest::{MemoryBlock, Vcpu};
-use crate::json::{Object, Value};
-use crate::reply::{Failure, Outcome};
+use crate::wire::json::{Object, Value};
+use crate::wire::reply::{Failure, Outcome};
 
 const VCPU: &[Parameter] = &[
     required("logical-id", Kind::Integer),

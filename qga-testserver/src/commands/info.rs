@@ -1,7 +1,7 @@
 use std::cmp::Reverse;
 
 use super::{Command, Context, Policy, is_silent, look, schema};
-use crate::json::{Object, Value};
+use crate::wire::json::{Object, Value};
 
 pub(super) const COMMANDS: &[Command] = &[look("guest-info", |context, _| Ok(info(context)))];
 

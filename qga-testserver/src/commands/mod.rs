@@ -21,12 +21,12 @@ use serde::Serialize;
 
 use crate::Profile;
 use crate::arguments::{Arguments, Parameter};
-use crate::json::{Object, Value};
 use crate::lock::lock;
 use crate::machine::Machine;
 use crate::power::PowerChange;
-use crate::reply::Outcome;
 use crate::state::{Settings, State};
+use crate::wire::json::{Object, Value};
+use crate::wire::reply::Outcome;
 
 pub(crate) use policy::Policy;
 

@@ -1,7 +1,7 @@
 use super::{Command, Context, look, value};
 use crate::arguments::{Arguments, Kind, optional};
 use crate::guest::Filesystem;
-use crate::json::{Object, Value};
+use crate::wire::json::{Object, Value};
 
 pub(super) const COMMANDS: &[Command] = &[
     look("guest-get-disks", |context, _| {

@@ -1,8 +1,8 @@
 use super::{Command, Context, look, nothing, value};
 use crate::arguments::{Arguments, Kind, optional};
 use crate::guest::LoadAverage;
-use crate::json::{Object, Value};
-use crate::reply::{Failure, Outcome};
+use crate::wire::json::{Object, Value};
+use crate::wire::reply::{Failure, Outcome};
 
 pub(super) const COMMANDS: &[Command] = &[
     look("guest-get-time", |context, _| {

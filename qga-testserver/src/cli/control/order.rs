@@ -8,7 +8,7 @@ use crate::cli::Failure;
 use crate::cli::guest_change::GuestChange;
 use crate::cli::guest_file::Program;
 use crate::cli::plan::Plan;
-use crate::request::excerpt;
+use crate::wire::request::excerpt;
 use crate::{Request, TestAgent, Times};
 
 /// What a test wants of the agent.

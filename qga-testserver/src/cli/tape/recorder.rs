@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use crate::cassette::{Exchange, Reply, reply_of, scrub};
 use crate::commands::is_silent;
-use crate::json::{Message, Object, Reader, Value, text};
+use crate::wire::json::{Message, Object, Reader, Value, text};
 
 /// Writes down what goes by.
 #[derive(Debug)]

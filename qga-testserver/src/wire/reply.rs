@@ -1,4 +1,4 @@
-use crate::json::{Object, Value};
+use crate::wire::json::{Object, Value};
 
 /// What a command came to.
 pub(crate) type Outcome = Result<Value, Failure>;

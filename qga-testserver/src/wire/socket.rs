@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
 
-use crate::listener::Listener;
+use crate::wire::listener::Listener;
 
 /// What an agent listens on; a socket's file goes when this is dropped.
 #[derive(Debug)]

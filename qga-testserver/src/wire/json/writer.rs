@@ -80,7 +80,7 @@ fn escape(code: u32, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::write;
-    use crate::json::{Object, Value};
+    use crate::wire::json::{Object, Value};
 
     fn spelled(value: &Value) -> String {
         let mut out = Vec::new();

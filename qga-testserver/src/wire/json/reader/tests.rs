@@ -1,5 +1,5 @@
 use super::{Message, Reader};
-use crate::json::write;
+use crate::wire::json::write;
 
 /// What the reader makes of the input, one line a message; errors start with an exclamation mark.
 fn read(chunks: &[&[u8]]) -> Vec<String> {

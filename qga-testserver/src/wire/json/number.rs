@@ -47,7 +47,7 @@ fn without_zeros(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::{integer, spell};
-    use crate::json::Value;
+    use crate::wire::json::Value;
 
     #[test]
     fn doubles_are_spelled_with_17_digits_and_no_needless_dot() {
