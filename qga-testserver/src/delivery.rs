@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::fault::{Effect, Fault};
-use crate::power::PowerChange;
+use crate::guest::power::PowerChange;
 use crate::wire::json::{self, Value};
 use crate::wire::reply::Reply;
 

@@ -73,12 +73,8 @@ mod delivery;
 mod dispatch;
 mod fault;
 mod faults;
-mod files;
 mod guest;
 mod lock;
-mod machine;
-mod power;
-mod processes;
 mod profile;
 mod serve;
 mod state;
@@ -97,11 +93,12 @@ pub use agent::TestAgent;
 pub use cassette::{Cassette, CassetteError};
 pub use fault::Fault;
 pub use faults::FaultPlan;
-pub use guest::{
+pub use guest::facts::{
     Account, Disk, DiskAddress, Filesystem, Guest, Interface, InterfaceStatistics, IpAddress,
     LoadAverage, Login, MemoryBlock, OsInfo, Password, PciAddress, Route, Timezone, Vcpu,
 };
-pub use processes::{Invocation, Program, Script};
+pub use guest::processes::{Invocation, Script};
+pub use guest::program::Program;
 pub use profile::{Profile, RequestIds};
 pub use stub::{Answer, On};
 pub use times::Times;

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use crate::delivery::{Delivery, Piece};
 use crate::dispatch::answer;
+use crate::guest::power::{Power, PowerChange};
 use crate::lock::lock;
-use crate::power::{Power, PowerChange};
 use crate::state::State;
 use crate::wire::json::Reader;
 use crate::wire::listener::{Listener, Stream};

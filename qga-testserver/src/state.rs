@@ -5,9 +5,9 @@ use tokio::sync::watch;
 
 use crate::cassette::Player;
 use crate::faults::Faults;
+use crate::guest::machine::Machine;
+use crate::guest::power::Switch;
 use crate::lock::lock;
-use crate::machine::Machine;
-use crate::power::Switch;
 use crate::stubs::Stubs;
 use crate::wire::request::{Log, Request};
 use crate::{Profile, RequestIds};

@@ -4,13 +4,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::TestAgent;
-use crate::files::Special;
+use crate::guest::files::Special;
 #[cfg(unix)]
-use crate::files::host::HostFiles;
+use crate::guest::files::host::HostFiles;
+use crate::guest::power::Power;
+#[cfg(unix)]
+use crate::guest::processes::host::HostProcesses;
 use crate::lock::lock;
-use crate::power::Power;
-#[cfg(unix)]
-use crate::processes::host::HostProcesses;
 use crate::{Guest, Program};
 
 /// The guest behind the agent.

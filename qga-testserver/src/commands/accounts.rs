@@ -1,6 +1,6 @@
 use super::{Command, Context, base64, nothing};
 use crate::arguments::{Arguments, Kind, Parameter, optional, required};
-use crate::guest::Password;
+use crate::guest::facts::Password;
 use crate::wire::json::{Object, Value, text};
 use crate::wire::reply::{Failure, Outcome};
 

@@ -4,10 +4,11 @@ use super::{Command, Context, base64};
 use crate::Script;
 use crate::arguments::{Arguments, Kind, optional, required};
 #[cfg(unix)]
-use crate::files::host::words;
+use crate::guest::files::host::words;
 #[cfg(unix)]
-use crate::machine::Machine;
-use crate::processes::{Capture, End, Invocation, Status, builtin, named};
+use crate::guest::machine::Machine;
+use crate::guest::named_scripts::named;
+use crate::guest::processes::{Capture, End, Invocation, Status, builtin};
 use crate::wire::json::{Object, Value, text};
 use crate::wire::reply::{Failure, Outcome};
 

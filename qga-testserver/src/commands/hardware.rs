@@ -1,7 +1,7 @@
 use super::{Command, Context, look, value};
 use crate::Profile;
 use crate::arguments::{Arguments, Kind, Parameter, optional, required};
-use crate::guest::{MemoryBlock, Vcpu};
+use crate::guest::facts::{MemoryBlock, Vcpu};
 use crate::wire::json::{Object, Value};
 use crate::wire::reply::{Failure, Outcome};
 

@@ -21,9 +21,9 @@ use serde::Serialize;
 
 use crate::Profile;
 use crate::arguments::{Arguments, Parameter};
+use crate::guest::machine::Machine;
+use crate::guest::power::PowerChange;
 use crate::lock::lock;
-use crate::machine::Machine;
-use crate::power::PowerChange;
 use crate::state::{Settings, State};
 use crate::wire::json::{Object, Value};
 use crate::wire::reply::Outcome;

@@ -1,6 +1,6 @@
 use super::{Command, Context, look, nothing};
 use crate::arguments::{Arguments, Kind, optional};
-use crate::power::PowerChange;
+use crate::guest::power::PowerChange;
 use crate::wire::reply::{Failure, Outcome};
 
 pub(super) const COMMANDS: &[Command] = &[

@@ -1,6 +1,6 @@
 use super::{Command, Context, look, value};
 use crate::arguments::{Arguments, Kind, optional};
-use crate::guest::Filesystem;
+use crate::guest::facts::Filesystem;
 use crate::wire::json::{Object, Value};
 
 pub(super) const COMMANDS: &[Command] = &[

@@ -1,6 +1,6 @@
 use super::{Command, Context, look, nothing, value};
 use crate::arguments::{Arguments, Kind, optional};
-use crate::guest::LoadAverage;
+use crate::guest::facts::LoadAverage;
 use crate::wire::json::{Object, Value};
 use crate::wire::reply::{Failure, Outcome};
 

@@ -12,8 +12,8 @@ mod list;
 mod paths;
 mod streams;
 
-use super::{Invocation, Script};
-use crate::machine::Machine;
+use super::machine::Machine;
+use super::processes::{Invocation, Script};
 
 /// What a script is called with.
 struct Call<'a> {

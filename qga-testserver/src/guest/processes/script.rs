@@ -1,9 +1,7 @@
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::program::Invocation;
-use super::status::Output;
+use super::invocation::Invocation;
+use super::output::{Data, Output};
 
 /// What a program does when it runs: it prints, takes time and ends.
 ///
@@ -66,22 +64,6 @@ struct Piece {
     at: Duration,
     stream: Stream,
     data: Data,
-}
-
-#[derive(Clone, PartialEq, Eq)]
-pub(super) enum Data {
-    Bytes(Arc<[u8]>),
-    /// So many zeros.
-    Zeros(u64),
-}
-
-impl fmt::Debug for Data {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Data::Bytes(bytes) => write!(f, "b\"{}\"", bytes.escape_ascii()),
-            Data::Zeros(count) => write!(f, "{count} zeros"),
-        }
-    }
 }
 
 /// So many zeros at once go to a file, in bytes.

@@ -1,8 +1,8 @@
 //! Programs whose output goes to files, that are run in a folder, and that are killed.
 
 use super::{Call, Done, Failed, wrong_arguments};
-use crate::machine::Machine;
-use crate::processes::{Invocation, Script};
+use crate::guest::machine::Machine;
+use crate::guest::processes::{Invocation, Script};
 
 /// The folder could not be entered.
 const NO_FOLDER: i64 = 125;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{NOWHERE, Node, Tree, is_scratch};
-use crate::files::errno::Errno;
+use crate::guest::files::errno::Errno;
 
 /// Permissions and the time of the last change, where they are not the usual ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::files) struct Meta {
-    pub(in crate::files) mode: u32,
-    pub(in crate::files) modified: i64,
+pub(in crate::guest::files) struct Meta {
+    pub(in crate::guest::files) mode: u32,
+    pub(in crate::guest::files) modified: i64,
 }
 
 /// What `stat` tells.
@@ -37,7 +37,7 @@ impl Stat {
 
 impl Tree {
     /// The path as it is kept, with all links followed but one that it ends in.
-    pub(in crate::files) fn locate(&self, path: &[u8]) -> Result<Vec<u8>, Errno> {
+    pub(in crate::guest::files) fn locate(&self, path: &[u8]) -> Result<Vec<u8>, Errno> {
         let slashes = path.iter().rev().take_while(|byte| **byte == b'/').count();
         let path = match path.get(..path.len() - slashes) {
             Some(path) if !path.is_empty() => path,
@@ -66,7 +66,7 @@ impl Tree {
     }
 
     /// What there is at a path that was resolved or located.
-    pub(in crate::files) fn stat(&self, path: &[u8]) -> Result<Stat, Errno> {
+    pub(in crate::guest::files) fn stat(&self, path: &[u8]) -> Result<Stat, Errno> {
         let node = self.nodes.get(path).ok_or(Errno::NotFound)?;
         let (kind, usual, size) = match node {
             Node::Folder => (0o040_000, 0o755, 4096),
@@ -85,7 +85,7 @@ impl Tree {
     }
 
     /// The paths below a folder, relative to it; a folder comes before what is in it.
-    pub(in crate::files) fn below(&self, folder: &[u8]) -> Vec<Vec<u8>> {
+    pub(in crate::guest::files) fn below(&self, folder: &[u8]) -> Vec<Vec<u8>> {
         let prefix = [folder, b"/"].concat();
         let keys = self.nodes.range(prefix.clone()..);
         keys.map_while(|(key, _)| key.strip_prefix(&*prefix))
@@ -94,7 +94,7 @@ impl Tree {
     }
 
     /// Makes a folder and those above it, as a client.
-    pub(in crate::files) fn make_folders(&mut self, path: &[u8]) -> Result<(), Errno> {
+    pub(in crate::guest::files) fn make_folders(&mut self, path: &[u8]) -> Result<(), Errno> {
         let mut made = Vec::new();
         if path.is_empty() {
             return Err(Errno::NotFound);
@@ -116,7 +116,7 @@ impl Tree {
     }
 
     /// Makes a folder at a path that was located.
-    pub(in crate::files) fn make_folder(&mut self, path: &[u8]) -> Result<(), Errno> {
+    pub(in crate::guest::files) fn make_folder(&mut self, path: &[u8]) -> Result<(), Errno> {
         if self.nodes.contains_key(path) {
             return Err(Errno::Exists);
         }
@@ -128,7 +128,7 @@ impl Tree {
 
     /// Moves what is at one path, and all below, to another; both were located. Says where each
     /// file is now.
-    pub(in crate::files) fn rename(
+    pub(in crate::guest::files) fn rename(
         &mut self,
         from: &[u8],
         to: &[u8],
@@ -155,12 +155,20 @@ impl Tree {
     }
 
     /// Sets permissions of what is at a path that was resolved.
-    pub(in crate::files) fn set_mode(&mut self, path: &[u8], mode: u32) -> Result<(), Errno> {
+    pub(in crate::guest::files) fn set_mode(
+        &mut self,
+        path: &[u8],
+        mode: u32,
+    ) -> Result<(), Errno> {
         self.change(path, |meta| meta.mode = mode & 0o7777)
     }
 
     /// Sets the time of the last change, in seconds since 1970.
-    pub(in crate::files) fn set_modified(&mut self, path: &[u8], at: i64) -> Result<(), Errno> {
+    pub(in crate::guest::files) fn set_modified(
+        &mut self,
+        path: &[u8],
+        at: i64,
+    ) -> Result<(), Errno> {
         self.change(path, |meta| meta.modified = at)
     }
 
@@ -203,7 +211,7 @@ impl Tree {
     }
 
     /// Whether a path is one of those of removed files.
-    pub(in crate::files) fn is_removed(path: &[u8]) -> bool {
+    pub(in crate::guest::files) fn is_removed(path: &[u8]) -> bool {
         path.starts_with(NOWHERE)
     }
 }

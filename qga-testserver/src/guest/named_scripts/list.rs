@@ -1,9 +1,9 @@
 //! `qga-list WHAT PATH`: prints a record for what there is.
 
 use super::{Call, Done, Failed, wrong_arguments};
-use crate::files::{Files, Stat};
-use crate::machine::Machine;
-use crate::processes::Script;
+use crate::guest::files::{Files, Stat};
+use crate::guest::machine::Machine;
+use crate::guest::processes::Script;
 
 pub(super) fn list(call: &Call<'_>, machine: &mut Machine) -> Done {
     let files = &machine.files;

@@ -3,8 +3,8 @@ use std::sync::{Arc, OnceLock};
 use tokio::time::Instant;
 
 use crate::Guest;
-use crate::files::Files;
-use crate::processes::{Processes, Step};
+use crate::guest::files::Files;
+use crate::guest::processes::{Processes, Step};
 use crate::profile::Platform;
 
 /// All of the guest: its facts, its files, and what runs in it.

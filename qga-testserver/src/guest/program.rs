@@ -1,26 +1,9 @@
-use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::script::Script;
+use super::machine::Machine;
+use super::processes::{Behaviour, Invocation, Script};
 use crate::lock::lock;
-use crate::machine::Machine;
-
-/// How a client has called a program.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Invocation {
-    /// The path as the client gave it.
-    pub path: String,
-    /// The arguments after the path.
-    pub args: Vec<String>,
-    /// The environment, when the client gave one: `NAME=value`, as they are.
-    pub env: Option<Vec<String>>,
-    /// What the program can read; nothing when the client gave nothing.
-    pub stdin: Vec<u8>,
-    /// The folder that it is run in: `/`, unless a client's shell went elsewhere.
-    pub current_dir: String,
-}
 
 /// A program of the guest that is being built.
 ///
@@ -33,39 +16,6 @@ pub struct Program<'a> {
     machine: &'a Mutex<Machine>,
     name: String,
     script: Script,
-}
-
-/// A program by its name.
-struct Entry {
-    name: String,
-    behaviour: Behaviour,
-}
-
-/// What a program does.
-#[derive(Clone)]
-pub(crate) enum Behaviour {
-    Script(Arc<Script>),
-    Closure(Arc<dyn Fn(&Invocation) -> Script + Send + Sync>),
-}
-
-/// The programs of a guest, the earliest first.
-#[derive(Debug, Default)]
-pub(crate) struct Programs(Vec<Entry>);
-
-impl Programs {
-    fn add(&mut self, name: String, behaviour: Behaviour) {
-        self.0.push(Entry { name, behaviour });
-    }
-
-    /// What the latest program of this path does. A program without a folder in its name is found
-    /// in any.
-    pub(crate) fn find(&self, path: &str) -> Option<Behaviour> {
-        let last = path.rsplit('/').next().unwrap_or(path);
-        let entry = self.0.iter().rev().find(|entry| {
-            entry.name == path || (!entry.name.contains('/') && entry.name == last)
-        })?;
-        Some(entry.behaviour.clone())
-    }
 }
 
 impl<'a> Program<'a> {
@@ -144,37 +94,5 @@ impl<'a> Program<'a> {
             .processes
             .programs
             .add(self.name, behaviour);
-    }
-}
-
-impl Behaviour {
-    /// What it does this time.
-    pub(crate) fn script(&self, invocation: &Invocation) -> Arc<Script> {
-        match self {
-            Behaviour::Script(script) => Arc::clone(script),
-            Behaviour::Closure(run) => Arc::new(run(invocation)),
-        }
-    }
-}
-
-/// The input as text.
-impl fmt::Debug for Invocation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stdin = self.stdin.escape_ascii();
-        f.debug_struct("Invocation")
-            .field("path", &self.path)
-            .field("args", &self.args)
-            .field("env", &self.env)
-            .field("stdin", &format_args!("b\"{stdin}\""))
-            .field("current_dir", &self.current_dir)
-            .finish()
-    }
-}
-
-impl fmt::Debug for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Program")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,7 @@
 //! A shell that knows a list of plain commands, and no more of the language than that.
 
-use super::builtin::{Guest, run};
-use super::script::Step;
-use super::{Invocation, Script};
+use super::{ReadFile, run};
+use crate::guest::processes::{Invocation, Script, Step};
 
 /// What one argument of a program may take in a Linux guest, in bytes.
 const TEXT_LIMIT: usize = 128 << 10;
@@ -12,10 +11,10 @@ const COMMAND_LIMIT: usize = 1000;
 const DEPTH_LIMIT: usize = 8;
 
 /// What a shell does with its arguments: `-c` and a list, or a script's path.
-pub(super) fn shell(args: &[String], call: &Invocation, guest: &Guest<'_>) -> Script {
+pub(super) fn shell(args: &[String], call: &Invocation, read_file: &ReadFile<'_>) -> Script {
     let text = match args {
         [flag, text, ..] if flag == "-c" => Some(text.clone()),
-        [path, ..] => guest(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        [path, ..] => read_file(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
         [] => Some(String::from_utf8_lossy(&call.stdin).into_owned()),
     };
     let text = text.filter(|text| text.len() <= TEXT_LIMIT);

@@ -3,10 +3,10 @@
 mod builtin;
 #[cfg(unix)]
 pub(crate) mod host;
-mod named;
-mod program;
+mod invocation;
+mod output;
+mod programs;
 mod script;
-mod shell;
 mod status;
 
 use std::collections::BTreeMap;
@@ -16,9 +16,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub(crate) use builtin::builtin;
-pub(crate) use named::named;
-pub(crate) use program::Programs;
-pub use program::{Invocation, Program};
+pub use invocation::Invocation;
+pub(crate) use programs::{Behaviour, Programs};
 pub use script::Script;
 pub(crate) use script::{Capture, End, Step};
 pub(crate) use status::Status;

@@ -1,10 +1,12 @@
-use super::script::{Data, End};
+use std::fmt;
+use std::sync::Arc;
 
-/// How a process does.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    Running,
-    Ended { end: End, out: Output, err: Output },
+/// Something that a program prints.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Data {
+    Bytes(Arc<[u8]>),
+    /// So many zeros.
+    Zeros(u64),
 }
 
 /// What the agent has kept of a stream.
@@ -31,6 +33,15 @@ impl Output {
                 self.bytes.resize(self.bytes.len() + count.min(room), 0);
                 self.truncated |= count > room;
             }
+        }
+    }
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Data::Bytes(bytes) => write!(f, "b\"{}\"", bytes.escape_ascii()),
+            Data::Zeros(count) => write!(f, "{count} zeros"),
         }
     }
 }

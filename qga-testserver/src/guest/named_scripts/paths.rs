@@ -1,8 +1,8 @@
 //! Folders made and files removed by their paths.
 
 use super::{Call, Done, Failed};
-use crate::machine::Machine;
-use crate::processes::Script;
+use crate::guest::machine::Machine;
+use crate::guest::processes::Script;
 
 /// `qga-make-directory PATH`
 pub(super) fn make_directory(call: &Call<'_>, machine: &mut Machine) -> Done {

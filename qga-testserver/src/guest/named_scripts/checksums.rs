@@ -5,8 +5,8 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use super::{Call, Done, Failed, wrong_arguments};
-use crate::machine::Machine;
-use crate::processes::Script;
+use crate::guest::machine::Machine;
+use crate::guest::processes::Script;
 
 pub(super) fn checksums(call: &Call<'_>, machine: &mut Machine) -> Done {
     let Some((how, args)) = call.args.split_first() else {

@@ -1,9 +1,9 @@
 //! The steps of a copy into the guest: a folder beside the target, which becomes the target.
 
 use super::{Call, Done, Failed, wrong_arguments};
-use crate::files::{Files, Why};
-use crate::machine::Machine;
-use crate::processes::Script;
+use crate::guest::files::{Files, Why};
+use crate::guest::machine::Machine;
+use crate::guest::processes::Script;
 
 /// The target is there already.
 const THERE: i64 = 17;

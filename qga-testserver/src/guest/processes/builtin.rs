@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
-use super::shell::shell;
+mod shell;
+
 use super::{Invocation, Script};
+use shell::shell;
 
 /// Gives the content of a file of the guest.
-pub(super) type Guest<'a> = dyn Fn(&str) -> Option<Vec<u8>> + 'a;
+pub(super) type ReadFile<'a> = dyn Fn(&str) -> Option<Vec<u8>> + 'a;
 
 /// What a program does that the test has not given; none if the guest lacks it.
-pub(crate) fn builtin(call: &Invocation, guest: &Guest<'_>) -> Option<Script> {
+pub(crate) fn builtin(call: &Invocation, read_file: &ReadFile<'_>) -> Option<Script> {
     let name = match call.path.rsplit_once('/') {
         None => call.path.as_str(),
         Some(("/bin" | "/usr/bin", name)) => name,
         Some(_) => return None,
     };
-    run(name, &call.args, call, guest)
+    run(name, &call.args, call, read_file)
 }
 
 /// A program of this name with these arguments; the call is the one that started it all.
@@ -23,7 +25,7 @@ pub(super) fn run(
     name: &str,
     args: &[String],
     call: &Invocation,
-    guest: &Guest<'_>,
+    read_file: &ReadFile<'_>,
 ) -> Option<Script> {
     let script = Script::new();
     Some(match name {
@@ -42,7 +44,7 @@ pub(super) fn run(
             }
             _ => return None,
         },
-        "sh" => shell(args, call, guest),
+        "sh" => shell(args, call, read_file),
         _ => return None,
     })
 }

@@ -8,8 +8,8 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use super::script::{Capture, Data, End};
-use super::status::Output;
+use super::output::{Data, Output};
+use super::script::{Capture, End};
 use super::{Invocation, Status};
 
 /// The processes, by their numbers on the host.
