@@ -1,13 +1,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crate::arguments;
 use crate::cassette::Reply as Recorded;
-use crate::commands::{self, Context, Policy};
+use crate::commands::{self, Context, Policy, arguments};
 use crate::delivery::Delivery;
 use crate::lock::lock;
 use crate::state::State;
-use crate::stubs::Verdict;
+use crate::stub::Verdict;
 use crate::wire::json::{Message, Object, Value, text};
 use crate::wire::reply::{Failure, Outcome, Reply};
 use crate::{Answer, Fault, Request, RequestIds};
@@ -56,11 +55,12 @@ fn carry_out(state: &State, mut envelope: Object, raw: Vec<u8>, cost: usize) -> 
         request: &request,
     };
     let mut context = Context {
-        state,
+        machine: &state.machine,
+        stubs: &state.stubs,
         settings: &settings,
         power: None,
     };
-    let carried_out = guarded(state, &request, || call.outcome(&mut context));
+    let carried_out = guarded(state, &request, || call.outcome(state, &mut context));
     let (outcome, fault) = carried_out.unwrap_or_else(|failure| (Err(failure), None));
     let power = context.power;
     let faults: Vec<_> = fault.into_iter().chain(state.faults.take()).collect();
@@ -118,13 +118,10 @@ impl Call<'_> {
     ///
     /// A disabled command is refused before anything looks at its arguments; a stub answers
     /// before the agent does.
-    fn outcome(&self, context: &mut Context<'_>) -> (Outcome, Option<Fault>) {
-        let Context {
-            state, settings, ..
-        } = *context;
+    fn outcome(&self, state: &State, context: &mut Context<'_>) -> (Outcome, Option<Fault>) {
         let policy = Policy {
-            settings,
-            stubs: &state.stubs,
+            settings: context.settings,
+            stubs: context.stubs,
             frozen: lock(&state.machine).facts().frozen,
         };
         if let Some(because) = policy.disabled(&self.request.name) {

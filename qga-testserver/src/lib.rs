@@ -66,22 +66,18 @@
 //! ```
 
 mod agent;
-mod arguments;
 mod cassette;
 mod commands;
 mod delivery;
 mod dispatch;
 mod fault;
-mod faults;
 mod guest;
 mod lock;
 mod profile;
 mod serve;
 mod state;
 mod stub;
-mod stubs;
 mod suggest;
-mod times;
 mod wire;
 
 #[cfg(feature = "cli")]
@@ -91,8 +87,7 @@ pub mod real_agent;
 
 pub use agent::TestAgent;
 pub use cassette::{Cassette, CassetteError};
-pub use fault::Fault;
-pub use faults::FaultPlan;
+pub use fault::{Fault, FaultPlan};
 pub use guest::facts::{
     Account, Disk, DiskAddress, Filesystem, Guest, Interface, InterfaceStatistics, IpAddress,
     LoadAverage, Login, MemoryBlock, OsInfo, Password, PciAddress, Route, Timezone, Vcpu,
@@ -100,6 +95,5 @@ pub use guest::facts::{
 pub use guest::processes::{Invocation, Script};
 pub use guest::program::Program;
 pub use profile::{Profile, RequestIds};
-pub use stub::{Answer, On};
-pub use times::Times;
+pub use stub::{Answer, On, Times};
 pub use wire::request::Request;

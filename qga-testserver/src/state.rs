@@ -1,16 +1,15 @@
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
 use crate::cassette::Player;
-use crate::faults::Faults;
+use crate::fault::Faults;
 use crate::guest::machine::Machine;
 use crate::guest::power::Switch;
 use crate::lock::lock;
-use crate::stubs::Stubs;
+use crate::profile::Settings;
+use crate::stub::Stubs;
 use crate::wire::request::{Log, Request};
-use crate::{Profile, RequestIds};
 
 /// What the test's handle and the serving task share.
 #[derive(Debug, Default)]
@@ -28,33 +27,6 @@ pub(crate) struct State {
 
 /// The first complaints matter.
 const COMPLAINT_LIMIT: usize = 20;
-
-/// How the agent was started.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Settings {
-    pub(crate) profile: Profile,
-    /// What the test said of ids; else the profile says it.
-    pub(crate) ids: Option<RequestIds>,
-    pub(crate) disabled: BTreeSet<String>,
-    /// If there is a list, only these may be used.
-    pub(crate) allowed: Option<BTreeSet<String>>,
-}
-
-impl Settings {
-    pub(crate) fn ids(&self) -> RequestIds {
-        self.ids.unwrap_or(self.profile.request_ids())
-    }
-
-    /// Whether the agent's options let a command be used; a block wins over a permission.
-    pub(crate) fn allows(&self, command: &str) -> bool {
-        let listed = |allowed: &BTreeSet<String>| allowed.contains(command);
-        !self.disabled.contains(command)
-            && match &self.allowed {
-                Some(allowed) => listed(allowed),
-                None => self.profile.allows(command),
-            }
-    }
-}
 
 impl State {
     /// Takes down a request that is carried out.

@@ -1,5 +1,5 @@
+use super::arguments::{Arguments, Kind, Parameter, optional, required};
 use super::{Command, Context, base64, nothing};
-use crate::arguments::{Arguments, Kind, Parameter, optional, required};
 use crate::guest::facts::Password;
 use crate::wire::json::{Object, Value, text};
 use crate::wire::reply::{Failure, Outcome};

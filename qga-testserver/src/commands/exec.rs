@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
+use super::arguments::{Arguments, Kind, optional, required};
 use super::{Command, Context, base64};
 use crate::Script;
-use crate::arguments::{Arguments, Kind, optional, required};
 #[cfg(unix)]
 use crate::guest::files::host::words;
 #[cfg(unix)]

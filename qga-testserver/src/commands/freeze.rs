@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::arguments::{Arguments, Kind, optional};
 use super::{Command, Context, look};
-use crate::arguments::{Arguments, Kind, optional};
 use crate::profile::Platform;
 use crate::wire::reply::{Failure, Outcome};
 

@@ -1,6 +1,6 @@
+use super::arguments::{Arguments, Kind, Parameter, optional, required};
 use super::{Command, Context, look, value};
 use crate::Profile;
-use crate::arguments::{Arguments, Kind, Parameter, optional, required};
 use crate::guest::facts::{MemoryBlock, Vcpu};
 use crate::wire::json::{Object, Value};
 use crate::wire::reply::{Failure, Outcome};

@@ -1,6 +1,7 @@
 //! The commands that the fake carries out by itself.
 
 mod accounts;
+pub(crate) mod arguments;
 mod base64;
 mod exec;
 mod file;
@@ -15,18 +16,19 @@ mod storage;
 mod sync;
 mod system;
 
-use std::sync::MutexGuard;
+use std::sync::{Mutex, MutexGuard};
 
 use serde::Serialize;
 
 use crate::Profile;
-use crate::arguments::{Arguments, Parameter};
 use crate::guest::machine::Machine;
 use crate::guest::power::PowerChange;
 use crate::lock::lock;
-use crate::state::{Settings, State};
+use crate::profile::Settings;
+use crate::stub::Stubs;
 use crate::wire::json::{Object, Value};
 use crate::wire::reply::Outcome;
+use arguments::{Arguments, Parameter};
 
 pub(crate) use policy::Policy;
 
@@ -39,7 +41,8 @@ pub(crate) struct Command {
 
 /// What a command works on.
 pub(crate) struct Context<'a> {
-    pub(crate) state: &'a State,
+    pub(crate) machine: &'a Mutex<Machine>,
+    pub(crate) stubs: &'a Stubs,
     pub(crate) settings: &'a Settings,
     /// What the command makes of the guest's power.
     pub(crate) power: Option<PowerChange>,
@@ -47,7 +50,7 @@ pub(crate) struct Context<'a> {
 
 impl<'a> Context<'a> {
     fn machine(&self) -> MutexGuard<'a, Machine> {
-        lock(&self.state.machine)
+        lock(self.machine)
     }
 }
 

@@ -1,5 +1,5 @@
+use super::arguments::{Arguments, Kind, optional};
 use super::{Command, Context, look, nothing};
-use crate::arguments::{Arguments, Kind, optional};
 use crate::guest::power::PowerChange;
 use crate::wire::reply::{Failure, Outcome};
 

@@ -1,5 +1,5 @@
+use super::arguments::{Arguments, Kind, optional};
 use super::{Command, Context, look, value};
-use crate::arguments::{Arguments, Kind, optional};
 use crate::guest::facts::Filesystem;
 use crate::wire::json::{Object, Value};
 

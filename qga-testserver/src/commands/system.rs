@@ -1,5 +1,5 @@
+use super::arguments::{Arguments, Kind, optional};
 use super::{Command, Context, look, nothing, value};
-use crate::arguments::{Arguments, Kind, optional};
 use crate::guest::facts::LoadAverage;
 use crate::wire::json::{Object, Value};
 use crate::wire::reply::{Failure, Outcome};

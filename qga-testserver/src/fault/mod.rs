@@ -1,3 +1,5 @@
+mod plan;
+mod random;
 mod strange;
 mod text;
 
@@ -6,6 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+
+pub use plan::FaultPlan;
+pub(crate) use plan::Faults;
 
 /// Something that goes wrong with one reply.
 ///

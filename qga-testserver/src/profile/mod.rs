@@ -1,5 +1,9 @@
+mod settings;
+
 use std::fmt;
 use std::str::FromStr;
+
+pub(crate) use settings::Settings;
 
 use crate::wire::json::Dialect;
 

@@ -1,42 +1,16 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use serde_json::Value;
-
+use super::Answer;
+use super::rule::Rule;
 use crate::lock::lock;
 use crate::wire::request::excerpt;
-use crate::{Answer, Fault, Request, Times};
-
-type Matcher = dyn Fn(&Value) -> bool + Send + Sync;
-type Responder = dyn Fn(&Request) -> Answer + Send + Sync;
+use crate::{Fault, Request};
 
 /// All stubs of an agent, the earliest first.
 #[derive(Default)]
 pub(crate) struct Stubs {
     rules: Mutex<Vec<Arc<Rule>>>,
-}
-
-/// One stub: which requests it is for, and what happens then.
-pub(crate) struct Rule {
-    name: String,
-    /// What the test knows it by.
-    label: String,
-    pub(crate) matchers: Vec<Box<Matcher>>,
-    pub(crate) limit: Option<usize>,
-    pub(crate) expected: Option<Times>,
-    pub(crate) answer: Option<Box<Responder>>,
-    pub(crate) fault: Option<Fault>,
-    tally: Mutex<Tally>,
-}
-
-/// The requests for a stub's command that came as far as the stub.
-#[derive(Debug, Default)]
-struct Tally {
-    used: usize,
-    refused: usize,
-    last_refused: String,
-    /// Requests that came while the command was disabled.
-    disabled: usize,
 }
 
 /// What the stubs say about one request.
@@ -53,7 +27,7 @@ pub(crate) struct Verdict {
 }
 
 impl Stubs {
-    pub(crate) fn add(&self, rule: Rule) {
+    pub(super) fn add(&self, rule: Rule) {
         lock(&self.rules).push(Arc::new(rule));
     }
 
@@ -104,7 +78,7 @@ impl Stubs {
     pub(crate) fn bypass(&self, command: &str) {
         let rules = lock(&self.rules);
         for rule in rules.iter().filter(|rule| rule.name == command) {
-            lock(&rule.tally).disabled += 1;
+            rule.bypass();
         }
     }
 
@@ -145,97 +119,8 @@ impl Verdict {
     }
 }
 
-impl Rule {
-    pub(crate) fn new(name: &str, label: String) -> Self {
-        Self {
-            name: name.to_owned(),
-            label,
-            matchers: Vec::new(),
-            limit: None,
-            expected: None,
-            answer: None,
-            fault: None,
-            tally: Mutex::default(),
-        }
-    }
-
-    /// Why it can never do what is expected of it, if so.
-    pub(crate) fn contradiction(&self) -> Option<String> {
-        let Self { name, expected, .. } = self;
-        let expected = (*expected)?;
-        if expected.is_empty() {
-            return Some(format!("no number of requests for {name} is in the range"));
-        }
-        let limit = self.limit.filter(|limit| *limit < expected.least())?;
-        Some(format!(
-            "a stub for up to {limit} of the requests for {name} cannot get {expected}"
-        ))
-    }
-
-    fn accepts(&self, arguments: &Value) -> bool {
-        let accepted = self.matchers.iter().all(|accepts| accepts(arguments));
-        if !accepted {
-            let mut tally = lock(&self.tally);
-            tally.refused += 1;
-            tally.last_refused = excerpt(arguments);
-        }
-        accepted
-    }
-
-    /// Counts one use, unless there were enough of them.
-    fn take(&self) -> bool {
-        let mut tally = lock(&self.tally);
-        let more = self.limit.is_none_or(|limit| tally.used < limit);
-        tally.used += usize::from(more);
-        more
-    }
-
-    /// What is wrong with how often it was used; later stubs may have answered in its place.
-    fn unmet(&self, later: &[Arc<Rule>]) -> Option<String> {
-        let expected = self.expected?;
-        let tally = lock(&self.tally);
-        if expected.include(tally.used) {
-            return None;
-        }
-        let mut parts = vec![format!("expected {expected}, got {}", tally.used)];
-        if tally.used < expected.least() {
-            parts.extend(tally.missed());
-            let instead = |rule: &&Arc<Rule>| rule.name == self.name && rule.answer.is_some();
-            parts.extend(later.iter().filter(instead).filter_map(|rule| rule.uses()));
-        }
-        Some(format!("{}: {}", self.label, parts.join("; ")))
-    }
-
-    /// What it has answered, if anything.
-    fn uses(&self) -> Option<String> {
-        let used = lock(&self.tally).used;
-        let line = format!("the later stub {} got {}", self.label, Times::from(used));
-        (used > 0).then_some(line)
-    }
-}
-
-impl Tally {
-    /// Why requests for its command were not for it, if there were any.
-    fn missed(&self) -> impl Iterator<Item = String> {
-        let (refused, last) = (self.refused, &self.last_refused);
-        let refusals = format!("it did not accept {refused} more, the last with {last}");
-        let disabled = format!("the command was disabled for {} more", self.disabled);
-        let reasons = [(refused, refusals), (self.disabled, disabled)];
-        reasons
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(_, reason)| reason)
-    }
-}
-
 impl fmt::Debug for Stubs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(lock(&self.rules).iter()).finish()
-    }
-}
-
-impl fmt::Debug for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, used {} times", self.label, lock(&self.tally).used)
     }
 }

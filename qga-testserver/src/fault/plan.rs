@@ -2,12 +2,9 @@ use std::sync::Mutex;
 
 use tokio::sync::Notify;
 
-use crate::Fault;
+use super::Fault;
+use super::random::Random;
 use crate::lock::lock;
-
-mod random;
-
-use random::Random;
 
 /// Faults for replies to come, whatever they answer.
 #[derive(Debug, Default)]
