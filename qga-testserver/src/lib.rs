@@ -68,14 +68,10 @@
 mod agent;
 mod cassette;
 mod commands;
-mod delivery;
-mod dispatch;
 mod fault;
 mod guest;
 mod lock;
 mod profile;
-mod serve;
-mod state;
 mod stub;
 mod suggest;
 mod wire;

@@ -9,11 +9,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::delivery::{Delivery, Piece};
-use crate::dispatch::answer;
+use super::delivery::{Delivery, Piece};
+use super::dispatch::answer;
+use super::state::State;
 use crate::guest::power::{Power, PowerChange};
 use crate::lock::lock;
-use crate::state::State;
 use crate::wire::json::Reader;
 use crate::wire::listener::{Listener, Stream};
 

@@ -1,4 +1,8 @@
+mod delivery;
+mod dispatch;
 mod guest;
+mod serve;
+mod state;
 
 use std::fmt;
 use std::panic::Location;
@@ -11,10 +15,11 @@ use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use serve::{Clients, serve};
+use state::State;
+
 use crate::cassette::Player;
 use crate::lock::lock;
-use crate::serve::{Clients, serve};
-use crate::state::State;
 use crate::stub::On;
 use crate::wire::listener::Listener;
 use crate::wire::socket::Socket;

@@ -1,11 +1,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::delivery::Delivery;
+use super::state::State;
 use crate::cassette::Reply as Recorded;
 use crate::commands::{self, Context, Policy, arguments};
-use crate::delivery::Delivery;
 use crate::lock::lock;
-use crate::state::State;
 use crate::stub::Verdict;
 use crate::wire::json::{Message, Object, Value, text};
 use crate::wire::reply::{Failure, Outcome, Reply};
