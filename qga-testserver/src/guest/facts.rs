@@ -21,6 +21,7 @@ use crate::profile::Platform;
 /// they are; an empty one is an empty list.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct Guest {
     /// The answer of `guest-get-host-name`.
     pub host_name: String,
@@ -70,11 +71,7 @@ impl Default for Guest {
             timezone: Timezone::default(),
             os: OsInfo::default(),
             load: LoadAverage::default(),
-            logins: vec![Login {
-                user: "test".into(),
-                login_time: 1_699_999_000.5,
-                domain: None,
-            }],
+            logins: vec![Login::new("test", 1_699_999_000.5)],
             accounts: vec![
                 Account::new("root", "/root"),
                 Account::new("test", "/home/test"),

@@ -32,6 +32,7 @@ pub enum Profile {
 
 /// What an agent does with a request's `id`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RequestIds {
     /// It comes back in the reply, as since QEMU 4.0; the default.
     #[default]

@@ -2,10 +2,12 @@ use serde_json::Value;
 
 /// What a stub answers: a value to return, or an error of the agent.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Answer {
     /// The value of the reply's `return`.
     Return(Value),
     /// The reply's `error`.
+    #[non_exhaustive]
     Error {
         /// The error's class: `GenericError` or `CommandNotFound`.
         class: String,

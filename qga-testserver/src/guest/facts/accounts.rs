@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 /// Somebody who is logged in.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct Login {
     /// The user's name.
     pub user: String,
@@ -13,9 +14,22 @@ pub struct Login {
     pub domain: Option<String>,
 }
 
+impl Login {
+    /// A user who is logged in since this time, in seconds since 1970.
+    #[must_use]
+    pub fn new(user: &str, login_time: f64) -> Self {
+        Self {
+            user: user.into(),
+            login_time,
+            domain: None,
+        }
+    }
+}
+
 /// A user of the guest. Its SSH keys are in the file `.ssh/authorized_keys` of its home.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct Account {
     /// The user's name.
     pub name: String,
@@ -28,6 +42,7 @@ pub struct Account {
 /// A password as `guest-set-user-password` set it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct Password {
     /// The password, or its hash.
     pub text: String,
@@ -43,6 +58,17 @@ impl Account {
             name: name.into(),
             home: home.into(),
             password: None,
+        }
+    }
+}
+
+impl Password {
+    /// A password, or its hash if it is `crypted`.
+    #[must_use]
+    pub fn new(text: &str, crypted: bool) -> Self {
+        Self {
+            text: text.into(),
+            crypted,
         }
     }
 }

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 /// A virtual processor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct Vcpu {
     /// Its number.
     pub logical_id: i64,
@@ -28,6 +29,7 @@ impl Vcpu {
 /// A block of memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct MemoryBlock {
     /// Its number.
     pub phys_index: u64,

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 /// A network interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct Interface {
     /// Its name.
     pub name: String,
@@ -20,6 +21,7 @@ pub struct Interface {
 /// An address of an interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct IpAddress {
     /// The address.
     pub ip_address: String,
@@ -32,6 +34,7 @@ pub struct IpAddress {
 /// What an interface has carried.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct InterfaceStatistics {
     /// Bytes received.
     pub rx_bytes: u64,
@@ -99,6 +102,7 @@ impl IpAddress {
 /// A route. Routes of the two IP versions have different members.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Route {
     /// The interface it goes through.
     pub iface: String,

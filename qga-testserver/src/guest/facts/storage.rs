@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 /// A disk or a partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct Disk {
     /// Its device.
     pub name: String,
@@ -49,6 +50,7 @@ impl Disk {
 /// Where a disk is attached.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct DiskAddress {
     /// The controller.
     pub pci_controller: PciAddress,
@@ -87,6 +89,7 @@ impl DiskAddress {
 /// A PCI address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct PciAddress {
     /// The domain.
     pub domain: i64,
@@ -101,6 +104,7 @@ pub struct PciAddress {
 /// A mounted filesystem.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct Filesystem {
     /// Its device, without the folder.
     pub name: String,

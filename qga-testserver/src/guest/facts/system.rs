@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 /// A time zone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct Timezone {
     /// Its short name.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,6 +24,7 @@ impl Default for Timezone {
 /// How busy the guest has been.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct LoadAverage {
     /// Over the last minute.
     pub load1m: f64,
@@ -45,6 +47,7 @@ impl Default for LoadAverage {
 /// The guest's operating system; what is `None` is left out of the reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[non_exhaustive]
 pub struct OsInfo {
     /// The kernel's release.
     #[serde(skip_serializing_if = "Option::is_none")]
