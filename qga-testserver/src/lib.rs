@@ -83,13 +83,13 @@ pub mod real_agent;
 
 pub use agent::TestAgent;
 pub use cassette::{Cassette, CassetteError};
-pub use fault::{Fault, FaultPlan};
+pub use fault::{Fault, FaultPlan, ParseFaultError};
 pub use guest::facts::{
     Account, Disk, DiskAddress, Filesystem, Guest, Interface, InterfaceStatistics, IpAddress,
     LoadAverage, Login, MemoryBlock, OsInfo, Password, PciAddress, Route, Timezone, Vcpu,
 };
 pub use guest::processes::{Invocation, Script};
 pub use guest::program::Program;
-pub use profile::{Profile, RequestIds};
+pub use profile::{ParseProfileError, Profile, RequestIds};
 pub use stub::{Answer, On, Times};
 pub use wire::request::Request;

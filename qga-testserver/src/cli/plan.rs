@@ -23,7 +23,7 @@ impl Plan {
             Some((fault, when)) => (fault, when_named(when)?),
             None => (text, When::Next(1)),
         };
-        let fault = fault.parse()?;
+        let fault = fault.parse::<Fault>().map_err(|error| error.to_string())?;
         Ok(Self { fault, when })
     }
 

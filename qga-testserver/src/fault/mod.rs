@@ -11,6 +11,7 @@ use serde_json::Value;
 
 pub use plan::FaultPlan;
 pub(crate) use plan::Faults;
+pub use text::ParseFaultError;
 
 /// Something that goes wrong with one reply.
 ///

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -97,14 +98,29 @@ impl Fault {
 }
 
 impl FromStr for Fault {
-    type Err = String;
+    type Err = ParseFaultError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ParseFaultError> {
         let faults: Result<Vec<_>, _> = text.split('+').map(one).collect();
-        let joined = faults?.into_iter().reduce(Fault::and);
-        joined.ok_or_else(|| "a fault is missing".to_owned())
+        let joined = faults
+            .map_err(ParseFaultError)?
+            .into_iter()
+            .reduce(Fault::and);
+        joined.ok_or_else(|| ParseFaultError("a fault is missing".to_owned()))
     }
 }
+
+/// Why a text is no fault: the message says what it could be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseFaultError(String);
+
+impl fmt::Display for ParseFaultError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ParseFaultError {}
 
 /// A fault and the value that it needs, if it needs one.
 fn one(text: &str) -> Result<Fault, String> {
@@ -216,7 +232,7 @@ mod tests {
             ),
         ];
         for (text, wanted) in cases {
-            let said = text.parse::<Fault>().unwrap_err();
+            let said = text.parse::<Fault>().unwrap_err().to_string();
             assert!(said.starts_with(wanted), "{said}");
         }
     }

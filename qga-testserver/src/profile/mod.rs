@@ -132,16 +132,28 @@ impl Profile {
 }
 
 impl FromStr for Profile {
-    type Err = String;
+    type Err = ParseProfileError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ParseProfileError> {
         let found = NAMES.iter().find(|(name, _)| *name == text);
         found.map(|(_, profile)| *profile).ok_or_else(|| {
             let names = Profile::names().join(", ");
-            format!("there is no profile `{text}`; there are {names}")
+            ParseProfileError(format!("there is no profile `{text}`; there are {names}"))
         })
     }
 }
+
+/// Why a text is no profile's name: the message says what it could be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseProfileError(String);
+
+impl fmt::Display for ParseProfileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ParseProfileError {}
 
 impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

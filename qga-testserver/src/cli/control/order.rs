@@ -9,7 +9,7 @@ use crate::cli::guest_change::GuestChange;
 use crate::cli::guest_file::Program;
 use crate::cli::plan::Plan;
 use crate::wire::request::excerpt;
-use crate::{Request, TestAgent, Times};
+use crate::{Fault, Request, TestAgent, Times};
 
 /// What a test wants of the agent.
 #[derive(Debug, Deserialize)]
@@ -181,7 +181,7 @@ impl Order {
             on = on.with(move |given| contains(given, &wanted));
         }
         if let Some(fault) = fault {
-            on = on.with_fault(fault.parse()?);
+            on = on.with_fault(fault.parse::<Fault>().map_err(|error| error.to_string())?);
         }
         if let Some(requests) = up_to {
             on = on.up_to(requests);
