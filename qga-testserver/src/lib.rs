@@ -36,7 +36,7 @@
 //! - **Stubs.** [`TestAgent::on`] says what a command answers, known to the agent or not, and how
 //!   often that is expected; [`TestAgent::requests`] shows what arrived.
 //! - **Faults.** A [`Fault`] spoils a reply: [the next one](TestAgent::fault), the
-//!   [n-th](Fault::on_message), [one by chance](Fault::by_chance), or [those of one
+//!   [n-th](Fault::on_reply), [one by chance](Fault::by_chance), or [those of one
 //!   command](On::fault).
 //! - **Profiles.** A [`Profile`] is a version of QEMU, a distribution or a platform.
 //! - **Cassettes.** A [`Cassette`] is a real agent's answers, [recorded](cli#recording-a-real-agent)

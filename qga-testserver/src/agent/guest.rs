@@ -135,7 +135,7 @@ impl TestAgent {
 
     /// The ids of the processes that run, oldest first.
     #[must_use]
-    pub fn running(&self) -> Vec<i64> {
+    pub fn running_processes(&self) -> Vec<i64> {
         lock(&self.state.machine).processes.running()
     }
 
@@ -147,7 +147,7 @@ impl TestAgent {
 
     /// Ends a process by a signal, with what it has printed so far; false if it does not run.
     #[allow(clippy::must_use_candidate, reason = "the process ends at once")]
-    pub fn kill(&self, pid: i64, signal: i64) -> bool {
+    pub fn kill_process(&self, pid: i64, signal: i64) -> bool {
         lock(&self.state.machine).processes.kill(pid, signal)
     }
 

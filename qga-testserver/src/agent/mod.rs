@@ -182,7 +182,7 @@ impl TestAgent {
     /// # async fn main() {
     /// # let (agent, _stream) = qga_testserver::TestAgent::in_memory();
     /// agent.fault(Fault::no_answer());
-    /// agent.fault(Fault::close_before().on_message(3));
+    /// agent.fault(Fault::close_before().on_reply(3));
     /// # }
     /// ```
     pub fn fault(&self, fault: impl Into<FaultPlan>) {

@@ -34,7 +34,7 @@ impl Plan {
             When::Command(name) => return agent.on(name).fault(fault),
             When::Next(times) => fault.times(*times),
             When::Always => fault.always(),
-            When::Number(number) => fault.on_message(*number),
+            When::Number(number) => fault.on_reply(*number),
             When::Chance(chance, None) => fault.by_chance(*chance),
             When::Chance(chance, Some(seed)) => fault.by_chance_with_seed(*chance, *seed),
         });

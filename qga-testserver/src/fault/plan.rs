@@ -58,8 +58,11 @@ impl Fault {
     ///
     /// When the number is 0.
     #[track_caller]
-    pub fn on_message(self, number: usize) -> FaultPlan {
-        assert!(number > 0, "a fault on message 0: the next one is 1");
+    pub fn on_reply(self, number: usize) -> FaultPlan {
+        assert!(
+            number > 0,
+            "a fault for reply 0: the next reply is number 1"
+        );
         self.when(When::After(number - 1))
     }
 

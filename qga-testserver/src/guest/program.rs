@@ -63,7 +63,7 @@ impl<'a> Program<'a> {
         self.change(|script| script.signal(number)).mount();
     }
 
-    /// It never ends by itself; [`TestAgent::kill`](crate::TestAgent::kill) ends it.
+    /// It never ends by itself; [`TestAgent::kill_process`](crate::TestAgent::kill_process) ends it.
     pub fn never_ends(self) {
         self.change(Script::never_ends).mount();
     }

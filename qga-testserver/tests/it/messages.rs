@@ -241,8 +241,8 @@ async fn mistake(number: usize) -> Option<(u32, &'static str)> {
         }
         2 => {
             let line = line!() + 1;
-            make(&|| agent.fault(Fault::twice().on_message(0)));
-            (line, "a fault on message 0: the next one is 1")
+            make(&|| agent.fault(Fault::twice().on_reply(0)));
+            (line, "a fault for reply 0: the next reply is number 1")
         }
         3 => {
             let line = line!() + 1;

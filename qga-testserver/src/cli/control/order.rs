@@ -147,9 +147,11 @@ impl Order {
             Order::Guest { guest } => guest.apply(agent),
             Order::State {} => {
                 let frozen = agent.guest().frozen;
-                return Ok(json!({"frozen": frozen, "running": agent.running()}));
+                return Ok(json!({"frozen": frozen, "running": agent.running_processes()}));
             }
-            Order::Kill { pid, signal } => return Ok(json!({"killed": agent.kill(pid, signal)})),
+            Order::Kill { pid, signal } => {
+                return Ok(json!({"killed": agent.kill_process(pid, signal)}));
+            }
             Order::Wake {} => agent.wake(),
         }
         Ok(Value::Null)
