@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::delivery::Delivery;
 use super::state::State;
-use crate::cassette::Reply as Recorded;
+use crate::cassette::RecordedReply;
 use crate::commands::{self, Context, Policy, arguments};
 use crate::lock::lock;
 use crate::stub::Verdict;
@@ -159,8 +159,10 @@ impl Call<'_> {
         let mut player = lock(&state.player);
         let player = player.as_mut().filter(|_| !own)?;
         Some(match player.answer(self.request) {
-            Ok(Some(Recorded::Return(value))) => (Ok(Value::from(&value)), None),
-            Ok(Some(Recorded::Error { class, text })) => (Err(Failure::new(class, text)), None),
+            Ok(Some(RecordedReply::Return(value))) => (Ok(Value::from(&value)), None),
+            Ok(Some(RecordedReply::Error { class, text })) => {
+                (Err(Failure::new(class, text)), None)
+            }
             Ok(None) => (Ok(Value::Null), Some(Fault::no_answer())),
             Err(complaint) => (Err(Failure::generic(complaint)), None),
         })

@@ -38,12 +38,12 @@ pub(crate) struct Exchange {
     pub(crate) command: String,
     /// The arguments, or null.
     pub(crate) arguments: Value,
-    pub(crate) reply: Option<Reply>,
+    pub(crate) reply: Option<RecordedReply>,
 }
 
 /// What an agent answered.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Reply {
+pub(crate) enum RecordedReply {
     Return(Value),
     Error { class: String, text: String },
 }
@@ -146,8 +146,8 @@ impl Exchange {
         }
         let reply = match &self.reply {
             None => Value::Null,
-            Some(Reply::Return(value)) => serde_json::json!({"return": value}),
-            Some(Reply::Error { class, text }) => {
+            Some(RecordedReply::Return(value)) => serde_json::json!({"return": value}),
+            Some(RecordedReply::Error { class, text }) => {
                 serde_json::json!({"error": {"class": class, "desc": text}})
             }
         };
@@ -189,14 +189,14 @@ fn exchange(line: &str) -> Result<Exchange, String> {
 }
 
 /// The reply's content; an `id` is of no account.
-pub(crate) fn reply_of(reply: Value) -> Result<Option<Reply>, String> {
+pub(crate) fn reply_of(reply: Value) -> Result<Option<RecordedReply>, String> {
     let mut reply = match reply {
         Value::Null => return Ok(None),
         Value::Object(reply) => reply,
         _ => return Err("reply: must be an object or null".into()),
     };
     if let Some(value) = reply.remove("return") {
-        return Ok(Some(Reply::Return(value)));
+        return Ok(Some(RecordedReply::Return(value)));
     }
     let error = reply
         .remove("error")
@@ -206,7 +206,7 @@ pub(crate) fn reply_of(reply: Value) -> Result<Option<Reply>, String> {
         text.map(str::to_owned)
             .ok_or_else(|| format!("reply.error.{name}: must be a string"))
     };
-    Ok(Some(Reply::Error {
+    Ok(Some(RecordedReply::Error {
         class: member("class")?,
         text: member("desc")?,
     }))

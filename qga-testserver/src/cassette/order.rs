@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Exchange, Reply};
+use super::{Exchange, RecordedReply};
 
 /// The open file or the process that a request is about; nothing for all others.
 ///
@@ -20,7 +20,7 @@ pub(super) fn topic(command: &str, arguments: &Value) -> Option<String> {
 
 /// Whether the answer was that there is nothing new yet. How often that is asked is up to chance.
 pub(super) fn is_idle(exchange: &Exchange) -> bool {
-    let Some(Reply::Return(value)) = &exchange.reply else {
+    let Some(RecordedReply::Return(value)) = &exchange.reply else {
         return false;
     };
     match exchange.command.as_str() {

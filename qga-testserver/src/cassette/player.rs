@@ -2,7 +2,7 @@ use serde_json::Value;
 
 use super::names::{Difference, Names, Pair};
 use super::order::{is_idle, topic};
-use super::{Cassette, Exchange, Reply, scrub};
+use super::{Cassette, Exchange, RecordedReply, scrub};
 use crate::Request;
 
 /// A cassette that an agent answers from.
@@ -56,7 +56,7 @@ impl Player {
     }
 
     /// What the recorded agent answered; the error is for a request that it was not asked.
-    pub(crate) fn answer(&mut self, request: &Request) -> Result<Option<Reply>, String> {
+    pub(crate) fn answer(&mut self, request: &Request) -> Result<Option<RecordedReply>, String> {
         let request = Asked::new(request);
         let found = if self.strict {
             self.in_order(&request)
@@ -152,14 +152,14 @@ impl Player {
     }
 
     /// Plays a track.
-    fn play(&mut self, index: usize) -> Option<Reply> {
+    fn play(&mut self, index: usize) -> Option<RecordedReply> {
         self.go_back(index);
         let track = self.tracks.get_mut(index)?;
         track.is_played = true;
         let mut reply = track.exchange.reply.clone();
         match &mut reply {
-            Some(Reply::Return(value)) => self.names.rename(value),
-            Some(Reply::Error { text, .. }) => *text = self.names.renamed(text),
+            Some(RecordedReply::Return(value)) => self.names.rename(value),
+            Some(RecordedReply::Error { text, .. }) => *text = self.names.renamed(text),
             None => {}
         }
         reply

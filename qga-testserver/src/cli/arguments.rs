@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::plan::Plan;
+use super::fault_spec::FaultSpec;
 use crate::Profile;
 
 /// A fake QEMU guest agent for tests.
@@ -61,8 +61,8 @@ pub(super) struct Agent {
     ///
     /// WHEN is a number (that reply), xNUMBER (so many), 10% or 10%/SEED (by chance), a command's
     /// name (each of its replies) or always; without it it is the next reply.
-    #[arg(long, value_name = "FAULT", value_parser = Plan::parse)]
-    pub(super) fault: Vec<Plan>,
+    #[arg(long, value_name = "FAULT", value_parser = FaultSpec::parse)]
+    pub(super) fault: Vec<FaultSpec>,
     /// Commands that are disabled.
     #[arg(short, long, value_name = "COMMANDS", value_delimiter = ',')]
     pub(super) block_rpcs: Vec<String>,

@@ -61,8 +61,8 @@ impl<'a> Setup<'a> {
         if let Some(guest) = &self.guest {
             guest.apply(agent);
         }
-        for plan in &options.fault {
-            plan.apply(agent);
+        for spec in &options.fault {
+            spec.apply(agent);
         }
         for command in &options.block_rpcs {
             agent.disable(command);

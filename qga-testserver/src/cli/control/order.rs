@@ -5,9 +5,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use crate::cli::Failure;
+use crate::cli::fault_spec::FaultSpec;
 use crate::cli::guest_change::GuestChange;
 use crate::cli::guest_file::Program;
-use crate::cli::plan::Plan;
 use crate::wire::request::excerpt;
 use crate::{Fault, Request, TestAgent, Times};
 
@@ -129,7 +129,7 @@ impl Order {
     fn now(self, agent: &TestAgent) -> Result<Value, Failure> {
         match self {
             Order::Stub { .. } => self.stub(agent)?,
-            Order::Fault { fault } => Plan::parse(&fault)?.apply(agent),
+            Order::Fault { fault } => FaultSpec::parse(&fault)?.apply(agent),
             Order::Requests { command } => {
                 return Ok(requests(agent, command.as_deref()));
             }

@@ -3,7 +3,7 @@ use std::io::{self, Write};
 
 use serde_json::Value as Json;
 
-use crate::cassette::{Exchange, Reply, reply_of, scrub};
+use crate::cassette::{Exchange, RecordedReply, reply_of, scrub};
 use crate::commands::is_silent;
 use crate::wire::json::{Message, Object, Reader, Value, text};
 
@@ -139,8 +139,8 @@ impl<W: Write> Recorder<W> {
 }
 
 /// A command that answers only when it fails has no share in a success.
-fn silent(exchange: &Exchange, reply: &Reply) -> bool {
-    is_silent(&exchange.command) && matches!(reply, Reply::Return(_))
+fn silent(exchange: &Exchange, reply: &RecordedReply) -> bool {
+    is_silent(&exchange.command) && matches!(reply, RecordedReply::Return(_))
 }
 
 fn pending(message: Message) -> Pending {

@@ -2,7 +2,7 @@ use crate::{Fault, TestAgent};
 
 /// A fault and the replies that it is for.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
+pub(super) struct FaultSpec {
     fault: Fault,
     when: When,
 }
@@ -16,7 +16,7 @@ enum When {
     Command(String),
 }
 
-impl Plan {
+impl FaultSpec {
     /// `FAULT[+FAULT...][@WHEN]`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (fault, when) = match text.rsplit_once('@') {
@@ -76,10 +76,10 @@ fn when_named(text: &str) -> Result<When, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::Plan;
+    use super::FaultSpec;
 
     #[test]
-    fn a_plan_says_what_goes_wrong_and_when() {
+    fn a_fault_says_what_goes_wrong_and_when() {
         let good = [
             "twice",
             "twice@3",
@@ -90,7 +90,7 @@ mod tests {
             "hang@always",
         ];
         for text in good {
-            assert!(Plan::parse(text).is_ok(), "{text}");
+            assert!(FaultSpec::parse(text).is_ok(), "{text}");
         }
         for text in [
             "twice@",
@@ -102,7 +102,7 @@ mod tests {
             "twice@nan%",
             "@3",
         ] {
-            assert!(Plan::parse(text).is_err(), "{text}");
+            assert!(FaultSpec::parse(text).is_err(), "{text}");
         }
     }
 }
