@@ -319,7 +319,7 @@ impl TestAgent {
     fn missing(&self, place: &Location<'_>, command: &str, count: usize) -> String {
         let so_far = self.requests_of(command).len();
         let arrived = self.state.arrivals();
-        format!("{place}: waiting for request {count} for {command}, after {so_far}; {arrived}")
+        format!("{place}: waiting for {count} requests for {command}, {so_far} so far; {arrived}")
     }
 
     /// Prints something for whoever reads why a test fails.

@@ -158,7 +158,7 @@ impl Exchange {
 fn check_header(line: &str) -> Result<(), String> {
     match object(line)?.get("cassette") {
         Some(version) if *version == VERSION => Ok(()),
-        Some(version) => Err(format!("cassette: {version} is not a version known here")),
+        Some(version) => Err(format!("cassette: {version} is not a known version")),
         None => Err("cassette: is missing; the first line must be {\"cassette\": 1}".into()),
     }
 }
@@ -216,13 +216,13 @@ fn object(line: &str) -> Result<Map<String, Value>, String> {
     match serde_json::from_str(line) {
         Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err("must be an object".into()),
-        Err(error) => Err(format!("column {}: is no JSON: {error}", error.column())),
+        Err(error) => Err(format!("column {}: is not JSON: {error}", error.column())),
     }
 }
 
 fn none_left(members: &Map<String, Value>, path: &str) -> Result<(), String> {
     match members.keys().next() {
-        Some(name) => Err(format!("{path}{name}: is not known here")),
+        Some(name) => Err(format!("{path}{name}: is not a known key")),
         None => Ok(()),
     }
 }

@@ -80,7 +80,11 @@ impl Player {
         let left = self.tracks.iter().filter(|track| track.is_due()).count();
         if let Some(next) = self.next().filter(|_| self.strict) {
             let next = self.describe(next);
-            lines.push(format!("the cassette has {left} more, the next is {next}"));
+            let left = match left {
+                1 => "1 request of the cassette has".to_owned(),
+                left => format!("{left} requests of the cassette have"),
+            };
+            lines.push(format!("{left} not been made; the next is {next}"));
         }
         lines
     }
@@ -187,17 +191,18 @@ impl Player {
             request.difference(&track.exchange, &self.names)
         };
         if self.strict {
-            let next = self.next();
-            let described = next.map_or("nothing".into(), |next| self.describe(next));
-            let how = next.as_ref().and_then(differs);
-            let how = how.map_or(String::new(), |how| format!(": {how}"));
-            return format!("the cassette has {described} next, not {got}{how}");
+            let Some(next) = self.next() else {
+                return format!("the cassette has ended, and {got} came");
+            };
+            let described = self.describe(next);
+            let how = differs(&next).map_or(String::new(), |how| format!(": {how}"));
+            return format!("the next request on the cassette is {described}, not {got}{how}");
         }
         let close = (0..self.tracks.len()).find_map(|index| Some((index, differs(&index)?)));
         let close = close.map_or(String::new(), |(index, how)| {
-            format!("; of {} {how}", self.describe(index))
+            format!("; compared with {}, {how}", self.describe(index))
         });
-        format!("the cassette has no {got}{close}")
+        format!("the cassette has no answer to {got}{close}")
     }
 
     fn describe(&self, index: usize) -> String {

@@ -44,8 +44,8 @@ impl FaultSpec {
 fn when_named(text: &str) -> Result<When, String> {
     let wrong = || {
         format!(
-            "`{text}` says nothing about when: it is a number, xNUMBER, 10%, 10%/SEED, \
-             a command's name or always"
+            "`{text}` does not say which replies the fault is for: it must be a number, xNUMBER, 10%, \
+             10%/SEED, a command's name or always"
         )
     };
     if text == "always" {

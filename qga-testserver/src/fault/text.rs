@@ -133,7 +133,9 @@ fn one(text: &str) -> Result<Fault, String> {
         let names = Fault::names();
         let hint = hint(name, names.iter().copied());
         let all = names.join(", ");
-        return Err(format!("there is no fault `{name}`{hint}; there are {all}"));
+        return Err(format!(
+            "there is no fault `{name}`{hint}; the faults are {all}"
+        ));
     };
     match (kind, value) {
         (Kind::Plain(fault), None) => Ok(fault()),
@@ -203,11 +205,11 @@ mod tests {
         let cases = [
             (
                 "",
-                "there is no fault ``; there are no-answer, hang, delay, ",
+                "there is no fault ``; the faults are no-answer, hang, delay, ",
             ),
             (
                 "tron=1",
-                "there is no fault `tron` (did you mean `torn`?); there are no-answer, ",
+                "there is no fault `tron` (did you mean `torn`?); the faults are no-answer, ",
             ),
             (
                 "twice+no_id",

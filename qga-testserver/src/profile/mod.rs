@@ -138,7 +138,9 @@ impl FromStr for Profile {
         let found = NAMES.iter().find(|(name, _)| *name == text);
         found.map(|(_, profile)| *profile).ok_or_else(|| {
             let names = Profile::names().join(", ");
-            ParseProfileError(format!("there is no profile `{text}`; there are {names}"))
+            ParseProfileError(format!(
+                "there is no profile `{text}`; the profiles are {names}"
+            ))
         })
     }
 }

@@ -53,11 +53,14 @@ impl Rule {
         let Self { name, expected, .. } = self;
         let expected = (*expected)?;
         if expected.is_empty() {
-            return Some(format!("no number of requests for {name} is in the range"));
+            return Some(format!(
+                "the range for the expected number of requests for {name} is empty"
+            ));
         }
         let limit = self.limit.filter(|limit| *limit < expected.least())?;
+        let limit = Times::from(..=limit);
         Some(format!(
-            "a stub for up to {limit} of the requests for {name} cannot get {expected}"
+            "the stub for {name} answers {limit}, so it can never get {expected}"
         ))
     }
 

@@ -105,17 +105,19 @@ impl Verdict {
     pub(crate) fn excuse(&self, request: &Request) -> Option<String> {
         let arguments = || excerpt(&request.arguments);
         let all = self.refusing + self.used_up;
-        let stubs = if all == 1 { "stub" } else { "stubs" };
-        let head = format!("{all} {stubs} for {}", request.name);
-        match (self.refusing, self.used_up) {
-            (0, 0) => None,
-            (_, 0) => Some(format!("{head}, none accepts {}", arguments())),
-            (0, _) => Some(format!("{head}, none is for another request")),
-            (refusing, used_up) => Some(format!(
-                "{head}: {refusing} not for {}, {used_up} not for another request",
+        let name = &request.name;
+        Some(match (self.refusing, self.used_up) {
+            (0, 0) => return None,
+            (1, 0) => format!("the stub for {name} does not accept {}", arguments()),
+            (_, 0) => format!("none of the {all} stubs for {name} accepts {}", arguments()),
+            (0, 1) => format!("the stub for {name} has answered as often as it may"),
+            (0, _) => format!("all {all} stubs for {name} have answered as often as they may"),
+            (refusing, used_up) => format!(
+                "none of the {all} stubs for {name} answers: the arguments {} do not suit {refusing}, \
+                 and {used_up} answered as often as allowed",
                 arguments()
-            )),
-        }
+            ),
+        })
     }
 }
 

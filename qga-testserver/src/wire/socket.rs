@@ -92,7 +92,7 @@ async fn make_way(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
         Ok(found) if !found.file_type().is_socket() => {
-            return Err(taken("there is a file of this name that is no socket"));
+            return Err(taken("there is a file of this name that is not a socket"));
         }
         Ok(_) => {}
     }
@@ -100,7 +100,7 @@ async fn make_way(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             std::fs::remove_file(path)
         }
-        _ => Err(taken("a live server listens there")),
+        _ => Err(taken("another server listens there already")),
     }
 }
 

@@ -30,13 +30,20 @@ async fn a_stub_that_refuses_is_not_absent() {
     };
     stub(&caller.agent, 1);
     let said = caller.call("vend-set-mode", json!({"mode": 2})).await;
-    assert_eq!(said, "1 stub for vend-set-mode, none accepts {\"mode\":2}");
+    assert_eq!(
+        said,
+        "the stub for vend-set-mode does not accept {\"mode\":2}"
+    );
     stub(&caller.agent, 3);
     let said = caller.call("vend-set-mode", json!({"mode": 2})).await;
-    assert_eq!(said, "2 stubs for vend-set-mode, none accepts {\"mode\":2}");
+    assert_eq!(
+        said,
+        "none of the 2 stubs for vend-set-mode accepts {\"mode\":2}"
+    );
     caller.agent.on("vend-set-mode").up_to(0).reply(json!({}));
     let said = caller.call("vend-set-mode", json!({"mode": 2})).await;
-    let wanted = "3 stubs for vend-set-mode: 2 not for {\"mode\":2}, 1 not for another request";
+    let wanted = "none of the 3 stubs for vend-set-mode answers: \
+                  the arguments {\"mode\":2} do not suit 2, and 1 answered as often as allowed";
     assert_eq!(said, wanted);
     let said = caller.get("vend-get-mode").await;
     assert_eq!(said, "The command vend-get-mode has not been found");
@@ -48,7 +55,10 @@ async fn a_stub_that_is_used_up_is_not_absent() {
     caller.agent.on("vend-once").up_to(1).reply(json!({}));
     assert_eq!(caller.get("vend-once").await, json!({}));
     let said = caller.get("vend-once").await;
-    assert_eq!(said, "1 stub for vend-once, none is for another request");
+    assert_eq!(
+        said,
+        "the stub for vend-once has answered as often as it may"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,7 +223,7 @@ async fn a_wait_for_what_never_comes_ends_and_says_what_came() {
     let said = text(&*panic);
     let wanted = format!("{}:{line}:", file!());
     assert!(said.starts_with(&wanted), "{said}");
-    let wanted = "waiting for request 2 for guest-ping, after 1; requests that have arrived:";
+    let wanted = "waiting for 2 requests for guest-ping, 1 so far; requests that have arrived:";
     assert!(said.contains(wanted), "{said}");
 }
 
@@ -254,7 +264,7 @@ async fn mistake(number: usize) -> Option<(u32, &'static str)> {
             make(&|| agent.on("x").up_to(1).expect(2).reply(1));
             (
                 line,
-                "a stub for up to 1 of the requests for x cannot get 2",
+                "the stub for x answers at most 1 request, so it can never get 2 requests",
             )
         }
         5 => {

@@ -232,7 +232,7 @@ async fn wait(
         }
         if start.elapsed() > patience {
             return Err(format!(
-                "{arrived} of {count} requests for {command} arrived"
+                "only {arrived} of {count} requests for {command} have arrived"
             ));
         }
         drop(agent);
