@@ -27,9 +27,9 @@ use crate::{Cassette, FaultPlan, Profile, Request, RequestIds};
 
 /// A fake guest agent that answers like the real one, for one test.
 ///
-/// It serves one client at a time, in the order in which they connect: a second client gets no
-/// answer until the first has left. It stops when it is dropped, and then checks what the test
-/// [`expects`](crate::On::expect) of its stubs.
+/// The agent serves one client at a time, in the order in which they connect: a second client gets
+/// no answer until the first has left. When it is dropped, it stops and checks that its stubs were
+/// used as often as the test [expects](crate::On::expect).
 pub struct TestAgent {
     state: Arc<State>,
     clients: mpsc::UnboundedSender<DuplexStream>,
@@ -37,19 +37,19 @@ pub struct TestAgent {
     socket: Option<Socket>,
 }
 
-/// After this a test that waits says so.
+/// A test that has waited for this long prints what it waits for.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// After this much more it fails.
+/// A test that has waited for this long after that fails.
 const MOST_PATIENCE: Duration = Duration::from_secs(60 * 60 - 10);
-/// How much an in-memory stream holds in each direction before the writer waits.
+/// How many bytes an in-memory stream holds in each direction before the writer must wait.
 const STREAM_CAPACITY: usize = 64 << 10;
 
 impl TestAgent {
-    /// Starts an agent on a Unix socket of its own in a temporary folder.
+    /// Starts an agent that listens on a Unix socket of its own in a temporary folder.
     ///
     /// # Panics
     ///
-    /// When the socket cannot be made, or outside a tokio runtime with I/O enabled.
+    /// When the socket cannot be made, and outside a tokio runtime with I/O enabled.
     #[cfg(unix)]
     #[allow(
         clippy::unused_async,
@@ -66,7 +66,7 @@ impl TestAgent {
         agent
     }
 
-    /// Starts an agent without a socket, and connects to it.
+    /// Starts an agent without a socket, and returns it with a client's end of a connection to it.
     ///
     /// # Panics
     ///
@@ -80,14 +80,16 @@ impl TestAgent {
 
     /// Starts an agent that listens on `unix:PATH` or `tcp:HOST:PORT`.
     ///
-    /// It serves at once, so say what it answers before you let clients connect. A port of 0 is
-    /// any free one; [`address`](TestAgent::address) tells which. A socket that a dead server has
-    /// left is replaced, and the agent's own is removed when it is dropped.
+    /// The agent serves clients at once, so tell it what to answer before you let them connect. Port 0
+    /// stands for any free port; [`address`](TestAgent::address) returns the one that was taken. If a
+    /// server that no longer runs has left its socket at the path, the agent replaces it. The agent
+    /// removes its own socket when it is dropped.
     ///
     /// # Errors
     ///
-    /// `AddrInUse` when a live server listens there or the path is no socket's; another kind when
-    /// the socket cannot be made; `InvalidInput` for an address of another form.
+    /// The error is `AddrInUse` when another server listens there or the path leads to something that
+    /// is not a socket, `InvalidInput` when the address has another form, and of another kind when the
+    /// socket cannot be made.
     ///
     /// # Panics
     ///
@@ -115,7 +117,7 @@ impl TestAgent {
         }
     }
 
-    /// Connects another client, in memory; it has its turn like any other.
+    /// Connects another client in memory. It waits for its turn like any other client.
     #[must_use]
     pub fn connect(&self) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(STREAM_CAPACITY);
@@ -124,11 +126,11 @@ impl TestAgent {
         ours
     }
 
-    /// The agent's address: `unix:` and the path of its socket, or `tcp:` with host and port.
+    /// Returns the agent's address: `unix:` and the path of its socket, or `tcp:` and its host and port.
     ///
     /// # Panics
     ///
-    /// When the agent is in memory and has none.
+    /// When the agent was started in memory and has no address.
     #[must_use]
     #[track_caller]
     pub fn address(&self) -> String {
@@ -139,11 +141,11 @@ impl TestAgent {
         }
     }
 
-    /// The path of the agent's socket.
+    /// Returns the path of the agent's socket.
     ///
     /// # Panics
     ///
-    /// When the agent is in memory or listens on TCP.
+    /// When the agent was started in memory or listens on TCP.
     #[cfg(unix)]
     #[must_use]
     #[track_caller]
@@ -155,26 +157,27 @@ impl TestAgent {
         }
     }
 
-    /// Begins a stub for the command of this name, known to the agent or not.
+    /// Begins a stub: what the agent does with requests for this command, whether it knows it or not.
     ///
-    /// It is in force once it says what happens. Later stubs win over earlier ones. A stub answers
-    /// before the agent looks at the arguments, and after it has looked whether the command is
-    /// disabled.
+    /// The stub takes effect with the last call on it, which says what happens to such a request. A
+    /// later stub wins over an earlier one. A disabled command is refused before a stub sees the
+    /// request; the arguments are checked only if no stub has answered.
     #[track_caller]
     pub fn on(&self, command: &str) -> On<'_> {
         let place = Location::caller();
         self.on_labelled(command, format!("{place}: {command}"))
     }
 
-    /// Begins a stub that failures name like this.
+    /// Begins a stub that messages about a failed test call by this label.
     pub(crate) fn on_labelled(&self, command: &str, label: String) -> On<'_> {
         On::new(&self.state.stubs, command, label)
     }
 
-    /// Lets something go wrong with replies to requests, whatever these are.
+    /// Spoils replies, whatever commands they are for.
     ///
-    /// A [`Fault`](crate::Fault) is for the next reply unless it says otherwise, and such faults queue up. Error
-    /// lines for bytes that are no request do not count.
+    /// A [`Fault`](crate::Fault) is for the next reply unless one of its methods says otherwise. Several
+    /// such faults wait in a queue, one for each reply. Only replies to requests count, not the error
+    /// lines with which the agent answers bytes that are not a request.
     ///
     /// ```
     /// # use qga_testserver::Fault;
@@ -189,59 +192,59 @@ impl TestAgent {
         self.state.faults.add(fault.into());
     }
 
-    /// Disables a command, as `qemu-ga -b` does: it stays listed, and is refused.
+    /// Disables a command, as `qemu-ga -b` does: `guest-info` still lists it, and the agent refuses it.
     pub fn disable(&self, command: &str) {
         lock(&self.state.settings)
             .disabled
             .insert(command.to_owned());
     }
 
-    /// Allows only these commands, as `qemu-ga -a` does; what is disabled stays disabled.
+    /// Allows only these commands, as `qemu-ga -a` does. A command that was disabled stays disabled.
     pub fn allow_only(&self, commands: &[&str]) {
         let commands = commands.iter().map(ToString::to_string).collect();
         lock(&self.state.settings).allowed = Some(commands);
     }
 
-    /// Sets the agent, its version and its platform that this one behaves like.
+    /// Sets which version of the agent, on which platform, this one behaves like.
     ///
-    /// A guest that has not been edited becomes one of the platform.
+    /// Unless the test has changed the guest, it becomes a guest of that platform.
     pub fn profile(&self, profile: Profile) {
         lock(&self.state.settings).profile = profile;
         lock(&self.state.machine).become_platform(profile.platform());
     }
 
-    /// Sets what becomes of a request's `id`, whatever the profile says.
+    /// Sets what the agent does with a request's `id`. This takes precedence over the profile.
     pub fn request_ids(&self, ids: RequestIds) {
         lock(&self.state.settings).ids = Some(ids);
     }
 
-    /// All requests carried out so far, the syncs included, oldest first.
+    /// Returns all requests that the agent has carried out so far, syncs included, the oldest first.
     ///
-    /// The agent keeps the latest 100,000 requests, and of large ones the latest 128 MiB or so.
+    /// The agent keeps the latest 100,000 requests, or fewer if they take more than about 128 MiB.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.state.requests(|_| true)
     }
 
-    /// All requests for one command, oldest first.
+    /// Returns all requests for one command, the oldest first.
     #[must_use]
     pub fn requests_of(&self, command: &str) -> Vec<Request> {
         self.state.requests(|request| request.name == command)
     }
 
-    /// Waits until there are `count` requests for this command, and returns all of them.
+    /// Waits until `count` requests for this command have arrived, and returns all of them.
     ///
-    /// They count as soon as the agent has read them, also when it does not answer. After 10 s of
-    /// tokio's time the requests that have arrived are printed to the stream for errors.
+    /// A request counts as soon as the agent has read it, also if it does not answer it. After 10 s of
+    /// tokio's time the requests that have arrived so far are printed to stderr.
     ///
     /// # Panics
     ///
-    /// After an hour of tokio's time, so that a test ends whose time is paused; or outside a tokio
-    /// runtime with time enabled.
+    /// When the requests have not arrived after an hour of tokio's time, so that a test with paused
+    /// time ends; and outside a tokio runtime with time enabled.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost with the future.
+    /// Dropping the future loses nothing.
     #[track_caller]
     pub fn wait_for(&self, command: &str, count: usize) -> impl Future<Output = Vec<Request>> {
         let place = Location::caller();
@@ -259,26 +262,28 @@ impl TestAgent {
         }
     }
 
-    /// Answers all requests but syncs as the recorded agent did, which were the same in the same
-    /// order; anything else is an error, and a failure of [`verify`](TestAgent::verify).
+    /// Plays a cassette: the agent answers all requests but syncs as the recorded agent did, as long as
+    /// they come in the recorded order.
     ///
-    /// A client may read several files and wait for several programs side by side: between two
-    /// other requests, only those about the same file or program need to be in their order. See
-    /// [`Cassette`] for what else may differ. Stubs still come first.
+    /// Any other request gets an error, and [`verify`](TestAgent::verify) then fails. A client may read
+    /// several files and wait for several programs side by side: between two other requests, only
+    /// requests about the same file or program must come in the recorded order. See [`Cassette`] for
+    /// what else may differ. A stub still wins over the cassette.
     pub fn play(&self, cassette: &Cassette) {
         *lock(&self.state.player) = Some(Player::new(cassette, true));
     }
 
-    /// Answers each request but syncs as the recorded agent did for this name and arguments, in
-    /// any order and any number of times.
+    /// Plays a cassette in any order: the agent answers each request but syncs as the recorded agent
+    /// answered the same command with the same arguments, any number of times.
     ///
-    /// A request that was recorded several times gets its answers in turn, and then the last one
-    /// again. What was recorded after that one can then be asked for again too.
+    /// A request that was recorded several times gets the recorded answers one after the other, and
+    /// after that the last one again. Requests that were recorded after that one can then be repeated
+    /// too.
     pub fn play_matching(&self, cassette: &Cassette) {
         *lock(&self.state.player) = Some(Player::new(cassette, false));
     }
 
-    /// Forgets all stubs, faults, requests and the cassette; disabled commands, programs and the
+    /// Forgets all stubs, faults and requests, and the cassette. Disabled commands, programs and the
     /// guest stay as they are.
     pub fn reset(&self) {
         *lock(&self.state.player) = None;
@@ -287,15 +292,15 @@ impl TestAgent {
         self.state.forget_requests();
     }
 
-    /// Checks that each stub has been used as often as [`expected`](crate::On::expect), that a
-    /// cassette was played to its end, and that no closure of the test has panicked.
+    /// Checks that each stub was used as often as [expected](crate::On::expect), that a cassette was
+    /// played to its end, and that no closure of the test has panicked.
     ///
-    /// Dropping the agent does the same, unless the thread panics already: then the requests
-    /// that arrived are printed to the stream for errors.
+    /// Dropping the agent does the same, unless the thread is already panicking: then it only prints
+    /// the requests that have arrived to stderr.
     ///
     /// # Panics
     ///
-    /// When something was not as expected; the message lists the requests that did arrive.
+    /// When one of these is not so. The message lists the requests that have arrived.
     #[allow(clippy::panic, reason = "that is how a test fails")]
     #[track_caller]
     pub fn verify(&self) {
@@ -304,7 +309,7 @@ impl TestAgent {
         }
     }
 
-    /// The requests for a command, once there are so many; nothing if there are not in time.
+    /// Returns the requests for a command once there are `count` of them, or nothing if time runs out.
     async fn arrivals_by(
         &self,
         patience: Duration,
@@ -315,14 +320,14 @@ impl TestAgent {
         tokio::time::timeout(patience, arrived).await.ok()
     }
 
-    /// That a wait has not ended yet.
+    /// Says which requests a test still waits for.
     fn missing(&self, place: &Location<'_>, command: &str, count: usize) -> String {
         let so_far = self.requests_of(command).len();
         let arrived = self.state.arrivals();
         format!("{place}: waiting for {count} requests for {command}, {so_far} so far; {arrived}")
     }
 
-    /// Prints something for whoever reads why a test fails.
+    /// Prints something for the person who reads why a test has failed.
     #[allow(
         clippy::print_stderr,
         reason = "it belongs to the message of the test that fails"
@@ -333,7 +338,7 @@ impl TestAgent {
         eprintln!("the test agent{at}: {story}");
     }
 
-    /// What is not as the test expects, and the requests that have arrived.
+    /// Says what is not as the test expects, and which requests have arrived.
     pub(crate) fn failure(&self) -> Option<String> {
         let mut unmet = self.state.complaints();
         unmet.extend(self.state.stubs.unmet());

@@ -13,18 +13,19 @@ mod scrub;
 pub(crate) use player::Player;
 pub(crate) use scrub::scrub;
 
-/// What a real agent was asked and what it answered, as `qga-testserver record` writes it.
+/// What a real agent was asked and what it answered, as `qga-testserver record` has written it.
 ///
-/// A file of JSON Lines: the first line is `{"cassette": 1}`, each other one has a `request` and
-/// its `reply`, which is null when none came. Syncs are not in it.
+/// A cassette is a file of JSON Lines. The first line is `{"cassette": 1}`. Each other line has a
+/// `request` and its `reply`, which is null if none came. Syncs are not recorded.
 ///
-/// What differs from one run of the same client to the next need not be as it was recorded:
+/// A replay need not repeat what differs from one run of the same client to the next:
 ///
 /// - **Random names**, such as those of temporary files. A random name is a run of 16 or 32
-///   hexadecimal digits, or a UUID, in any text of a request. A name that the client was first to
-///   send may be any other of its kind in a replay, but the same one throughout, and replies
-///   contain it in place of the recorded one. A name that the guest was first to tell stays.
-/// - **Polling.** How often a program still ran or a file had nothing more to read is up to chance.
+///   hexadecimal digits, or a UUID, in any text of a request. If the client sent a name first, it may
+///   send any other name of the same kind in a replay, as long as it always sends the same one for it;
+///   replies then contain the new name. If the guest told a name first, it stays as it is.
+/// - **Polling.** It does not matter how often a program was still running, or a file had nothing more
+///   to read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cassette {
     exchanges: Vec<Exchange>,
@@ -33,7 +34,7 @@ pub struct Cassette {
 /// A request and its reply.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Exchange {
-    /// Its line in the file.
+    /// The number of its line in the file.
     pub(crate) line: usize,
     pub(crate) command: String,
     /// The arguments, or null.
@@ -48,7 +49,7 @@ pub(crate) enum RecordedReply {
     Error { class: String, text: String },
 }
 
-/// Why a cassette cannot be played: where in which file the mistake is.
+/// The error for a cassette that cannot be played. Its message names the file, the line and the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CassetteError {
     file: PathBuf,
@@ -76,7 +77,7 @@ impl Cassette {
     ///
     /// # Errors
     ///
-    /// When the file cannot be read or is no cassette; the text names file, line and key.
+    /// When the file cannot be read or is not a cassette.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, CassetteError> {
         let file = path.as_ref();
         let wrong = |line, problem| CassetteError {
@@ -106,13 +107,13 @@ impl Cassette {
         Ok(Self { exchanges })
     }
 
-    /// How many requests it has.
+    /// Returns how many requests the cassette has.
     #[must_use]
     pub fn len(&self) -> usize {
         self.exchanges.len()
     }
 
-    /// Whether it has no requests.
+    /// Whether the cassette has no requests.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.exchanges.is_empty()
@@ -137,7 +138,7 @@ impl fmt::Display for Exchange {
 
 #[cfg(feature = "cli")]
 impl Exchange {
-    /// What stands in a file.
+    /// Its line in a file.
     pub(crate) fn written(&self) -> String {
         let mut request = Map::new();
         request.insert("execute".into(), self.command.as_str().into());
@@ -188,7 +189,7 @@ fn exchange(line: &str) -> Result<Exchange, String> {
     })
 }
 
-/// The reply's content; an `id` is of no account.
+/// Reads a reply. Its `id` does not matter.
 pub(crate) fn reply_of(reply: Value) -> Result<Option<RecordedReply>, String> {
     let mut reply = match reply {
         Value::Null => return Ok(None),

@@ -26,7 +26,7 @@ struct Track {
 /// The number of a track, and the names with which it is the one for a request.
 type Fit = (usize, Vec<Pair>);
 
-/// Complaints are kept up to this number; the first ones matter.
+/// How many complaints are kept at most; the first ones matter most.
 const COMPLAINT_LIMIT: usize = 20;
 
 impl Track {
@@ -55,7 +55,7 @@ impl Player {
         }
     }
 
-    /// What the recorded agent answered; the error is for a request that it was not asked.
+    /// Returns what the recorded agent answered, or an error if the request was not recorded.
     pub(crate) fn answer(&mut self, request: &Request) -> Result<Option<RecordedReply>, String> {
         let request = Asked::new(request);
         let found = if self.strict {
@@ -74,7 +74,7 @@ impl Player {
         Err(complaint)
     }
 
-    /// A line for each request that was not as recorded.
+    /// Returns a line for each request that was not as recorded, and one if requests are missing.
     pub(crate) fn unmet(&self) -> Vec<String> {
         let mut lines = self.complaints.clone();
         let left = self.tracks.iter().filter(|track| track.is_due()).count();

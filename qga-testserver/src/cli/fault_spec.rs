@@ -1,6 +1,6 @@
 use crate::{Fault, TestAgent};
 
-/// A fault and the replies that it is for.
+/// A fault and the replies that it is for, as they are written in an option or an order.
 #[derive(Clone, Debug)]
 pub(super) struct FaultSpec {
     fault: Fault,
@@ -27,7 +27,7 @@ impl FaultSpec {
         Ok(Self { fault, when })
     }
 
-    /// Puts it in force.
+    /// Gives the fault to an agent.
     pub(super) fn apply(&self, agent: &TestAgent) {
         let fault = self.fault.clone();
         agent.fault(match &self.when {

@@ -15,11 +15,11 @@ pub use text::ParseFaultError;
 
 /// Something that goes wrong with one reply.
 ///
-/// A fault can be parsed from text as well: `"torn=5+delay=1s"`. The names are those of the
+/// A fault can also be parsed from text such as `"torn=5+delay=1s"`. The names are those of the
 /// functions, with dashes.
 ///
-/// Faults are joined by [`and`](Fault::and); each one acts on what the ones before it made of the
-/// reply. Say what happens to the reply first, then what happens on the way:
+/// [`and`](Fault::and) joins faults. Each fault acts on what the ones before it have made of the
+/// reply, so begin with what happens to the reply and end with what happens on its way:
 ///
 /// ```
 /// use std::time::Duration;
@@ -66,32 +66,33 @@ pub(crate) enum Effect {
 }
 
 impl Fault {
-    /// The request is carried out and never answered; the agent goes on with the next one.
+    /// The agent carries out the request, does not answer it, and goes on with the next one.
     pub fn no_answer() -> Self {
         Self::one(Effect::NoAnswer)
     }
 
-    /// The agent stops here for good: it answers nothing more, and takes no other client.
+    /// The agent hangs: it answers nothing more, and accepts no other client.
     pub fn hang() -> Self {
         Self::one(Effect::Hang)
     }
 
-    /// The reply, and all that comes after it, is late by this much of tokio's time.
+    /// The reply, and everything after it, comes this much of tokio's time late.
     ///
-    /// So is a guest that reboots: what is sent meanwhile is answered afterwards.
+    /// A guest that reboots looks like this too: it answers afterwards what was sent in the meantime.
     pub fn delay(duration: Duration) -> Self {
         Self::one(Effect::Delay(duration))
     }
 
-    /// These bytes come before the reply: an old reply, or half of one.
+    /// These bytes come before the reply, for example an old reply or half of one.
     ///
-    /// The agent adds no newline, so that `bytes_first("AAAA")` glues a torn reply to this one.
+    /// The agent adds no newline, so `bytes_first("AAAA")` puts the bytes on the reply's own line.
     pub fn bytes_first(bytes: impl Into<Vec<u8>>) -> Self {
         Self::one(Effect::BytesFirst(bytes.into()))
     }
 
-    /// Whole lines come before the reply until they are this many bytes: old replies that nobody
-    /// has read. They are made while they are sent and take no memory.
+    /// This many bytes of lines come before the reply, like old replies that nobody has read. Each line
+    /// has 15 bytes; the last one is cut off if the number is not a multiple of that. The agent makes
+    /// the lines while it sends them, so they take no memory.
     pub fn lines_first(bytes: u64) -> Self {
         let unit = b"{\"return\": {}}\n".to_vec();
         Self::one(Effect::FillerFirst {
@@ -100,17 +101,17 @@ impl Fault {
         })
     }
 
-    /// Lines come without end, and the reply never.
+    /// Lines come without end, and the reply never comes.
     ///
-    /// They come as fast as the client reads. Where time is paused it stands still meanwhile; join
-    /// [`drip_every`](Fault::drip_every) to let it go on.
+    /// They come as fast as the client reads. Paused time stands still meanwhile; add
+    /// [`drip_every`](Fault::drip_every) to let it advance.
     pub fn endless_lines() -> Self {
         let unit = b"{\"return\": {}}\n".to_vec();
         Self::one(Effect::FillerFirst { unit, bytes: None })
     }
 
-    /// This many bytes of filler without a newline come before the reply, on its line. They are
-    /// made while they are sent and take no memory.
+    /// This many bytes without a newline come before the reply, on its own line. The agent makes them
+    /// while it sends them, so they take no memory.
     pub fn long_line(bytes: u64) -> Self {
         Self::one(Effect::FillerFirst {
             unit: vec![b'x'; 64],
@@ -118,10 +119,10 @@ impl Fault {
         })
     }
 
-    /// A line begins that has no end.
+    /// A line comes that never ends, and the reply never comes.
     ///
-    /// It comes as fast as the client reads. Where time is paused it stands still meanwhile; join
-    /// [`drip_every`](Fault::drip_every) to let it go on.
+    /// It comes as fast as the client reads. Paused time stands still meanwhile; add
+    /// [`drip_every`](Fault::drip_every) to let it advance.
     pub fn endless_line() -> Self {
         Self::one(Effect::FillerFirst {
             unit: vec![b'x'; 64],
@@ -129,23 +130,24 @@ impl Fault {
         })
     }
 
-    /// These bytes come in place of the reply, as they are: add a newline if there should be one.
+    /// These bytes come instead of the reply. The agent adds no newline to them.
     pub fn garbage(bytes: impl Into<Vec<u8>>) -> Self {
         Self::one(Effect::Instead(bytes.into()))
     }
 
-    /// Only the first `bytes` bytes of the reply come; the channel stays open, so that the next
-    /// reply is glued to them.
+    /// Only the first `bytes` bytes of the reply come. The channel stays open, so the next reply follows
+    /// on the same line.
     pub fn torn(bytes: usize) -> Self {
         Self::one(Effect::Cut(bytes))
     }
 
-    /// The reply's bytes become what the closure makes of them, newline and sentinel included.
+    /// The closure gets the bytes of the reply, including the newline and the sentinel, and returns the
+    /// bytes that the agent sends instead.
     pub fn rewrite(change: impl Fn(Vec<u8>) -> Vec<u8> + Send + Sync + 'static) -> Self {
         Self::one(Effect::Rewrite(Arc::new(change)))
     }
 
-    /// The reply comes in pieces of `bytes` bytes (at least 1), each of them flushed.
+    /// The reply comes in pieces of `bytes` bytes (at least 1), and the agent flushes each of them.
     pub fn drip(bytes: usize) -> Self {
         Self::drip_every(bytes, Duration::ZERO)
     }
@@ -159,7 +161,7 @@ impl Fault {
         })
     }
 
-    /// The agent closes the connection in place of the reply.
+    /// The agent closes the connection instead of answering.
     pub fn close_before() -> Self {
         Self::close_within(0)
     }
@@ -194,27 +196,28 @@ impl Fault {
         Self::one(Effect::NoSentinel)
     }
 
-    /// The value of the reply's `return` becomes what the closure makes of it; errors stay.
+    /// The closure gets the value of the reply's `return` and returns the value that the agent sends
+    /// instead. Errors stay as they are.
     pub fn rewrite_return(change: impl Fn(Value) -> Value + Send + Sync + 'static) -> Self {
         Self::one(Effect::Return(Arc::new(change)))
     }
 
-    /// Each object in the reply's `return` has members that no schema knows.
+    /// Each object in the reply's `return` gets members that are in no schema.
     pub fn unknown_fields() -> Self {
         Self::rewrite_return(strange::with_fields)
     }
 
-    /// Each value of an enumeration in the reply's `return` is one that no schema knows.
+    /// Each value of an enumeration in the reply's `return` becomes one that is in no schema.
     pub fn unknown_values() -> Self {
         Self::rewrite_return(strange::with_values)
     }
 
-    /// The reply has bytes in a string that are no UTF-8, and not the sentinel's 0xFF.
+    /// A string in the reply gets bytes that are not UTF-8. None of them is 0xFF, the sentinel.
     pub fn invalid_utf8() -> Self {
         Self::rewrite(strange::with_broken_text)
     }
 
-    /// The reply's `return` is this many arrays, one in the other.
+    /// The reply's `return` becomes this many nested arrays.
     pub fn deep_nesting(depth: usize) -> Self {
         Self::rewrite(move |_| {
             let (open, close) = ("[".repeat(depth), "]".repeat(depth));
@@ -222,11 +225,11 @@ impl Fault {
         })
     }
 
-    /// The agent's end of the connection is reset in place of the reply, so that the client reads
-    /// an error and not the end of the stream.
+    /// The agent resets the connection instead of answering, so that the client reads an error and not
+    /// the end of the stream.
     ///
     /// A Unix socket is reset only if the client has sent something after the request, such as a
-    /// newline; in memory there is no such thing, and the stream just ends.
+    /// newline. A stream in memory cannot be reset and just ends.
     pub fn reset() -> Self {
         Self::one(Effect::Reset)
     }
@@ -236,13 +239,13 @@ impl Fault {
         self.effects.iter().any(reset)
     }
 
-    /// The agent is killed with the request in hand and started again: no answer, open files and
-    /// half-read requests are forgotten, the channel stays open.
+    /// The agent is killed while it works on the request, and started again. It does not answer and
+    /// forgets open files and half-read requests. The channel stays open.
     pub fn restart() -> Self {
         Self::one(Effect::Restart)
     }
 
-    /// This fault, then the other one on what it left.
+    /// Joins two faults: the other one acts on what this one has made of the reply.
     pub fn and(mut self, other: Fault) -> Self {
         self.effects.extend(other.effects);
         self

@@ -6,7 +6,7 @@ use super::Fault;
 use super::random::Random;
 use crate::lock::lock;
 
-/// Faults for replies to come, whatever they answer.
+/// The faults that wait for replies to come, whatever commands these are for.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     all: Mutex<Vec<FaultPlan>>,
@@ -15,8 +15,8 @@ pub(crate) struct Faults {
 
 /// A fault and the replies that it is for.
 ///
-/// Made by the methods of [`Fault`] and given to [`TestAgent::fault`](crate::TestAgent::fault); a
-/// fault alone is for the next reply.
+/// The methods of [`Fault`] make one, and [`TestAgent::fault`](crate::TestAgent::fault) takes it. A
+/// `Fault` alone is for the next reply.
 #[derive(Clone, Debug)]
 #[must_use = "a fault does nothing until it is given to an agent"]
 pub struct FaultPlan {
@@ -27,11 +27,11 @@ pub struct FaultPlan {
 /// The replies that a fault is for.
 #[derive(Clone, Debug)]
 enum When {
-    /// The next ones, so many; faults of this kind queue up.
+    /// The next ones, this many. Faults of this kind wait in a queue.
     Next(usize),
-    /// All of them; those behind it in the queue wait for ever.
+    /// All of them. Faults behind this one in the queue wait for ever.
     Always,
-    /// The one after so many others.
+    /// The one after this many others.
     After(usize),
     /// Each one with this probability.
     Chance(f64, Random),
@@ -40,19 +40,20 @@ enum When {
 
 /// The replies that a fault is for.
 impl Fault {
-    /// It is for so many replies in a row.
+    /// Makes the fault happen to this many replies in a row.
     pub fn times(self, times: usize) -> FaultPlan {
         self.when(When::Next(times))
     }
 
-    /// It is for every reply from now on, until [`TestAgent::reset`](crate::TestAgent::reset).
+    /// Makes the fault happen to every reply from now on, until
+    /// [`TestAgent::reset`](crate::TestAgent::reset).
     pub fn always(self) -> FaultPlan {
         self.when(When::Always)
     }
 
-    /// It is for the n-th reply from now on, and for no other; 1 is the next one.
+    /// Makes the fault happen only to the n-th reply from now on; number 1 is the next one.
     ///
-    /// It does not queue up with others.
+    /// The fault does not wait in the queue with others.
     ///
     /// # Panics
     ///
@@ -66,15 +67,15 @@ impl Fault {
         self.when(When::After(number - 1))
     }
 
-    /// It is for each reply with this probability, from 0 to 1, until
+    /// Makes the fault happen to each reply with this probability, from 0 to 1, until
     /// [`TestAgent::reset`](crate::TestAgent::reset).
     ///
-    /// The seed is printed to the stream for errors, so that a failed test can be repeated with
+    /// The seed of the random numbers is printed to stderr, so that you can repeat a failed test with
     /// [`by_chance_with_seed`](Fault::by_chance_with_seed).
     ///
     /// # Panics
     ///
-    /// When the probability is no number from 0 to 1.
+    /// When the probability is not a number from 0 to 1.
     #[allow(
         clippy::print_stderr,
         reason = "a test that fails by chance must be repeatable"
@@ -86,11 +87,11 @@ impl Fault {
         self.by_chance_with_seed(probability, seed)
     }
 
-    /// It is for each reply with this probability, decided by this seed.
+    /// Makes the fault happen to each reply with this probability; the same seed picks the same replies.
     ///
     /// # Panics
     ///
-    /// When the probability is no number from 0 to 1.
+    /// When the probability is not a number from 0 to 1.
     #[track_caller]
     pub fn by_chance_with_seed(self, probability: f64, seed: u64) -> FaultPlan {
         let possible = (0.0..=1.0).contains(&probability);
@@ -131,7 +132,7 @@ impl Faults {
             .any(|plan| plan.fault.resets() && !plan.is_spent())
     }
 
-    /// The faults of the next reply: one of those that queue up, and all others.
+    /// Takes the faults of the next reply: the first one in the queue, and those outside the queue whose turn it is.
     pub(crate) fn take(&self) -> Vec<Fault> {
         let mut all = lock(&self.all);
         all.retain(|plan| !plan.is_spent());
@@ -149,7 +150,7 @@ impl FaultPlan {
         matches!(self.when, When::Next(0) | When::Never)
     }
 
-    /// Whether it is for this reply; counts it.
+    /// Counts this reply, and says whether the fault is for it.
     fn strikes(&mut self, queue_moved: &mut bool) -> bool {
         match &mut self.when {
             When::Next(_) | When::Always if std::mem::replace(queue_moved, true) => false,

@@ -12,7 +12,7 @@ type Named = (&'static str, Kind);
 
 enum Kind {
     Plain(fn() -> Fault),
-    /// With what the value is, for a person.
+    /// A fault that needs a value; the text says what kind of value.
     With(&'static str, fn(&str) -> Option<Fault>),
 }
 
@@ -110,7 +110,7 @@ impl FromStr for Fault {
     }
 }
 
-/// Why a text is no fault: the message says what it could be.
+/// The error for a text that is not a fault. Its message says what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseFaultError(String);
 
@@ -164,7 +164,7 @@ fn duration(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds * unit).ok()
 }
 
-/// `\n` and `\xFF` stand for what they stand for elsewhere.
+/// Replaces the escapes `\n` and `\xFF` by the bytes that they stand for.
 fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text;

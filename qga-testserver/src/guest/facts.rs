@@ -14,18 +14,20 @@ pub use system::{LoadAverage, OsInfo, Timezone};
 
 use crate::profile::Platform;
 
-/// The facts of the machine behind the agent: what its commands tell and change.
+/// The facts of the machine behind the agent, which the agent's commands tell and change.
 ///
-/// A new one is a small Debian. [`TestAgent::edit_guest`](crate::TestAgent::edit_guest) changes
-/// it, [`TestAgent::guest`](crate::TestAgent::guest) looks into it. Lists of the guest go out as
-/// they are; an empty one is an empty list.
+/// Unless the test changes it, the guest is a small Debian.
+/// [`TestAgent::edit_guest`](crate::TestAgent::edit_guest) changes the facts, and
+/// [`TestAgent::guest`](crate::TestAgent::guest) returns them. To add an element to a list, make one
+/// with its `new`, or take its `default()` and set the fields. The agent returns a list as it is, also
+/// if it is empty.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Guest {
     /// The answer of `guest-get-host-name`.
     pub host_name: String,
-    /// Nanoseconds since 1970; it stands still, so that tests can compare.
+    /// The guest's clock, in nanoseconds since 1970. It stands still, so that tests can compare times.
     pub time: i64,
     /// The answer of `guest-get-timezone`.
     pub timezone: Timezone,
@@ -33,9 +35,9 @@ pub struct Guest {
     pub os: OsInfo,
     /// The answer of `guest-get-load`.
     pub load: LoadAverage,
-    /// Who is logged in: the answer of `guest-get-users`.
+    /// The users who are logged in: the answer of `guest-get-users`.
     pub logins: Vec<Login>,
-    /// Who may log in: the users that have passwords and SSH keys.
+    /// The users who can log in, to whom passwords and SSH keys belong.
     pub accounts: Vec<Account>,
     /// The answer of `guest-network-get-interfaces`.
     pub interfaces: Vec<Interface>,
@@ -43,23 +45,24 @@ pub struct Guest {
     pub routes: Vec<Route>,
     /// The answer of `guest-get-disks`, and the names in `guest-get-diskstats`.
     pub disks: Vec<Disk>,
-    /// The answer of `guest-get-fsinfo`, and what can be frozen and trimmed.
+    /// The answer of `guest-get-fsinfo`, and the filesystems that can be frozen and trimmed.
     pub filesystems: Vec<Filesystem>,
-    /// The answer of `guest-fsfreeze-status`: only a few commands are allowed while it is set.
+    /// Whether the filesystems are frozen: the answer of `guest-fsfreeze-status`. While they are, the
+    /// agent allows only a few commands.
     pub frozen: bool,
     /// The answer of `guest-get-vcpus`, and the numbers in `guest-get-cpustats`.
     pub vcpus: Vec<Vcpu>,
     /// The answer of `guest-get-memory-blocks`.
     pub memory_blocks: Vec<MemoryBlock>,
-    /// Bytes of a memory block.
+    /// The size of a memory block in bytes.
     pub memory_block_size: u64,
-    /// The answer of `guest-get-devices`, which only agents in Windows have.
+    /// The answer of `guest-get-devices`, a command that only agents in Windows have.
     pub devices: Vec<serde_json::Value>,
-    /// How long the agent answers on after a power command, in milliseconds of tokio's time, as while
-    /// services stop.
+    /// How long the agent goes on answering after a power command, in milliseconds of tokio's time. A
+    /// real one does so while services stop.
     pub stop_milliseconds: u64,
-    /// How long a reboot takes from there, in milliseconds of tokio's time; the agent is silent
-    /// meanwhile.
+    /// How long a reboot takes after that, in milliseconds of tokio's time. The agent is silent while it
+    /// lasts.
     pub reboot_milliseconds: u64,
 }
 
@@ -99,7 +102,7 @@ impl Default for Guest {
 }
 
 impl Guest {
-    /// What a machine with this operating system is like.
+    /// A guest with this operating system.
     pub(crate) fn of(platform: Platform) -> Self {
         let plain = Self::default();
         match platform {
@@ -121,7 +124,7 @@ impl Guest {
         }
     }
 
-    /// The account of this name.
+    /// Returns the account of this name.
     #[must_use]
     pub fn account(&self, name: &str) -> Option<&Account> {
         self.accounts.iter().find(|account| account.name == name)

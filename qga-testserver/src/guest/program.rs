@@ -7,11 +7,12 @@ use crate::lock::lock;
 
 /// A program of the guest that is being built.
 ///
-/// Made by [`TestAgent::program`](crate::TestAgent::program). The last call says how it ends, or
-/// what it does each time, and only it puts the program into the guest: [`exit`](Program::exit),
-/// [`signal`](Program::signal), [`never_ends`](Program::never_ends) or [`runs`](Program::runs).
+/// [`TestAgent::program`](crate::TestAgent::program) begins one. The last call says how the program
+/// ends, or what it does each time: [`exit`](Program::exit), [`signal`](Program::signal),
+/// [`never_ends`](Program::never_ends) or [`runs`](Program::runs). The program takes effect with that
+/// call and not before.
 #[derive(Debug)]
-#[must_use = "the program is in the guest once you say how it ends: exit, signal, never_ends or runs"]
+#[must_use = "the program takes effect once you say how it ends: exit, signal, never_ends or runs"]
 pub struct Program<'a> {
     machine: &'a Mutex<Machine>,
     name: String,
@@ -28,51 +29,52 @@ impl<'a> Program<'a> {
         }
     }
 
-    /// It prints this.
+    /// The program prints this to stdout.
     pub fn stdout(self, bytes: impl AsRef<[u8]>) -> Self {
         self.change(|script| script.stdout(bytes))
     }
 
-    /// It prints this to the stream for errors.
+    /// The program prints this to stderr.
     pub fn stderr(self, bytes: impl AsRef<[u8]>) -> Self {
         self.change(|script| script.stderr(bytes))
     }
 
-    /// It prints so many zeros, which take no memory here. The agent keeps the first 16 MiB.
+    /// The program prints this many zero bytes to stdout. They take no memory until a client asks for
+    /// them; the agent returns the first 16 MiB.
     pub fn stdout_zeros(self, count: u64) -> Self {
         self.change(|script| script.stdout_zeros(count))
     }
 
-    /// It waits for so long, in tokio's time, before it prints more.
+    /// The program waits for this much of tokio's time before it prints more.
     pub fn pause(self, duration: Duration) -> Self {
         self.change(|script| script.pause(duration))
     }
 
-    /// It runs for so long in all, in tokio's time, before it ends.
+    /// The program runs for at least this much of tokio's time in all.
     pub fn after(self, duration: Duration) -> Self {
         self.change(|script| script.after(duration))
     }
 
-    /// It ends with this code.
+    /// The program ends with this exit code.
     pub fn exit(self, code: i64) {
         self.change(|script| script.exit(code)).mount();
     }
 
-    /// It ends by this signal.
+    /// The program is ended by this signal.
     pub fn signal(self, number: i64) {
         self.change(|script| script.signal(number)).mount();
     }
 
-    /// It never ends by itself; [`TestAgent::kill_process`](crate::TestAgent::kill_process) ends it.
+    /// The program never ends by itself; [`TestAgent::kill_process`](crate::TestAgent::kill_process) ends it.
     pub fn never_ends(self) {
         self.change(Script::never_ends).mount();
     }
 
-    /// The closure says, from how it was called, what it does, after it has printed what was said
-    /// before.
+    /// Each time, the closure says what the program does, given how a client has called it. The program
+    /// first prints what the calls before this one say.
     ///
-    /// It runs in the agent's task and must not block. A panic in it, as of an `assert!`, is an
-    /// error of the command and fails the test.
+    /// The closure runs in the agent's task and must not block. If it panics, as a failed `assert!`
+    /// does, `guest-exec` fails and so does the test.
     pub fn runs(self, run: impl Fn(&Invocation) -> Script + Send + Sync + 'static) {
         let begin = self.script;
         let run = move |call: &Invocation| begin.clone().then(&run(call), false);

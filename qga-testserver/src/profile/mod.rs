@@ -7,22 +7,22 @@ pub(crate) use settings::Settings;
 
 use crate::wire::json::Dialect;
 
-/// The agent that a test agent behaves like: its wording, its commands and its policy.
+/// Which agent a test agent behaves like. This decides its commands, its messages and what it allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Profile {
-    /// QEMU 3.1, which takes a request's `id` and does not give it back.
+    /// QEMU 3.1, which accepts a request's `id` and does not return it.
     Qemu3_1,
     /// QEMU 7.2, as in Debian 12.
     Qemu7_2,
-    /// QEMU 10.0.2, whose `out-truncated` is wrong; the default.
+    /// QEMU 10.0.2, which says `out-truncated: false` when output was cut. This is the default.
     #[default]
     Qemu10_0,
     /// QEMU 10.0.13, as in Debian 13.
     Qemu10_0_13,
     /// QEMU 11.1.
     Qemu11_1,
-    /// QEMU 9.1 as RHEL 9 starts it: files and programs are not allowed.
+    /// QEMU 9.1 as RHEL 9 starts it: commands for files and programs are disabled.
     Rhel9,
     /// QEMU 11.1 in a Windows guest.
     Windows,
@@ -34,12 +34,12 @@ pub enum Profile {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestIds {
-    /// It comes back in the reply, as since QEMU 4.0; the default.
+    /// The agent returns it in the reply, as QEMU 4.0 and later do. This is the default.
     #[default]
     Echoed,
-    /// It is taken and does not come back, as in QEMU before 4.0.
+    /// The agent accepts it and does not return it, as QEMU before 4.0 does.
     Ignored,
-    /// The request is refused: `QMP input member 'id' is unexpected`.
+    /// The agent refuses the request: `QMP input member 'id' is unexpected`.
     Refused,
 }
 
@@ -66,7 +66,7 @@ const NAMES: [(&str, Profile); 8] = [
 ];
 
 impl Profile {
-    /// All profiles by the names that [`Profile::from_str`] takes.
+    /// Returns the names of all profiles, which [`Profile::from_str`] accepts.
     #[must_use]
     pub fn names() -> [&'static str; 8] {
         NAMES.map(|(name, _)| name)
@@ -83,7 +83,7 @@ impl Profile {
         }
     }
 
-    /// The version that `guest-info` names.
+    /// The version as `guest-info` tells it.
     pub(crate) fn version_text(self) -> String {
         let (major, minor, patch) = self.version();
         format!("{major}.{minor}.{patch}")
@@ -110,7 +110,7 @@ impl Profile {
         }
     }
 
-    /// What becomes of a request's `id` unless the test says otherwise.
+    /// What the agent does with a request's `id` unless the test says otherwise.
     pub(crate) fn request_ids(self) -> RequestIds {
         if self.since(4, 0) {
             RequestIds::Echoed
@@ -125,7 +125,7 @@ impl Profile {
             || !(command.starts_with("guest-exec") || command.starts_with("guest-file-"))
     }
 
-    /// Whether the truncated-flags come only with cut output, and then say no.
+    /// Whether the flags for truncated output come only with output that was cut, and then say false.
     pub(crate) fn hides_truncation(self) -> bool {
         self.since(8, 0) && self.version() <= (10, 0, 2)
     }
@@ -145,7 +145,7 @@ impl FromStr for Profile {
     }
 }
 
-/// Why a text is no profile's name: the message says what it could be.
+/// The error for a text that is not the name of a profile. Its message lists the names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseProfileError(String);
 

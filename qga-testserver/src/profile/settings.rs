@@ -2,14 +2,14 @@ use std::collections::BTreeSet;
 
 use super::{Profile, RequestIds};
 
-/// How the agent was started.
+/// What a test, or the options of the program, say about an agent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
     pub(crate) profile: Profile,
-    /// What the test said of ids; else the profile says it.
+    /// What the agent does with ids, if the test has said so; otherwise the profile decides.
     pub(crate) ids: Option<RequestIds>,
     pub(crate) disabled: BTreeSet<String>,
-    /// If there is a list, only these may be used.
+    /// If there is a list, the agent allows only these commands.
     pub(crate) allowed: Option<BTreeSet<String>>,
 }
 
@@ -18,7 +18,7 @@ impl Settings {
         self.ids.unwrap_or(self.profile.request_ids())
     }
 
-    /// Whether the agent's options let a command be used; a block wins over a permission.
+    /// Whether the agent's options allow a command. A command that is both disabled and allowed is disabled.
     pub(crate) fn allows(&self, command: &str) -> bool {
         let listed = |allowed: &BTreeSet<String>| allowed.contains(command);
         !self.disabled.contains(command)

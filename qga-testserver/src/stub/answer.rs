@@ -1,12 +1,12 @@
 use serde_json::Value;
 
-/// What a stub answers: a value to return, or an error of the agent.
+/// What a stub answers: a value, or an error of the agent.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Answer {
-    /// The value of the reply's `return`.
+    /// The agent returns this value.
     Return(Value),
-    /// The reply's `error`.
+    /// The agent answers with this error.
     #[non_exhaustive]
     Error {
         /// The error's class: `GenericError` or `CommandNotFound`.
@@ -17,7 +17,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// An error of this class with this text.
+    /// Makes an error of this class with this text.
     #[must_use]
     pub fn error(class: &str, text: &str) -> Self {
         Answer::Error {

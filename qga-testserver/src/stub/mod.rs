@@ -1,4 +1,4 @@
-//! What a test says that commands answer, how often it expects them, and how often they came.
+//! Stubs: what a test wants commands to answer, how often it expects them, and how often they came.
 
 mod answer;
 mod on;

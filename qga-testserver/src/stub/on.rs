@@ -6,12 +6,12 @@ use super::rule::Rule;
 use super::{Answer, Stubs, Times};
 use crate::{Fault, Request};
 
-/// A stub that is being built: the requests it is for, and how many of them.
+/// A stub that is being built: which requests it is for, and how many of them.
 ///
-/// Made by [`TestAgent::on`](crate::TestAgent::on). The last call says what happens to such a
-/// request, and only it puts the stub in force, all at once: [`reply`](On::reply),
-/// [`error`](On::error), [`reply_with`](On::reply_with), [`fault`](On::fault) or
-/// [`pass_through`](On::pass_through).
+/// [`TestAgent::on`](crate::TestAgent::on) begins one. The last call says what happens to such a
+/// request: [`reply`](On::reply), [`error`](On::error), [`reply_with`](On::reply_with),
+/// [`fault`](On::fault) or [`pass_through`](On::pass_through). The stub takes effect with that call
+/// and not before.
 ///
 /// ```
 /// # use serde_json::json;
@@ -29,43 +29,44 @@ use crate::{Fault, Request};
 /// # client.execute_raw("guest-ping", json!({})).await.unwrap();
 /// # }
 /// ```
-#[must_use = "the stub is in force once you say what happens: reply, error, reply_with, fault or pass_through"]
+#[must_use = "the stub takes effect once you say what happens: reply, error, reply_with, fault or pass_through"]
 pub struct On<'a> {
     stubs: &'a Stubs,
     rule: Rule,
 }
 
 impl<'a> On<'a> {
-    /// The label is what the test knows the stub by.
+    /// Begins a stub; messages about it use the label.
     pub(crate) fn new(stubs: &'a Stubs, name: &str, label: String) -> Self {
         let rule = Rule::new(name, label);
         Self { stubs, rule }
     }
 
-    /// Only requests whose arguments the closure says yes to; `Value::Null` stands for none.
+    /// Limits the stub to requests whose arguments the closure accepts. It gets `Value::Null` when a
+    /// request has no arguments.
     ///
-    /// Of several closures all must say yes. A command that only stubs know fails when all of them
-    /// refuse, and says so.
+    /// If there are several closures, all of them must accept. If the agent does not know the command
+    /// itself and no stub accepts the request, the command fails with an error that says so.
     pub fn with(mut self, accepts: impl Fn(&Value) -> bool + Send + Sync + 'static) -> Self {
         self.rule.matchers.push(Box::new(accepts));
         self
     }
 
-    /// The stub is for this many requests at most.
+    /// Limits the stub to this many requests. Without this call it is for any number of them.
     ///
-    /// After them the agent goes on as if the stub were not there; a command that only stubs know
-    /// then fails, and says so. Without this a stub is for any number of requests.
+    /// After that the agent goes on as if the stub were not there. If the agent does not know the
+    /// command itself, the command then fails with an error that says so.
     pub fn up_to(mut self, requests: usize) -> Self {
         self.rule.limit = Some(requests);
         self
     }
 
-    /// The test fails unless the stub is used this often: `2`, `1..`, `1..=3`, `..=3`, or `0`.
+    /// Makes the test fail unless the stub is used this often: `2`, `1..`, `1..=3`, `..=3`, or `0`.
     ///
-    /// [`TestAgent::verify`](crate::TestAgent::verify) counts, and so does the agent when it is
-    /// dropped. This changes nothing about what is answered: the stub answers what comes beyond
-    /// the expected number too, unless [`up_to`](On::up_to) says otherwise. Only requests that
-    /// the stub was used for count, not those that another stub has answered.
+    /// [`TestAgent::verify`](crate::TestAgent::verify) checks this, and so does the agent when it is
+    /// dropped. This does not change what the stub answers: unless [`up_to`](On::up_to) limits it, the
+    /// stub also answers more requests than expected. A request that another stub has answered does
+    /// not count.
     ///
     /// ```should_panic
     /// # use serde_json::json;
@@ -80,16 +81,16 @@ impl<'a> On<'a> {
     /// # }
     /// ```
     ///
-    /// An expectation that can never be met, such as `3..=1` or more than the stub is for, is a
-    /// panic as soon as the stub is put in force.
+    /// The call that makes the stub take effect panics if the expectation can never be met: if the range
+    /// is empty, such as `3..=1`, or begins above the limit of [`up_to`](On::up_to).
     pub fn expect(mut self, times: impl Into<Times>) -> Self {
         self.rule.expected = Some(times.into());
         self
     }
 
-    /// This goes wrong with each of the stub's replies, whatever they are.
+    /// Spoils each of the stub's replies with this fault.
     ///
-    /// Of several faults each one acts on what the ones before it made of the reply.
+    /// If there are several faults, each one acts on what the ones before it have made of the reply.
     pub fn with_fault(mut self, fault: Fault) -> Self {
         self.rule.fault = Some(match self.rule.fault.take() {
             Some(before) => before.and(fault),
@@ -98,27 +99,27 @@ impl<'a> On<'a> {
         self
     }
 
-    /// The command returns this value.
+    /// Lets the command return this value.
     ///
-    /// The four commands that answer only with an error (`guest-shutdown` and `guest-suspend-*`)
-    /// stay silent instead, as they do in a real agent.
+    /// The four commands that answer only when they fail (`guest-shutdown` and `guest-suspend-*`) stay
+    /// silent instead, as they do in a real agent.
     #[track_caller]
     pub fn reply(self, value: impl Into<Value>) {
         let value = value.into();
         self.reply_with(move |_| value.clone());
     }
 
-    /// The command fails with this class (`GenericError`, `CommandNotFound`) and text.
+    /// Lets the command fail with an error of this class (`GenericError` or `CommandNotFound`) and text.
     #[track_caller]
     pub fn error(self, class: &str, text: &str) {
         let answer = Answer::error(class, text);
         self.reply_with(move |_| answer.clone());
     }
 
-    /// The closure computes the answer: a JSON value to return, or an [`Answer`].
+    /// Lets the closure compute the answer: a JSON value to return, or an [`Answer`].
     ///
-    /// It runs in the agent's task and must not block. A panic in it, as of an `assert!`, is an
-    /// error of the command and fails the test.
+    /// The closure runs in the agent's task and must not block. If it panics, as a failed `assert!`
+    /// does, the command fails and so does the test.
     #[track_caller]
     pub fn reply_with<A: Into<Answer>>(
         mut self,
@@ -128,27 +129,27 @@ impl<'a> On<'a> {
         self.mount();
     }
 
-    /// The command does what it would do without this stub, and this goes wrong with the reply.
+    /// Lets the command do what it would do without this stub, and spoils the reply with this fault.
     ///
-    /// Of several such stubs for one request only the latest counts; join faults by
-    /// [`Fault::and`].
+    /// If several such stubs are for the same request, only the latest one counts. Use [`Fault::and`]
+    /// to join faults.
     #[track_caller]
     pub fn fault(self, fault: Fault) {
         self.with_fault(fault).mount();
     }
 
-    /// The command does what it would do without this stub, which only counts.
+    /// Lets the command do what it would do without this stub, which then only counts requests.
     #[track_caller]
     pub fn pass_through(self) {
         self.mount();
     }
 
-    /// Why the stub can never do what is expected of it, if so.
+    /// Says why the expectation of this stub can never be met, if so.
     pub(crate) fn contradiction(&self) -> Option<String> {
         self.rule.contradiction()
     }
 
-    /// Puts the stub in force.
+    /// Makes the stub take effect.
     #[track_caller]
     fn mount(self) {
         #[allow(clippy::panic, reason = "a mistake in the test")]

@@ -14,7 +14,7 @@ type Responder = dyn Fn(&Request) -> Answer + Send + Sync;
 /// One stub: which requests it is for, and what happens then.
 pub(super) struct Rule {
     pub(super) name: String,
-    /// What the test knows it by.
+    /// What messages about it call it.
     label: String,
     pub(super) matchers: Vec<Box<Matcher>>,
     pub(super) limit: Option<usize>,
@@ -24,13 +24,13 @@ pub(super) struct Rule {
     tally: Mutex<Tally>,
 }
 
-/// The requests for a stub's command that came as far as the stub.
+/// How many requests for its command have reached a stub, and what became of them.
 #[derive(Debug, Default)]
 struct Tally {
     used: usize,
     refused: usize,
     last_refused: String,
-    /// Requests that came while the command was disabled.
+    /// How many came while the command was disabled.
     disabled: usize,
 }
 
@@ -48,7 +48,7 @@ impl Rule {
         }
     }
 
-    /// Why it can never do what is expected of it, if so.
+    /// Says why its expectation can never be met, if so.
     pub(super) fn contradiction(&self) -> Option<String> {
         let Self { name, expected, .. } = self;
         let expected = (*expected)?;
@@ -87,7 +87,7 @@ impl Rule {
         more
     }
 
-    /// What is wrong with how often it was used; later stubs may have answered in its place.
+    /// Says whether it was used more or less often than expected; later stubs may have answered instead.
     pub(super) fn unmet(&self, later: &[Arc<Rule>]) -> Option<String> {
         let expected = self.expected?;
         let tally = lock(&self.tally);
@@ -103,7 +103,7 @@ impl Rule {
         Some(format!("{}: {}", self.label, parts.join("; ")))
     }
 
-    /// What it has answered, if anything.
+    /// Says how often it has answered, if it has.
     fn uses(&self) -> Option<String> {
         let used = lock(&self.tally).used;
         let line = format!("the later stub {} got {}", self.label, Times::from(used));
@@ -112,7 +112,7 @@ impl Rule {
 }
 
 impl Tally {
-    /// Why requests for its command were not for it, if there were any.
+    /// Says why requests for its command were not for it, if there were any.
     fn missed(&self) -> impl Iterator<Item = String> {
         let (refused, last) = (self.refused, &self.last_refused);
         let refusals = format!("it did not accept {refused} more, the last with {last}");

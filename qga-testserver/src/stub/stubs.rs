@@ -16,11 +16,11 @@ pub(crate) struct Stubs {
 /// What the stubs say about one request.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
-    /// The answer, if a stub has one; else the agent's own.
+    /// The answer of a stub, if one has answered.
     pub(crate) answer: Option<Answer>,
-    /// What goes wrong with it.
+    /// The fault that spoils the reply.
     pub(crate) fault: Option<Fault>,
-    /// How many stubs have answers for other arguments.
+    /// How many stubs have an answer, but not for these arguments.
     refusing: usize,
     /// How many stubs have answered as often as they may.
     used_up: usize,
@@ -35,7 +35,7 @@ impl Stubs {
         lock(&self.rules).clear();
     }
 
-    /// The names that stubs answer for, the earliest first.
+    /// The names of the commands that stubs answer, the earliest stub first.
     pub(crate) fn names(&self) -> Vec<String> {
         let rules = lock(&self.rules);
         rules
@@ -45,7 +45,7 @@ impl Stubs {
             .collect()
     }
 
-    /// The latest stub that is for this request, and the latest one below it that has an answer.
+    /// Takes the fault of the latest stub that is for this request, and the answer of the latest one that has one.
     pub(crate) fn judge(&self, request: &Request) -> Verdict {
         // The closures may use the agent, so no lock is held while they run.
         let rules = lock(&self.rules).clone();
@@ -74,7 +74,7 @@ impl Stubs {
         verdict
     }
 
-    /// Takes down a request that no stub sees because the command is disabled.
+    /// Counts a request that no stub sees because the command is disabled.
     pub(crate) fn bypass(&self, command: &str) {
         let rules = lock(&self.rules);
         for rule in rules.iter().filter(|rule| rule.name == command) {
@@ -88,7 +88,7 @@ impl Stubs {
         lock(&self.rules).iter().any(resets)
     }
 
-    /// A line for each stub that was not used as often as expected.
+    /// Returns a line for each stub that was not used as often as expected.
     pub(crate) fn unmet(&self) -> Vec<String> {
         let rules = lock(&self.rules);
         let numbered = rules.iter().enumerate();
@@ -101,7 +101,7 @@ impl Stubs {
 }
 
 impl Verdict {
-    /// Why none of the stubs for the command has answered; nothing if there is none.
+    /// Says why none of the stubs for the command has answered, if there are any.
     pub(crate) fn excuse(&self, request: &Request) -> Option<String> {
         let arguments = || excerpt(&request.arguments);
         let all = self.refusing + self.used_up;

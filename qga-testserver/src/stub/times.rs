@@ -1,26 +1,27 @@
 use std::fmt;
 use std::ops::{Range, RangeFrom, RangeInclusive, RangeTo, RangeToInclusive};
 
-/// How often something is expected: a number, `1..`, `1..4`, `1..=3`, `..4` or `..=3`.
+/// How often a stub is expected to be used: a number, or a range such as `1..`, `1..4`, `1..=3`, `..4`
+/// or `..=3`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
     least: usize,
-    /// Less than `least` if no number will do.
+    /// This is less than `least` if the range is empty.
     most: Option<usize>,
 }
 
 impl Times {
-    /// Whether something may happen so often.
+    /// Whether this number is in the range.
     pub(crate) fn include(self, times: usize) -> bool {
         times >= self.least && self.most.is_none_or(|most| times <= most)
     }
 
-    /// The least number that will do.
+    /// The smallest number in the range.
     pub(crate) fn least(self) -> usize {
         self.least
     }
 
-    /// Whether no number will do.
+    /// Whether no number is in the range.
     pub(crate) fn is_empty(self) -> bool {
         self.most.is_some_and(|most| most < self.least)
     }
@@ -38,7 +39,7 @@ impl Times {
     }
 }
 
-/// With the word that follows: `1 request`, `at least 2 requests`.
+/// The number and the word after it: `1 request`, `at least 2 requests`.
 impl fmt::Display for Times {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let last = match (self.least, self.most) {

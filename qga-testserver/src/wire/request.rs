@@ -5,29 +5,29 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-/// A request that the agent has carried out, also if with an error.
+/// A request that the agent has carried out or answered with an error.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Request {
-    /// The command's name, the value of `execute`.
+    /// The name of the command: the value of `execute`.
     pub name: String,
-    /// The arguments, or `Value::Null` when the request has none.
+    /// The arguments, or `Value::Null` if the request has none.
     pub arguments: Value,
     /// The request's `id`, if it has one.
     pub id: Option<Value>,
-    /// The request's own bytes from its first brace to its last, or the first 64 KiB of them.
+    /// The bytes of the request from its first brace to its last one, but at most the first 64 KiB.
     pub raw: Vec<u8>,
 }
 
-/// So many requests are kept.
+/// How many requests are kept at most.
 const COUNT_LIMIT: usize = 100_000;
-/// So many bytes of requests are kept.
+/// How many bytes the kept requests may take.
 const COST_LIMIT: usize = 128 << 20;
 
-/// So many requests are shown to a person.
+/// How many requests a message shows at most.
 const SUMMARY_LENGTH: usize = 50;
 
-/// A JSON value for one line of a message; of a long one the beginning and the end.
+/// Shows a JSON value in one line of a message, and of a long one only its beginning and its end.
 pub(crate) fn excerpt(value: &Value) -> String {
     const BEGINNING: usize = 120;
     const END: usize = 80;
@@ -46,7 +46,7 @@ pub(crate) fn excerpt(value: &Value) -> String {
     )
 }
 
-/// The command and its arguments, shortened if they are long: `guest-exec {"path":"ls"}`.
+/// Shows the command and its arguments, such as `guest-exec {"path":"ls"}`; long arguments are shortened.
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.arguments {
@@ -56,7 +56,7 @@ impl fmt::Display for Request {
     }
 }
 
-/// JSON as JSON, and bytes as text.
+/// Shows JSON as JSON, and bytes as text.
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = self.id.as_ref().map_or("none".into(), Value::to_string);
@@ -77,7 +77,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Takes a request of this cost in bytes down, and forgets the oldest ones when there are too many.
+    /// Keeps a request that takes this many bytes, and forgets the oldest ones when there are too many.
     pub(crate) fn add(&mut self, request: Arc<Request>, cost: usize) {
         self.cost += cost;
         self.requests.push_back((request, cost));

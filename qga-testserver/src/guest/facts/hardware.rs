@@ -5,17 +5,17 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Vcpu {
-    /// Its number.
+    /// The number of the processor.
     pub logical_id: i64,
-    /// Whether it runs.
+    /// Whether the processor runs.
     pub online: bool,
-    /// Whether it may be taken offline; `None` leaves it out of the reply.
+    /// Whether it can be taken offline. The reply does not tell if this is `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub can_offline: Option<bool>,
 }
 
 impl Vcpu {
-    /// A processor that runs.
+    /// Makes a processor that runs.
     #[must_use]
     pub fn new(logical_id: i64, can_offline: bool) -> Self {
         Self {
@@ -31,17 +31,17 @@ impl Vcpu {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct MemoryBlock {
-    /// Its number.
+    /// The number of the block.
     pub phys_index: u64,
-    /// Whether it is in use.
+    /// Whether the block is in use.
     pub online: bool,
-    /// Whether it may be taken offline; `None` leaves it out of the reply.
+    /// Whether it can be taken offline. The reply does not tell if this is `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub can_offline: Option<bool>,
 }
 
 impl MemoryBlock {
-    /// A block in use that may be taken offline.
+    /// Makes a block that is in use and can be taken offline.
     #[must_use]
     pub fn new(phys_index: u64) -> Self {
         Self {

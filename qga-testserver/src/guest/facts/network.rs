@@ -5,33 +5,34 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Interface {
-    /// Its name.
+    /// The name of the interface.
     pub name: String,
-    /// Its hardware address.
+    /// The hardware address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hardware_address: Option<String>,
-    /// Its addresses; an interface without any has neither these nor statistics.
+    /// The IP addresses. A real agent tells neither addresses nor statistics of an interface without
+    /// addresses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ip_addresses: Option<Vec<IpAddress>>,
-    /// What it has carried.
+    /// How much the interface has sent and received.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statistics: Option<InterfaceStatistics>,
 }
 
-/// An address of an interface.
+/// An IP address of an interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct IpAddress {
-    /// The address.
+    /// The address as text.
     pub ip_address: String,
-    /// `ipv4` or `ipv6`.
+    /// The kind of address: `ipv4` or `ipv6`.
     pub ip_address_type: String,
-    /// Bits of the network's part.
+    /// The length of the network part, in bits.
     pub prefix: i64,
 }
 
-/// What an interface has carried.
+/// How much an interface has sent and received.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -55,7 +56,7 @@ pub struct InterfaceStatistics {
 }
 
 impl Interface {
-    /// An interface with addresses such as `192.0.2.10/24`.
+    /// Makes an interface with IP addresses such as `192.0.2.10/24`.
     #[must_use]
     pub fn new(name: &str, hardware_address: &str, addresses: &[&str]) -> Self {
         Self {
@@ -82,7 +83,7 @@ impl Interface {
 }
 
 impl IpAddress {
-    /// An address such as `192.0.2.10/24`.
+    /// Makes an IP address from a text such as `192.0.2.10/24`.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let (address, prefix) = text.split_once('/').unwrap_or((text, ""));
@@ -99,50 +100,50 @@ impl IpAddress {
     }
 }
 
-/// A route. Routes of the two IP versions have different members.
+/// A route. Routes for IPv4 and for IPv6 have different members.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Route {
-    /// The interface it goes through.
+    /// The interface that packets leave through.
     pub iface: String,
-    /// The network it leads to.
+    /// The network that the route leads to.
     pub destination: String,
-    /// Its cost; -1 when the kernel does not tell.
+    /// The cost of the route, or -1 when the kernel does not tell it.
     pub metric: i64,
-    /// 4 or 6.
+    /// The IP version, 4 or 6.
     pub version: i64,
     /// The IPv4 gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gateway: Option<String>,
-    /// The IPv4 network's mask.
+    /// The mask of the IPv4 network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mask: Option<String>,
     /// The initial round-trip time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub irtt: Option<i64>,
-    /// The kernel's flags; above 2^63 for IPv6.
+    /// The kernel's flags. For IPv6 they may be above 2^63.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flags: Option<u64>,
-    /// References to it.
+    /// The number of references to the route.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refcnt: Option<i64>,
-    /// How often it was looked up.
+    /// How often the route was looked up.
     #[serde(rename = "use", skip_serializing_if = "Option::is_none")]
     pub uses: Option<i64>,
     /// The TCP window.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<i64>,
-    /// The largest packet.
+    /// The size of the largest packet, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtu: Option<i64>,
-    /// Bits of the IPv6 destination, in decimal.
+    /// The prefix length of the IPv6 destination, as a decimal number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub desprefixlen: Option<String>,
     /// The IPv6 source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// Bits of the IPv6 source, in decimal.
+    /// The prefix length of the IPv6 source, as a decimal number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub srcprefixlen: Option<String>,
     /// The IPv6 gateway.

@@ -5,26 +5,26 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Disk {
-    /// Its device.
+    /// The path of the device.
     pub name: String,
-    /// Whether it is a part of another disk.
+    /// Whether this is a partition of another disk.
     pub partition: bool,
-    /// The devices that it is on.
+    /// The devices that this one is made of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dependencies: Option<Vec<String>>,
-    /// Where it is attached.
+    /// Where the disk is attached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<DiskAddress>,
-    /// A friendlier name.
+    /// A name that is easier to read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
-    /// What it says of its own health.
+    /// What the disk says about its own health.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub smart: Option<serde_json::Value>,
 }
 
 impl Disk {
-    /// A whole disk of this name at this slot of the PCI bus.
+    /// Makes a whole disk of this name at this slot of the PCI bus.
     #[must_use]
     pub fn new(name: &str, slot: i64) -> Self {
         Self {
@@ -35,7 +35,7 @@ impl Disk {
         }
     }
 
-    /// A partition of a disk.
+    /// Makes a partition of a disk.
     #[must_use]
     pub fn partition(name: &str, disk: &str) -> Self {
         Self {
@@ -52,11 +52,11 @@ impl Disk {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct DiskAddress {
-    /// The controller.
+    /// The address of the controller.
     pub pci_controller: PciAddress,
     /// The kind of bus, such as `virtio`.
     pub bus_type: String,
-    /// The bus.
+    /// The number of the bus.
     pub bus: i64,
     /// The target on the bus.
     pub target: i64,
@@ -65,13 +65,13 @@ pub struct DiskAddress {
     /// The disk's serial number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub serial: Option<String>,
-    /// The device in the guest.
+    /// The path of the device in the guest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dev: Option<String>,
 }
 
 impl DiskAddress {
-    /// A virtio disk at this slot of the PCI bus.
+    /// Makes the address of a virtio disk at this slot of the PCI bus.
     #[must_use]
     pub fn virtio(device: &str, slot: i64) -> Self {
         Self {
@@ -106,33 +106,33 @@ pub struct PciAddress {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Filesystem {
-    /// Its device, without the folder.
+    /// The name of the device, without its folder.
     pub name: String,
-    /// Where it is mounted.
+    /// The path where the filesystem is mounted.
     pub mountpoint: String,
-    /// Its type, such as `ext4`.
+    /// The type of the filesystem, such as `ext4`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Bytes in use.
+    /// The number of bytes in use.
     pub used_bytes: Option<u64>,
-    /// Bytes in all that users may use.
+    /// The number of bytes that ordinary users can use in all.
     pub total_bytes: Option<u64>,
-    /// Bytes in all; agents before 9.1 do not tell.
+    /// The number of bytes in all. Agents before 9.1 do not tell it.
     pub total_bytes_privileged: Option<u64>,
-    /// The disks that it is on.
+    /// The disks that the filesystem is on.
     pub disk: Vec<DiskAddress>,
-    /// Whether it is frozen.
+    /// Whether the filesystem is frozen.
     pub frozen: bool,
-    /// Why it cannot be frozen, as the kernel says it: `Input/output error`, say.
+    /// The error with which freezing fails, in the kernel's words, such as `Input/output error`.
     pub freeze_error: Option<String>,
-    /// Bytes that a trim finds to give back.
+    /// How many bytes a trim gives back.
     pub trimmable_bytes: i64,
-    /// Why it cannot be trimmed, as the agent says it: `trim not supported`, say.
+    /// The error with which a trim fails, in the agent's words, such as `trim not supported`.
     pub trim_error: Option<String>,
 }
 
 impl Filesystem {
-    /// A filesystem on a disk at this slot of the PCI bus.
+    /// Makes a filesystem on a disk at this slot of the PCI bus.
     #[must_use]
     pub fn new(name: &str, mountpoint: &str, kind: &str, slot: i64) -> Self {
         Self {

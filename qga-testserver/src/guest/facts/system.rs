@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Timezone {
-    /// Its short name.
+    /// The short name of the time zone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// Seconds east of UTC.
+    /// The offset from UTC, in seconds; it is positive in the east.
     pub offset: i64,
 }
 
@@ -21,16 +21,16 @@ impl Default for Timezone {
     }
 }
 
-/// How busy the guest has been.
+/// How busy the guest has been: how many processes were running or waiting, on average.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LoadAverage {
-    /// Over the last minute.
+    /// The average over the last minute.
     pub load1m: f64,
-    /// Over five minutes.
+    /// The average over the last five minutes.
     pub load5m: f64,
-    /// Over a quarter of an hour.
+    /// The average over the last 15 minutes.
     pub load15m: f64,
 }
 
@@ -44,39 +44,39 @@ impl Default for LoadAverage {
     }
 }
 
-/// The guest's operating system; what is `None` is left out of the reply.
+/// The guest's operating system. The reply leaves out what is `None`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct OsInfo {
-    /// The kernel's release.
+    /// The release of the kernel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernel_release: Option<String>,
-    /// The kernel's version.
+    /// The version of the kernel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kernel_version: Option<String>,
-    /// The processor's architecture.
+    /// The architecture of the processor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub machine: Option<String>,
-    /// The system's short name, such as `debian`.
+    /// The short name of the system, such as `debian`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// The system's name.
+    /// The name of the system.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The system's name and version for people.
+    /// The name and version of the system, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pretty_name: Option<String>,
-    /// The system's version for people.
+    /// The version of the system, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// The system's version for programs.
+    /// The version of the system, for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version_id: Option<String>,
-    /// The edition for people.
+    /// The edition of the system, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
-    /// The edition for programs.
+    /// The edition of the system, for programs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variant_id: Option<String>,
 }

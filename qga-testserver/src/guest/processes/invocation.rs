@@ -1,22 +1,22 @@
 use std::fmt;
 
-/// How a client has called a program.
+/// How a client has called a program with `guest-exec`.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Invocation {
-    /// The path as the client gave it.
+    /// The path of the program, as the client gave it.
     pub path: String,
-    /// The arguments after the path.
+    /// The arguments, without the path.
     pub args: Vec<String>,
-    /// The environment, when the client gave one: `NAME=value`, as they are.
+    /// The environment, if the client gave one: entries such as `NAME=value`, unchanged.
     pub env: Option<Vec<String>>,
-    /// What the program can read; nothing when the client gave nothing.
+    /// The bytes that the program can read from stdin; there are none if the client gave none.
     pub stdin: Vec<u8>,
-    /// The folder that it is run in: `/`, unless a client's shell went elsewhere.
+    /// The folder that the program runs in: `/`, unless a shell of the client has changed it.
     pub current_dir: String,
 }
 
-/// The input as text.
+/// Shows the input as text.
 impl fmt::Debug for Invocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stdin = self.stdin.escape_ascii();

@@ -5,8 +5,8 @@ use super::output::{Data, Output};
 
 /// What a program does when it runs: it prints, takes time and ends.
 ///
-/// Pieces are printed one after the other. Without anything else a program prints nothing and
-/// exits at once with code 0.
+/// The calls take effect one after the other. A new script prints nothing and exits at once with
+/// code 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a script does nothing until a program runs it"]
 pub struct Script {
@@ -14,7 +14,7 @@ pub struct Script {
     /// When the next piece is printed.
     clock: Duration,
     least: Duration,
-    /// How long children that it does not wait for hold its output open.
+    /// How long child processes that it does not wait for keep its output open.
     held_open: Duration,
     pub(crate) end: End,
     /// What a shell does before anything is printed.
@@ -66,7 +66,7 @@ struct Piece {
     data: Data,
 }
 
-/// So many zeros at once go to a file, in bytes.
+/// The most zero bytes that go to a file at once.
 const ZEROS_LIMIT: usize = 256 << 20;
 
 impl Default for Script {
@@ -85,50 +85,51 @@ impl Default for Script {
 }
 
 impl Script {
-    /// A program that does nothing and succeeds.
+    /// Makes a script that does nothing and succeeds.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Prints this.
+    /// Prints this to stdout.
     pub fn stdout(self, bytes: impl AsRef<[u8]>) -> Self {
         self.print(Stream::Out, Data::Bytes(bytes.as_ref().into()))
     }
 
-    /// Prints this to the stream for errors.
+    /// Prints this to stderr.
     pub fn stderr(self, bytes: impl AsRef<[u8]>) -> Self {
         self.print(Stream::Err, Data::Bytes(bytes.as_ref().into()))
     }
 
-    /// Prints so many zeros, which take no memory here. The agent keeps the first 16 MiB.
+    /// Prints this many zero bytes to stdout. They take no memory until a client asks for them; the
+    /// agent returns the first 16 MiB.
     pub fn stdout_zeros(self, count: u64) -> Self {
         self.print(Stream::Out, Data::Zeros(count))
     }
 
-    /// Prints so many zeros to the stream for errors.
+    /// Prints this many zero bytes to stderr, as [`stdout_zeros`](Script::stdout_zeros) does to stdout.
     pub fn stderr_zeros(self, count: u64) -> Self {
         self.print(Stream::Err, Data::Zeros(count))
     }
 
-    /// Waits for so long, in tokio's time, before it goes on.
+    /// Waits for this much of tokio's time before it goes on.
     pub fn pause(mut self, duration: Duration) -> Self {
         self.clock = self.clock.saturating_add(duration);
         self
     }
 
-    /// Runs for so long in all, in tokio's time, before it ends.
+    /// Runs for at least this much of tokio's time in all before it ends.
     pub fn after(mut self, duration: Duration) -> Self {
         self.least = duration;
         self
     }
 
-    /// Ends with this code.
+    /// Ends with this exit code.
     pub fn exit(mut self, code: i64) -> Self {
         self.end = End::Exit(code);
         self
     }
 
-    /// Ends by this signal.
+    /// Is ended by this signal.
     pub fn signal(mut self, number: i64) -> Self {
         self.end = End::Signal(number);
         self
@@ -171,7 +172,7 @@ impl Script {
         self
     }
 
-    /// How long it runs. Who captures its output also waits until nobody holds it open.
+    /// How long it runs. If its output is captured, it counts as running until no child has the output open.
     pub(super) fn length(&self, capture: Capture) -> Duration {
         let own = self.clock.max(self.least);
         match capture {
@@ -180,7 +181,7 @@ impl Script {
         }
     }
 
-    /// It takes the same time and ends the same way, and prints nothing.
+    /// The same script without anything that it prints.
     pub(super) fn silenced(&self) -> Self {
         Self {
             pieces: Vec::new(),
@@ -188,7 +189,7 @@ impl Script {
         }
     }
 
-    /// It does this to the guest as it starts.
+    /// Does this to the guest when it starts.
     pub(super) fn step(mut self, step: Step) -> Self {
         self.steps.push(step);
         self
