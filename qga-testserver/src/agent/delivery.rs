@@ -1,3 +1,5 @@
+//! Turns a reply into the bytes that go out, as faults have changed it.
+
 use std::time::Duration;
 
 use crate::fault::{Effect, Fault};
@@ -5,19 +7,19 @@ use crate::guest::power::PowerChange;
 use crate::wire::json::{self, Value};
 use crate::wire::reply::Reply;
 
-/// What the agent does to answer one request, in order.
+/// How the agent answers one request: the pieces in their order, and what happens after them.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Delivery {
     pub(crate) pieces: Vec<Piece>,
-    /// How the bytes are cut up, if they are.
+    /// The size of the pieces that the bytes are cut into, if they are, and the time between two pieces.
     pub(crate) drip: Option<(usize, Duration)>,
-    /// The connection is closed after the pieces.
+    /// Whether the agent closes the connection after the pieces.
     pub(crate) close: bool,
-    /// It is closed by a reset.
+    /// Whether it closes the connection by a reset.
     pub(crate) reset: bool,
-    /// The agent starts afresh after the pieces.
+    /// Whether the agent is killed and started again after the pieces.
     pub(crate) restart: bool,
-    /// What becomes of the guest after the pieces.
+    /// What happens to the guest's power after the pieces.
     pub(crate) power: Option<PowerChange>,
 }
 
@@ -25,7 +27,7 @@ pub(crate) struct Delivery {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Piece {
     Bytes(Vec<u8>),
-    /// The unit over and over, to so many bytes or for ever.
+    /// The unit over and over, up to this many bytes or for ever.
     Filler {
         unit: Vec<u8>,
         bytes: Option<u64>,
@@ -36,7 +38,7 @@ pub(crate) enum Piece {
 }
 
 impl Delivery {
-    /// The plain delivery of a reply, if there is one, with the faults' effects in order.
+    /// Plans the delivery of a reply, if there is one, and lets the faults act on it one after the other.
     pub(crate) fn new(mut reply: Option<Reply>, faults: &[Fault]) -> Self {
         let effects = || faults.iter().flat_map(|fault| &fault.effects);
         for effect in effects() {
@@ -99,7 +101,7 @@ impl Delivery {
         }
     }
 
-    /// Keeps the first `left` bytes; filler counts as it is.
+    /// Keeps only the first `left` bytes. Filler is not cut.
     fn cut(&mut self, mut left: usize) {
         for piece in &mut self.pieces {
             if let Piece::Bytes(bytes) = piece {

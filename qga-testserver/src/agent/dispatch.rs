@@ -1,3 +1,5 @@
+//! Decides how a message is answered: by a refusal, a stub, the cassette or a command.
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use crate::wire::json::{Message, Object, Value, text};
 use crate::wire::reply::{Failure, Outcome, Reply};
 use crate::{Answer, Fault, Request, RequestIds};
 
-/// What the agent does about one message.
+/// Decides what the agent does about one message.
 pub(crate) fn answer(state: &State, message: Message) -> Delivery {
     match message.outcome {
         Err(fault) => Delivery::new(Some(Failure::generic(fault).into()), &[]),
@@ -73,8 +75,8 @@ fn carry_out(state: &State, mut envelope: Object, raw: Vec<u8>, cost: usize) -> 
     Delivery { power, ..delivery }
 }
 
-/// Runs what may call closures of the test. A panic in one of them is an error of the command, and
-/// a failure of the test.
+/// Runs code that may call closures of the test. If one of them panics, the command fails and so does
+/// the test.
 fn guarded<T>(state: &State, request: &Request, run: impl FnOnce() -> T) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
         let text = panic.downcast_ref::<&str>().map(ToString::to_string);
@@ -114,10 +116,10 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// What comes of it, and what goes wrong with the reply.
+    /// Carries out the request: returns what the command returns, and a fault that spoils the reply.
     ///
-    /// A disabled command is refused before anything looks at its arguments; a stub answers
-    /// before the agent does.
+    /// A disabled command is refused before anything looks at its arguments, and a stub answers before
+    /// the agent does.
     fn outcome(&self, state: &State, context: &mut Context<'_>) -> (Outcome, Option<Fault>) {
         let policy = Policy {
             settings: context.settings,
@@ -145,7 +147,7 @@ impl Call<'_> {
         (outcome, verdict.fault.or(lost))
     }
 
-    /// Why no stub has answered a command that only stubs know.
+    /// Says why no stub has answered, if the agent does not know the command itself.
     fn unanswered(&self, verdict: &Verdict, context: &Context<'_>) -> Option<String> {
         match commands::find(&self.request.name, context.settings.profile) {
             Some(_) => None,
@@ -153,7 +155,7 @@ impl Call<'_> {
         }
     }
 
-    /// What the cassette has, if there is one; a reply that never came is lost again.
+    /// Returns the answer of the cassette, if there is one. If no reply was recorded, none comes now.
     fn play(&self, state: &State) -> Option<(Outcome, Option<Fault>)> {
         let own = matches!(&*self.name, b"guest-sync" | b"guest-sync-delimited");
         let mut player = lock(&state.player);

@@ -1,3 +1,5 @@
+//! The methods of the agent for the guest behind it.
+
 #[cfg(unix)]
 use std::ffi::OsString;
 #[cfg(unix)]

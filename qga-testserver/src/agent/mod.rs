@@ -1,3 +1,5 @@
+//! The agent that a test holds: its state, the clients that it serves, and how it answers them.
+
 mod delivery;
 mod dispatch;
 mod guest;

@@ -1,3 +1,5 @@
+//! Serves clients one after the other, and lets power commands take effect.
+
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -17,18 +19,18 @@ use crate::lock::lock;
 use crate::wire::json::Reader;
 use crate::wire::listener::{Listener, Stream};
 
-/// Where clients come from.
+/// The clients that connect to an agent, over its socket or in memory.
 pub(crate) struct Clients {
     pub(crate) listener: Option<Listener>,
     pub(crate) waiting: mpsc::UnboundedReceiver<DuplexStream>,
 }
 
-/// Read at once; filler is sent in pieces of about this size.
+/// The most bytes that are read at once. Filler is sent in pieces of about this size.
 const CHUNK: usize = 64 << 10;
 
 /// Serves one client after the other, for ever.
 ///
-/// What a client left half sent stays in the reader, and the next client goes on with it.
+/// If a client leaves half a request, it stays in the reader and the next client continues it.
 pub(crate) async fn serve(mut clients: Clients, state: Arc<State>) {
     let mut reader = Reader::default();
     let mut stopping = None;
@@ -46,10 +48,10 @@ pub(crate) async fn serve(mut clients: Clients, state: Arc<State>) {
     }
 }
 
-/// When a power command takes its course, and which.
+/// A power command that has been accepted, and when it takes effect.
 type Stopping = Option<(Instant, PowerChange)>;
 
-/// Before the agent tries again to accept a client.
+/// How long the agent waits before it tries again to accept a client.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 impl Clients {
@@ -93,7 +95,7 @@ async fn either<A, B>(
     .await
 }
 
-/// Lets a power command take its course; what arrives meanwhile stays in the channel.
+/// Lets a power command take effect. What arrives in the meantime stays in the channel.
 async fn change_power(state: &State, change: PowerChange) -> Power {
     match change {
         PowerChange::ShutDown => state.power.set(Power::Off),
@@ -107,7 +109,7 @@ async fn change_power(state: &State, change: PowerChange) -> Power {
     state.power.settled().await
 }
 
-/// Lets a power command take its course if it is time.
+/// Lets a power command take effect if its time has come.
 async fn stop(state: &State, stopping: &mut Stopping) -> Power {
     match stopping.take_if(|(end, _)| *end <= Instant::now()) {
         Some((_, change)) => change_power(state, change).await,
@@ -115,10 +117,10 @@ async fn stop(state: &State, stopping: &mut Stopping) -> Power {
     }
 }
 
-/// The client that has its turn.
+/// The client that is being served.
 struct Client {
     stream: Box<dyn Stream>,
-    /// It takes no more replies; what it has sent is carried out all the same.
+    /// Whether it accepts no more replies. The agent still carries out what it has sent.
     gone: bool,
 }
 
@@ -158,7 +160,7 @@ impl Client {
         }
     }
 
-    /// Reads what there is, unless the guest goes off before.
+    /// Reads what has arrived, or returns nothing if the guest is switched off before that.
     async fn read_until(
         &mut self,
         buffer: &mut [u8],
@@ -176,10 +178,10 @@ impl Client {
         Some(self.read(buffer, state).await)
     }
 
-    /// Reads what there is; zero bytes are the end of the stream.
+    /// Reads what has arrived. Zero bytes mean the end of the stream.
     async fn read(&mut self, buffer: &mut [u8], state: &State) -> usize {
         loop {
-            // What is left unread makes the close of a Unix socket a reset.
+            // A Unix socket is only reset if something is left unread when it is closed.
             let reset_ahead = state.faults.reset_ahead() || state.stubs.reset_ahead();
             let most = if reset_ahead { 1 } else { CHUNK };
             let room = buffer.get_mut(..most).unwrap_or_default();

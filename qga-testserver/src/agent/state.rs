@@ -11,7 +11,7 @@ use crate::profile::Settings;
 use crate::stub::Stubs;
 use crate::wire::request::{Log, Request};
 
-/// What the test's handle and the serving task share.
+/// The state of an agent, which the test's handle and the serving task share.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) stubs: Stubs,
@@ -25,11 +25,11 @@ pub(crate) struct State {
     arrived: watch::Sender<()>,
 }
 
-/// The first complaints matter.
+/// How many complaints are kept at most; the first ones matter most.
 const COMPLAINT_LIMIT: usize = 20;
 
 impl State {
-    /// Takes down a request that is carried out.
+    /// Remembers a request that the agent carries out.
     pub(crate) fn record(&self, request: Arc<Request>, cost: usize) {
         lock(&self.log).add(request, cost);
         self.arrived.send_replace(());
@@ -40,7 +40,7 @@ impl State {
         lock(&self.complaints).clear();
     }
 
-    /// Takes down what is wrong with the test itself.
+    /// Remembers something that is wrong with the test itself.
     pub(crate) fn complain(&self, complaint: String) {
         let mut complaints = lock(&self.complaints);
         if complaints.len() < COMPLAINT_LIMIT {
@@ -52,12 +52,12 @@ impl State {
         lock(&self.complaints).clone()
     }
 
-    /// The latest requests, one a line, for a person.
+    /// Lists the latest requests for a person, one on each line.
     pub(crate) fn arrivals(&self) -> String {
         lock(&self.log).summary()
     }
 
-    /// The requests that pass, oldest first.
+    /// Returns the requests that `pass` accepts, the oldest first.
     pub(crate) fn requests(&self, pass: impl Fn(&Request) -> bool) -> Vec<Request> {
         lock(&self.log)
             .iter()
@@ -66,7 +66,7 @@ impl State {
             .collect()
     }
 
-    /// Resolves once there are so many requests of this name.
+    /// Waits until there are this many requests for a command.
     pub(crate) async fn wait_for(&self, name: &str, count: usize) -> Vec<Request> {
         let mut arrived = self.arrived.subscribe();
         loop {

@@ -1,3 +1,5 @@
+//! The requests and replies of a real agent, recorded in a file, and the player that answers from it.
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 

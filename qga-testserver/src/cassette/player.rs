@@ -96,8 +96,8 @@ impl Player {
 
     /// The track for a request whose turn it is.
     ///
-    /// Requests about open files and processes have their turns among those about the same one, as
-    /// long as they pass by no other request.
+    /// Requests about an open file or a process only need to be in order among themselves, as long as
+    /// they pass no other request.
     fn in_order(&self, request: &Asked<'_>) -> Option<Fit> {
         let Some(topic) = &request.topic else {
             return self.fit(self.next()?, request, false);
@@ -117,8 +117,8 @@ impl Player {
         idle.or(due).or_else(|| self.idle(request))
     }
 
-    /// Of the tracks for a request the next one; when there is none left, the last one. A new name
-    /// for an old one begins again with the first.
+    /// The next one of the tracks for a request, or the last one if none is left. If the request has a
+    /// new random name for an old one, it begins with the first track again.
     fn matching(&self, request: &Asked<'_>) -> Option<Fit> {
         let unplayed = || {
             let tracks = self.tracks.iter().enumerate();
@@ -169,8 +169,8 @@ impl Player {
         reply
     }
 
-    /// In a replay in any order, what came after a track is played again when the track is; what
-    /// is about an open file or a process concerns only that.
+    /// When a track is played again in a replay in any order, the tracks after it can be played again
+    /// too. If the track is about an open file or a process, only tracks about the same one can.
     fn go_back(&mut self, index: usize) {
         let Some(track) = self.tracks.get(index) else {
             return;

@@ -5,7 +5,7 @@ use super::RecordedReply;
 /// What stands in the place of a secret. It is base64 too, because some secrets are.
 const SCRUBBED: &str = "c2NydWJiZWQ=";
 
-/// Takes passwords, keys and what programs read out of a request and its reply.
+/// Removes passwords, keys and the input of programs from a request and its reply.
 pub(crate) fn scrub(command: &str, arguments: &mut Value, reply: &mut Option<RecordedReply>) {
     match command {
         "guest-set-user-password" => {

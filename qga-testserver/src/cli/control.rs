@@ -17,7 +17,7 @@ use parse::parse;
 #[cfg(test)]
 pub(super) use parse::{check as check_order, fields as order_fields, names as order_names};
 
-/// A control socket; it closes when this is dropped.
+/// A control socket, which is closed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Control {
     socket: Socket,
@@ -58,7 +58,7 @@ async fn accept(listener: Listener, agent: Weak<TestAgent>) {
     }
 }
 
-/// Carries out one order a line, and answers each with a line.
+/// Carries out the order on each line, and answers it with a line.
 async fn serve(stream: Box<dyn Stream>, agent: Weak<TestAgent>) {
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();

@@ -1,4 +1,4 @@
-//! The page about the program says what the program takes, and no more.
+//! Tests that PROGRAM.md describes everything that the program accepts, and nothing else.
 
 use std::collections::BTreeSet;
 

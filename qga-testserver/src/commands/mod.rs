@@ -44,7 +44,7 @@ pub(crate) struct Context<'a> {
     pub(crate) machine: &'a Mutex<Machine>,
     pub(crate) stubs: &'a Stubs,
     pub(crate) settings: &'a Settings,
-    /// What the command makes of the guest's power.
+    /// How the command changes the guest's power.
     pub(crate) power: Option<PowerChange>,
 }
 
@@ -89,7 +89,7 @@ fn all() -> impl Iterator<Item = &'static Command> {
     .flatten()
 }
 
-/// A command without parameters that only looks.
+/// A command without parameters.
 const fn look(name: &'static str, run: fn(&mut Context<'_>, Arguments<'_>) -> Outcome) -> Command {
     Command {
         name,
@@ -98,12 +98,12 @@ const fn look(name: &'static str, run: fn(&mut Context<'_>, Arguments<'_>) -> Ou
     }
 }
 
-/// What a command without a result returns.
+/// The empty object that a command without a result returns.
 fn nothing() -> Value {
     Value::Object(Object::default())
 }
 
-/// A fact of the guest as a reply has it.
+/// A fact of the guest in the form in which a reply contains it.
 fn value(fact: &impl Serialize) -> Value {
     // Facts have string keys only, so they can be spelled.
     Value::from(&serde_json::to_value(fact).unwrap_or_default())

@@ -1,4 +1,4 @@
-//! Which commands an agent lets be used at the moment.
+//! Which commands an agent allows at the moment.
 
 use super::schema::{self, Presence};
 use crate::profile::Settings;

@@ -39,7 +39,7 @@ fn host_name(context: &Context<'_>) -> Value {
     )]))
 }
 
-/// Without a time the clock is set from the hardware's, which in this guest is never wrong.
+/// Without a time, the clock is set from the hardware clock, which always agrees with it in this guest.
 fn set_time(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     if let Some(time) = arguments.integer("time") {
         if time < 0 {
@@ -52,7 +52,7 @@ fn set_time(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     Ok(nothing())
 }
 
-/// The order counts: two of the names share a bucket of the agent's dictionary.
+/// The order matters, since two of the names share a bucket of the agent's dictionary.
 fn load(load: &LoadAverage) -> Value {
     Value::Object(Object::of([
         ("load1m", Value::Double(load.load1m)),

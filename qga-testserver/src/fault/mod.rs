@@ -1,3 +1,5 @@
+//! What can go wrong with a reply, and which replies it happens to.
+
 mod plan;
 mod random;
 mod strange;

@@ -1,3 +1,5 @@
+//! Which replies a fault is for, and the faults that wait for them.
+
 use std::sync::Mutex;
 
 use tokio::sync::Notify;

@@ -1,3 +1,5 @@
+//! Random numbers that a seed repeats.
+
 use std::hash::{BuildHasher, RandomState};
 
 /// Numbers that look random and are decided by a seed.

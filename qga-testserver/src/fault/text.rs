@@ -1,3 +1,5 @@
+//! The names of faults, and how a fault is read from text.
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;

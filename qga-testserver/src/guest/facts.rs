@@ -1,3 +1,5 @@
+//! What the agent's commands tell of the guest: its name, clock, users, disks, networks and so on.
+
 use serde::Deserialize;
 
 mod accounts;

@@ -1,10 +1,10 @@
-//! Shell scripts that say their name, done without a shell.
+//! Does without a shell what the scripts of `qga-commands` ask for.
 //!
-//! A client whose scripts are fixed texts begins each with a line such as `: qga-list 1`, which a
-//! shell passes over, and gives whatever varies as arguments. So a guest that has no shell knows what is
-//! wanted by the name alone. The names, their arguments, what they print and how they end are what the
-//! crate `qga-commands` says on the page of its scripts; the first argument after the text is `first`, or
-//! `again` when a script is run once more since its answer was lost.
+//! Each of these scripts is a fixed text that begins with a line such as `: qga-list 1`, which a shell
+//! ignores; everything that varies is an argument. So a guest without a shell knows by the name alone what
+//! to do. The page of the scripts in `qga-commands` says which names there are, which arguments they take,
+//! what they print and how they end. The first argument after the text is `first`, or `again` if the script
+//! is run once more because its answer was lost.
 
 mod checksums;
 mod copy;
@@ -15,20 +15,20 @@ mod streams;
 use super::machine::Machine;
 use super::processes::{Invocation, Script};
 
-/// What a script is called with.
+/// How a script is called.
 struct Call<'a> {
     invocation: &'a Invocation,
-    /// It may have been done already.
+    /// Whether the script is run again and may have been done already.
     again: bool,
     args: &'a [String],
 }
 
-/// A script that failed: what it says, and its exit code.
+/// A script that has failed: its message and its exit code.
 struct Failed(String, i64);
 
 type Done = Result<Script, Failed>;
 
-/// Does what a script is to do that says its name; none if this is no such script.
+/// Does what a script asks for whose text begins with its name. Returns nothing if this is not such a script.
 pub(crate) fn named(invocation: &Invocation, machine: &mut Machine) -> Option<Script> {
     let shell = invocation.path.rsplit('/').next() == Some("sh");
     let [flag, text, attempt, args @ ..] = &*invocation.args else {
@@ -70,7 +70,7 @@ pub(crate) fn named(invocation: &Invocation, machine: &mut Machine) -> Option<Sc
 }
 
 impl Call<'_> {
-    /// The arguments, of which there must be so many.
+    /// Returns the arguments, or fails if there are not exactly this many.
     fn exactly<const N: usize>(&self) -> Result<[&str; N], Failed> {
         let args: Vec<_> = self.args.iter().map(String::as_str).collect();
         args.try_into().map_err(|_| wrong_arguments())

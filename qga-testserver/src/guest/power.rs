@@ -1,22 +1,24 @@
+//! Whether the guest is on, asleep or off.
+
 use tokio::sync::watch;
 
-/// Whether the guest runs.
+/// Whether the guest is running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Power {
     #[default]
     On,
-    /// Halted or suspended: the channel is open, and nobody answers.
+    /// The guest is halted or suspended: the channel is open, and the agent does not answer.
     Asleep,
-    /// Shut down: the channel is closed.
+    /// The guest is shut down: the channel is closed.
     Off,
 }
 
-/// What a power command makes of the guest.
+/// How a power command changes the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PowerChange {
     ShutDown,
     Reboot,
-    /// Halt and suspend alike, as far as the channel shows.
+    /// A halt or a suspension; over the channel they look the same.
     Sleep,
 }
 
@@ -33,7 +35,7 @@ impl Switch {
         *self.0.borrow()
     }
 
-    /// Waits until the guest is awake, or off.
+    /// Waits until the guest is on or off, and no longer asleep.
     pub(crate) async fn settled(&self) -> Power {
         let mut power = self.0.subscribe();
         let settled = power.wait_for(|power| *power != Power::Asleep).await;

@@ -22,13 +22,13 @@ pub use script::Script;
 pub(crate) use script::{Capture, End, Step};
 pub(crate) use status::Status;
 
-/// The processes that nobody has yet been told the end of.
+/// The processes that are running, or whose end no client has been told yet.
 #[derive(Debug, Default)]
 pub(crate) struct Processes {
     pub(crate) programs: Programs,
     started: BTreeMap<i64, Process>,
     latest: i64,
-    /// The host's own, where clients may run them.
+    /// The processes of the host, if clients may run programs of it.
     #[cfg(unix)]
     pub(crate) host: Option<host::HostProcesses>,
 }
@@ -78,7 +78,7 @@ impl Processes {
         Ok(self.latest)
     }
 
-    /// How a process does. One that has ended is forgotten.
+    /// Says whether a process is running or how it has ended. A process that has ended is forgotten.
     pub(crate) fn status(&mut self, pid: i64) -> Option<Status> {
         #[cfg(unix)]
         if let Some(status) = self.host.as_mut().and_then(|host| host.status(pid)) {
@@ -92,7 +92,7 @@ impl Processes {
         Some(status)
     }
 
-    /// Ends a process by a signal; whether it ran.
+    /// Ends a process by a signal, and says whether it was running.
     pub(crate) fn kill(&mut self, pid: i64, signal: i64) -> bool {
         #[cfg(unix)]
         if self
@@ -110,7 +110,7 @@ impl Processes {
         })
     }
 
-    /// What processes have printed to files since this was last asked: a path, and bytes.
+    /// Returns what processes have printed to files since the last call, as paths and bytes.
     pub(crate) fn pour(&mut self) -> Vec<(String, Vec<u8>)> {
         let mut poured = Vec::new();
         for process in self.started.values_mut() {
@@ -126,7 +126,7 @@ impl Processes {
         poured
     }
 
-    /// The ids of those that run.
+    /// Returns the ids of the processes that are running.
     pub(crate) fn running(&mut self) -> Vec<i64> {
         let running = self
             .started
@@ -150,7 +150,7 @@ impl Processes {
 }
 
 impl Process {
-    /// What came of the process, once it has ended.
+    /// Says how the process has ended, if it has.
     fn ended(&self) -> Option<Status> {
         let (end, at) = match self.killed {
             Some((at, signal)) => (End::Signal(signal), at),

@@ -1,3 +1,5 @@
+//! The builder of a program that a test gives the guest.
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The versions and platforms that an agent can behave like, and the settings of one agent.
+
 mod settings;
 
 use std::fmt;

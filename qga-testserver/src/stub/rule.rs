@@ -1,3 +1,5 @@
+//! One stub, with its counts.
+
 use std::fmt;
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! Where clients come from, and what they come through.
+//! The sockets that clients connect to, and their connections.
 
 use std::io;
 
@@ -17,7 +17,7 @@ pub(crate) enum Listener {
 
 /// A client's connection.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
-    /// Makes the close of the connection a reset, where that can be asked for.
+    /// Lets the connection be reset when it is closed, if its kind of socket can do that.
     fn reset_on_close(&self) {}
 }
 
@@ -28,7 +28,7 @@ impl Stream for UnixStream {}
 
 impl Stream for TcpStream {
     fn reset_on_close(&self) {
-        // A connection that is gone needs no reset.
+        // A connection that is already gone needs no reset.
         drop(self.set_zero_linger());
     }
 }

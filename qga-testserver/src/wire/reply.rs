@@ -1,6 +1,6 @@
 use crate::wire::json::{Object, Value};
 
-/// What a command came to.
+/// What a command returns, or the error that it fails with.
 pub(crate) type Outcome = Result<Value, Failure>;
 
 /// An error of the agent.
@@ -30,12 +30,12 @@ impl Failure {
     }
 }
 
-/// A reply before it is bytes.
+/// A reply before it is written as bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Reply {
     pub(crate) outcome: Outcome,
     pub(crate) id: Option<Value>,
-    /// A 0xFF byte comes before it.
+    /// Whether a 0xFF byte comes before it.
     pub(crate) delimited: bool,
 }
 

@@ -1,3 +1,5 @@
+//! A request that has arrived, and the log of them.
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::iter;

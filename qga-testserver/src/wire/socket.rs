@@ -1,3 +1,5 @@
+//! The socket that an agent listens on, and its file.
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,13 +10,13 @@ use tokio::net::{UnixListener, UnixStream};
 
 use crate::wire::listener::Listener;
 
-/// What an agent listens on; a socket's file goes when this is dropped.
+/// The socket that an agent listens on. The file of a Unix socket is removed when this is dropped.
 #[derive(Debug)]
 pub(crate) enum Socket {
     #[cfg(unix)]
     Temporary {
         path: PathBuf,
-        /// It goes, with all that is in it, when this is dropped.
+        /// It is removed, with everything in it, when this is dropped.
         #[allow(dead_code, reason = "it is held, not read")]
         folder: TempDir,
     },
@@ -42,7 +44,7 @@ impl Socket {
         }
     }
 
-    /// The address as clients write it.
+    /// The address in the form that clients use.
     pub(crate) fn address(&self) -> String {
         match self {
             #[cfg(unix)]
@@ -53,7 +55,7 @@ impl Socket {
         }
     }
 
-    /// Listens on a socket of our own.
+    /// Listens on a new socket in a temporary folder.
     #[cfg(unix)]
     pub(crate) fn open() -> io::Result<(Self, Listener)> {
         let folder = folder()?;
@@ -83,7 +85,7 @@ impl Socket {
     }
 }
 
-/// Removes a socket that a dead server has left; anything else stays.
+/// Removes a socket whose server no longer runs. Anything else stays.
 #[cfg(unix)]
 async fn make_way(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::FileTypeExt;

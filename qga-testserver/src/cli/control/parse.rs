@@ -1,4 +1,4 @@
-//! An order's text, and what is wrong with it.
+//! Reads an order, and says what is wrong with it.
 
 use serde_json::{Error, Map, Value};
 use serde_path_to_error::Error as PathError;
@@ -51,7 +51,7 @@ fn order(name: &str, fields: Map<String, Value>) -> Result<Order, PathError<Erro
     serde_path_to_error::deserialize(Value::Object(order))
 }
 
-/// The orders' names, as the complaint about another one has them.
+/// The names of the orders, taken from the error about an unknown one.
 pub(in crate::cli) fn names() -> Vec<String> {
     let complaint = order("", Map::new())
         .err()

@@ -1,4 +1,4 @@
-//! A few programs that every guest has, and no more of them than tests of a channel need.
+//! The programs that every guest has: only as many as the tests of a channel need.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ mod shell;
 use super::{Invocation, Script};
 use shell::shell;
 
-/// Gives the content of a file of the guest.
+/// Returns the content of a file of the guest.
 pub(super) type ReadFile<'a> = dyn Fn(&str) -> Option<Vec<u8>> + 'a;
 
-/// What a program does that the test has not given; none if the guest lacks it.
+/// Finds out what a program of the guest does, if there is one of this name.
 pub(crate) fn builtin(call: &Invocation, read_file: &ReadFile<'_>) -> Option<Script> {
     let name = match call.path.rsplit_once('/') {
         None => call.path.as_str(),
@@ -20,7 +20,7 @@ pub(crate) fn builtin(call: &Invocation, read_file: &ReadFile<'_>) -> Option<Scr
     run(name, &call.args, call, read_file)
 }
 
-/// A program of this name with these arguments; the call is the one that started it all.
+/// Runs a program with these arguments. A shell may run it, so `call` may be the call of the shell.
 pub(super) fn run(
     name: &str,
     args: &[String],
@@ -55,7 +55,7 @@ fn environment(call: &Invocation) -> String {
     env.into_iter().map(|entry| entry + "\n").collect()
 }
 
-/// A program with variables on top of the caller's.
+/// Runs a program with more environment variables.
 fn env(args: &[String], call: &Invocation) -> Option<Script> {
     let program = args.iter().position(|word| !word.contains('='))?;
     let mut env = call.env.clone().unwrap_or_default();
@@ -77,10 +77,10 @@ fn seconds(text: &str) -> Duration {
     duration.and_then(Result::ok).unwrap_or_default()
 }
 
-/// More than this the agent does not keep anyway, in bytes.
+/// The most bytes that the agent keeps of the output.
 const OUTPUT_LIMIT: usize = 16 << 20;
 
-/// Each argument in the place of `%s` in the first one, over and over.
+/// Puts the arguments one after the other in the place of `%s` in the first one, and repeats that until none is left.
 fn format(args: &[String]) -> String {
     let Some((format, values)) = args.split_first() else {
         return String::new();

@@ -12,7 +12,7 @@ use super::output::{Data, Output};
 use super::script::{Capture, End};
 use super::{Invocation, Status};
 
-/// The processes, by their numbers on the host.
+/// The processes, by their ids on the host.
 #[derive(Debug, Default)]
 pub(crate) struct HostProcesses {
     started: BTreeMap<i64, HostProcess>,
@@ -40,7 +40,7 @@ impl HostProcesses {
         }
     }
 
-    /// Starts a program, and gives its number.
+    /// Starts a program, and returns the id of its process.
     pub(crate) fn start(
         &mut self,
         call: &Invocation,
@@ -92,7 +92,7 @@ impl HostProcesses {
         Ok(pid)
     }
 
-    /// How a process does; one that has ended is forgotten.
+    /// Says whether a process is running or how it has ended. A process that has ended is forgotten.
     pub(crate) fn status(&mut self, pid: i64) -> Option<Status> {
         let process = self.started.get_mut(&pid)?;
         let Some(ended) = process.ended() else {
@@ -146,14 +146,14 @@ impl HostProcess {
 impl Drop for HostProcess {
     fn drop(&mut self) {
         if self.ended().is_none() {
-            // It may end by itself just now.
+            // It may just have ended by itself.
             drop(self.child.kill());
             drop(self.child.wait());
         }
     }
 }
 
-/// What begins with a slash is a path of the guest, unless it is a program of the host.
+/// Turns a word that begins with a slash into a path below the guest's folder, unless it is a program of the host.
 fn word_for(word: &str, place: &impl Fn(&str) -> OsString) -> OsString {
     let program = PROGRAMS.iter().any(|folder| word.starts_with(folder));
     if !word.starts_with('/') || (program && Path::new(word).is_file()) {
@@ -172,7 +172,7 @@ fn input(bytes: &[u8]) -> io::Result<Stdio> {
     Ok(file.into())
 }
 
-/// As much as an agent keeps.
+/// Reads as much of the output as an agent keeps.
 fn output(file: Option<File>) -> Output {
     let mut output = Output::default();
     let mut bytes = Vec::new();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Data {
     Bytes(Arc<[u8]>),
-    /// So many zeros.
+    /// This many zero bytes.
     Zeros(u64),
 }
 
@@ -13,11 +13,11 @@ pub(super) enum Data {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Output {
     pub(crate) bytes: Vec<u8>,
-    /// There was more than the agent keeps.
+    /// Whether there was more than the agent keeps.
     pub(crate) truncated: bool,
 }
 
-/// What the agent keeps of a stream; the rest is read and dropped.
+/// How many bytes of a stream the agent keeps. It reads the rest and drops it.
 const LIMIT: usize = 16 << 20;
 
 impl Output {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::invocation::Invocation;
 use super::script::Script;
 
-/// A program by its name.
+/// A program and its name.
 struct Entry {
     name: String,
     behaviour: Behaviour,
@@ -26,8 +26,8 @@ impl Programs {
         self.0.push(Entry { name, behaviour });
     }
 
-    /// What the latest program of this path does. A program without a folder in its name is found
-    /// in any.
+    /// Finds out what the latest program of this path does. A program whose name has no slash is found
+    /// in any folder.
     pub(crate) fn find(&self, path: &str) -> Option<Behaviour> {
         let last = path.rsplit('/').next().unwrap_or(path);
         let entry = self.0.iter().rev().find(|entry| {

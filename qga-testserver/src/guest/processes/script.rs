@@ -1,3 +1,5 @@
+//! What a program does when it runs, and when.
+
 use std::time::Duration;
 
 use super::invocation::Invocation;

@@ -1,7 +1,7 @@
 use super::output::Output;
 use super::script::End;
 
-/// How a process does.
+/// Whether a process is running, or how it has ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Running,

@@ -1,15 +1,15 @@
-/// When and how an agent speaks of faults in its input.
+/// When and how an agent reports errors in its input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Dialect {
-    /// Faults of grammar show when the brackets balance.
+    /// Syntax errors are reported when the brackets balance.
     #[default]
     Late,
-    /// Faults of grammar show at their token and with its position; then there is silence until
-    /// the outermost bracket closes or the input has a fault of another kind.
+    /// Syntax errors are reported at their token and with its position. After that nothing is reported
+    /// until the outermost bracket closes or the input has an error of another kind.
     Early,
 }
 
-/// How a dialect names what it misses.
+/// How a dialect calls something that is missing.
 #[derive(Debug)]
 pub(super) struct Wording {
     pub(super) colon: &'static str,

@@ -22,7 +22,7 @@ pub(super) enum Kind {
 pub(super) enum Lexed {
     /// A whole token; its text is [`Lexer::text`].
     Token(Kind),
-    /// A byte that cannot start or go on a token; the text ends with it.
+    /// A byte that can neither begin nor continue a token; the text ends with it.
     Stray,
     /// A token that is too long even before its end is seen.
     TooLong,
@@ -30,18 +30,18 @@ pub(super) enum Lexed {
     Skipped,
 }
 
-/// Cuts bytes into tokens, however they are split.
+/// Cuts bytes into tokens, however the bytes are split into reads.
 #[derive(Debug, Default)]
 pub(super) struct Lexer {
     state: State,
     text: Vec<u8>,
     position: Position,
     start: Position,
-    /// The byte to come has been looked at before, as the end of a token.
+    /// Whether the next byte was already looked at, as the end of a token.
     again: bool,
 }
 
-/// Where a byte stands in all that the agent has read since it started.
+/// The position of a byte in everything that the agent has read since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Position {
     /// Newlines before it.
@@ -70,7 +70,7 @@ impl fmt::Display for Position {
 enum State {
     #[default]
     Start,
-    /// After a stray byte: nothing counts until a byte that may begin something new.
+    /// After a stray byte, bytes are skipped until one may begin something new.
     Recovery,
     Keyword,
     Minus,
@@ -85,27 +85,27 @@ enum State {
     Escape(u8),
 }
 
-/// What one byte does in a state.
+/// What one byte means in a state.
 enum Step {
-    /// The byte goes on the token.
+    /// The byte continues the token.
     Go(State),
     /// The byte ends the token and belongs to it.
     Last(Kind),
     /// The byte ends the token without belonging to it.
     Before(Kind),
-    /// The byte is of no account.
+    /// The byte is ignored.
     Skip,
-    /// The byte fits nowhere.
+    /// The byte is not allowed here.
     Stray,
     /// The byte is looked at again as the start of a token.
     Again,
 }
 
-/// Kept between tokens, so that one long string does not hold its memory for ever.
+/// How much memory is kept between tokens, so that one long string does not keep its memory for ever.
 const KEPT_CAPACITY: usize = 64 << 10;
 
 impl Lexer {
-    /// Takes bytes off `input` until something is found, or all of them.
+    /// Takes bytes from `input` until something is found or none are left.
     pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<Lexed> {
         if matches!(self.state, State::Start | State::Recovery) {
             self.text.clear();

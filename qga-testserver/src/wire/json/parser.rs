@@ -5,7 +5,7 @@ use super::{Dialect, Object, Value, number, string};
 
 /// Builds one value from tokens as they come.
 ///
-/// The first fault is kept and the tokens after it are ignored.
+/// It keeps the first error and ignores the tokens after it.
 #[derive(Debug, Default)]
 pub(super) struct Parser {
     open: Vec<Frame>,
@@ -21,14 +21,14 @@ enum Expect {
     Value,
     FirstMember,
     FirstElement,
-    /// A name after a comma, where the dialect tells it from a value.
+    /// A name after a comma, if the dialect distinguishes it from a value.
     Name,
     Colon,
     NextMember,
     NextElement,
 }
 
-/// An array or object whose end has not come.
+/// An array or an object that is not closed yet.
 #[derive(Debug)]
 enum Frame {
     Array(Vec<Value>),
@@ -64,7 +64,7 @@ impl Parser {
         }
     }
 
-    /// The fault so far.
+    /// The first error, if there has been one.
     pub(super) fn fault(&self) -> Option<&[u8]> {
         self.fault.as_deref()
     }

@@ -2,19 +2,19 @@ use super::lexer::{Kind, Lexed, Lexer};
 use super::parser::Parser;
 use super::{Dialect, SIZE_LIMIT, Value};
 
-/// Open braces and brackets together.
+/// How many braces and brackets may be open at once.
 const NESTING_LIMIT: i64 = 1024;
-/// Tokens of one request.
+/// How many tokens a request may have.
 const TOKEN_LIMIT: usize = 2 << 20;
-/// What a token takes in memory besides its text, at most.
+/// How many bytes a token takes besides its text, at most.
 const TOKEN_COST: usize = 64;
-/// So much of a request's own bytes is kept for the test to look at.
+/// How many bytes of a request are kept for the test.
 const RAW_LIMIT: usize = 64 << 10;
 
-/// Turns bytes into requests, however they are split.
+/// Turns bytes into requests, however the bytes are split into reads.
 ///
-/// There is one for each agent, not for each client: what one client left half sent, the next one
-/// goes on with.
+/// There is one for each agent, not for each client: if one client leaves half a request, the next one
+/// continues it.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
     lexer: Lexer,
@@ -25,28 +25,28 @@ pub(crate) struct Reader {
     size: usize,
     raw: Vec<u8>,
     dialect: Dialect,
-    /// The fault of the request in progress has been spoken of.
+    /// Whether the error of the current request has been reported.
     silent: bool,
 }
 
-/// One request, or one fault in the input.
+/// One request, or one error in the input.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Message {
     /// The request, or the text of the error to answer with.
     pub(crate) outcome: Result<Value, Vec<u8>>,
-    /// The bytes it was made of, or the first of them if they are very many.
+    /// The bytes of the request, or only the first of them if there are very many.
     pub(crate) raw: Vec<u8>,
-    /// About what it takes in memory, in bytes.
+    /// About how many bytes of memory it takes.
     pub(crate) cost: usize,
 }
 
 impl Reader {
-    /// Says how faults are spoken of from now on.
+    /// Sets how errors are reported from now on.
     pub(crate) fn speak(&mut self, dialect: Dialect) {
         self.dialect = dialect;
     }
 
-    /// Takes bytes off `input` until a message is whole, or all of them.
+    /// Takes bytes from `input` until a message is complete or none are left.
     pub(crate) fn read(&mut self, input: &mut &[u8]) -> Option<Message> {
         loop {
             let before = *input;
@@ -112,7 +112,7 @@ impl Reader {
         }
     }
 
-    /// Speaks of a fault, and is silent for the rest of the request.
+    /// Reports an error, and then nothing more for the rest of the request.
     fn complain(&mut self, fault: Vec<u8>) -> Option<Message> {
         let (braces, brackets) = (self.braces, self.brackets);
         let balanced = self.is_balanced();
@@ -124,8 +124,7 @@ impl Reader {
         message
     }
 
-    /// Forgets what has been read of the request in progress; the outcome, if any, is all that is
-    /// left of it.
+    /// Forgets what has been read of the current request, and returns only its outcome, if it has one.
     fn forget(&mut self, outcome: Option<Result<Value, Vec<u8>>>) -> Option<Message> {
         let raw = std::mem::take(&mut self.raw);
         let cost = self.size + self.tokens * TOKEN_COST;
@@ -139,7 +138,7 @@ impl Reader {
         Some(Message { outcome, raw, cost })
     }
 
-    /// Braces and brackets are counted apart, so `{[}` goes on.
+    /// Braces and brackets are counted separately, so `{[}` is not complete.
     fn is_balanced(&self) -> bool {
         let open = self.braces > 0 || self.brackets > 0;
         !open || self.braces < 0 || self.brackets < 0

@@ -14,7 +14,7 @@ pub(crate) enum Value {
     Object(Object),
 }
 
-/// The members of an object, in the order in which they were put in.
+/// The members of an object, in the order in which they were added.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Object(Vec<(Vec<u8>, Value)>);
 
@@ -29,12 +29,12 @@ impl Object {
         )
     }
 
-    /// Puts a member in; the caller knows that the name is new.
+    /// Adds a member. The caller makes sure that the name is new.
     pub(crate) fn put(&mut self, name: impl Into<Vec<u8>>, value: Value) {
         self.0.push((name.into(), value));
     }
 
-    /// Takes a member out.
+    /// Removes a member and returns it.
     pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
         let index = self.0.iter().position(|(key, _)| key == name.as_bytes())?;
         Some(self.0.remove(index).1)
@@ -48,7 +48,7 @@ impl Object {
             .map(|(_, value)| value)
     }
 
-    /// The members as the agent goes through them: by bucket, the last one put in first.
+    /// The members in the order in which the agent writes them: by bucket, and the last one added first.
     pub(crate) fn in_wire_order(&self) -> Vec<(&[u8], &Value)> {
         let mut members: Vec<_> = self
             .0
@@ -65,7 +65,7 @@ impl Object {
 }
 
 impl Value {
-    /// The value as `serde_json` holds it; bytes that are no text become U+FFFD.
+    /// The value as `serde_json` holds it. Bytes that are not text become U+FFFD.
     pub(crate) fn to_json(&self) -> serde_json::Value {
         match self {
             Value::Null => serde_json::Value::Null,

@@ -1,13 +1,13 @@
-//! A shell that knows a list of plain commands, and no more of the language than that.
+//! A shell that understands a list of plain commands, and nothing else of the language.
 
 use super::{ReadFile, run};
 use crate::guest::processes::{Invocation, Script, Step};
 
-/// What one argument of a program may take in a Linux guest, in bytes.
+/// The longest argument of a program that Linux accepts, in bytes.
 const TEXT_LIMIT: usize = 128 << 10;
-/// So many commands are carried out.
+/// How many commands are carried out at most.
 const COMMAND_LIMIT: usize = 1000;
-/// Parentheses within parentheses.
+/// How deep parentheses may be nested.
 const DEPTH_LIMIT: usize = 8;
 
 /// What a shell does with its arguments: `-c` and a list, or a script's path.
