@@ -70,6 +70,24 @@ async fn a_cassette_that_is_not_played_to_its_end_fails_the_test() {
 }
 
 #[tokio::test(start_paused = true)]
+#[should_panic(expected = "1 request of the cassette has not been made; the next is guest-ping")]
+async fn a_cassette_that_is_played_but_for_one_request_counts_one() {
+    let agent = Caller::new().agent;
+    agent.play(&talk(&[("guest-ping", json!({}), json!({}))]));
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "the cassette has ended, and guest-info {} came")]
+async fn a_request_after_the_end_of_a_cassette_fails_the_test() {
+    let mut caller = Caller::new();
+    caller
+        .agent
+        .play(&talk(&[("guest-ping", json!({}), json!({}))]));
+    caller.get("guest-ping").await;
+    caller.get("guest-info").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_matching_replay_takes_any_order_and_answers_in_turn() {
     let mut caller = Caller::new();
     caller.agent.play_matching(&tape());

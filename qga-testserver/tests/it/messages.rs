@@ -5,7 +5,7 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use qga_testserver::{Fault, Invocation, Script, TestAgent};
+use qga_testserver::{Fault, Invocation, Profile, Script, TestAgent};
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
@@ -59,6 +59,10 @@ async fn a_stub_that_is_used_up_is_not_absent() {
         said,
         "the stub for vend-once has answered as often as it may"
     );
+    caller.agent.on("vend-once").up_to(0).reply(json!({}));
+    let said = caller.get("vend-once").await;
+    let wanted = "all 2 stubs for vend-once have answered as often as they may";
+    assert_eq!(said, wanted);
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,6 +206,22 @@ fn a_script_is_shown_with_its_output_as_text() {
     let shown = format!("{:?}", Script::new().stdout("a\n").stdout_zeros(3));
     assert!(shown.contains("b\"a\\n\""), "{shown}");
     assert!(shown.contains("3 zeros"), "{shown}");
+}
+
+#[test]
+fn a_text_that_names_no_fault_and_no_profile_is_an_error_that_lists_them() {
+    let fault = "tron".parse::<Fault>().unwrap_err();
+    let profile = "1.0".parse::<Profile>().unwrap_err();
+    let errors: [Box<dyn std::error::Error + Send + Sync>; 2] = [fault.into(), profile.into()];
+    let said = errors.map(|error| error.to_string());
+    assert!(
+        said[0].starts_with("there is no fault `tron` (did you mean `torn`?); the faults are "),
+        "{said:?}"
+    );
+    assert!(
+        said[1].starts_with("there is no profile `1.0`; the profiles are 3.1, "),
+        "{said:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
