@@ -22,6 +22,17 @@ const CORE: &[&[&str]] = &[
     &["client", "blocking"],
 ];
 
+/// The floors of `qga-testserver`, the lowest first. Modules on one floor do not know each other.
+const TESTSERVER: &[&[&str]] = &[
+    &["lock", "suggest"],
+    &["wire"],
+    &["profile", "fault", "cassette", "real_agent"],
+    &["guest", "stub"],
+    &["commands"],
+    &["agent"],
+    &["cli"],
+];
+
 const CRATES: &[&str] = &[
     "qga-core",
     "qga-derive",
@@ -92,10 +103,23 @@ fn no_modules_know_each_other_in_a_circle() {
 
 #[test]
 fn each_floor_of_the_core_knows_only_those_below() {
-    let modules = Modules::read("qga-core");
-    let floor = |module: &str| CORE.iter().position(|floor| floor.contains(&module));
+    check_floors("qga-core", CORE);
+}
+
+#[test]
+fn each_floor_of_the_fake_agent_knows_only_those_below() {
+    check_floors("qga-testserver", TESTSERVER);
+}
+
+fn check_floors(name: &str, floors: &[&[&str]]) {
+    let modules = Modules::read(name);
+    let floor = |module: &str| floors.iter().position(|floor| floor.contains(&module));
     for child in modules.children() {
         assert!(floor(&child).is_some(), "on which floor is {child}?");
+    }
+    let known = |module: &&str| modules.children().any(|child| child == **module);
+    for module in floors.iter().flat_map(|floor| floor.iter()) {
+        assert!(known(module), "{name} has no module {module}");
     }
     let uses = uses_among_children(&modules).remove("").unwrap();
     for ((from, to), place) in uses {
