@@ -22,6 +22,7 @@ mod numbers;
 mod outage;
 mod pipeline;
 mod reconnect;
+mod refusal;
 mod retry;
 mod sharing;
 mod state;
