@@ -15,7 +15,7 @@ use super::reconnect::Reconnect;
 use super::watchers::Watchers;
 use super::{Client, Shared, now};
 use crate::error::{AddressError, Error};
-use crate::terms::{Attachments, Gate, LockFile, Options, Pauses, Settings};
+use crate::terms::{Attachments, Contacts, Gate, LockFile, Options, Pauses, Settings};
 use crate::transport::{Address, Carrier, Endpoint, MessageTransport, read_address, text_of};
 
 /// Makes a [`Client`] with timeouts and limits of its own.
@@ -302,7 +302,8 @@ impl ClientBuilder {
         let address = reconnect.as_ref().and_then(Reconnect::address).cloned();
         let limits = driver.limits();
         let watchers = Arc::new(Watchers::default());
-        let channel = Channel::new(driver, reconnect, watchers.clone());
+        let contacts = Arc::new(Contacts::new(now()));
+        let channel = Channel::new(driver, reconnect, watchers.clone(), contacts.clone());
         let hold_ended = Arc::new(Notify::new());
         let told = hold_ended.clone();
         Client {
@@ -318,9 +319,11 @@ impl ClientBuilder {
                 hold_ended,
                 queued: AtomicUsize::new(0),
                 watchers,
+                contacts,
                 _lock: lock,
             }),
             options: self.settings.options,
+            contact: None,
         }
     }
 }
