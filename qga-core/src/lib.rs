@@ -45,7 +45,7 @@
 //! # What you can rely on
 //!
 //! - A reply is never given to the wrong command. The channel may hold replies that somebody else
-//!   left unread, so every connection begins with a [sync], and after a timeout, a dropped future or
+//!   left unread, so every connection begins with a sync, and after a timeout, a dropped future or
 //!   a broken line the next command synchronizes first.
 //! - Every command ends by its deadline, whatever the guest does, and reads no more than its limit:
 //!   see [`Options`].
