@@ -83,7 +83,7 @@ class OfTheModule(Case):
         self.agent.stub("x", arguments={"a": 1}, up_to=1, reply=None)
         self.assertEqual(self.execute("x", a=1), {"return": None})
         said = self.execute("x", a=1)["error"]["desc"]
-        self.assertEqual(said, "1 stub for x, none is for another request")
+        self.assertEqual(said, "the stub for x has answered as often as it may")
         self.agent.stub("x", error="no")
         self.assertEqual(self.execute("x")["error"], {"class": "GenericError", "desc": "no"})
         self.agent.stub("x", error=("CommandNotFound", "none"))
@@ -115,7 +115,7 @@ class OfTheModule(Case):
     def test_each_order_has_a_method(self):
         with self.assertRaises(OrderFailed) as failed:
             self.agent.order("?")
-        orders = str(failed.exception).split("there are ")[1].split(", ")
+        orders = str(failed.exception).split("the orders are ")[1].split(", ")
         self.assertGreater(len(orders), 10)
         for order in orders:
             self.assertTrue(callable(getattr(self.agent, order.replace("-", "_"))), order)

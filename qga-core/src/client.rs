@@ -20,7 +20,7 @@ use crate::protocol::{Budget, Request};
 use crate::terms::trace::Span;
 use crate::terms::{
     Attachments, Call, ChannelState, Gate, Hold, LockFile, Options, Repeat, Settings, Waiting,
-    later,
+    buffers, later,
 };
 use crate::transport::{Address, TransportLimits};
 
@@ -345,7 +345,7 @@ impl Client {
     ///
     /// Outside a tokio runtime with time enabled.
     pub fn execute<'a, C: QgaCommand + 'a>(&'a self, command: C) -> Execute<'a, C::Response> {
-        let request = || Request::new(C::NAME, command.arguments().as_ref());
+        let request = || Request::of(&command, buffers::take_line());
         Execute::new(
             self,
             C::NAME,
@@ -415,6 +415,7 @@ impl Client {
         self.shared.limits
     }
 
+    #[inline]
     fn call<'a, R>(
         &self,
         spec: CommandSpec<'a>,
@@ -430,11 +431,13 @@ impl Client {
         }
     }
 
+    #[inline]
     fn budget(&self) -> Budget {
         self.options.budget(now())
     }
 
     /// The channel for a command, if it can be sent at once.
+    #[inline]
     fn try_acquire<R>(&self, call: &Call<'_, R>, cx: &mut Context<'_>) -> Option<InUse> {
         let channel = Arc::clone(&self.channel).try_lock_owned().ok()?;
         let mut channel = InUse::new(channel);
@@ -460,14 +463,13 @@ impl Client {
                 break Err(waiting.after(error));
             }
             let tried = async {
-                let (mut channel, before) = match failed.take() {
-                    Some((channel, error)) => (channel, Some(error)),
-                    None => {
-                        budget.check()?;
-                        let channel = self.lock(&budget).await?;
-                        self.check(name)?;
-                        (channel, None)
-                    }
+                let (mut channel, before) = if let Some((channel, error)) = failed.take() {
+                    (channel, Some(error))
+                } else {
+                    budget.check()?;
+                    let channel = self.lock(&budget).await?;
+                    self.check(name)?;
+                    (channel, None)
                 };
                 let (check, sent) = (|| self.check(name), &mut waiting.sent);
                 channel
@@ -526,6 +528,7 @@ impl Client {
     }
 
     /// Whether a command may be sent.
+    #[inline]
     fn check(&self, name: &str) -> Result<(), Error> {
         self.shared.gate.check(name)
     }
@@ -549,6 +552,7 @@ impl Client {
     }
 
     /// What a subscriber hears of a command.
+    #[inline]
     pub(crate) fn span(&self, name: &str) -> Span {
         Span::new(name, self.shared.address_text.as_deref())
     }

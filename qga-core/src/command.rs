@@ -68,6 +68,7 @@ pub trait QgaCommand<P = GuestAgent>: Send + Sync {
 
     /// The response of a command that is answered [only on failure](Reply::OnErrorOnly) and ended
     /// well; other commands have none.
+    #[must_use]
     fn no_reply(how: NoReply) -> Option<Self::Response> {
         let _ = how;
         None

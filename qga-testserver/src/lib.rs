@@ -1,11 +1,12 @@
 //! A fake QEMU guest agent for tests.
 //!
-//! [`TestAgent`] speaks the agent's protocol byte for byte, has a guest behind it, answers what a
-//! test tells it to, and goes wrong in the ways in which real channels do.
+//! A [`TestAgent`] answers as a real agent does, byte for byte, and has a made-up guest behind it. A
+//! test can tell it what to answer, see what was requested, and let it fail as real channels fail.
 //!
 //! # A test of your own command
 //!
-//! With `qga-core` among the dependencies, and `qga-testserver` and `tokio` among those for tests:
+//! Your crate needs `qga-core` among its dependencies, and `qga-testserver` and `tokio` among its
+//! dev-dependencies. This is a whole test:
 //!
 //! ```
 //! use qga_core::{Client, QgaCommand};
@@ -29,25 +30,28 @@
 //!
 //! # What there is
 //!
-//! - **A guest.** [`TestAgent::edit_guest`] and [`TestAgent::guest`] set its facts up and look into
-//!   them; [`TestAgent::file`] and [`TestAgent::program`] give it files and programs, and
-//!   [`TestAgent::host_shell`] this host's own. Its clock
-//!   stands still, and everything that takes time takes tokio's, so that it can be paused.
-//! - **Stubs.** [`TestAgent::on`] says what a command answers, known to the agent or not, and how
-//!   often that is expected; [`TestAgent::requests`] shows what arrived.
+//! - **A guest.** [`TestAgent::edit_guest`] changes its facts and [`TestAgent::guest`] reads them.
+//!   [`TestAgent::file`] and [`TestAgent::program`] give it files and programs, and
+//!   [`TestAgent::host_shell`] gives it the programs of this host. The guest's clock stands still.
+//!   Whatever takes time takes tokio's time, so a test can pause it.
+//! - **Stubs.** [`TestAgent::on`] says what the agent answers to a command, whether it knows the
+//!   command or not, and how often the test expects that. [`TestAgent::requests`] returns the
+//!   requests that have arrived.
 //! - **Faults.** A [`Fault`] spoils a reply: [the next one](TestAgent::fault), the
-//!   [n-th](Fault::on_message), [one by chance](Fault::by_chance), or [those of one
+//!   [n-th one](Fault::on_reply), [some by chance](Fault::by_chance), or [each reply to one
 //!   command](On::fault).
-//! - **Profiles.** A [`Profile`] is a version of QEMU, a distribution or a platform.
-//! - **Cassettes.** A [`Cassette`] is a real agent's answers, [recorded](cli#recording-a-real-agent)
-//!   by the program.
-//! - **A program** of the same name, for tests in other languages: [its page](cli) describes it.
+//! - **Profiles.** A [`Profile`] makes the agent behave like one of a version of QEMU, a distribution
+//!   or a platform.
+//! - **Cassettes.** A [`Cassette`] holds the answers of a real agent, which the program has
+//!   [recorded](cli#recording-a-real-agent).
+//! - **A program.** The program `qga-testserver` is for tests in other languages; [its page](cli)
+//!   describes it.
 //!
-//! Nothing that a client sends makes an agent panic or grow without bound.
+//! Nothing that a client sends makes an agent panic or use memory without limit.
 //!
-//! # By hand
+//! # Without a socket or a client
 //!
-//! An agent needs no socket, and a test no client:
+//! An agent can also be reached in memory, and a test can write its requests itself:
 //!
 //! ```
 //! use qga_testserver::TestAgent;
@@ -66,30 +70,15 @@
 //! ```
 
 mod agent;
-mod arguments;
 mod cassette;
 mod commands;
-mod delivery;
-mod dispatch;
 mod fault;
-mod faults;
-mod files;
 mod guest;
-mod json;
-mod listener;
-mod machine;
-mod power;
-mod processes;
+mod lock;
 mod profile;
-mod reply;
-mod request;
-mod serve;
-mod socket;
-mod state;
 mod stub;
-mod stubs;
 mod suggest;
-mod times;
+mod wire;
 
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -98,14 +87,13 @@ pub mod real_agent;
 
 pub use agent::TestAgent;
 pub use cassette::{Cassette, CassetteError};
-pub use fault::Fault;
-pub use faults::FaultPlan;
-pub use guest::{
+pub use fault::{Fault, FaultPlan, ParseFaultError};
+pub use guest::facts::{
     Account, Disk, DiskAddress, Filesystem, Guest, Interface, InterfaceStatistics, IpAddress,
     LoadAverage, Login, MemoryBlock, OsInfo, Password, PciAddress, Route, Timezone, Vcpu,
 };
-pub use processes::{Invocation, Program, Script};
-pub use profile::{Profile, RequestIds};
-pub use request::Request;
-pub use stub::{Answer, On};
-pub use times::Times;
+pub use guest::processes::{Invocation, Script};
+pub use guest::program::Program;
+pub use profile::{ParseProfileError, Profile, RequestIds};
+pub use stub::{Answer, On, Times};
+pub use wire::request::Request;

@@ -1,13 +1,13 @@
-//! A real `qemu-ga` for a test, where one is installed.
+//! Starts a real `qemu-ga` for a test, if one is installed.
 //!
-//! **It is the real thing, and it runs as you, on this very machine.** Its guest is your machine.
+//! **This agent is real, and it runs as you on this very machine.** Its guest is your machine.
 //! Never send it `guest-shutdown`, `guest-suspend-*`, `guest-set-time`, `guest-fsfreeze-*`,
 //! `guest-fstrim`, `guest-set-vcpus`, `guest-set-memory-blocks` or `guest-set-user-password`, and
-//! let `guest-exec` and `guest-file-*` touch nothing but what the test has made. Block what a test
-//! does not need: `RealAgent::start_with(&["-b", "guest-exec"])`.
+//! let `guest-exec` and `guest-file-*` touch only what the test has made. Disable the commands that a
+//! test does not need: `RealAgent::start_with(&["-b", "guest-exec"])`.
 //!
-//! A real agent on a Unix socket ends when a client closes with replies unread. Read all replies,
-//! or shut down the writing half and read to the end, before you close.
+//! A real agent on a Unix socket ends when a client closes the connection before it has read all
+//! replies. Before you close it, read all replies, or shut down the writing half and read to the end.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::socket;
+use crate::wire::socket;
 
-/// A private `qemu-ga` on a socket of its own; it ends when this is dropped.
+/// A `qemu-ga` that runs on a socket of its own and ends when this is dropped.
 #[derive(Debug)]
 pub struct RealAgent {
     version: String,
@@ -32,20 +32,21 @@ pub struct RealAgent {
     folder: TempDir,
 }
 
-/// Ends the process, and no other, when dropped.
+/// A process that is killed when this is dropped.
 #[derive(Debug)]
 struct Process(Child);
 
-/// How long an agent may take until its socket accepts.
+/// How long an agent may take until its socket accepts connections.
 const START_LIMIT: Duration = Duration::from_secs(10);
 const NOT_INSTALLED: &str = "no qemu-ga is installed: there is none in PATH, /usr/sbin, /usr/bin and /sbin; \
     many systems have it in the package qemu-guest-agent";
 
-/// Between two looks whether it does.
+/// How long to wait between two attempts to connect.
 const START_PAUSE: Duration = Duration::from_millis(5);
 
 impl RealAgent {
-    /// The `qemu-ga` that would be run: from `PATH`, `/usr/sbin`, `/usr/bin` or `/sbin`.
+    /// Returns the `qemu-ga` that [`start`](Self::start) would run: the first one in `PATH`, `/usr/sbin`,
+    /// `/usr/bin` and `/sbin`.
     #[must_use]
     pub fn program() -> Option<PathBuf> {
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -56,20 +57,20 @@ impl RealAgent {
             .find(|program| program.is_file())
     }
 
-    /// Starts a private agent and waits until its socket accepts.
+    /// Starts an agent and waits until its socket accepts connections.
     ///
     /// # Errors
     ///
-    /// `NotFound` when no `qemu-ga` is installed; another kind when it does not start.
+    /// The error is `NotFound` when no `qemu-ga` is installed, and of another kind when it does not start.
     pub async fn start() -> io::Result<Self> {
         Self::start_with::<&str>(&[]).await
     }
 
-    /// Starts a private agent with more arguments, such as `["-b", "guest-exec"]`.
+    /// Starts an agent with more arguments, such as `["-b", "guest-exec"]`.
     ///
     /// # Errors
     ///
-    /// `NotFound` when no `qemu-ga` is installed; another kind when it does not start.
+    /// The error is `NotFound` when no `qemu-ga` is installed, and of another kind when it does not start.
     pub async fn start_with<S: AsRef<OsStr>>(arguments: &[S]) -> io::Result<Self> {
         let arguments: Vec<_> = arguments
             .iter()
@@ -81,36 +82,36 @@ impl RealAgent {
         tokio::task::spawn_blocking(move || Self::run(&program, &arguments)).await?
     }
 
-    /// The agent's address: `unix:` and the path of its socket.
+    /// Returns the agent's address: `unix:` and the path of its socket.
     #[must_use]
     pub fn address(&self) -> String {
         format!("unix:{}", self.path.display())
     }
 
-    /// The path of the agent's socket.
+    /// Returns the path of the agent's socket.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The agent's version, such as `7.2.22`.
+    /// Returns the agent's version, such as `7.2.22`.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// The agent's process.
+    /// Returns the id of the agent's process.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.0.id()
     }
 
-    /// Kills the agent in the middle of whatever it does, and starts another one on the same socket, as
-    /// happens when it is updated. It blocks.
+    /// Kills the agent in the middle of its work and starts another one on the same socket, as an update
+    /// does. This blocks the thread until the new one accepts connections.
     ///
     /// # Errors
     ///
-    /// When it does not start.
+    /// When the new agent does not start.
     pub fn restart(&mut self) -> io::Result<()> {
         self.process.0.kill()?;
         self.process.0.wait()?;
@@ -205,7 +206,7 @@ impl Drop for Process {
     }
 }
 
-/// The last word of what `qemu-ga --version` prints first.
+/// The last word on the first line that `qemu-ga --version` prints.
 fn version(program: &Path) -> io::Result<String> {
     let output = Command::new(program)
         .arg("--version")

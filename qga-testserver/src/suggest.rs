@@ -1,6 +1,6 @@
-//! What somebody may have meant who misspelt a name.
+//! Finds the name that somebody may have meant who has misspelt one.
 
-/// The name that is most like a word, if one is like it.
+/// The name that is most similar to a word, if one is similar.
 pub(crate) fn closest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = (word.chars().count() / 3).max(1);
     let distances = names.into_iter().map(|name| (distance(word, name), name));
@@ -8,12 +8,12 @@ pub(crate) fn closest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) 
     near.min().map(|(_, name)| name)
 }
 
-/// ` (did you mean ...?)`, if something is like the word.
+/// The words ` (did you mean ...?)`, if a name is similar to the word.
 pub(crate) fn hint<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> String {
     closest(word, names).map_or(String::new(), |name| format!(" (did you mean `{name}`?)"))
 }
 
-/// How many letters must be put in, left out, replaced, or swapped with the next one.
+/// How many letters must be inserted, removed, replaced, or swapped with the next one.
 fn distance(one: &str, other: &str) -> usize {
     let other: Vec<char> = other.chars().collect();
     let mut before: Vec<usize> = Vec::new();

@@ -107,9 +107,10 @@ fn file_of(
     }
     let below = folder.join(name);
     let file = folder.join(format!("{name}.rs"));
-    match file.exists() {
-        true => (file, below),
-        false => (below.join("mod.rs"), below),
+    if file.exists() {
+        (file, below)
+    } else {
+        (below.join("mod.rs"), below)
     }
 }
 

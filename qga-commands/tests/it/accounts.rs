@@ -148,17 +148,12 @@ async fn a_password_can_be_set_again_after_any_fault() {
 #[tokio::test(start_paused = true)]
 async fn users_come_by_name_with_their_login() {
     let (agent, guest) = guest();
-    let login = |user: &str, login_time: f64| Login {
-        user: user.into(),
-        login_time,
-        domain: None,
-    };
     agent.edit_guest(|guest| {
         guest.logins = vec![
-            login("zoe", 1.5),
-            login("amy", -2.0),
-            login("eve", 1e300),
-            login("bob", -1e300),
+            Login::new("zoe", 1.5),
+            Login::new("amy", -2.0),
+            Login::new("eve", 1e300),
+            Login::new("bob", -1e300),
         ];
     });
     let users = guest.users().await.unwrap();

@@ -357,7 +357,7 @@ async fn a_kill_of_the_agent_and_a_cancel_at_any_point_leave_the_guest_thawed() 
             support::faults::dropped_at_every_poll(
                 SETTLE * 2,
                 |agent| {
-                    agent.fault(fault.clone().on_message(message));
+                    agent.fault(fault.clone().on_reply(message));
                 },
                 async |guest| guest.while_frozen(work).await,
                 async |agent, _, context| {

@@ -184,7 +184,7 @@ async fn a_freeze_in_the_middle_of_a_clean_up_is_waited_out() {
             sleep(30 * SECOND).await;
             frozen.thaw().await.unwrap();
             sleep(10 * SECOND).await;
-            assert!(agent.running().is_empty(), "{streams} {steps}");
+            assert!(agent.running_processes().is_empty(), "{streams} {steps}");
         }
     }
 }

@@ -121,7 +121,7 @@ async fn it_ends_in_seconds_and_in_few_questions_whatever_goes_wrong() {
     for (name, fault) in support::faults::faults() {
         for message in 1..4 {
             let (agent, guest) = support::faults::reconnecting().await;
-            agent.fault(fault.clone().on_message(message));
+            agent.fault(fault.clone().on_reply(message));
             let start = tokio::time::Instant::now();
             let health = guest.health().await;
             let took = start.elapsed();

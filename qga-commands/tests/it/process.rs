@@ -287,9 +287,9 @@ async fn a_kill_that_meets_any_fault_has_killed_or_says_that_it_may_not_have() {
         |agent, context, result| match result {
             Ok(output) => {
                 assert_eq!(output.status.signal(), Some(9), "{context}");
-                assert!(agent.running().is_empty(), "{context}");
+                assert!(agent.running_processes().is_empty(), "{context}");
             }
-            Err(_) => assert!(agent.running().len() <= 1, "{context}"),
+            Err(_) => assert!(agent.running_processes().len() <= 1, "{context}"),
         },
     )
     .await;
@@ -304,7 +304,7 @@ async fn a_kill_that_is_dropped_anywhere_leaves_the_guest_usable() {
         },
         async |guest| guest.command("job").start().await?.kill().await,
         async |agent, guest, context| {
-            for pid in agent.running() {
+            for pid in agent.running_processes() {
                 let killed = guest.process(pid).kill().await;
                 assert!(killed.is_ok(), "{context}: {killed:?}");
             }
@@ -329,7 +329,7 @@ async fn a_program_whose_output_is_dropped_anywhere_is_killed_if_it_is_to_be() {
                 }
                 command.output().await
             },
-            async |agent, _, context| assert!(agent.running().is_empty(), "{context}"),
+            async |agent, _, context| assert!(agent.running_processes().is_empty(), "{context}"),
         )
         .await;
     }
@@ -355,9 +355,9 @@ async fn a_program_whose_start_is_not_answered_in_time_is_killed_all_the_same() 
         }
     );
     assert!(unconfirmed, "{error}");
-    assert_eq!(agent.running().len(), 1);
+    assert_eq!(agent.running_processes().len(), 1);
     tokio::time::sleep(5 * SECOND).await;
-    assert!(agent.running().is_empty());
+    assert!(agent.running_processes().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -367,7 +367,7 @@ async fn a_program_that_is_dropped_runs_on_unless_it_is_to_be_killed() {
     let command = guest.command("job");
     assert!(timeout(SECOND, command.output()).await.is_err());
     tokio::time::sleep(5 * SECOND).await;
-    assert_eq!(agent.running().len(), 1);
+    assert_eq!(agent.running_processes().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

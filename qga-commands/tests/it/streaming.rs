@@ -71,7 +71,7 @@ async fn output_is_there_while_the_program_runs() {
     assert_eq!(&one, b"one ");
     assert!(start.elapsed() < SECOND, "{:?}", start.elapsed());
     assert_eq!(child.try_wait().await.unwrap(), None);
-    assert_eq!(agent.running(), [child.pid()]);
+    assert_eq!(agent.running_processes(), [child.pid()]);
     let errors = tokio::spawn(async move {
         let mut text = String::new();
         stderr.read_to_string(&mut text).await.map(|_| text)
@@ -141,7 +141,7 @@ async fn dropped_streams_are_closed_and_a_dropped_child_runs_on() {
     tokio::time::sleep(SECOND).await;
     guest.execute(Ping).await.unwrap();
     assert_clean(&agent, 0, "after the drop");
-    assert_eq!(agent.running(), [pid]);
+    assert_eq!(agent.running_processes(), [pid]);
     let ended = guest.process(pid).wait().await.unwrap();
     assert_eq!(ended.status.code(), Some(3));
 }
@@ -222,10 +222,10 @@ async fn a_child_that_is_dropped_while_the_guest_is_frozen_is_killed_after_the_t
     let frozen = guest.freeze().await.unwrap();
     drop(child);
     tokio::time::sleep(30 * SECOND).await;
-    assert_eq!(agent.running().len(), 1);
+    assert_eq!(agent.running_processes().len(), 1);
     frozen.thaw().await.unwrap();
     tokio::time::sleep(20 * SECOND).await;
-    assert!(agent.running().is_empty());
+    assert!(agent.running_processes().is_empty());
     guest.execute(Ping).await.unwrap();
     assert_clean(&agent, 0, "after the thaw");
 }
@@ -242,7 +242,7 @@ async fn a_child_that_writes_too_much_is_an_error_and_killed_if_it_is_to_be() {
         assert!(too_much, "{error}");
         tokio::time::sleep(20 * SECOND).await;
         guest.execute(Ping).await.unwrap();
-        assert_eq!(agent.running().is_empty(), kill);
+        assert_eq!(agent.running_processes().is_empty(), kill);
         assert_clean(&agent, 0, "after too much");
     }
 }
@@ -405,7 +405,7 @@ async fn a_stream_that_is_dropped_anywhere_leaves_nothing_in_the_guest() {
         async |agent, guest, context| {
             guest.execute(Ping).await.unwrap();
             assert_clean(agent, 0, context);
-            assert!(agent.running().is_empty(), "{context}");
+            assert!(agent.running_processes().is_empty(), "{context}");
         },
     )
     .await;

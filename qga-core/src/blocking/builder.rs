@@ -5,10 +5,9 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Stream;
 use super::channel::{Channel, Reconnect};
-use super::client::Client;
 use super::driver::Driver;
+use super::{Client, Stream};
 use crate::error::{AddressError, Error};
 use crate::terms::{LockFile, Options, Pauses, Settings};
 use crate::transport::{Address, BlockingEndpoint, read_address, text_of};

@@ -97,7 +97,7 @@ impl Channel {
     /// Makes sure that the next line answers the next request, on a channel that is opened again if it was
     /// lost and can be.
     pub(super) fn ensure_synced(&mut self, budget: &Budget, waits: bool) -> Result<(), Error> {
-        let is_talking = self.driver.is_talking();
+        let is_talking = self.driver.is_talking(budget.start());
         if self.driver.session.is_synchronized() && !is_talking {
             return Ok(());
         }
@@ -147,7 +147,7 @@ impl Reconnect {
         }
         // What the other side says ends a pause.
         if let Some(error) = self.recovery.pause(Instant::now(), budget, waits)
-            && !driver.is_talking()
+            && !driver.is_talking(Instant::now())
         {
             return Err(error);
         }
@@ -180,7 +180,7 @@ impl Reconnect {
             self.recovery.begins_anew();
         }
         let mut end = self.recovery.silence_end(now);
-        if end <= now && driver.is_talking() {
+        if end <= now && driver.is_talking(now) {
             end = now + self.recovery.connect_timeout;
         }
         let budget = Budget {

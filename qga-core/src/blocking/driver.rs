@@ -20,7 +20,8 @@ pub(super) struct Driver {
     pub(super) session: Session,
     /// What the stream was told last, since to tell it costs a system call.
     read_timeout: Option<Duration>,
-    used: Option<Instant>,
+    /// When it was last waited for.
+    waited: Option<Instant>,
 }
 
 impl Driver {
@@ -36,7 +37,7 @@ impl Driver {
             stream,
             session,
             read_timeout: None,
-            used: None,
+            waited: None,
         }
     }
 
@@ -90,14 +91,16 @@ impl Driver {
             return Ok(());
         };
         let now = Instant::now();
+        self.waited = Some(now);
         let left = timeout.saturating_duration_since(now);
         if left.is_zero() {
             self.session.handle_timeout(now);
             return Ok(());
         }
-        let wait = match self.session.wants_write() {
-            true => left.min(WRITE_TIMEOUT),
-            false => left,
+        let wait = if self.session.wants_write() {
+            left.min(WRITE_TIMEOUT)
+        } else {
+            left
         };
         let is_broken = self.session.is_broken();
         self.set_read_timeout(if is_broken { Duration::ZERO } else { wait })
@@ -121,8 +124,8 @@ impl Driver {
     /// Lets a read end in so long, or a little later where that spares a system call.
     fn set_read_timeout(&mut self, wait: Duration) -> io::Result<()> {
         let wait = wait.max(Duration::from_micros(1));
-        let is_near = |set: Duration| set >= wait && set - wait <= wait / 64;
-        if self.read_timeout.is_some_and(is_near) {
+        let beyond = self.read_timeout.and_then(|set| set.checked_sub(wait));
+        if beyond.is_some_and(|beyond| beyond <= wait / 64) {
             return Ok(());
         }
         let later = wait + wait / 128;
@@ -146,8 +149,8 @@ impl Driver {
     }
 
     /// Whether something came that answers no request, as far as can be seen without waiting.
-    pub(super) fn is_talking(&mut self) -> bool {
-        self.check_idle();
+    pub(super) fn is_talking(&mut self, now: Instant) -> bool {
+        self.check_idle(now);
         self.session.is_talking()
     }
 
@@ -161,9 +164,11 @@ impl Driver {
 
     /// Looks at the stream, without waiting, before it is used again: an agent that nobody has asked says
     /// nothing, so what it says then is no answer.
-    fn check_idle(&mut self) {
-        let is_recent = self.used.is_some_and(|used| used.elapsed() < IDLE);
-        if self.session.is_closed() || (is_recent && self.session.is_synchronized()) {
+    fn check_idle(&mut self, now: Instant) {
+        let is_recent = self.waited.is_some_and(|waited| now < waited + IDLE);
+        if self.session.is_closed()
+            || (is_recent && self.session.is_synchronized() && self.session.capacity() > 1)
+        {
             return;
         }
         let read = self
@@ -189,9 +194,11 @@ impl Driver {
     /// in it.
     pub(super) fn end(&mut self) {
         self.session.cancel_all();
-        self.used = Some(Instant::now());
         if let Some(buffer) = self.session.reclaim() {
             buffers::give_back(buffer);
+        }
+        if let Some(buffer) = self.session.reclaim_line() {
+            buffers::give_back_line(buffer);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::client::Client;
+use super::Client;
 use super::turns::InUse;
 use crate::command::QgaCommand;
 use crate::error::Error;

@@ -2,82 +2,101 @@
 
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Instant;
 
 use super::channel::Channel;
 
 /// A channel that one thread has at a time, in the order in which they came.
 pub(super) struct Turns {
-    queue: Mutex<Queue>,
-    is_over: Condvar,
     channel: Mutex<Channel>,
+    queue: Mutex<Queue>,
+    /// How long the queue is.
+    waiting: AtomicUsize,
+    is_over: Condvar,
 }
 
 #[derive(Default)]
 struct Queue {
-    is_taken: bool,
-    waiting: VecDeque<u64>,
+    places: VecDeque<u64>,
     next: u64,
 }
 
 /// A channel in somebody's hands. However it is let go, nothing of a command is left behind.
 pub(super) struct InUse<'a> {
-    turns: &'a Turns,
+    // Let go of before the next one is told.
     channel: MutexGuard<'a, Channel>,
+    _turn: Turn<'a>,
 }
+
+/// Tells those who wait when it is over.
+struct Turn<'a>(&'a Turns);
 
 impl Turns {
     pub(super) fn new(channel: Channel) -> Self {
         Self {
-            queue: Mutex::default(),
-            is_over: Condvar::new(),
             channel: Mutex::new(channel),
+            queue: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+            is_over: Condvar::new(),
         }
     }
 
     /// Waits for the channel until a moment at most.
     pub(super) fn take(&self, deadline: Instant) -> Option<InUse<'_>> {
-        let mut queue = self.queue();
-        if queue.is_taken || !queue.waiting.is_empty() {
-            queue = self.wait(queue, deadline)?;
-        }
-        queue.is_taken = true;
-        drop(queue);
-        let mut channel = self.channel.lock().unwrap_or_else(PoisonError::into_inner);
-        channel.driver().begin();
-        Some(InUse {
-            turns: self,
+        let free = (!self.is_awaited()).then(|| self.try_lock()).flatten();
+        let channel = match free {
+            Some(channel) => channel,
+            None => self.wait(deadline)?,
+        };
+        let mut in_use = InUse {
             channel,
-        })
-    }
-
-    fn wait<'a>(
-        &self,
-        mut queue: MutexGuard<'a, Queue>,
-        deadline: Instant,
-    ) -> Option<MutexGuard<'a, Queue>> {
-        let place = queue.next;
-        queue.next += 1;
-        queue.waiting.push_back(place);
-        loop {
-            if !queue.is_taken && queue.waiting.front() == Some(&place) {
-                queue.waiting.pop_front();
-                return Some(queue);
-            }
-            let Some(left) = deadline.checked_duration_since(Instant::now()) else {
-                queue.waiting.retain(|waiting| *waiting != place);
-                self.is_over.notify_all();
-                return None;
-            };
-            let waited = self.is_over.wait_timeout(queue, left);
-            (queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        }
+            _turn: Turn(self),
+        };
+        in_use.driver().begin();
+        Some(in_use)
     }
 
     /// Whether somebody waits for the channel.
     pub(super) fn is_awaited(&self) -> bool {
-        !self.queue().waiting.is_empty()
+        self.waiting.load(Ordering::SeqCst) > 0
+    }
+
+    fn try_lock(&self) -> Option<MutexGuard<'_, Channel>> {
+        match self.channel.try_lock() {
+            Ok(channel) => Some(channel),
+            // Its holder's panic has left a channel that the next handshake sets right.
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    #[cold]
+    fn wait(&self, deadline: Instant) -> Option<MutexGuard<'_, Channel>> {
+        let mut queue = self.queue();
+        let place = queue.next;
+        queue.next += 1;
+        queue.places.push_back(place);
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        let taken = loop {
+            if queue.places.front() == Some(&place)
+                && let Some(channel) = self.try_lock()
+            {
+                break Some(channel);
+            }
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else {
+                break None;
+            };
+            let waited = self.is_over.wait_timeout(queue, left);
+            (queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        };
+        queue.places.retain(|waiting| *waiting != place);
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        // Whoever is the first now has not been told.
+        self.is_over.notify_all();
+        taken
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -85,14 +104,20 @@ impl Turns {
     }
 }
 
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        // Either this sees who waits, or who waits sees that the channel is free.
+        fence(Ordering::SeqCst);
+        if self.0.is_awaited() {
+            let _queue = self.0.queue();
+            self.0.is_over.notify_all();
+        }
+    }
+}
+
 impl Drop for InUse<'_> {
     fn drop(&mut self) {
         self.channel.driver().end();
-        let mut queue = self.turns.queue();
-        queue.is_taken = false;
-        if !queue.waiting.is_empty() {
-            self.turns.is_over.notify_all();
-        }
     }
 }
 

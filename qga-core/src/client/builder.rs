@@ -310,7 +310,7 @@ impl ClientBuilder {
                 limits,
                 attachments: Attachments::default(),
                 gate: Arc::new(Gate::new(self.settings.lists, move || {
-                    told.notify_waiters()
+                    told.notify_waiters();
                 })),
                 hold_ended,
                 queued: AtomicUsize::new(0),

@@ -60,6 +60,7 @@ impl Channel {
     }
 
     /// Looks at the channel, and says whether a request can be sent at once.
+    #[inline]
     pub(crate) fn is_ready(&mut self, cx: &mut Context<'_>) -> bool {
         if !self.driver.is_stream() || !self.driver.session.is_synchronized() {
             return false;
@@ -114,6 +115,7 @@ impl Channel {
     }
 
     /// Sends a command, which must not wait for anything.
+    #[inline]
     pub(crate) fn send<R>(&mut self, call: &mut Call<'_, R>, span: &Span) {
         if let Some(request) = call.take_request() {
             span.sent(request.length());
@@ -123,6 +125,7 @@ impl Channel {
     }
 
     /// What a command has come to.
+    #[inline]
     pub(crate) fn end<R: DeserializeOwned>(
         &mut self,
         event: Event,
@@ -182,6 +185,7 @@ impl Channel {
         error
     }
 
+    #[inline]
     pub(crate) fn driver(&mut self) -> &mut Driver {
         &mut self.driver
     }

@@ -45,6 +45,7 @@ impl Driver {
     }
 
     /// Whether it is a stream of bytes.
+    #[inline]
     pub(crate) fn is_stream(&self) -> bool {
         matches!(self.carrier, Carrier::Bytes(_))
     }
@@ -119,9 +120,10 @@ impl Driver {
                     Poll::Ready(Err(error)) => self.session.transmit_failed(error),
                 }
             }
-            let read = match std::mem::take(&mut self.will_wake) {
-                true => Poll::Pending,
-                false => self.poll_read(cx),
+            let read = if std::mem::take(&mut self.will_wake) {
+                Poll::Pending
+            } else {
+                self.poll_read(cx)
             };
             match read {
                 Poll::Ready(Ok(0)) => self.session.closed(None),
@@ -183,6 +185,7 @@ impl Driver {
 
     /// Looks at the stream, without waiting, before it is used again: an agent that nobody has asked says
     /// nothing, so what it says then is no answer.
+    #[inline]
     pub(crate) fn look(&mut self, cx: &mut Context<'_>) {
         if self.session.is_closed() || matches!(self.carrier, Carrier::Messages(_)) {
             return;
@@ -224,6 +227,9 @@ impl Driver {
         self.session.cancel_all();
         if let Some(buffer) = self.session.reclaim() {
             buffers::give_back(buffer);
+        }
+        if let Some(buffer) = self.session.reclaim_line() {
+            buffers::give_back_line(buffer);
         }
     }
 }

@@ -36,6 +36,7 @@ enum State<'a, R> {
 }
 
 impl<'a, R: DeserializeOwned + Send + 'a> Execute<'a, R> {
+    #[inline]
     pub(super) fn new(client: &'a Client, name: &str, call: Result<Call<'a, R>, Error>) -> Self {
         let (call, state) = match call {
             Ok(call) => (Some(call), State::New),
@@ -82,6 +83,7 @@ impl<'a, R: DeserializeOwned + Send + 'a> Execute<'a, R> {
     }
 
     /// The result, unless the command is to be sent again.
+    #[inline]
     fn end(&mut self, event: Event) -> Option<Result<R, Error>> {
         let (State::Sent(mut channel), Some(call)) = (self.go_over(), &mut self.call) else {
             return None;
@@ -103,6 +105,7 @@ impl<'a, R: DeserializeOwned + Send + 'a> Execute<'a, R> {
         }
     }
 
+    #[inline]
     fn go_over(&mut self) -> State<'a, R> {
         std::mem::replace(&mut self.state, State::Over)
     }

@@ -73,6 +73,7 @@ impl fmt::Debug for Decoder {
 
 impl Decoder {
     /// Gives it a buffer to read into, if it has none.
+    #[inline]
     pub(crate) fn lend(&mut self, buffer: Vec<u8>) {
         if self.buffer.is_empty() {
             self.buffer = buffer;
@@ -82,6 +83,7 @@ impl Decoder {
     }
 
     /// Takes the buffer back, if nothing unread is in it. Ends the life of the current frame.
+    #[inline]
     pub(crate) fn reclaim(&mut self) -> Option<Vec<u8>> {
         if self.start < self.end || self.buffer.is_empty() {
             return None;
@@ -101,6 +103,7 @@ impl Decoder {
     }
 
     /// How many bytes have been handed out as lines, or dropped.
+    #[inline]
     pub(crate) fn position(&self) -> u64 {
         self.offset + self.start as u64
     }
@@ -111,6 +114,7 @@ impl Decoder {
     }
 
     /// Room for the next bytes; never empty. Ends the life of the current frame.
+    #[inline]
     pub(crate) fn spare(&mut self) -> &mut [u8] {
         if self.start == self.end {
             self.rewind();
@@ -127,6 +131,7 @@ impl Decoder {
     }
 
     /// Takes the first `count` bytes of [`spare`](Self::spare) as received.
+    #[inline]
     pub(crate) fn filled(&mut self, count: usize) {
         self.end = self.buffer.len().min(self.end + count);
     }
@@ -135,6 +140,9 @@ impl Decoder {
     pub(crate) fn advance(&mut self, limit: usize) -> Progress {
         self.limit = limit;
         self.frame = 0..0;
+        if self.is_drained() {
+            return Progress::Incomplete;
+        }
         loop {
             let unseen = self.buffer.get(self.scanned..self.end).unwrap_or_default();
             let found = memchr::memchr2(b'\n', 0xFF, unseen);
@@ -166,11 +174,13 @@ impl Decoder {
     }
 
     /// Whether every byte received has been handed out.
+    #[inline]
     pub(crate) fn is_drained(&self) -> bool {
         self.start == self.end && !self.discarding
     }
 
     /// The line that [`advance`](Self::advance) found last; empty when it found none.
+    #[inline]
     pub(crate) fn frame(&self) -> Frame<'_> {
         Frame {
             bytes: self.buffer.get(self.frame.clone()).unwrap_or_default(),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::limits::ReplyLimits;
+use crate::command::QgaCommand;
 use crate::error::{AgentError, Malformed};
 use crate::json::natural;
 use crate::text::Hidden;
@@ -29,11 +30,38 @@ impl fmt::Debug for Request {
 }
 
 impl Request {
-    /// Encodes a command. Arguments that are absent are left out.
+    /// Encodes a command into an empty buffer.
+    pub(crate) fn of<C: QgaCommand>(command: &C, buffer: Vec<u8>) -> serde_json::Result<Self> {
+        let arguments = command.arguments();
+        Self::encode(
+            C::NAME,
+            const { is_plain(C::NAME) },
+            arguments.as_ref(),
+            buffer,
+        )
+    }
+
+    /// Encodes a command that is known by its name.
     pub(crate) fn new(name: &str, arguments: Option<&impl Serialize>) -> serde_json::Result<Self> {
-        let mut json = Vec::with_capacity(128);
+        Self::encode(name, is_plain(name), arguments, Vec::new())
+    }
+
+    /// Arguments that are absent are left out.
+    fn encode(
+        name: &str,
+        is_plain: bool,
+        arguments: Option<&impl Serialize>,
+        mut json: Vec<u8>,
+    ) -> serde_json::Result<Self> {
+        json.reserve(128);
         json.extend_from_slice(b"{\"execute\":");
-        serde_json::to_writer(&mut json, name)?;
+        if is_plain {
+            json.push(b'"');
+            json.extend_from_slice(name.as_bytes());
+            json.push(b'"');
+        } else {
+            serde_json::to_writer(&mut json, name)?;
+        }
         if let Some(arguments) = arguments {
             json.extend_from_slice(b",\"arguments\":");
             serde_json::to_writer(&mut json, arguments)?;
@@ -41,7 +69,7 @@ impl Request {
         Ok(Self { json })
     }
 
-    /// The request that a line was made of by [`into_bytes`](Self::into_bytes).
+    /// The request that a line was made of by [`into_line`](Self::into_line).
     pub(crate) fn from_bytes(mut json: Vec<u8>, id: Option<&IdText>) -> Self {
         let end = json.trim_ascii_end().len();
         let tail = id.map_or(1, |id| MEMBER.len() + id.digits().len() + 2);
@@ -54,16 +82,36 @@ impl Request {
         self.json.len()
     }
 
-    /// The line to send, with the id that the reply will carry, but without a newline.
-    pub(crate) fn into_bytes(mut self, id: Option<&IdText>) -> Vec<u8> {
+    /// The message to send, with the id that the reply will carry.
+    pub(crate) fn into_message(self, id: Option<&IdText>) -> Vec<u8> {
+        self.close(id, b"}")
+    }
+
+    /// The line to send, with the id that the reply will carry.
+    pub(crate) fn into_line(self, id: Option<&IdText>) -> Vec<u8> {
+        self.close(id, b"}\n")
+    }
+
+    fn close(mut self, id: Option<&IdText>, end: &[u8]) -> Vec<u8> {
         if let Some(id) = id {
-            self.json.push(b',');
-            self.json.extend_from_slice(MEMBER);
+            self.json.extend_from_slice(b",\"id\":");
             self.json.extend_from_slice(id.digits());
         }
-        self.json.push(b'}');
+        self.json.extend_from_slice(end);
         self.json
     }
+}
+
+/// Whether a text is the same within the quotes of JSON.
+const fn is_plain(text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    while let [byte, others @ ..] = rest {
+        if !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\') {
+            return false;
+        }
+        rest = others;
+    }
+    true
 }
 
 /// The digits of an id.
@@ -89,6 +137,22 @@ impl IdText {
         Self { digits, start }
     }
 
+    /// The digits of the next id.
+    pub(crate) fn increment(&mut self) {
+        for place in (0..self.digits.len()).rev() {
+            self.start = self.start.min(place);
+            match self.digits.get_mut(place) {
+                Some(digit) if *digit == b'9' => *digit = b'0',
+                Some(digit) => {
+                    *digit += 1;
+                    return;
+                }
+                None => return,
+            }
+        }
+    }
+
+    #[inline]
     pub(crate) fn digits(&self) -> &[u8] {
         self.digits.get(self.start..).unwrap_or_default()
     }

@@ -2,9 +2,6 @@
 
 use std::fmt;
 
-/// A buffer of this capacity or less, in bytes, is kept while nothing is written.
-const KEEP: usize = 512;
-
 /// The bytes that are to be written to a stream. Each byte has a position, counted from the first
 /// that was ever pushed, so that a request knows how much of it has gone out.
 #[derive(Default)]
@@ -33,9 +30,10 @@ impl Outgoing {
     }
 
     /// Puts a line behind those that are still to be written; returns the position of its first byte.
+    #[inline]
     pub(crate) fn push(&mut self, line: Vec<u8>) -> u64 {
         let position = self.end();
-        if self.bytes.is_empty() && line.len() > self.bytes.capacity() {
+        if self.bytes.is_empty() {
             self.bytes = line;
         } else {
             self.bytes.extend_from_slice(&line);
@@ -45,15 +43,18 @@ impl Outgoing {
     }
 
     /// What is still to be written.
+    #[inline]
     pub(crate) fn unwritten(&self) -> &[u8] {
         self.bytes.get(self.written..).unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn advance(&mut self, count: usize) {
         self.written = self.bytes.len().min(self.written + count);
     }
 
     /// Takes it as known that all that was written has left for the other side.
+    #[inline]
     pub(crate) fn flushed(&mut self) {
         if self.written == self.bytes.len() {
             self.is_flushed = true;
@@ -62,16 +63,19 @@ impl Outgoing {
     }
 
     /// Whether all is written and flushed.
+    #[inline]
     pub(crate) fn is_flushed(&self) -> bool {
         self.is_flushed
     }
 
     /// How far the writing has come: the position of the next byte to be written.
+    #[inline]
     pub(crate) fn position(&self) -> u64 {
         self.start + self.written as u64
     }
 
     /// The position behind the last byte.
+    #[inline]
     pub(crate) fn end(&self) -> u64 {
         self.start + self.bytes.len() as u64
     }
@@ -81,11 +85,15 @@ impl Outgoing {
         self.start = self.end();
         self.written = 0;
         self.is_flushed = true;
-        if self.bytes.capacity() > KEEP {
-            self.bytes = Vec::new();
-        } else {
-            self.bytes.clear();
-        }
+        self.bytes.clear();
+    }
+
+    /// Takes the buffer, if nothing is to be written.
+    #[inline]
+    pub(crate) fn reclaim(&mut self) -> Option<Vec<u8>> {
+        self.bytes
+            .is_empty()
+            .then(|| std::mem::take(&mut self.bytes))
     }
 
     /// Forgets what stands at `position` and behind it, of which nothing may be written yet.

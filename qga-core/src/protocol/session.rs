@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::frame::{Decoder, Progress};
 use super::handshake::{Ids, LIMITS};
 use super::limits::{ReplyLimits, SyncBudget};
-use super::message::Request;
+use super::message::{IdText, Request};
 use super::outgoing::Outgoing;
 use super::random::Random;
 use crate::command::{CommandSpec, NoReply, Reply};
@@ -37,6 +37,7 @@ pub(crate) struct Session {
     outgoing: Outgoing,
     pendings: Pendings,
     next_id: u64,
+    next_id_text: IdText,
     random: Random,
     /// The longest request, in bytes.
     request_limit: Option<usize>,
@@ -104,7 +105,15 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
+    /// When its time began.
+    pub(crate) fn start(&self) -> Instant {
+        self.deadline
+            .checked_sub(self.timeout)
+            .unwrap_or(self.deadline)
+    }
+
     /// Nothing is begun once the deadline that commands share has passed.
+    #[inline]
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.is_shared && self.timeout.is_zero() {
             let kind = ErrorKind::Deadline(Duration::ZERO);
@@ -157,6 +166,9 @@ impl Session {
     }
 
     fn new(mut random: Random, carrier: Carrier, state: State) -> Self {
+        // From a random number on, so that a reply from before a snapshot, or to another program,
+        // does not fit.
+        let next_id = random.token();
         Self {
             carrier,
             state,
@@ -164,9 +176,8 @@ impl Session {
             decoder: Decoder::default(),
             outgoing: Outgoing::new(),
             pendings: Pendings::default(),
-            // From a random number on, so that a reply from before a snapshot, or to another program,
-            // does not fit.
-            next_id: random.token(),
+            next_id,
+            next_id_text: IdText::new(next_id),
             random,
             request_limit: None,
             current: None,
@@ -187,7 +198,7 @@ impl Session {
         request: Request,
         budget: &Budget,
     ) -> Ticket {
-        let mut pending = Pending::new(self.next_id, Some(request), budget);
+        let mut pending = self.pending(Some(request), budget);
         pending.is_secret = spec.secret;
         pending.grace = (spec.reply == Reply::OnErrorOnly).then_some(budget.grace);
         if let Some(limit) = spec.reply_limit {
@@ -198,13 +209,21 @@ impl Session {
 
     /// Takes the wish that the channel be synchronized.
     pub(crate) fn synchronize(&mut self, budget: &Budget) -> Ticket {
-        self.push(Pending::new(self.next_id, None, budget))
+        let pending = self.pending(None, budget);
+        self.push(pending)
     }
 
+    #[inline]
+    fn pending(&self, request: Option<Request>, budget: &Budget) -> Pending {
+        Pending::new(self.next_id, self.next_id_text, request, budget)
+    }
+
+    #[inline]
     fn push(&mut self, pending: Pending) -> Ticket {
         self.is_settled = false;
         let id = pending.id;
         self.next_id += 1;
+        self.next_id_text.increment();
         self.pendings.push(pending);
         Ticket(id)
     }
@@ -237,6 +256,7 @@ impl Session {
     }
 
     /// What is to be written.
+    #[inline]
     pub(crate) fn transmit(&self) -> &[u8] {
         match self.write_error {
             None => self.outgoing.unwritten(),
@@ -245,17 +265,20 @@ impl Session {
     }
 
     /// Whether there is something to write or to flush.
+    #[inline]
     pub(crate) fn wants_write(&self) -> bool {
         !self.outgoing.is_flushed() && self.write_error.is_none()
     }
 
     /// Takes the first `count` bytes of [`transmit`](Self::transmit) as written.
+    #[inline]
     pub(crate) fn transmitted(&mut self, count: usize) {
         self.outgoing.advance(count);
     }
 
     /// Takes all that was written as flushed. From now on counts the grace of a command that is answered
     /// only on failure.
+    #[inline]
     pub(crate) fn flushed(&mut self, now: impl FnOnce() -> Instant) {
         self.outgoing.flushed();
         if self.times_the_flush() {
@@ -274,11 +297,13 @@ impl Session {
     }
 
     /// Room for what is read; never empty.
+    #[inline]
     pub(crate) fn spare(&mut self) -> &mut [u8] {
         self.decoder.spare()
     }
 
     /// Takes the first `count` bytes of [`spare`](Self::spare) as read.
+    #[inline]
     pub(crate) fn received(&mut self, count: usize) {
         self.is_settled = false;
         self.is_fresh = false;
@@ -321,30 +346,42 @@ impl Session {
     }
 
     /// The request that failed last because the channel closed, if nothing of it was sent.
+    #[inline]
     pub(crate) fn take_unsent(&mut self) -> Option<Request> {
         self.unsent.take()
     }
 
     /// Lends a buffer to read into, or takes it back where nothing unread is in it.
+    #[inline]
     pub(crate) fn lend(&mut self, buffer: Vec<u8>) {
         self.decoder.lend(buffer);
     }
 
     /// Takes the buffer back; see [`lend`](Self::lend).
+    #[inline]
     pub(crate) fn reclaim(&mut self) -> Option<Vec<u8>> {
         self.decoder.reclaim()
     }
 
+    /// Takes the buffer of what was written, where nothing is left in it.
+    #[inline]
+    pub(crate) fn reclaim_line(&mut self) -> Option<Vec<u8>> {
+        self.outgoing.reclaim()
+    }
+
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed(_))
     }
 
     /// Whether the next line answers the next request.
+    #[inline]
     pub(crate) fn is_synchronized(&self) -> bool {
         matches!(self.state, State::Synchronized(_)) && !self.is_dirty
     }
 
     /// Whether something was read that answers no request.
+    #[inline]
     pub(crate) fn is_talking(&self) -> bool {
         !self.decoder.is_drained()
     }
@@ -357,6 +394,7 @@ impl Session {
     }
 
     /// How many requests may be in flight at once.
+    #[inline]
     pub(crate) fn capacity(&self) -> usize {
         match self.state {
             // A reply that is lost could not be noticed.
@@ -372,6 +410,7 @@ impl Session {
 
     /// What became of the requests, one at a time; `None` where more has to be read, written or waited
     /// for.
+    #[inline]
     pub(crate) fn poll(&mut self) -> Option<Event> {
         if self.is_settled {
             return None;
@@ -440,10 +479,11 @@ impl Session {
             }
             let request = waiting.request.take()?;
             let with_id = ids != Ids::Unknown;
-            let mut line = request.into_bytes(with_id.then_some(&waiting.id_text));
-            if self.carrier == Carrier::Bytes {
-                line.push(b'\n');
-            }
+            let id = with_id.then_some(&waiting.id_text);
+            let line = match self.carrier {
+                Carrier::Bytes => request.into_line(id),
+                Carrier::Messages => request.into_message(id),
+            };
             if let Some(limit) = self.request_limit
                 && line.len() > limit
             {

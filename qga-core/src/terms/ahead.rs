@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::iter::{Fuse, Peekable};
 use std::time::{Duration, Instant};
 
+use super::buffers;
 use super::options::later;
 use super::trace::Span;
 use crate::command::{QgaCommand, Reply};
@@ -115,7 +116,7 @@ impl<I: Iterator<Item: QgaCommand>> Ahead<I> {
                 return;
             };
             let span = span();
-            let request = Request::new(I::Item::NAME, command.arguments().as_ref());
+            let request = Request::of(&command, buffers::take_line());
             self.slots.push_back(match request {
                 Ok(request) => {
                     span.sent(request.length());

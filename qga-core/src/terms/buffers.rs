@@ -8,8 +8,12 @@ use crate::protocol::Random;
 /// A larger one, in bytes, is not kept.
 const LARGEST: usize = 4 * 1024 * 1024;
 
+/// A larger one for a request, in bytes, is not kept.
+const LARGEST_LINE: usize = 512;
+
 thread_local! {
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static SPARE_LINE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// A buffer of this thread's, or an empty one.
@@ -21,6 +25,19 @@ pub(crate) fn take() -> Vec<u8> {
 pub(crate) fn give_back(buffer: Vec<u8>) {
     if buffer.capacity() <= LARGEST {
         let _ = SPARE.try_with(|spare| spare.set(buffer));
+    }
+}
+
+/// An empty buffer for a request.
+pub(crate) fn take_line() -> Vec<u8> {
+    SPARE_LINE.try_with(Cell::take).unwrap_or_default()
+}
+
+/// Keeps the buffer of a request for the next one in this thread.
+pub(crate) fn give_back_line(mut buffer: Vec<u8>) {
+    if buffer.capacity() <= LARGEST_LINE {
+        buffer.clear();
+        let _ = SPARE_LINE.try_with(|spare| spare.set(buffer));
     }
 }
 

@@ -151,6 +151,7 @@ impl Options {
 
 impl Options {
     /// What a command has that begins now.
+    #[inline]
     pub(crate) fn budget(&self, now: Instant) -> Budget {
         let end = later(now, self.timeout);
         let cut = self.deadline.filter(|deadline| *deadline <= end);

@@ -19,20 +19,33 @@ pub(crate) struct Gate {
 }
 
 /// What a client was made to allow; this never changes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Lists {
+    are_empty: bool,
     /// None allows all.
     allow: Option<BTreeSet<String>>,
     deny: BTreeSet<String>,
 }
 
+impl Default for Lists {
+    fn default() -> Self {
+        Self {
+            are_empty: true,
+            allow: None,
+            deny: BTreeSet::new(),
+        }
+    }
+}
+
 impl Lists {
     pub(crate) fn allow<N: Into<String>>(&mut self, names: impl IntoIterator<Item = N>) {
+        self.are_empty = false;
         let allowed = self.allow.get_or_insert_default();
         allowed.extend(names.into_iter().map(Into::into));
     }
 
     pub(crate) fn deny<N: Into<String>>(&mut self, names: impl IntoIterator<Item = N>) {
+        self.are_empty = false;
         self.deny.extend(names.into_iter().map(Into::into));
     }
 }
@@ -83,13 +96,22 @@ impl Gate {
     }
 
     /// Whether a command may be sent.
+    #[inline]
     pub(crate) fn check(&self, command: &str) -> Result<(), Error> {
         self.refusal(command)
             .map_or(Ok(()), |refusal| Err(refusal.into_error()))
     }
 
     /// Why a command may not be sent.
+    #[inline]
     pub(crate) fn refusal(&self, command: &str) -> Option<Refusal> {
+        if self.lists.are_empty && !self.held.load(Ordering::Acquire) {
+            return None;
+        }
+        self.find_refusal(command)
+    }
+
+    fn find_refusal(&self, command: &str) -> Option<Refusal> {
         let for_good = |reason: &'static str| {
             Some(Refusal {
                 reason: reason.into(),

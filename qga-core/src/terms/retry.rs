@@ -33,6 +33,7 @@ pub(crate) struct Call<'a, R> {
 }
 
 impl<'a, R> Call<'a, R> {
+    #[inline]
     pub(crate) fn new(
         spec: CommandSpec<'a>,
         request: Request,
@@ -53,17 +54,20 @@ impl<'a, R> Call<'a, R> {
     }
 
     /// The request, for sending it.
+    #[inline]
     pub(crate) fn take_request(&mut self) -> Option<Request> {
         self.request.take().or_else(|| self.copy.clone())
     }
 
     /// Whether there is a request that can be sent.
+    #[inline]
     pub(crate) fn has_request(&self) -> bool {
         self.request.is_some() || self.copy.is_some()
     }
 }
 
 impl Repeat {
+    #[inline]
     pub(crate) fn of(class: Retry, most_daring: Retry) -> Self {
         match (class, most_daring) {
             (_, Retry::Never) => Self::Never,

@@ -81,7 +81,7 @@ fn peak() -> u64 {
 }
 
 fn third(fault: Fault) -> impl FnOnce(&TestAgent) {
-    |agent| agent.fault(fault.on_message(THIRD))
+    |agent| agent.fault(fault.on_reply(THIRD))
 }
 
 #[test]

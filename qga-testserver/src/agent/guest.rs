@@ -1,27 +1,29 @@
+//! The methods of the agent for the guest behind it.
+
 #[cfg(unix)]
 use std::ffi::OsString;
 #[cfg(unix)]
 use std::path::PathBuf;
 
 use super::TestAgent;
-use crate::files::Special;
+use crate::guest::files::Special;
 #[cfg(unix)]
-use crate::files::host::HostFiles;
-use crate::power::Power;
+use crate::guest::files::host::HostFiles;
+use crate::guest::power::Power;
 #[cfg(unix)]
-use crate::processes::host::HostProcesses;
-use crate::state::lock;
+use crate::guest::processes::host::HostProcesses;
+use crate::lock::lock;
 use crate::{Guest, Program};
 
 /// The guest behind the agent.
 impl TestAgent {
-    /// The guest as it is now.
+    /// Returns the facts of the guest as they are now.
     #[must_use]
     pub fn guest(&self) -> Guest {
         lock(&self.state.machine).facts().clone()
     }
 
-    /// Changes the guest.
+    /// Changes the facts of the guest.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -37,7 +39,7 @@ impl TestAgent {
         lock(&self.state.machine).set_facts(guest);
     }
 
-    /// The SSH keys of a user, in the order of the file; none when there is no such user or file.
+    /// Returns the SSH keys of a user in the order of the file, or none if there is no such user or file.
     #[must_use]
     pub fn authorized_keys(&self, user: &str) -> Vec<String> {
         let machine = lock(&self.state.machine);
@@ -48,15 +50,15 @@ impl TestAgent {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Begins a program of the guest, or one that replaces the one of this name.
+    /// Begins a program that `guest-exec` can run. It replaces an older one of the same name.
     ///
-    /// It is there once it says how it ends.
+    /// The program takes effect with the last call on it, which says how it ends.
     ///
-    /// A name without a slash is found in any folder. Programs that the test has not given do not
-    /// exist, but for `true`, `false`, `echo`, `cat`, `env`, `printf`, `pwd`, `sleep`, and an `sh`
-    /// that takes a list of these and of `exec`, `exit`, `kill`, `mkdir` and `rm`. That `sh` also does
-    /// what the scripts of `qga-commands` are to do, so copies, folders and programs whose output is streamed
-    /// work without more. For a real shell there is [`host_shell`](TestAgent::host_shell).
+    /// A program whose name has no slash is found in any folder. Apart from the programs of the test,
+    /// the guest has `true`, `false`, `echo`, `cat`, `env`, `printf`, `pwd`, `sleep`, and an `sh` that
+    /// takes a list of these and of `exec`, `exit`, `kill`, `mkdir` and `rm`. That `sh` also knows the
+    /// scripts of `qga-commands`, so copies, folders and programs whose output is streamed need no
+    /// set-up. If you need a real shell, see [`host_shell`](TestAgent::host_shell).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -75,20 +77,23 @@ impl TestAgent {
         Program::new(&self.state.machine, name)
     }
 
-    /// Gives the guest the host's own shell and programs, and a fresh folder of the host as its root, of which
-    /// this is the path. The folder is removed with the agent, and what still runs then is killed.
+    /// Lets the guest use the shell and the programs of this host, makes a new folder of the host the
+    /// guest's root, and returns the path of that folder.
     ///
-    /// **What a client starts then runs on this machine, as you.** It is for tests of what a real shell does, such as
-    /// of scripts of your own; copies and the like need none of this, since the agent does them by itself.
+    /// When the agent is dropped, the folder is removed and programs that still run are killed.
     ///
-    /// - The files of the guest are those below the folder: `/srv/x` is `FOLDER/srv/x`, for a client as well as for
-    ///   [`file`](TestAgent::file) and [`file_content`](TestAgent::file_content). Those that the guest had before are
-    ///   not there.
-    /// - A program that the test has [given](TestAgent::program) comes first. Any other is the host's. It runs in the
-    ///   folder, and its arguments that begin with a slash become paths below it, unless they are programs of the
-    ///   host in `/bin`, `/sbin`, `/usr/bin` or `/usr/sbin`. What stands within an argument stays as it is, so the text
-    ///   of a script should take its paths as arguments.
-    /// - Programs take real time, also where tokio's is paused.
+    /// **Whatever a client starts from then on runs on this machine, as you.** Use this to test what a
+    /// real shell does, for example with scripts of your own. Copies and the like do not need it, since
+    /// the agent does them by itself.
+    ///
+    /// - The guest's files are those in the folder: `/srv/x` is `FOLDER/srv/x`, for a client as well as
+    ///   for [`file`](TestAgent::file) and [`file_content`](TestAgent::file_content). The files that the
+    ///   guest had before are not there.
+    /// - A program that the test has [given](TestAgent::program) to the guest comes first; any other is
+    ///   the host's. It runs in the folder. If an argument begins with a slash, it becomes a path below
+    ///   the folder, unless it is a program of the host in `/bin`, `/sbin`, `/usr/bin` or `/usr/sbin`. A
+    ///   path in the middle of an argument stays as it is, so let a script take its paths as arguments.
+    /// - Programs take real time, also while tokio's time is paused.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -109,8 +114,8 @@ impl TestAgent {
         self.host_programs(None)
     }
 
-    /// As [`host_shell`](TestAgent::host_shell), with programs looked for in this `PATH` instead of this process's,
-    /// such as a folder of busybox's links.
+    /// Does the same as [`host_shell`](TestAgent::host_shell), but looks for programs in this `PATH`
+    /// instead of that of this process, for example in a folder with the links of busybox.
     ///
     /// # Panics
     ///
@@ -133,28 +138,30 @@ impl TestAgent {
         root
     }
 
-    /// The ids of the processes that run, oldest first.
+    /// Returns the ids of the guest's processes that are running, the oldest first.
     #[must_use]
-    pub fn running(&self) -> Vec<i64> {
+    pub fn running_processes(&self) -> Vec<i64> {
         lock(&self.state.machine).processes.running()
     }
 
-    /// The handles of the files that clients have open, oldest first.
+    /// Returns the handles of the files that clients have open, the oldest first.
     #[must_use]
     pub fn open_handles(&self) -> Vec<i64> {
         lock(&self.state.machine).files.open_handles()
     }
 
-    /// Ends a process by a signal, with what it has printed so far; false if it does not run.
+    /// Ends a process of the guest by a signal. What it has printed so far remains.
+    ///
+    /// Returns false if no such process is running.
     #[allow(clippy::must_use_candidate, reason = "the process ends at once")]
-    pub fn kill(&self, pid: i64, signal: i64) -> bool {
+    pub fn kill_process(&self, pid: i64, signal: i64) -> bool {
         lock(&self.state.machine).processes.kill(pid, signal)
     }
 
     /// Wakes the guest from a suspension or a halt, or switches it on after a shutdown.
     ///
-    /// It then answers what has been sent meanwhile. After a suspension everything is as before;
-    /// a guest that was switched off has started again.
+    /// The agent then answers what was sent in the meantime. After a suspension everything is as before;
+    /// a guest that was switched off has booted again.
     pub fn wake(&self) {
         if self.state.power.now() == Power::Off {
             lock(&self.state.machine).reboot();
@@ -162,22 +169,21 @@ impl TestAgent {
         self.state.power.set(Power::On);
     }
 
-    /// Puts a file into the guest, with the folders above it; an older one is replaced.
+    /// Puts a file into the guest, and the folders above it. It replaces an older file.
     pub fn file(&self, path: &str, content: impl Into<Vec<u8>>) {
         lock(&self.state.machine)
             .files
             .put(path.as_bytes(), content.into());
     }
 
-    /// Puts an empty folder into the guest, with the folders above it.
+    /// Puts an empty folder into the guest, and the folders above it.
     ///
-    /// A folder right below `/tmp` needs none of this: it is there as soon as a path leads
-    /// through it.
+    /// Folders directly below `/tmp` do not need this: they exist as soon as a path leads through them.
     pub fn folder(&self, path: &str) {
         self.special(path, Special::Folder);
     }
 
-    /// Puts a pipe into the guest that nobody else has open.
+    /// Puts a named pipe into the guest, which no other program has open.
     pub fn fifo(&self, path: &str) {
         self.special(path, Special::Fifo);
     }
@@ -197,7 +203,7 @@ impl TestAgent {
         machine.files.put_special(path.as_bytes(), special);
     }
 
-    /// What a file of the guest holds, without what a client has written and not flushed.
+    /// Returns what a file of the guest contains, without what a client has written and not yet flushed.
     #[must_use]
     pub fn file_content(&self, path: &str) -> Option<Vec<u8>> {
         lock(&self.state.machine).files.content(path.as_bytes())

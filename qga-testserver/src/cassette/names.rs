@@ -1,4 +1,4 @@
-//! Names that a client makes up at random, which are others each time.
+//! Names that a client makes up at random, so that they differ each time.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,13 +8,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::request::excerpt;
+use crate::wire::request::excerpt;
 
 /// Which random name of a replay stands for which one of the cassette.
 ///
-/// A random name is a run of 16 or 32 hexadecimal digits, or a UUID, in any text. One that the
-/// client was first to send is its own, and may be another in a replay; one that the guest was
-/// first to tell stays as it is.
+/// A random name is a run of 16 or 32 hexadecimal digits, or a UUID, in any text. If the client sent a
+/// name first, it may send another one in a replay; if the guest told it first, it stays as it is.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     recorded: HashMap<String, String>,
@@ -25,15 +24,16 @@ pub(super) struct Names {
 /// A recorded name, and the one that stands for it.
 pub(super) type Pair = (String, String);
 
-/// Members of replies whose strings are other text in base64.
+/// The members of replies that hold text in base64.
 const BASE64: [&str; 3] = ["buf-b64", "err-data", "out-data"];
-/// So many names are told apart.
+/// How many names are remembered at most.
 const LIMIT: usize = 100_000;
 
 impl Names {
-    /// The new names with which a request is the recorded one; or where they differ.
+    /// Compares a request with a recorded one: returns the new names with which they are the same, or
+    /// where they differ.
     ///
-    /// A recorded name may stand for another one than before if it is used `again`.
+    /// If a recorded request is used `again`, its names may stand for others than before.
     pub(super) fn fit<'v>(
         &self,
         recorded: &'v Value,
@@ -51,7 +51,7 @@ impl Names {
         }
     }
 
-    /// Takes down what [`fit`](Names::fit) has found.
+    /// Remembers what [`fit`](Names::fit) has found.
     pub(super) fn learn(&mut self, pairs: Vec<Pair>) {
         for (recorded, given) in pairs {
             if self.recorded.len() < LIMIT {

@@ -1,12 +1,12 @@
-//! Which order of requests matters.
+//! Which requests must come in the recorded order, and which are repeated by chance.
 
 use serde_json::Value;
 
-use super::{Exchange, Reply};
+use super::{Exchange, RecordedReply};
 
-/// The open file or the process that a request is about; nothing for all others.
+/// The open file or the process that a request is about, if it is about one.
 ///
-/// A client that reads two files side by side does so in another order each time.
+/// A client that reads two files side by side does so in a different order each time.
 pub(super) fn topic(command: &str, arguments: &Value) -> Option<String> {
     let name = match command {
         "guest-exec-status" => "pid",
@@ -18,9 +18,9 @@ pub(super) fn topic(command: &str, arguments: &Value) -> Option<String> {
     Some(format!("{name} {value}"))
 }
 
-/// Whether the answer was that there is nothing new yet. How often that is asked is up to chance.
+/// Whether the answer was that there is nothing new yet. How often a client asks that is up to chance.
 pub(super) fn is_idle(exchange: &Exchange) -> bool {
-    let Some(Reply::Return(value)) = &exchange.reply else {
+    let Some(RecordedReply::Return(value)) = &exchange.reply else {
         return false;
     };
     match exchange.command.as_str() {

@@ -2,7 +2,7 @@ use serde_json::Value;
 
 use super::names::{Difference, Names, Pair};
 use super::order::{is_idle, topic};
-use super::{Cassette, Exchange, Reply, scrub};
+use super::{Cassette, Exchange, RecordedReply, scrub};
 use crate::Request;
 
 /// A cassette that an agent answers from.
@@ -26,7 +26,7 @@ struct Track {
 /// The number of a track, and the names with which it is the one for a request.
 type Fit = (usize, Vec<Pair>);
 
-/// Complaints are kept up to this number; the first ones matter.
+/// How many complaints are kept at most; the first ones matter most.
 const COMPLAINT_LIMIT: usize = 20;
 
 impl Track {
@@ -55,8 +55,8 @@ impl Player {
         }
     }
 
-    /// What the recorded agent answered; the error is for a request that it was not asked.
-    pub(crate) fn answer(&mut self, request: &Request) -> Result<Option<Reply>, String> {
+    /// Returns what the recorded agent answered, or an error if the request was not recorded.
+    pub(crate) fn answer(&mut self, request: &Request) -> Result<Option<RecordedReply>, String> {
         let request = Asked::new(request);
         let found = if self.strict {
             self.in_order(&request)
@@ -74,13 +74,17 @@ impl Player {
         Err(complaint)
     }
 
-    /// A line for each request that was not as recorded.
+    /// Returns a line for each request that was not as recorded, and one if requests are missing.
     pub(crate) fn unmet(&self) -> Vec<String> {
         let mut lines = self.complaints.clone();
         let left = self.tracks.iter().filter(|track| track.is_due()).count();
         if let Some(next) = self.next().filter(|_| self.strict) {
             let next = self.describe(next);
-            lines.push(format!("the cassette has {left} more, the next is {next}"));
+            let left = match left {
+                1 => "1 request of the cassette has".to_owned(),
+                left => format!("{left} requests of the cassette have"),
+            };
+            lines.push(format!("{left} not been made; the next is {next}"));
         }
         lines
     }
@@ -92,8 +96,8 @@ impl Player {
 
     /// The track for a request whose turn it is.
     ///
-    /// Requests about open files and processes have their turns among those about the same one, as
-    /// long as they pass by no other request.
+    /// Requests about an open file or a process only need to be in order among themselves, as long as
+    /// they pass no other request.
     fn in_order(&self, request: &Asked<'_>) -> Option<Fit> {
         let Some(topic) = &request.topic else {
             return self.fit(self.next()?, request, false);
@@ -113,8 +117,8 @@ impl Player {
         idle.or(due).or_else(|| self.idle(request))
     }
 
-    /// Of the tracks for a request the next one; when there is none left, the last one. A new name
-    /// for an old one begins again with the first.
+    /// The next one of the tracks for a request, or the last one if none is left. If the request has a
+    /// new random name for an old one, it begins with the first track again.
     fn matching(&self, request: &Asked<'_>) -> Option<Fit> {
         let unplayed = || {
             let tracks = self.tracks.iter().enumerate();
@@ -152,21 +156,21 @@ impl Player {
     }
 
     /// Plays a track.
-    fn play(&mut self, index: usize) -> Option<Reply> {
+    fn play(&mut self, index: usize) -> Option<RecordedReply> {
         self.go_back(index);
         let track = self.tracks.get_mut(index)?;
         track.is_played = true;
         let mut reply = track.exchange.reply.clone();
         match &mut reply {
-            Some(Reply::Return(value)) => self.names.rename(value),
-            Some(Reply::Error { text, .. }) => *text = self.names.renamed(text),
+            Some(RecordedReply::Return(value)) => self.names.rename(value),
+            Some(RecordedReply::Error { text, .. }) => *text = self.names.renamed(text),
             None => {}
         }
         reply
     }
 
-    /// In a replay in any order, what came after a track is played again when the track is; what
-    /// is about an open file or a process concerns only that.
+    /// When a track is played again in a replay in any order, the tracks after it can be played again
+    /// too. If the track is about an open file or a process, only tracks about the same one can.
     fn go_back(&mut self, index: usize) {
         let Some(track) = self.tracks.get(index) else {
             return;
@@ -187,17 +191,18 @@ impl Player {
             request.difference(&track.exchange, &self.names)
         };
         if self.strict {
-            let next = self.next();
-            let described = next.map_or("nothing".into(), |next| self.describe(next));
-            let how = next.as_ref().and_then(differs);
-            let how = how.map_or(String::new(), |how| format!(": {how}"));
-            return format!("the cassette has {described} next, not {got}{how}");
+            let Some(next) = self.next() else {
+                return format!("the cassette has ended, and {got} came");
+            };
+            let described = self.describe(next);
+            let how = differs(&next).map_or(String::new(), |how| format!(": {how}"));
+            return format!("the next request on the cassette is {described}, not {got}{how}");
         }
         let close = (0..self.tracks.len()).find_map(|index| Some((index, differs(&index)?)));
         let close = close.map_or(String::new(), |(index, how)| {
-            format!("; of {} {how}", self.describe(index))
+            format!("; compared with {}, {how}", self.describe(index))
         });
-        format!("the cassette has no {got}{close}")
+        format!("the cassette has no answer to {got}{close}")
     }
 
     fn describe(&self, index: usize) -> String {

@@ -1,12 +1,12 @@
 use serde_json::{Value, json};
 
-use super::Reply;
+use super::RecordedReply;
 
 /// What stands in the place of a secret. It is base64 too, because some secrets are.
 const SCRUBBED: &str = "c2NydWJiZWQ=";
 
-/// Takes passwords, keys and what programs read out of a request and its reply.
-pub(crate) fn scrub(command: &str, arguments: &mut Value, reply: &mut Option<Reply>) {
+/// Removes passwords, keys and the input of programs from a request and its reply.
+pub(crate) fn scrub(command: &str, arguments: &mut Value, reply: &mut Option<RecordedReply>) {
     match command {
         "guest-set-user-password" => {
             hide_all_but(arguments, &["username", "crypted"]);
@@ -18,7 +18,7 @@ pub(crate) fn scrub(command: &str, arguments: &mut Value, reply: &mut Option<Rep
         }
         "guest-exec" => hide(arguments, "input-data"),
         "guest-ssh-get-authorized-keys" => {
-            if let Some(Reply::Return(value)) = reply {
+            if let Some(RecordedReply::Return(value)) = reply {
                 hide(value, "keys");
             }
         }
@@ -50,8 +50,8 @@ fn cover(value: &mut Value) {
 }
 
 /// An agent's words may quote what it was given.
-fn hide_words(reply: &mut Option<Reply>) {
-    if let Some(Reply::Error { text, .. }) = reply {
+fn hide_words(reply: &mut Option<RecordedReply>) {
+    if let Some(RecordedReply::Error { text, .. }) = reply {
         "scrubbed: the words may quote a secret".clone_into(text);
     }
 }
@@ -60,13 +60,13 @@ fn hide_words(reply: &mut Option<Reply>) {
 mod tests {
     use serde_json::json;
 
-    use super::{Reply, scrub};
+    use super::{RecordedReply, scrub};
 
     #[test]
     fn neither_a_misspelt_member_nor_the_agents_words_keep_a_secret() {
         for command in ["guest-set-user-password", "guest-ssh-add-authorized-keys"] {
             let mut arguments = json!({"username": "ada", "pasword": "SECRET", "keys": ["SECRET"]});
-            let mut reply = Some(Reply::Error {
+            let mut reply = Some(RecordedReply::Error {
                 class: "GenericError".into(),
                 text: "invalid OpenSSH public key: 'SECRET'".into(),
             });

@@ -16,7 +16,7 @@ fn a_mistake_names_file_line_and_key() {
         ("{}", "tape.jsonl:1: cassette: is missing"),
         (
             "{\"cassette\": 2}",
-            "tape.jsonl:1: cassette: 2 is not a version known here",
+            "tape.jsonl:1: cassette: 2 is not a known version",
         ),
         ("{\"cassette\": 1}\n\n[]", "tape.jsonl:3: must be an object"),
         (
@@ -33,9 +33,12 @@ fn a_mistake_names_file_line_and_key() {
         ),
         (
             "{\"cassette\": 1}\n{\"request\": {\"execute\": \"a\", \"x\": 1}, \"reply\": null}",
-            "tape.jsonl:2: request.x: is not known here",
+            "tape.jsonl:2: request.x: is not a known key",
         ),
-        ("{\"cassette\": 1}\n{", "tape.jsonl:2: column 1: is no JSON"),
+        (
+            "{\"cassette\": 1}\n{",
+            "tape.jsonl:2: column 1: is not JSON",
+        ),
     ];
     for (text, wanted) in cases {
         let error = load(text).unwrap_err();

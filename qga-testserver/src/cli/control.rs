@@ -11,13 +11,13 @@ mod parse;
 
 use super::Failure;
 use crate::TestAgent;
-use crate::listener::{Listener, Stream};
-use crate::socket::Socket;
+use crate::wire::listener::{Listener, Stream};
+use crate::wire::socket::Socket;
 use parse::parse;
 #[cfg(test)]
 pub(super) use parse::{check as check_order, fields as order_fields, names as order_names};
 
-/// A control socket; it closes when this is dropped.
+/// A control socket, which is closed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Control {
     socket: Socket,
@@ -58,7 +58,7 @@ async fn accept(listener: Listener, agent: Weak<TestAgent>) {
     }
 }
 
-/// Carries out one order a line, and answers each with a line.
+/// Carries out the order on each line, and answers it with a line.
 async fn serve(stream: Box<dyn Stream>, agent: Weak<TestAgent>) {
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();

@@ -5,7 +5,7 @@ use super::{Failure, signals};
 /// Descriptors that the program needs besides the sockets.
 const SPARE_DESCRIPTORS: u64 = 64;
 
-/// Serves many agents until the program is to end.
+/// Serves many agents until the program is told to end.
 pub(super) async fn serve(options: &Serve, count: usize) -> Result<(), Failure> {
     let setup = Setup::of(&options.agent)?;
     let stop = signals::stop()?;
@@ -30,7 +30,7 @@ pub(super) async fn serve(options: &Serve, count: usize) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Raises the limit of open files as far as it may go; opening one too many says the rest.
+/// Raises the limit for open files as far as allowed. If that is not enough, opening a socket fails and says so.
 fn allow_descriptors(wanted: u64) {
     #[cfg(unix)]
     {

@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visi
 
 use crate::{Guest, TestAgent};
 
-/// The members of a guest that are to change; all others stay.
+/// The members of a guest that change. All others stay as they are.
 #[derive(Clone, Debug)]
 pub(super) struct GuestChange {
     guest: Guest,

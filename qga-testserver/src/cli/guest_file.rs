@@ -9,7 +9,7 @@ use super::guest_change::GuestChange;
 use super::words::with_hint;
 use crate::TestAgent;
 
-/// What a guest file says.
+/// The content of a guest file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct GuestFile {
@@ -38,7 +38,7 @@ pub(super) struct Program {
     never_ends: bool,
 }
 
-/// A path from the root.
+/// An absolute path.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 struct GuestPath(String);
@@ -55,7 +55,7 @@ impl TryFrom<String> for GuestPath {
 }
 
 impl GuestFile {
-    /// Reads a file; a mistake is told with the file, the line and the key.
+    /// Reads a file. If it has a mistake, the message names the file, the line and the key.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let shown = path.display();
         let text = std::fs::read_to_string(path)
@@ -85,7 +85,7 @@ impl GuestFile {
         })
     }
 
-    /// Makes an agent's guest like this.
+    /// Sets the guest of an agent up like this.
     pub(super) fn apply(&self, agent: &TestAgent) {
         if let Some(guest) = &self.guest {
             guest.apply(agent);
@@ -114,7 +114,7 @@ impl Program {
     }
 }
 
-/// The line, from 1, and the key on it.
+/// The number of a line, from 1, and the key on it.
 fn place(text: &str, at: usize) -> (usize, String) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count();

@@ -2,12 +2,12 @@
 
 mod arguments;
 mod control;
+mod fault_spec;
 mod fleet;
 mod guest_change;
 mod guest_file;
 #[cfg(test)]
 mod page;
-mod plan;
 mod serve;
 mod signals;
 mod tape;

@@ -1,4 +1,4 @@
-//! The page about the program says what the program takes, and no more.
+//! Tests that PROGRAM.md describes everything that the program accepts, and nothing else.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::arguments::Arguments;
 use super::control::{check_order, order_fields, order_names};
+use super::fault_spec::FaultSpec;
 use super::guest_file::GuestFile;
-use super::plan::Plan;
 use crate::{Cassette, Fault, Profile};
 
 const PAGE: &str = include_str!("../../PROGRAM.md");
@@ -114,7 +114,7 @@ fn each_order_is_shown_and_each_example_is_one() {
         let order: serde_json::Value = serde_json::from_str(line).unwrap();
         shown.insert(order["do"].as_str().unwrap().to_owned());
         if let Some(fault) = order.get("fault").and_then(|fault| fault.as_str()) {
-            Plan::parse(fault).unwrap_or_else(|error| panic!("{line}: {error}"));
+            FaultSpec::parse(fault).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
     }
     assert_eq!(shown, names(order_names()));
@@ -136,7 +136,7 @@ fn each_fault_and_each_when_is_on_the_page() {
     assert_eq!(shown, Fault::names());
     assert_eq!(whens.len(), 6);
     for when in whens {
-        Plan::parse(&format!("twice@{when}")).unwrap();
+        FaultSpec::parse(&format!("twice@{when}")).unwrap();
     }
 }
 

@@ -6,7 +6,7 @@ use super::guest_file::GuestFile;
 use super::{Failure, signals};
 use crate::TestAgent;
 
-/// Serves one agent until the program is to end.
+/// Serves one agent until the program is told to end.
 pub(super) async fn serve(options: &Serve) -> Result<(), Failure> {
     let address = options.listen.as_deref().unwrap_or_default();
     let setup = Setup::of(&options.agent)?;
@@ -23,12 +23,12 @@ pub(super) async fn serve(options: &Serve) -> Result<(), Failure> {
         announce(&format!("control {}", control.address()))?;
     }
     stop.await;
-    // What the test did not check itself is not for us to fail on.
+    // The program does not fail for what the test has not checked itself.
     agent.reset();
     Ok(())
 }
 
-/// An agent at this address.
+/// Starts an agent that listens on this address.
 pub(super) async fn listen(address: &str) -> Result<TestAgent, Failure> {
     let agent = TestAgent::listen(address).await;
     agent.map_err(|error| format!("cannot listen on {address}: {error}"))
@@ -41,7 +41,7 @@ pub(super) fn announce(line: &str) -> Result<(), Failure> {
     printed.map_err(|error| format!("cannot print the address: {error}"))
 }
 
-/// What an agent is like, read from the arguments and the guest file.
+/// What the options and the guest file say about an agent.
 #[derive(Debug)]
 pub(super) struct Setup<'a> {
     options: &'a Agent,
@@ -54,15 +54,15 @@ impl<'a> Setup<'a> {
         Ok(Self { options, guest })
     }
 
-    /// Makes an agent like this.
+    /// Sets an agent up like this.
     pub(super) fn apply(&self, agent: &TestAgent) {
         let options = self.options;
         agent.profile(options.profile);
         if let Some(guest) = &self.guest {
             guest.apply(agent);
         }
-        for plan in &options.fault {
-            plan.apply(agent);
+        for spec in &options.fault {
+            spec.apply(agent);
         }
         for command in &options.block_rpcs {
             agent.disable(command);

@@ -1,8 +1,8 @@
-//! The end of the program.
+//! Waits for the signals that end the program.
 
 use super::Failure;
 
-/// Listens from now on for a wish that the program end; the future waits for it.
+/// Listens for SIGINT and SIGTERM from now on, and returns a future that waits for one of them.
 #[cfg(unix)]
 pub(super) fn stop() -> Result<impl Future<Output = ()>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -17,11 +17,11 @@ pub(super) fn stop() -> Result<impl Future<Output = ()>, Failure> {
     }))
 }
 
-/// Waits for a wish that the program end.
+/// Returns a future that waits for Ctrl-C.
 #[cfg(not(unix))]
 pub(super) fn stop() -> Result<impl Future<Output = ()>, Failure> {
     Ok(async {
-        // Without a way to be told, it serves until it is killed.
+        // If it cannot be told to end, the program serves until it is killed.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -1,4 +1,4 @@
-//! Recording a real agent, and playing what was recorded.
+//! Records a real agent, and answers as it was recorded.
 
 use std::fs::File;
 use std::io::Write;
@@ -12,20 +12,20 @@ use super::serve::{Setup, announce, listen};
 use super::{Failure, signals};
 use crate::Cassette;
 use crate::cassette::header;
-use crate::listener::{Listener, Stream, connect};
-use crate::socket::Socket;
-use crate::state::lock;
+use crate::lock::lock;
+use crate::wire::listener::{Listener, Stream, connect};
+use crate::wire::socket::Socket;
 
 mod recorder;
 
 use recorder::Recorder;
 
-/// Passed on at once.
+/// The most bytes that are passed on at once.
 const CHUNK: usize = 64 << 10;
 
 type Tape = Arc<Mutex<Recorder<File>>>;
 
-/// Answers from a cassette until the program is to end.
+/// Answers from a cassette until the program is told to end.
 pub(super) async fn replay(options: &Replay) -> Result<(), Failure> {
     let cassette = Cassette::load(&options.cassette).map_err(|error| error.to_string())?;
     let setup = Setup::of(&options.agent)?;
@@ -44,7 +44,7 @@ pub(super) async fn replay(options: &Replay) -> Result<(), Failure> {
     failure.map_or(Ok(()), Err)
 }
 
-/// Stands between clients and a real agent until the program is to end.
+/// Stands between clients and a real agent until the program is told to end.
 pub(super) async fn record(options: &Record) -> Result<(), Failure> {
     let stop = signals::stop()?;
     let tape = open(&options.cassette, options.with_secrets)?;
@@ -96,7 +96,7 @@ async fn pass_on(client: Box<dyn Stream>, agent: Box<dyn Stream>, tape: &Tape) {
     lock(tape).disconnected();
 }
 
-/// Passes bytes on to the end of the stream.
+/// Passes bytes on until the stream ends.
 async fn copy(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,

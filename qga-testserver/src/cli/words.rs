@@ -1,8 +1,8 @@
-//! Messages about misspelt words.
+//! Adds to a message about a misspelt word what may have been meant.
 
 use crate::suggest::hint;
 
-/// A message of serde's about an unknown word, with the known one that is like it.
+/// Adds to a message of serde about an unknown word the known word that is similar to it.
 pub(super) fn with_hint(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let known = message.starts_with("unknown ");

@@ -1,8 +1,8 @@
+use super::arguments::{Arguments, Kind, Parameter, optional, required};
 use super::{Command, Context, base64, nothing};
-use crate::arguments::{Arguments, Kind, Parameter, optional, required};
-use crate::guest::Password;
-use crate::json::{Object, Value, text};
-use crate::reply::{Failure, Outcome};
+use crate::guest::facts::Password;
+use crate::wire::json::{Object, Value, text};
+use crate::wire::reply::{Failure, Outcome};
 
 const USER: Parameter = required("username", Kind::Text);
 const KEYS: Parameter = required("keys", Kind::Texts);

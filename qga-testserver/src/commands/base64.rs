@@ -1,7 +1,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::reply::Failure;
+use crate::wire::reply::Failure;
 
 /// Bytes as base64 with padding.
 pub(super) fn encode(bytes: &[u8]) -> String {

@@ -1,17 +1,18 @@
 use std::sync::Arc;
 
+use super::arguments::{Arguments, Kind, optional, required};
 use super::{Command, Context, base64};
 use crate::Script;
-use crate::arguments::{Arguments, Kind, optional, required};
 #[cfg(unix)]
-use crate::files::host::words;
-use crate::json::{Object, Value, text};
+use crate::guest::files::host::words;
 #[cfg(unix)]
-use crate::machine::Machine;
-use crate::processes::{Capture, End, Invocation, Status, builtin, named};
-use crate::reply::{Failure, Outcome};
+use crate::guest::machine::Machine;
+use crate::guest::named_scripts::named;
+use crate::guest::processes::{Capture, End, Invocation, Status, builtin};
+use crate::wire::json::{Object, Value, text};
+use crate::wire::reply::{Failure, Outcome};
 
-/// So many programs may take each other's place.
+/// How many programs may replace each other, as `exec` does, before the last one must run.
 const BECOME_LIMIT: usize = 10;
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -85,7 +86,7 @@ fn on_host(
     }))
 }
 
-/// What a program does, if the guest has it.
+/// Finds out what a program does, if the guest has it.
 fn script(context: &Context<'_>, invocation: &Invocation) -> Option<Arc<Script>> {
     let found = context.machine().processes.programs.find(&invocation.path);
     // A closure may use the agent, so no lock is held while it runs.
@@ -95,7 +96,7 @@ fn script(context: &Context<'_>, invocation: &Invocation) -> Option<Arc<Script>>
     }
 }
 
-/// What a program does that every guest has.
+/// Finds out what a program does that every guest has.
 fn own(context: &Context<'_>, invocation: &Invocation) -> Option<Script> {
     let named = named(invocation, &mut context.machine());
     named.or_else(|| {
@@ -105,7 +106,7 @@ fn own(context: &Context<'_>, invocation: &Invocation) -> Option<Script> {
     })
 }
 
-/// A shell or an `env` becomes the program that it runs.
+/// Lets a shell or an `env` become the program that it runs.
 fn become_program(context: &Context<'_>, mut script: Arc<Script>) -> Arc<Script> {
     for _ in 0..BECOME_LIMIT {
         let Some(next) = &script.becomes else {

@@ -1,7 +1,7 @@
+use super::arguments::{Arguments, Kind, Parameter, optional, required};
 use super::{Command, Context, base64, nothing};
-use crate::arguments::{Arguments, Kind, Parameter, optional, required};
-use crate::json::{Object, Value};
-use crate::reply::Outcome;
+use crate::wire::json::{Object, Value};
+use crate::wire::reply::Outcome;
 
 const HANDLE: Parameter = required("handle", Kind::Integer);
 const COUNT: Parameter = optional("count", Kind::Integer);

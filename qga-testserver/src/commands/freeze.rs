@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::arguments::{Arguments, Kind, optional};
 use super::{Command, Context, look};
-use crate::arguments::{Arguments, Kind, optional};
 use crate::profile::Platform;
-use crate::reply::{Failure, Outcome};
+use crate::wire::reply::{Failure, Outcome};
 
 /// How long Windows holds writes.
 const WINDOWS_LIMIT: Duration = Duration::from_secs(10);
@@ -28,7 +28,7 @@ fn freeze_list(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     freeze(context, arguments.texts("mountpoints").as_deref())
 }
 
-/// Freezes what is wanted, or everything. One that cannot be frozen thaws the others again.
+/// Freezes the requested filesystems, or all. If one of them cannot be frozen, the others are thawed again.
 fn freeze(context: &mut Context<'_>, wanted: Option<&[&[u8]]>) -> Outcome {
     let mut machine = context.machine();
     let facts = machine.facts_mut();
@@ -58,7 +58,7 @@ fn freeze(context: &mut Context<'_>, wanted: Option<&[&[u8]]>) -> Outcome {
     }
 }
 
-/// Windows says only now that it has let writes go before, and is thawed all the same.
+/// Windows reports only now that it has stopped holding writes some time ago; it is thawed all the same.
 fn thaw(context: &mut Context<'_>) -> Outcome {
     let windows = context.settings.profile.platform() == Platform::Windows;
     let mut machine = context.machine();

@@ -1,9 +1,9 @@
+use super::arguments::{Arguments, Kind, Parameter, optional, required};
 use super::{Command, Context, look, value};
 use crate::Profile;
-use crate::arguments::{Arguments, Kind, Parameter, optional, required};
-use crate::guest::{MemoryBlock, Vcpu};
-use crate::json::{Object, Value};
-use crate::reply::{Failure, Outcome};
+use crate::guest::facts::{MemoryBlock, Vcpu};
+use crate::wire::json::{Object, Value};
+use crate::wire::reply::{Failure, Outcome};
 
 const VCPU: &[Parameter] = &[
     required("logical-id", Kind::Integer),
@@ -44,7 +44,7 @@ pub(super) const COMMANDS: &[Command] = &[
     },
 ];
 
-/// Returns how many were done; it is a failure only if the first one fails.
+/// Returns how many changes were made. The command fails only if the first one fails.
 fn set_vcpus(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     let profile = context.settings.profile;
     let mut machine = context.machine();
@@ -109,7 +109,7 @@ fn set_memory_block(blocks: &mut [MemoryBlock], wanted: Arguments<'_>) -> Value 
     Value::Object(members)
 }
 
-/// Each counter of each processor is a number of its own that stands still.
+/// Each counter of each processor has a number of its own, which never changes.
 fn cpu_statistics(vcpu: &Vcpu) -> Value {
     const COUNTERS: [&str; 10] = [
         "user",

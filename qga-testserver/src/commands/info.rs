@@ -1,7 +1,7 @@
 use std::cmp::Reverse;
 
 use super::{Command, Context, Policy, is_silent, look, schema};
-use crate::json::{Object, Value};
+use crate::wire::json::{Object, Value};
 
 pub(super) const COMMANDS: &[Command] = &[look("guest-info", |context, _| Ok(info(context)))];
 
@@ -9,10 +9,10 @@ fn info(context: &Context<'_>) -> Value {
     let settings = context.settings;
     let policy = Policy {
         settings,
-        stubs: &context.state.stubs,
+        stubs: context.stubs,
         frozen: context.machine().facts().frozen,
     };
-    let stubbed = context.state.stubs.names();
+    let stubbed = context.stubs.names();
     let mut names: Vec<&str> = schema::listed(settings.profile).collect();
     names.extend(stubbed.iter().map(String::as_str));
     // The list is in reverse order of the schema; what the schema lacks was registered last.

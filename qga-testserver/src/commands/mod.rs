@@ -1,6 +1,7 @@
 //! The commands that the fake carries out by itself.
 
 mod accounts;
+pub(crate) mod arguments;
 mod base64;
 mod exec;
 mod file;
@@ -15,17 +16,19 @@ mod storage;
 mod sync;
 mod system;
 
-use std::sync::MutexGuard;
+use std::sync::{Mutex, MutexGuard};
 
 use serde::Serialize;
 
 use crate::Profile;
-use crate::arguments::{Arguments, Parameter};
-use crate::json::{Object, Value};
-use crate::machine::Machine;
-use crate::power::PowerChange;
-use crate::reply::Outcome;
-use crate::state::{Settings, State, lock};
+use crate::guest::machine::Machine;
+use crate::guest::power::PowerChange;
+use crate::lock::lock;
+use crate::profile::Settings;
+use crate::stub::Stubs;
+use crate::wire::json::{Object, Value};
+use crate::wire::reply::Outcome;
+use arguments::{Arguments, Parameter};
 
 pub(crate) use policy::Policy;
 
@@ -38,15 +41,16 @@ pub(crate) struct Command {
 
 /// What a command works on.
 pub(crate) struct Context<'a> {
-    pub(crate) state: &'a State,
+    pub(crate) machine: &'a Mutex<Machine>,
+    pub(crate) stubs: &'a Stubs,
     pub(crate) settings: &'a Settings,
-    /// What the command makes of the guest's power.
+    /// How the command changes the guest's power.
     pub(crate) power: Option<PowerChange>,
 }
 
 impl<'a> Context<'a> {
     fn machine(&self) -> MutexGuard<'a, Machine> {
-        lock(&self.state.machine)
+        lock(self.machine)
     }
 }
 
@@ -85,7 +89,7 @@ fn all() -> impl Iterator<Item = &'static Command> {
     .flatten()
 }
 
-/// A command without parameters that only looks.
+/// A command without parameters.
 const fn look(name: &'static str, run: fn(&mut Context<'_>, Arguments<'_>) -> Outcome) -> Command {
     Command {
         name,
@@ -94,12 +98,12 @@ const fn look(name: &'static str, run: fn(&mut Context<'_>, Arguments<'_>) -> Ou
     }
 }
 
-/// What a command without a result returns.
+/// The empty object that a command without a result returns.
 fn nothing() -> Value {
     Value::Object(Object::default())
 }
 
-/// A fact of the guest as a reply has it.
+/// A fact of the guest in the form in which a reply contains it.
 fn value(fact: &impl Serialize) -> Value {
     // Facts have string keys only, so they can be spelled.
     Value::from(&serde_json::to_value(fact).unwrap_or_default())

@@ -1,8 +1,8 @@
-//! Which commands an agent lets be used at the moment.
+//! Which commands an agent allows at the moment.
 
 use super::schema::{self, Presence};
-use crate::state::Settings;
-use crate::stubs::Stubs;
+use crate::profile::Settings;
+use crate::stub::Stubs;
 
 /// The commands that work while filesystems are frozen.
 const FREEZE_SAFE: [&str; 6] = [

@@ -1,7 +1,7 @@
+use super::arguments::{Arguments, Kind, optional};
 use super::{Command, Context, look, nothing};
-use crate::arguments::{Arguments, Kind, optional};
-use crate::power::PowerChange;
-use crate::reply::{Failure, Outcome};
+use crate::guest::power::PowerChange;
+use crate::wire::reply::{Failure, Outcome};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -27,7 +27,7 @@ fn shut_down(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     Ok(nothing())
 }
 
-fn suspend(context: &mut Context<'_>) -> crate::json::Value {
+fn suspend(context: &mut Context<'_>) -> crate::wire::json::Value {
     context.power = Some(PowerChange::Sleep);
     nothing()
 }

@@ -1,4 +1,4 @@
-//! Which commands there are: their order, the version that brought them, and where they run.
+//! The commands of QEMU's schema: their order, the version that introduced them, and the platforms they run on.
 
 use crate::Profile;
 use crate::profile::Platform;
@@ -6,7 +6,7 @@ use crate::profile::Platform;
 /// A command of QEMU's schema.
 struct Entry {
     name: &'static str,
-    /// The major and minor number of the version that brought it.
+    /// The major and minor number of the version that introduced it.
     since: (u32, u32),
     freebsd: bool,
     windows: bool,
@@ -101,7 +101,7 @@ pub(super) enum Presence {
     There,
 }
 
-/// Where a command stands in the schema; what the schema lacks comes after it.
+/// The position of a command in the schema. A command that is not in it comes last.
 pub(super) fn place(name: &str) -> usize {
     SCHEMA
         .iter()

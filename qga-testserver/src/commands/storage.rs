@@ -1,7 +1,7 @@
+use super::arguments::{Arguments, Kind, optional};
 use super::{Command, Context, look, value};
-use crate::arguments::{Arguments, Kind, optional};
-use crate::guest::Filesystem;
-use crate::json::{Object, Value};
+use crate::guest::facts::Filesystem;
+use crate::wire::json::{Object, Value};
 
 pub(super) const COMMANDS: &[Command] = &[
     look("guest-get-disks", |context, _| {
@@ -46,7 +46,7 @@ fn filesystem(filesystem: &Filesystem, privileged: bool) -> Value {
     Value::Object(members)
 }
 
-/// A trim gives back what there is to give, once.
+/// A trim gives back all trimmable bytes, so a second one finds none.
 fn trim(context: &Context<'_>, arguments: Arguments<'_>) -> Value {
     let minimum = arguments.integer("minimum").unwrap_or(0);
     let mut machine = context.machine();
@@ -56,7 +56,7 @@ fn trim(context: &Context<'_>, arguments: Arguments<'_>) -> Value {
     Value::Object(Object::of([("paths", paths)]))
 }
 
-/// One that fails has neither of the numbers.
+/// The result of a trim that has failed has neither of the two numbers.
 fn trim_one(filesystem: &mut Filesystem, minimum: i64) -> Value {
     let mut members = Object::of([("path", filesystem.mountpoint.as_str().into())]);
     if let Some(error) = &filesystem.trim_error {
@@ -89,7 +89,7 @@ const COUNTERS: [&str; 17] = [
     "weight-ticks",
 ];
 
-/// Each counter of each disk is a number of its own that stands still.
+/// Each counter of each disk has a number of its own, which never changes.
 fn disk_statistics(context: &Context<'_>) -> Value {
     let machine = context.machine();
     let disks = (0_i64..).zip(&machine.facts().disks).map(|(minor, disk)| {

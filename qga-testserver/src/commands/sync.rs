@@ -1,6 +1,6 @@
+use super::arguments::{Arguments, Kind, Parameter, required};
 use super::{Command, nothing};
-use crate::arguments::{Arguments, Kind, Parameter, required};
-use crate::json::Value;
+use crate::wire::json::Value;
 
 const ID: &[Parameter] = &[required("id", Kind::Integer)];
 

@@ -1,8 +1,8 @@
+use super::arguments::{Arguments, Kind, optional};
 use super::{Command, Context, look, nothing, value};
-use crate::arguments::{Arguments, Kind, optional};
-use crate::guest::LoadAverage;
-use crate::json::{Object, Value};
-use crate::reply::{Failure, Outcome};
+use crate::guest::facts::LoadAverage;
+use crate::wire::json::{Object, Value};
+use crate::wire::reply::{Failure, Outcome};
 
 pub(super) const COMMANDS: &[Command] = &[
     look("guest-get-time", |context, _| {
@@ -39,7 +39,7 @@ fn host_name(context: &Context<'_>) -> Value {
     )]))
 }
 
-/// Without a time the clock is set from the hardware's, which in this guest is never wrong.
+/// Without a time, the clock is set from the hardware clock, which always agrees with it in this guest.
 fn set_time(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     if let Some(time) = arguments.integer("time") {
         if time < 0 {
@@ -52,7 +52,7 @@ fn set_time(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     Ok(nothing())
 }
 
-/// The order counts: two of the names share a bucket of the agent's dictionary.
+/// The order matters, since two of the names share a bucket of the agent's dictionary.
 fn load(load: &LoadAverage) -> Value {
     Value::Object(Object::of([
         ("load1m", Value::Double(load.load1m)),

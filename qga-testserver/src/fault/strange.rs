@@ -1,13 +1,13 @@
-//! Replies that a newer or a broken agent might give.
+//! Changes to a reply that make it look like one of a newer or a broken agent.
 
 use serde_json::{Value, json};
 
 /// A name that no schema has.
 const UNKNOWN: &str = "x-unknown";
-/// The members whose values are of an enumeration.
+/// The members whose values belong to an enumeration.
 const ENUMERATIONS: [&str; 4] = ["bus-type", "ip-address-type", "response", "type"];
 
-/// Objects get members that nobody knows.
+/// Adds members to each object that no schema has.
 pub(super) fn with_fields(mut value: Value) -> Value {
     match &mut value {
         Value::Object(members) => {
@@ -26,7 +26,7 @@ pub(super) fn with_fields(mut value: Value) -> Value {
     value
 }
 
-/// Values of enumerations become one that nobody knows; so does a reply that is a string.
+/// Replaces each value of an enumeration by one that no schema has, and so a reply that is a string.
 pub(super) fn with_values(value: Value) -> Value {
     match value {
         Value::String(_) => UNKNOWN.into(),
@@ -56,7 +56,7 @@ fn within(mut value: Value) -> Value {
     value
 }
 
-/// Two bytes that cannot stand together come into the last string.
+/// Puts two bytes into the last string that are not UTF-8 together.
 pub(super) fn with_broken_text(mut reply: Vec<u8>) -> Vec<u8> {
     let end = reply.iter().rposition(|byte| *byte == b'"');
     let end = end.unwrap_or(reply.len());

@@ -1,3 +1,6 @@
+//! The names of faults, and how a fault is read from text.
+
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,7 +14,7 @@ type Named = (&'static str, Kind);
 
 enum Kind {
     Plain(fn() -> Fault),
-    /// With what the value is, for a person.
+    /// A fault that needs a value; the text says what kind of value.
     With(&'static str, fn(&str) -> Option<Fault>),
 }
 
@@ -97,14 +100,29 @@ impl Fault {
 }
 
 impl FromStr for Fault {
-    type Err = String;
+    type Err = ParseFaultError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ParseFaultError> {
         let faults: Result<Vec<_>, _> = text.split('+').map(one).collect();
-        let joined = faults?.into_iter().reduce(Fault::and);
-        joined.ok_or_else(|| "a fault is missing".to_owned())
+        let joined = faults
+            .map_err(ParseFaultError)?
+            .into_iter()
+            .reduce(Fault::and);
+        joined.ok_or_else(|| ParseFaultError("a fault is missing".to_owned()))
     }
 }
+
+/// The error for a text that is not a fault. Its message says what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseFaultError(String);
+
+impl fmt::Display for ParseFaultError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ParseFaultError {}
 
 /// A fault and the value that it needs, if it needs one.
 fn one(text: &str) -> Result<Fault, String> {
@@ -117,7 +135,9 @@ fn one(text: &str) -> Result<Fault, String> {
         let names = Fault::names();
         let hint = hint(name, names.iter().copied());
         let all = names.join(", ");
-        return Err(format!("there is no fault `{name}`{hint}; there are {all}"));
+        return Err(format!(
+            "there is no fault `{name}`{hint}; the faults are {all}"
+        ));
     };
     match (kind, value) {
         (Kind::Plain(fault), None) => Ok(fault()),
@@ -146,7 +166,7 @@ fn duration(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds * unit).ok()
 }
 
-/// `\n` and `\xFF` stand for what they stand for elsewhere.
+/// Replaces the escapes `\n` and `\xFF` by the bytes that they stand for.
 fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text;
@@ -187,11 +207,11 @@ mod tests {
         let cases = [
             (
                 "",
-                "there is no fault ``; there are no-answer, hang, delay, ",
+                "there is no fault ``; the faults are no-answer, hang, delay, ",
             ),
             (
                 "tron=1",
-                "there is no fault `tron` (did you mean `torn`?); there are no-answer, ",
+                "there is no fault `tron` (did you mean `torn`?); the faults are no-answer, ",
             ),
             (
                 "twice+no_id",
@@ -216,7 +236,7 @@ mod tests {
             ),
         ];
         for (text, wanted) in cases {
-            let said = text.parse::<Fault>().unwrap_err();
+            let said = text.parse::<Fault>().unwrap_err().to_string();
             assert!(said.starts_with(wanted), "{said}");
         }
     }

@@ -49,7 +49,9 @@ async fn a_cassette_plays_in_its_order() {
 }
 
 #[tokio::test(start_paused = true)]
-#[should_panic(expected = "the cassette has guest-ping (line 2) next, not guest-info {}")]
+#[should_panic(
+    expected = "the next request on the cassette is guest-ping (line 2), not guest-info {}"
+)]
 async fn another_request_than_the_recorded_one_fails_the_test() {
     let mut caller = Caller::new();
     caller.agent.play(&tape());
@@ -58,11 +60,31 @@ async fn another_request_than_the_recorded_one_fails_the_test() {
 }
 
 #[tokio::test(start_paused = true)]
-#[should_panic(expected = "the cassette has 4 more, the next is guest-get-host-name")]
+#[should_panic(
+    expected = "4 requests of the cassette have not been made; the next is guest-get-host-name"
+)]
 async fn a_cassette_that_is_not_played_to_its_end_fails_the_test() {
     let mut caller = Caller::new();
     caller.agent.play(&tape());
     caller.get("guest-ping").await;
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "1 request of the cassette has not been made; the next is guest-ping")]
+async fn a_cassette_that_is_played_but_for_one_request_counts_one() {
+    let agent = Caller::new().agent;
+    agent.play(&talk(&[("guest-ping", json!({}), json!({}))]));
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "the cassette has ended, and guest-info {} came")]
+async fn a_request_after_the_end_of_a_cassette_fails_the_test() {
+    let mut caller = Caller::new();
+    caller
+        .agent
+        .play(&talk(&[("guest-ping", json!({}), json!({}))]));
+    caller.get("guest-ping").await;
+    caller.get("guest-info").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,7 +251,7 @@ async fn files_that_are_read_side_by_side_may_be_read_in_another_order() {
 
 #[tokio::test(start_paused = true)]
 #[should_panic(
-    expected = "the cassette has guest-file-read {\"handle\":1} (line 8) next, not guest-ping {}"
+    expected = "the next request on the cassette is guest-file-read {\"handle\":1} (line 8), not guest-ping {}"
 )]
 async fn nothing_that_was_read_before_another_command_is_left_out() {
     let mut caller = Caller::new();
@@ -240,7 +262,7 @@ async fn nothing_that_was_read_before_another_command_is_left_out() {
 
 #[tokio::test(start_paused = true)]
 #[should_panic(
-    expected = "the cassette has guest-exec {\"path\":\"x\"} (line 2) next, not guest-file-read"
+    expected = "the next request on the cassette is guest-exec {\"path\":\"x\"} (line 2), not guest-file-read"
 )]
 async fn nothing_is_read_before_the_command_that_came_before() {
     let mut caller = Caller::new();

@@ -63,7 +63,7 @@ async fn a_hanging_agent_is_a_timeout() {
 #[tokio::test(start_paused = true)]
 async fn an_unknown_value_does_not_break_the_reply() {
     let (agent, client) = client();
-    agent.fault(Fault::unknown_values().on_message(2));
+    agent.fault(Fault::unknown_values().on_reply(2));
     let name = "guest-network-get-interfaces";
     let reply = client.execute_raw(name, Value::Null).await.unwrap();
     assert_eq!(reply[0]["ip-addresses"][0]["ip-address-type"], "x-unknown");

@@ -124,9 +124,9 @@ async fn a_process_that_never_ends_is_killed_with_what_it_has_printed() {
         .never_ends();
     let pid = start(&mut caller, json!({"path": "top", "capture-output": true})).await;
     tokio::time::sleep(second * 10).await;
-    assert_eq!(caller.agent.running(), [pid]);
-    assert!(caller.agent.kill(pid, 9));
-    assert!(!caller.agent.kill(pid, 9));
+    assert_eq!(caller.agent.running_processes(), [pid]);
+    assert!(caller.agent.kill_process(pid, 9));
+    assert!(!caller.agent.kill_process(pid, 9));
     let ended = json!({"exited": true, "signal": 9, "out-data": "YWI="});
     assert_eq!(status(&mut caller, pid).await, ended);
 }

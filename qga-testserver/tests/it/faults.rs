@@ -227,7 +227,7 @@ async fn a_fault_of_one_command_leaves_the_others_alone() {
 async fn a_fault_on_the_third_message_leaves_the_others_alone() {
     let (agent, stream) = TestAgent::in_memory();
     let mut client = Wire::new(stream);
-    agent.fault(Fault::garbage("third\n").on_message(3));
+    agent.fault(Fault::garbage("third\n").on_reply(3));
     agent.fault(Fault::garbage("first\n"));
     let mut lines = Vec::new();
     for _ in 0..4 {

@@ -12,11 +12,7 @@ async fn what_a_test_sets_up_is_what_the_commands_tell() {
         guest.host_name = "db1".into();
         guest.timezone.offset = -18000;
         guest.os.id = Some("alpine".into());
-        guest.logins = vec![Login {
-            user: "eve".into(),
-            login_time: 1.5,
-            domain: None,
-        }];
+        guest.logins = vec![Login::new("eve", 1.5)];
         guest.interfaces = vec![Interface::new("lan", "00:01", &["10.0.0.1/8"])];
         guest.filesystems = vec![Filesystem::new("vdz", "/data", "xfs", 9)];
         guest.load.load5m = 2.0;
@@ -126,11 +122,7 @@ async fn keys_and_passwords_can_be_looked_into() {
     assert_eq!(caller.call("guest-set-user-password", set).await, json!({}));
     let guest = caller.agent.guest();
     let password = guest.account("test").unwrap().password.clone();
-    let wanted = Password {
-        text: "secret".into(),
-        crypted: false,
-    };
-    assert_eq!(password, Some(wanted));
+    assert_eq!(password, Some(Password::new("secret", false)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use qga_testserver::{Fault, Invocation, Script, TestAgent};
+use qga_testserver::{Fault, Invocation, Profile, Script, TestAgent};
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
@@ -30,13 +30,20 @@ async fn a_stub_that_refuses_is_not_absent() {
     };
     stub(&caller.agent, 1);
     let said = caller.call("vend-set-mode", json!({"mode": 2})).await;
-    assert_eq!(said, "1 stub for vend-set-mode, none accepts {\"mode\":2}");
+    assert_eq!(
+        said,
+        "the stub for vend-set-mode does not accept {\"mode\":2}"
+    );
     stub(&caller.agent, 3);
     let said = caller.call("vend-set-mode", json!({"mode": 2})).await;
-    assert_eq!(said, "2 stubs for vend-set-mode, none accepts {\"mode\":2}");
+    assert_eq!(
+        said,
+        "none of the 2 stubs for vend-set-mode accepts {\"mode\":2}"
+    );
     caller.agent.on("vend-set-mode").up_to(0).reply(json!({}));
     let said = caller.call("vend-set-mode", json!({"mode": 2})).await;
-    let wanted = "3 stubs for vend-set-mode: 2 not for {\"mode\":2}, 1 not for another request";
+    let wanted = "none of the 3 stubs for vend-set-mode answers: \
+                  the arguments {\"mode\":2} do not suit 2, and 1 answered as often as allowed";
     assert_eq!(said, wanted);
     let said = caller.get("vend-get-mode").await;
     assert_eq!(said, "The command vend-get-mode has not been found");
@@ -48,7 +55,14 @@ async fn a_stub_that_is_used_up_is_not_absent() {
     caller.agent.on("vend-once").up_to(1).reply(json!({}));
     assert_eq!(caller.get("vend-once").await, json!({}));
     let said = caller.get("vend-once").await;
-    assert_eq!(said, "1 stub for vend-once, none is for another request");
+    assert_eq!(
+        said,
+        "the stub for vend-once has answered as often as it may"
+    );
+    caller.agent.on("vend-once").up_to(0).reply(json!({}));
+    let said = caller.get("vend-once").await;
+    let wanted = "all 2 stubs for vend-once have answered as often as they may";
+    assert_eq!(said, wanted);
 }
 
 #[tokio::test(start_paused = true)]
@@ -194,6 +208,22 @@ fn a_script_is_shown_with_its_output_as_text() {
     assert!(shown.contains("3 zeros"), "{shown}");
 }
 
+#[test]
+fn a_text_that_names_no_fault_and_no_profile_is_an_error_that_lists_them() {
+    let fault = "tron".parse::<Fault>().unwrap_err();
+    let profile = "1.0".parse::<Profile>().unwrap_err();
+    let errors: [Box<dyn std::error::Error + Send + Sync>; 2] = [fault.into(), profile.into()];
+    let said = errors.map(|error| error.to_string());
+    assert!(
+        said[0].starts_with("there is no fault `tron` (did you mean `torn`?); the faults are "),
+        "{said:?}"
+    );
+    assert!(
+        said[1].starts_with("there is no profile `1.0`; the profiles are 3.1, "),
+        "{said:?}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_agent_is_shown_in_short() {
     let (agent, _stream) = TestAgent::in_memory();
@@ -213,7 +243,7 @@ async fn a_wait_for_what_never_comes_ends_and_says_what_came() {
     let said = text(&*panic);
     let wanted = format!("{}:{line}:", file!());
     assert!(said.starts_with(&wanted), "{said}");
-    let wanted = "waiting for request 2 for guest-ping, after 1; requests that have arrived:";
+    let wanted = "waiting for 2 requests for guest-ping, 1 so far; requests that have arrived:";
     assert!(said.contains(wanted), "{said}");
 }
 
@@ -241,8 +271,8 @@ async fn mistake(number: usize) -> Option<(u32, &'static str)> {
         }
         2 => {
             let line = line!() + 1;
-            make(&|| agent.fault(Fault::twice().on_message(0)));
-            (line, "a fault on message 0: the next one is 1")
+            make(&|| agent.fault(Fault::twice().on_reply(0)));
+            (line, "a fault for reply 0: the next reply is number 1")
         }
         3 => {
             let line = line!() + 1;
@@ -254,7 +284,7 @@ async fn mistake(number: usize) -> Option<(u32, &'static str)> {
             make(&|| agent.on("x").up_to(1).expect(2).reply(1));
             (
                 line,
-                "a stub for up to 1 of the requests for x cannot get 2",
+                "the stub for x answers at most 1 request, so it can never get 2 requests",
             )
         }
         5 => {

@@ -134,6 +134,7 @@ fn profiles_are_named_for_the_command_line() {
         "1.0"
             .parse::<Profile>()
             .unwrap_err()
+            .to_string()
             .contains("there is no profile `1.0`")
     );
 }

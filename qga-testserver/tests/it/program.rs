@@ -86,7 +86,10 @@ fn a_socket_in_use_is_refused_and_a_dead_one_replaced() {
     let listen = format!("unix:{}", path.display());
     let live = UnixListener::bind(&path).unwrap();
     let refused = complaint(&["--listen", &listen]);
-    assert!(refused.contains("a live server listens there"), "{refused}");
+    assert!(
+        refused.contains("another server listens there already"),
+        "{refused}"
+    );
     drop(live);
     let served = Served::at(&path, &[]);
     assert_eq!(Line::connect(&served.address).ask(PING), "{\"return\": {}}");
@@ -94,7 +97,7 @@ fn a_socket_in_use_is_refused_and_a_dead_one_replaced() {
     std::fs::remove_file(&path).unwrap();
     std::fs::write(&path, "precious").unwrap();
     let refused = complaint(&["--listen", &listen]);
-    assert!(refused.contains("no socket"), "{refused}");
+    assert!(refused.contains("not a socket"), "{refused}");
     assert_eq!(std::fs::read(&path).unwrap(), b"precious");
 }
 

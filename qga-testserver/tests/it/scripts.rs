@@ -257,14 +257,14 @@ mod host {
         let call = json!({"path": "sleep", "arg": ["1000"]});
         let started = caller.call("guest-exec", call).await;
         let pid = started["pid"].as_i64().unwrap();
-        assert_eq!(caller.agent.running(), [pid]);
+        assert_eq!(caller.agent.running_processes(), [pid]);
         let status = json!({"pid": pid});
         assert_eq!(
             caller.call("guest-exec-status", status.clone()).await["exited"],
             false
         );
-        assert!(caller.agent.kill(pid, 15));
-        while caller.agent.running() == [pid] {
+        assert!(caller.agent.kill_process(pid, 15));
+        while caller.agent.running_processes() == [pid] {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let ended = caller.call("guest-exec-status", status).await;

@@ -203,11 +203,15 @@ async fn what_can_never_be_met_is_refused_at_the_line_of_the_stub() {
         panic.downcast_ref::<String>().unwrap().clone()
     };
     let too_many = refused(|agent| agent.on("x").up_to(1).expect(2..).reply(1));
-    let wanted = "a stub for up to 1 of the requests for x cannot get at least 2 requests";
+    let wanted =
+        "the stub for x answers at most 1 request, so it can never get at least 2 requests";
     assert_eq!(too_many, wanted);
     #[allow(clippy::reversed_empty_ranges, reason = "that is the mistake")]
     let empty = refused(|agent| agent.on("x").expect(3..=1).reply(1));
-    assert_eq!(empty, "no number of requests for x is in the range");
+    assert_eq!(
+        empty,
+        "the range for the expected number of requests for x is empty"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -108,9 +108,9 @@ async fn a_program_that_is_dropped_while_the_channel_is_away_is_killed_when_it_i
             output.unwrap_err();
         }
         heals_after(&line, 70 * SECOND).await;
-        assert_eq!(agent.running().len(), 1);
+        assert_eq!(agent.running_processes().len(), 1);
         sleep(10 * SECOND).await;
-        assert!(agent.running().is_empty(), "{spawns}");
+        assert!(agent.running_processes().is_empty(), "{spawns}");
     }
 }
 
@@ -128,7 +128,7 @@ async fn what_a_start_leaves_behind_while_the_channel_is_away_is_removed_when_it
     let (agent, line, guest) = with_long_pauses().await;
     agent.program("job").exit(0);
     // The folder is made, and the channel is lost before the program is started.
-    agent.fault(Fault::close_before().on_message(3));
+    agent.fault(Fault::close_before().on_reply(3));
     line.becomes(REFUSED);
     let patient = Guest::new(guest.client().with_options(Options::new()));
     patient.command("job").spawn().await.unwrap_err();

@@ -62,9 +62,9 @@ impl Trouble {
     /// Lets it happen at this message from now on, and for once; 1 is the next.
     pub(crate) fn at(&self, message: usize, agent: &TestAgent, line: &Line) {
         match self {
-            Self::Reply(fault) => agent.fault(fault.clone().on_message(message)),
+            Self::Reply(fault) => agent.fault(fault.clone().on_reply(message)),
             Self::HangsUp { silent } => {
-                agent.fault(Fault::close_before().on_message(message));
+                agent.fault(Fault::close_before().on_reply(message));
                 line.becomes(Door::Silent(*silent));
             }
         }

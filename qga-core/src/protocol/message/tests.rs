@@ -20,11 +20,11 @@ fn mistake(line: impl AsRef<[u8]>) -> Malformed {
 fn a_request_ends_in_its_id() {
     let request = || request("guest-\"x\"", &serde_json::json!({"a": 1})).unwrap();
     assert_eq!(
-        request().into_bytes(Some(&IdText::new(7))),
+        request().into_message(Some(&IdText::new(7))),
         b"{\"execute\":\"guest-\\\"x\\\"\",\"arguments\":{\"a\":1},\"id\":7}"
     );
     assert_eq!(
-        request().into_bytes(None),
+        request().into_message(None),
         b"{\"execute\":\"guest-\\\"x\\\"\",\"arguments\":{\"a\":1}}"
     );
 }
@@ -33,11 +33,14 @@ fn a_request_ends_in_its_id() {
 fn a_line_that_was_not_sent_can_be_a_request_again() {
     let request = || request("guest-ping", &serde_json::json!({"a": 1})).unwrap();
     for id in [None, Some(IdText::new(0)), Some(IdText::new(u64::MAX))] {
-        let mut line = request().into_bytes(id.as_ref());
+        let mut line = request().into_message(id.as_ref());
         line.push(b'\n');
         let again = Request::from_bytes(line, id.as_ref());
         let id = IdText::new(5);
-        assert_eq!(again.into_bytes(Some(&id)), request().into_bytes(Some(&id)));
+        assert_eq!(
+            again.into_message(Some(&id)),
+            request().into_message(Some(&id))
+        );
     }
     for short in [&b""[..], b"\n", b"}", b"{\"a\""] {
         Request::from_bytes(short.to_vec(), Some(&IdText::new(7)));
@@ -47,7 +50,7 @@ fn a_line_that_was_not_sent_can_be_a_request_again() {
 #[test]
 fn null_arguments_are_left_out() {
     let request = request("guest-ping", &serde_json::Value::Null).unwrap();
-    assert_eq!(request.into_bytes(None), b"{\"execute\":\"guest-ping\"}");
+    assert_eq!(request.into_message(None), b"{\"execute\":\"guest-ping\"}");
 }
 
 #[test]

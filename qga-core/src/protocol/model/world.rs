@@ -72,7 +72,7 @@ impl World {
                 self.drive_until(|world| !world.calls.open.contains_key(&ticket));
             }
             60..75 => {
-                for _ in 0..1 + self.random.below(4) {
+                for _ in 0..=self.random.below(4) {
                     self.submit();
                 }
                 self.drive_until(|world| world.calls.open.is_empty());
@@ -84,7 +84,7 @@ impl World {
                 self.cancel(ticket);
             }
             90..95 => {
-                for _ in 0..1 + self.random.below(3) {
+                for _ in 0..=self.random.below(3) {
                     self.submit();
                 }
                 let moves = self.random.below(60);
@@ -146,9 +146,10 @@ impl World {
         let text = self.calls.next_text();
         let timeout = Duration::from_millis(milliseconds);
         let deadline = self.now + timeout;
-        let (name, reply) = match quits {
-            true => ("test-quit", Reply::OnErrorOnly),
-            false => ("test-echo", Reply::Always),
+        let (name, reply) = if quits {
+            ("test-quit", Reply::OnErrorOnly)
+        } else {
+            ("test-echo", Reply::Always)
         };
         let request = Request::new(name, Some(&json!({"text": text}))).unwrap();
         let reply_limits = ReplyLimits {

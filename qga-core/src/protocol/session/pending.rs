@@ -48,10 +48,11 @@ pub(super) struct Pendings {
 }
 
 impl Pending {
-    pub(super) fn new(id: u64, request: Option<Request>, budget: &Budget) -> Self {
+    #[inline]
+    pub(super) fn new(id: u64, id_text: IdText, request: Option<Request>, budget: &Budget) -> Self {
         Self {
             id,
-            id_text: IdText::new(id),
+            id_text,
             is_sync: request.is_none(),
             request,
             sent: None,
@@ -76,11 +77,13 @@ impl Pending {
     }
 
     /// Whether it is answered only on failure.
+    #[inline]
     pub(super) fn hopes_for_silence(&self) -> bool {
         self.grace.is_some()
     }
 
     /// When it ends if nothing comes.
+    #[inline]
     pub(super) fn end(&self) -> Instant {
         match self.grace_end {
             Some(end) => end.min(self.deadline),
@@ -129,23 +132,32 @@ impl Pending {
 }
 
 impl Pendings {
+    #[inline]
     pub(super) fn push(&mut self, pending: Pending) {
         self.queue.push_back(pending);
     }
 
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
 
+    pub(super) fn is_single(&self) -> bool {
+        self.queue.len() == 1
+    }
+
+    #[inline]
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight
     }
 
+    #[inline]
     pub(super) fn first(&self) -> Option<&Pending> {
         self.queue.front()
     }
 
     /// The first of those that wait.
+    #[inline]
     pub(super) fn first_waiting(&mut self) -> Option<&mut Pending> {
         self.queue.get_mut(self.in_flight)
     }
@@ -159,11 +171,16 @@ impl Pendings {
     }
 
     pub(super) fn pop_first(&mut self) -> Option<Pending> {
-        self.remove(0)
+        let pending = self.queue.pop_front()?;
+        self.count_out(&pending);
+        Some(pending)
     }
 
+    #[inline]
     pub(super) fn pop_last(&mut self) -> Option<Pending> {
-        self.remove(self.queue.len().checked_sub(1)?)
+        let pending = self.queue.pop_back()?;
+        self.count_out(&pending);
+        Some(pending)
     }
 
     pub(super) fn take(&mut self, id: u64) -> Option<Pending> {
@@ -188,10 +205,14 @@ impl Pendings {
 
     fn remove(&mut self, index: usize) -> Option<Pending> {
         let pending = self.queue.remove(index)?;
+        self.count_out(&pending);
+        Some(pending)
+    }
+
+    fn count_out(&mut self, pending: &Pending) {
         if pending.sent.is_some() {
             self.in_flight -= 1;
         }
-        Some(pending)
     }
 
     pub(super) fn find_mut(&mut self, id: u64) -> Option<&mut Pending> {
@@ -210,6 +231,9 @@ impl Pendings {
     pub(super) fn limits(&self) -> Option<ReplyLimits> {
         let mut in_flight = self.queue.iter().take(self.in_flight);
         let first = in_flight.next()?.limits;
+        if self.in_flight == 1 {
+            return Some(first);
+        }
         Some(in_flight.fold(first, |all, pending| ReplyLimits {
             bytes: all.bytes.max(pending.limits.bytes),
             ..all

@@ -45,13 +45,13 @@ impl Wire {
     }
 
     fn submit(&mut self, name: &str) -> Ticket {
-        self.submit_as(CommandSpec::new(name), 10)
+        self.submit_as(&CommandSpec::new(name), 10)
     }
 
-    fn submit_as(&mut self, spec: CommandSpec<'_>, seconds: u64) -> Ticket {
+    fn submit_as(&mut self, spec: &CommandSpec<'_>, seconds: u64) -> Ticket {
         let request = Request::new(spec.name(), None::<&()>).unwrap();
         let budget = self.budget(seconds);
-        self.session.submit(&spec, request, &budget)
+        self.session.submit(spec, request, &budget)
     }
 
     /// Lets the other side take all that is to be written.
@@ -327,7 +327,7 @@ fn a_ticket_that_is_cancelled_between_its_reply_and_its_decoding_has_no_reply() 
 #[test]
 fn the_grace_counts_from_the_flush_and_not_from_the_last_byte() {
     let mut wire = synced(true);
-    let ticket = wire.submit_as(shutdown(), 10);
+    let ticket = wire.submit_as(&shutdown(), 10);
     wire.settle();
     let length = wire.session.transmit().len();
     wire.session.transmitted(length);
@@ -347,7 +347,7 @@ fn the_grace_counts_from_the_flush_and_not_from_the_last_byte() {
 #[test]
 fn an_answer_that_was_begun_is_heard_out_until_the_deadline() {
     let mut wire = synced(true);
-    wire.submit_as(shutdown(), 10);
+    wire.submit_as(&shutdown(), 10);
     wire.written();
     wire.read("{\"error");
     wire.settle();
@@ -364,7 +364,7 @@ fn an_answer_that_was_begun_is_heard_out_until_the_deadline() {
 #[test]
 fn silence_that_is_shorter_than_the_grace_is_a_timeout() {
     let mut wire = synced(true);
-    wire.submit_as(shutdown(), 1);
+    wire.submit_as(&shutdown(), 1);
     wire.written();
     wire.wait(1);
     let error = wire.failure();
@@ -376,7 +376,7 @@ fn silence_that_is_shorter_than_the_grace_is_a_timeout() {
 fn only_an_end_after_everything_was_written_is_a_clean_one() {
     let ending = |cause: Option<io::Error>, write_error: Option<io::Error>, all: bool| {
         let mut wire = synced(true);
-        wire.submit_as(shutdown(), 10);
+        wire.submit_as(&shutdown(), 10);
         if all {
             wire.written();
         } else {
@@ -408,7 +408,7 @@ fn only_an_end_after_everything_was_written_is_a_clean_one() {
 #[test]
 fn a_channel_that_fails_fails_all_and_each_says_what_is_known() {
     let mut wire = synced(true);
-    wire.submit_as(shutdown(), 10);
+    wire.submit_as(&shutdown(), 10);
     wire.written();
     wire.submit("guest-ping");
     wire.write(1);
@@ -445,7 +445,7 @@ fn a_request_that_was_not_sent_can_be_had_back_when_the_channel_closes() {
         wire.session.closed(None);
         assert_eq!(wire.failure().execution(), Execution::NotRun);
         let request = wire.session.take_unsent().unwrap();
-        assert_eq!(request.into_bytes(None), b"{\"execute\":\"guest-ping\"}");
+        assert_eq!(request.into_message(None), b"{\"execute\":\"guest-ping\"}");
         assert!(wire.session.take_unsent().is_none());
     }
     let mut wire = synced(true);
@@ -460,7 +460,7 @@ fn a_request_that_was_not_sent_can_be_had_back_when_the_channel_closes() {
 fn a_clean_end_is_hoped_for_behind_a_command_that_it_fails() {
     let mut wire = synced(true);
     wire.submit("guest-ping");
-    wire.submit_as(shutdown(), 10);
+    wire.submit_as(&shutdown(), 10);
     wire.written();
     wire.session.closed(None);
     assert!(wire.failure().is_closed());
@@ -483,7 +483,7 @@ fn a_channel_that_ends_in_the_sync_says_so() {
 #[test]
 fn a_handshake_outlives_the_impatient_request_that_began_it() {
     let mut wire = wire();
-    wire.submit_as(CommandSpec::new("guest-ping"), 1);
+    wire.submit_as(&CommandSpec::new("guest-ping"), 1);
     let sync = wire.request();
     wire.now += Duration::from_millis(500);
     wire.session.cancel_all();
@@ -497,7 +497,7 @@ fn a_handshake_outlives_the_impatient_request_that_began_it() {
 #[test]
 fn a_sync_is_sent_again_after_one_two_and_four_seconds() {
     let mut wire = wire();
-    wire.submit_as(CommandSpec::new("guest-ping"), 60);
+    wire.submit_as(&CommandSpec::new("guest-ping"), 60);
     let mut tokens = vec![wire.request()["arguments"]["id"].clone()];
     for seconds in [1, 2, 4] {
         let due = wire.now + Duration::from_secs(seconds);
@@ -515,7 +515,7 @@ fn a_sync_is_sent_again_after_one_two_and_four_seconds() {
 #[test]
 fn a_sync_that_nobody_takes_is_not_sent_twice() {
     let mut wire = wire();
-    wire.submit_as(CommandSpec::new("guest-ping"), 60);
+    wire.submit_as(&CommandSpec::new("guest-ping"), 60);
     wire.write(5);
     wire.wait(20);
     wire.settle();
@@ -660,12 +660,12 @@ fn a_reply_limit_of_a_command_raises_that_of_the_client() {
 fn a_secret_is_in_no_error_of_a_line_that_is_no_reply() {
     let spec = || CommandSpec::new("guest-set-user-password").secret(true);
     let mut wire = synced(true);
-    wire.submit_as(spec(), 10);
+    wire.submit_as(&spec(), 10);
     wire.written();
     wire.read("hunter2\n");
     let error = wire.failure();
     assert!(!format!("{error} {error:?}").contains("hunter2"));
-    wire.submit_as(spec(), 10);
+    wire.submit_as(&spec(), 10);
     wire.answer_sync(true);
     wire.written();
     wire.read("{\"error\": {\"class\": \"GenericError\", \"desc\": \"stray 'hunter2'\"}}\n");
@@ -677,8 +677,8 @@ fn a_secret_is_in_no_error_of_a_line_that_is_no_reply() {
 #[test]
 fn each_request_has_its_own_deadline() {
     let mut wire = synced(true);
-    let patient = wire.submit_as(CommandSpec::new("guest-ping"), 20);
-    wire.submit_as(CommandSpec::new("guest-info"), 5);
+    let patient = wire.submit_as(&CommandSpec::new("guest-ping"), 20);
+    wire.submit_as(&CommandSpec::new("guest-info"), 5);
     wire.written();
     assert_eq!(
         wire.session.poll_timeout(),
@@ -776,7 +776,7 @@ mod messages {
     fn a_transport_says_whether_the_command_may_have_run() {
         let failed = |error: TransportError, spec: CommandSpec<'_>| {
             let mut wire = wire();
-            wire.submit_as(spec, 10);
+            wire.submit_as(&spec, 10);
             message(&mut wire);
             wire.session.message_failed(error, Vec::new());
             wire.event()

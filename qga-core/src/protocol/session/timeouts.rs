@@ -12,6 +12,9 @@ impl Session {
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let first = self.pendings.first()?.end();
+        if self.pendings.is_single() && !matches!(self.state, State::Synchronizing(_)) {
+            return Some(first);
+        }
         let others = self.pendings.iter().skip(1).map(Pending::end);
         let due = others.chain(self.handshake_due()).min();
         Some(due.map_or(first, |due| due.min(first)))
@@ -26,6 +29,7 @@ impl Session {
     }
 
     /// Whether time counts from the moment at which all is written.
+    #[inline]
     pub(super) fn times_the_flush(&self) -> bool {
         let hopes = self.pendings.iter().any(Pending::hopes_for_silence);
         hopes || matches!(self.state, State::Synchronizing(_))
@@ -60,17 +64,17 @@ impl Session {
             return Some(Event::NoReply(ticket, NoReply::Silent));
         }
         let kind = pending.time_is_up();
-        Some(Event::Failed(ticket, self.fail(pending, kind)))
+        Some(Event::Failed(ticket, self.fail(&pending, kind)))
     }
 
     /// The error of a request that is out of the queue and gets no answer.
-    pub(super) fn fail(&mut self, pending: Pending, kind: ErrorKind) -> Error {
+    pub(super) fn fail(&mut self, pending: &Pending, kind: ErrorKind) -> Error {
         let stage = match (&kind, pending.sent) {
             (ErrorKind::Malformed { .. }, _) => Stage::Decode,
             (_, Some(_)) => pending.stage(&self.outgoing),
             (_, None) => self.waiting_stage(),
         };
-        let execution = self.give_up(&pending);
+        let execution = self.give_up(pending);
         Error::new(stage, execution, kind)
     }
 

@@ -5,13 +5,13 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use crate::cli::Failure;
+use crate::cli::fault_spec::FaultSpec;
 use crate::cli::guest_change::GuestChange;
 use crate::cli::guest_file::Program;
-use crate::cli::plan::Plan;
-use crate::request::excerpt;
-use crate::{Request, TestAgent, Times};
+use crate::wire::request::excerpt;
+use crate::{Fault, Request, TestAgent, Times};
 
-/// What a test wants of the agent.
+/// An order that a test gives over the control socket.
 #[derive(Debug, Deserialize)]
 #[serde(
     rename_all = "kebab-case",
@@ -19,32 +19,32 @@ use crate::{Request, TestAgent, Times};
     deny_unknown_fields
 )]
 pub(super) enum Order {
-    /// Answer a command like this.
+    /// Answer a command in this way.
     Stub {
         command: String,
-        /// Only if the request has these arguments among its own.
+        /// The stub is only for requests that have these arguments.
         arguments: Option<Map<String, Value>>,
         #[serde(default, deserialize_with = "present")]
         reply: Option<Value>,
         error: Option<ErrorReply>,
         fault: Option<String>,
-        /// It is for so many requests at most.
+        /// The stub is for this many requests at most.
         up_to: Option<usize>,
-        /// Verify fails unless it was used so often.
+        /// `verify` fails unless the stub was used this often.
         expect: Option<HowOften>,
     },
     /// Let something go wrong: `FAULT[+FAULT...][@WHEN]`.
     Fault { fault: String },
-    /// Say what has been requested.
+    /// List the requests that have arrived.
     Requests { command: Option<String> },
-    /// Wait until there are so many requests for a command.
+    /// Wait until there are this many requests for a command.
     Wait {
         command: String,
         count: usize,
         #[serde(default = "patience")]
         milliseconds: u64,
     },
-    /// Say whether the stubs were used as often as they should be.
+    /// Say whether the stubs were used as often as expected.
     Verify {},
     /// Forget stubs, faults and requests.
     Reset {},
@@ -52,13 +52,13 @@ pub(super) enum Order {
     Block { command: String },
     /// Put a file into the guest.
     File { path: String, content: String },
-    /// Say what a file holds.
+    /// Return the content of a file.
     ReadFile { path: String },
     /// Give the guest a program.
     Program { program: Program },
-    /// Change the guest; what is not said stays.
+    /// Change the guest. Fields that are left out stay as they are.
     Guest { guest: Box<GuestChange> },
-    /// Say what state the guest is in.
+    /// Return the state of the guest.
     State {},
     /// End a process by a signal.
     Kill { pid: i64, signal: i64 },
@@ -73,7 +73,7 @@ pub(super) struct ErrorReply {
     desc: String,
 }
 
-/// A number, or limits.
+/// How often a stub is expected: a number, or limits.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Value")]
 pub(super) struct HowOften(Times);
@@ -101,7 +101,7 @@ impl TryFrom<Value> for HowOften {
     }
 }
 
-/// A null is a value too.
+/// Reads a field that is present, since null is a value too.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
@@ -111,7 +111,7 @@ const fn patience() -> u64 {
 }
 
 impl Order {
-    /// Does what is wanted, and says what is asked.
+    /// Carries out the order, and returns what it asks for.
     pub(super) async fn carry_out(self, agent: &Weak<TestAgent>) -> Result<Value, Failure> {
         if let Order::Wait {
             command,
@@ -129,7 +129,7 @@ impl Order {
     fn now(self, agent: &TestAgent) -> Result<Value, Failure> {
         match self {
             Order::Stub { .. } => self.stub(agent)?,
-            Order::Fault { fault } => Plan::parse(&fault)?.apply(agent),
+            Order::Fault { fault } => FaultSpec::parse(&fault)?.apply(agent),
             Order::Requests { command } => {
                 return Ok(requests(agent, command.as_deref()));
             }
@@ -147,9 +147,11 @@ impl Order {
             Order::Guest { guest } => guest.apply(agent),
             Order::State {} => {
                 let frozen = agent.guest().frozen;
-                return Ok(json!({"frozen": frozen, "running": agent.running()}));
+                return Ok(json!({"frozen": frozen, "running": agent.running_processes()}));
             }
-            Order::Kill { pid, signal } => return Ok(json!({"killed": agent.kill(pid, signal)})),
+            Order::Kill { pid, signal } => {
+                return Ok(json!({"killed": agent.kill_process(pid, signal)}));
+            }
             Order::Wake {} => agent.wake(),
         }
         Ok(Value::Null)
@@ -181,7 +183,7 @@ impl Order {
             on = on.with(move |given| contains(given, &wanted));
         }
         if let Some(fault) = fault {
-            on = on.with_fault(fault.parse()?);
+            on = on.with_fault(fault.parse::<Fault>().map_err(|error| error.to_string())?);
         }
         if let Some(requests) = up_to {
             on = on.up_to(requests);
@@ -202,7 +204,7 @@ impl Order {
     }
 }
 
-/// Whether everything that is wanted is there too; other members are of no account.
+/// Whether a value contains everything that is wanted. It may have other members too.
 fn contains(given: &Value, wanted: &Value) -> bool {
     match (given, wanted) {
         (Value::Object(given), Value::Object(wanted)) => wanted.iter().all(|(name, wanted)| {
@@ -213,7 +215,7 @@ fn contains(given: &Value, wanted: &Value) -> bool {
     }
 }
 
-/// The agent is not held while the order waits, so that it can end.
+/// Waits for requests without holding the agent, so that it can end in the meantime.
 async fn wait(
     agent: &Weak<TestAgent>,
     command: &str,
@@ -230,7 +232,7 @@ async fn wait(
         }
         if start.elapsed() > patience {
             return Err(format!(
-                "{arrived} of {count} requests for {command} arrived"
+                "only {arrived} of {count} requests for {command} have arrived"
             ));
         }
         drop(agent);

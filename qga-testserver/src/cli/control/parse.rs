@@ -1,4 +1,4 @@
-//! An order's text, and what is wrong with it.
+//! Reads an order, and says what is wrong with it.
 
 use serde_json::{Error, Map, Value};
 use serde_path_to_error::Error as PathError;
@@ -11,16 +11,16 @@ use crate::suggest::hint;
 /// Reads an order: an object whose member `do` names it, and whose other members are its fields.
 pub(super) fn parse(line: &[u8]) -> Result<Order, Failure> {
     let value =
-        serde_json::from_slice(line).map_err(|error| format!("this is no JSON: {error}"))?;
+        serde_json::from_slice(line).map_err(|error| format!("this is not JSON: {error}"))?;
     let Value::Object(mut fields) = value else {
         return Err(r#"an order is an object such as {"do": "verify"}"#.into());
     };
     let name = match fields.remove("do") {
         Some(Value::String(name)) => name,
-        Some(other) => return Err(format!("do: an order has a name, not {other}")),
+        Some(other) => return Err(format!("do: the name of an order is a string, not {other}")),
         None => {
             return Err(format!(
-                "do: the order has no name; there are {}",
+                "do: the order has no name; the orders are {}",
                 list(&names())
             ));
         }
@@ -30,7 +30,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Order, Failure> {
         let hint = hint(&name, names.iter().map(String::as_str));
         let names = list(&names);
         return Err(format!(
-            "do: there is no order `{name}`{hint}; there are {names}"
+            "do: there is no order `{name}`{hint}; the orders are {names}"
         ));
     }
     order(&name, fields).map_err(|error| {
@@ -51,7 +51,7 @@ fn order(name: &str, fields: Map<String, Value>) -> Result<Order, PathError<Erro
     serde_path_to_error::deserialize(Value::Object(order))
 }
 
-/// The orders' names, as the complaint about another one has them.
+/// The names of the orders, taken from the error about an unknown one.
 pub(in crate::cli) fn names() -> Vec<String> {
     let complaint = order("", Map::new())
         .err()
@@ -90,16 +90,19 @@ mod tests {
     #[test]
     fn a_mistake_in_an_order_names_the_place_and_what_may_have_been_meant() {
         let cases = [
-            ("", "this is no JSON: EOF while parsing"),
+            ("", "this is not JSON: EOF while parsing"),
             ("[]", r#"an order is an object such as {"do": "verify"}"#),
             (
                 r#"{"command": "x"}"#,
-                "do: the order has no name; there are stub, fault, ",
+                "do: the order has no name; the orders are stub, fault, ",
             ),
-            (r#"{"do": 5}"#, "do: an order has a name, not 5"),
+            (
+                r#"{"do": 5}"#,
+                "do: the name of an order is a string, not 5",
+            ),
             (
                 r#"{"do": "verfy"}"#,
-                "do: there is no order `verfy` (did you mean `verify`?); there are stub, fault, ",
+                "do: there is no order `verfy` (did you mean `verify`?); the orders are stub, fault, ",
             ),
             (
                 r#"{"do": "stub", "reply": 1}"#,

@@ -3,37 +3,37 @@ use std::io::{self, Write};
 
 use serde_json::Value as Json;
 
-use crate::cassette::{Exchange, Reply, reply_of, scrub};
+use crate::cassette::{Exchange, RecordedReply, reply_of, scrub};
 use crate::commands::is_silent;
-use crate::json::{Message, Object, Reader, Value, text};
+use crate::wire::json::{Message, Object, Reader, Value, text};
 
-/// Writes down what goes by.
+/// Writes the requests and replies that pass by into a cassette.
 #[derive(Debug)]
 pub(super) struct Recorder<W> {
     out: W,
     with_secrets: bool,
     reader: Reader,
-    /// What has been sent and not been answered, oldest first.
+    /// The requests that have not been answered yet, the oldest first.
     pending: VecDeque<Pending>,
-    /// The begin of a reply's line.
+    /// The beginning of a line that is not complete yet.
     line: Vec<u8>,
     /// Why the last write failed.
     failure: Option<io::Error>,
 }
 
-/// What one reply is to come for.
+/// Something that waits for one reply.
 #[derive(Debug)]
 enum Pending {
-    /// Something that is not worth recording: a plain sync, or bytes that are no request.
+    /// Something that is not recorded: a plain sync, or bytes that are not a request.
     Nothing,
-    /// A sync with a sentinel, which shows where we are.
+    /// A sync whose reply begins with a sentinel and so cannot be mistaken for another.
     Sentinel,
     Request(Exchange),
 }
 
-/// Replies that are longer are not recorded.
+/// The longest reply that is recorded, in bytes.
 const LINE_LIMIT: usize = 128 << 20;
-/// So many requests without a reply are kept.
+/// How many requests may wait for a reply.
 const PENDING_LIMIT: usize = 100_000;
 
 impl<W: Write> Recorder<W> {
@@ -48,7 +48,7 @@ impl<W: Write> Recorder<W> {
         }
     }
 
-    /// The client has sent this.
+    /// Takes bytes that the client has sent.
     pub(super) fn sent(&mut self, mut bytes: &[u8]) {
         while let Some(message) = self.reader.read(&mut bytes) {
             if self.pending.len() < PENDING_LIMIT {
@@ -57,7 +57,7 @@ impl<W: Write> Recorder<W> {
         }
     }
 
-    /// The agent has answered this.
+    /// Takes bytes that the agent has answered.
     pub(super) fn received(&mut self, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             if self.line.len() + piece.len() <= LINE_LIMIT {
@@ -70,7 +70,7 @@ impl<W: Write> Recorder<W> {
         }
     }
 
-    /// The connection is over; what has not been answered stays so.
+    /// Notes that the connection has ended, so that open requests get no reply any more.
     pub(super) fn disconnected(&mut self) {
         self.line.clear();
         for pending in std::mem::take(&mut self.pending) {
@@ -78,7 +78,7 @@ impl<W: Write> Recorder<W> {
         }
     }
 
-    /// Says whether all has been written.
+    /// Ends the recording, and says whether everything could be written.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         self.disconnected();
         match self.failure.take() {
@@ -138,9 +138,9 @@ impl<W: Write> Recorder<W> {
     }
 }
 
-/// A command that answers only when it fails has no share in a success.
-fn silent(exchange: &Exchange, reply: &Reply) -> bool {
-    is_silent(&exchange.command) && matches!(reply, Reply::Return(_))
+/// Whether this reply cannot be for this request, since its command answers only when it fails.
+fn silent(exchange: &Exchange, reply: &RecordedReply) -> bool {
+    is_silent(&exchange.command) && matches!(reply, RecordedReply::Return(_))
 }
 
 fn pending(message: Message) -> Pending {

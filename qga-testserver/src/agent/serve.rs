@@ -1,0 +1,248 @@
+//! Serves clients one after the other, and lets power commands take effect.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::delivery::{Delivery, Piece};
+use super::dispatch::answer;
+use super::state::State;
+use crate::guest::power::{Power, PowerChange};
+use crate::lock::lock;
+use crate::wire::json::Reader;
+use crate::wire::listener::{Listener, Stream};
+
+/// The clients that connect to an agent, over its socket or in memory.
+pub(crate) struct Clients {
+    pub(crate) listener: Option<Listener>,
+    pub(crate) waiting: mpsc::UnboundedReceiver<DuplexStream>,
+}
+
+/// The most bytes that are read at once. Filler is sent in pieces of about this size.
+const CHUNK: usize = 64 << 10;
+
+/// Serves one client after the other, for ever.
+///
+/// If a client leaves half a request, it stays in the reader and the next client continues it.
+pub(crate) async fn serve(mut clients: Clients, state: Arc<State>) {
+    let mut reader = Reader::default();
+    let mut stopping = None;
+    while let Some(stream) = clients.next().await {
+        stop(&state, &mut stopping).await;
+        if state.power.settled().await == Power::Off {
+            continue;
+        }
+        Client {
+            stream,
+            gone: false,
+        }
+        .serve(&mut reader, &state, &mut stopping)
+        .await;
+    }
+}
+
+/// A power command that has been accepted, and when it takes effect.
+type Stopping = Option<(Instant, PowerChange)>;
+
+/// How long the agent waits before it tries again to accept a client.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+impl Clients {
+    async fn next(&mut self) -> Option<Box<dyn Stream>> {
+        let Some(listener) = &self.listener else {
+            return Some(Box::new(self.waiting.recv().await?));
+        };
+        let accepted = pin!(accept(listener));
+        let waiting = pin!(self.waiting.recv());
+        match either(accepted, waiting).await {
+            Either::First(stream) => Some(stream),
+            Either::Second(stream) => Some(Box::new(stream?)),
+        }
+    }
+}
+
+async fn accept(listener: &Listener) -> Box<dyn Stream> {
+    loop {
+        match listener.accept().await {
+            Ok(stream) => return stream,
+            // Out of descriptors, say: the client stays in the queue.
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+/// Which of two futures was first.
+enum Either<A, B> {
+    First(A),
+    Second(B),
+}
+
+async fn either<A, B>(
+    mut first: Pin<&mut impl Future<Output = A>>,
+    mut second: Pin<&mut impl Future<Output = B>>,
+) -> Either<A, B> {
+    poll_fn(|context| match first.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Either::First(value)),
+        Poll::Pending => second.as_mut().poll(context).map(Either::Second),
+    })
+    .await
+}
+
+/// Lets a power command take effect. What arrives in the meantime stays in the channel.
+async fn change_power(state: &State, change: PowerChange) -> Power {
+    match change {
+        PowerChange::ShutDown => state.power.set(Power::Off),
+        PowerChange::Sleep => state.power.set(Power::Asleep),
+        PowerChange::Reboot => {
+            let time = lock(&state.machine).facts().reboot_milliseconds;
+            tokio::time::sleep(Duration::from_millis(time)).await;
+            lock(&state.machine).reboot();
+        }
+    }
+    state.power.settled().await
+}
+
+/// Lets a power command take effect if its time has come.
+async fn stop(state: &State, stopping: &mut Stopping) -> Power {
+    match stopping.take_if(|(end, _)| *end <= Instant::now()) {
+        Some((_, change)) => change_power(state, change).await,
+        None => Power::On,
+    }
+}
+
+/// The client that is being served.
+struct Client {
+    stream: Box<dyn Stream>,
+    /// Whether it accepts no more replies. The agent still carries out what it has sent.
+    gone: bool,
+}
+
+impl Client {
+    async fn serve(&mut self, reader: &mut Reader, state: &State, stopping: &mut Stopping) {
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let Some(count) = self.read_until(&mut buffer, state, stopping).await else {
+                return;
+            };
+            let mut input = buffer.get(..count).unwrap_or_default();
+            if input.is_empty() {
+                return;
+            }
+            loop {
+                reader.speak(lock(&state.settings).profile.dialect());
+                let Some(message) = reader.read(&mut input) else {
+                    break;
+                };
+                let delivery = answer(state, message);
+                self.deliver(&delivery).await;
+                if delivery.restart {
+                    *reader = Reader::default();
+                    lock(&state.machine).restart_agent();
+                }
+                if delivery.reset {
+                    self.stream.reset_on_close();
+                }
+                if let Some(change) = delivery.power {
+                    let time = lock(&state.machine).facts().stop_milliseconds;
+                    *stopping = Some((Instant::now() + Duration::from_millis(time), change));
+                }
+                if delivery.close || stop(state, stopping).await == Power::Off {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Reads what has arrived, or returns nothing if the guest is switched off before that.
+    async fn read_until(
+        &mut self,
+        buffer: &mut [u8],
+        state: &State,
+        stopping: &mut Stopping,
+    ) -> Option<usize> {
+        while let Some((end, _)) = *stopping {
+            let timer = pin!(tokio::time::sleep_until(end));
+            match either(pin!(self.read(buffer, state)), timer).await {
+                Either::First(count) => return Some(count),
+                Either::Second(()) if stop(state, stopping).await == Power::Off => return None,
+                Either::Second(()) => {}
+            }
+        }
+        Some(self.read(buffer, state).await)
+    }
+
+    /// Reads what has arrived. Zero bytes mean the end of the stream.
+    async fn read(&mut self, buffer: &mut [u8], state: &State) -> usize {
+        loop {
+            // A Unix socket is only reset if something is left unread when it is closed.
+            let reset_ahead = state.faults.reset_ahead() || state.stubs.reset_ahead();
+            let most = if reset_ahead { 1 } else { CHUNK };
+            let room = buffer.get_mut(..most).unwrap_or_default();
+            let read = pin!(self.stream.read(room));
+            match either(read, pin!(state.faults.added())).await {
+                Either::First(count) => return count.unwrap_or(0),
+                Either::Second(()) => {}
+            }
+        }
+    }
+
+    async fn deliver(&mut self, delivery: &Delivery) {
+        for piece in &delivery.pieces {
+            match piece {
+                Piece::Wait(duration) => tokio::time::sleep(*duration).await,
+                Piece::Hang => std::future::pending().await,
+                Piece::Bytes(_) | Piece::Filler { .. } if self.gone => {}
+                Piece::Bytes(bytes) => self.gone = self.send(bytes, delivery.drip).await.is_err(),
+                Piece::Filler { unit, bytes } => {
+                    self.gone = self.fill(unit, *bytes, delivery.drip).await.is_err();
+                }
+            }
+        }
+    }
+
+    async fn send(&mut self, bytes: &[u8], drip: Option<(usize, Duration)>) -> io::Result<()> {
+        let Some((size, every)) = drip else {
+            self.stream.write_all(bytes).await?;
+            return self.stream.flush().await;
+        };
+        for (index, piece) in bytes.chunks(size).enumerate() {
+            if every.is_zero() {
+                tokio::task::yield_now().await;
+            } else if index > 0 {
+                tokio::time::sleep(every).await;
+            }
+            self.stream.write_all(piece).await?;
+            self.stream.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn fill(
+        &mut self,
+        unit: &[u8],
+        bytes: Option<u64>,
+        drip: Option<(usize, Duration)>,
+    ) -> io::Result<()> {
+        let many = unit.repeat((CHUNK / unit.len().max(1)).max(1));
+        let mut left = bytes;
+        while left != Some(0) {
+            let length = left.map_or(many.len(), |left| {
+                usize::try_from(left).map_or(many.len(), |left| left.min(many.len()))
+            });
+            self.send(many.get(..length).unwrap_or_default(), drip)
+                .await?;
+            left = left.map(|left| left - length as u64);
+            if let Some((_, every)) = drip.filter(|(_, every)| !every.is_zero()) {
+                tokio::time::sleep(every).await;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,12 @@
+//! Stubs: what a test wants commands to answer, how often it expects them, and how often they came.
+
+mod answer;
+mod on;
+mod rule;
+mod stubs;
+mod times;
+
+pub use answer::Answer;
+pub use on::On;
+pub(crate) use stubs::{Stubs, Verdict};
+pub use times::Times;
