@@ -113,16 +113,12 @@ impl Connecting {
 impl AnyClient {
     /// A client over a stream that takes one byte at a time.
     pub(crate) async fn byte_by_byte(host: &Host) -> Self {
-        match host.driver {
-            Driver::Blocking => {
-                let stream = std::os::unix::net::UnixStream::connect(host.socket()).unwrap();
-                Self::Blocking(blocking::Client::new(ByteByByte(stream)))
-            }
-            _ => {
-                let stream = UnixStream::connect(host.socket()).await.unwrap();
-                Self::Tokio(Client::new(ByteByByte(stream)))
-            }
+        if host.driver == Driver::Blocking {
+            let stream = std::os::unix::net::UnixStream::connect(host.socket()).unwrap();
+            return Self::Blocking(blocking::Client::new(ByteByByte(stream)));
         }
+        let stream = UnixStream::connect(host.socket()).await.unwrap();
+        Self::Tokio(Client::new(ByteByByte(stream)))
     }
 
     pub(crate) fn with_options(&self, set: impl FnOnce(Options) -> Options) -> Self {
