@@ -831,7 +831,7 @@ mod messages {
             assert_eq!(wire.session.take_message(), None);
         }
         let mut wire = wire();
-        wire.submit_as(shutdown(), 10);
+        wire.submit_as(&shutdown(), 10);
         message(&mut wire);
         let error = TransportError::closed(None);
         wire.session.message_failed(error, Vec::new());
