@@ -135,6 +135,10 @@ impl Session {
             self.closed(None);
             return Some(Event::NoReply(ticket, NoReply::Closed));
         }
+        let grace_is_over = pending.grace_end.is_some_and(|end| self.clock >= Some(end));
+        if error.is_timeout() && grace_is_over && pending.ends_in_grace() {
+            return Some(Event::NoReply(ticket, NoReply::Silent));
+        }
         let stage = error.stage();
         let (execution, kind) = error.into_parts(|| pending.time_is_up());
         if let ErrorKind::Closed(cause) = &kind {
