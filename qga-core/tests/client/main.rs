@@ -26,4 +26,5 @@ mod retry;
 mod sharing;
 mod state;
 mod support;
+mod transport;
 mod waiting;
