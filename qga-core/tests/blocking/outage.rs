@@ -2,7 +2,7 @@
 
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, sleep};
 use std::time::Duration;
 
@@ -220,23 +220,30 @@ fn a_connection_on_which_nothing_answers_is_given_up_for_another() {
 }
 
 #[test]
-fn the_old_stream_is_let_go_of_before_the_new_one_is_synchronized() {
-    let place = Place::new();
-    let listener = place.listen();
-    let client = Client::builder()
-        .options(PATIENT)
-        .connect_lazy(&place.path)
-        .unwrap();
-    let script = || {
-        let mut first = accept(&listener);
-        first.sync_and_answer();
-        first.stream.shutdown(std::net::Shutdown::Write).unwrap();
-        // It serves one at a time, and has this one until it ends.
-        while first.next_request().is_some() {}
-        accept(&listener).sync_and_answer();
+fn the_old_stream_is_let_go_of_before_a_new_one_is_opened() {
+    use std::io::Read;
+    let (sender, receiver) = mpsc::channel();
+    let old = Mutex::new(None::<UnixStream>);
+    let open = move || {
+        let (ours, theirs) = UnixStream::pair()?;
+        let old = old.lock().unwrap().replace(theirs.try_clone()?);
+        if let Some(mut old) = old {
+            // It serves one at a time, and has the old one until that ends.
+            old.set_nonblocking(true)?;
+            old.read_to_end(&mut Vec::new())?;
+        }
+        sender.send(theirs).unwrap();
+        Ok(ours)
     };
-    let commands = || {
-        client.execute(Ping).unwrap();
+    let builder = Client::builder().options(PATIENT);
+    let script = move || {
+        let mut first = Peer::over(receiver.recv().unwrap());
+        first.sync();
+        first.stream.shutdown(std::net::Shutdown::Write).unwrap();
+        Peer::over(receiver.recv().unwrap()).sync_and_answer();
+    };
+    let commands = move || {
+        let client = builder.connect_with(open).unwrap();
         sleep(Duration::from_millis(50));
         client.execute(Ping)
     };
