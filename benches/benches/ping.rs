@@ -5,6 +5,7 @@ use qga_commands::commands::agent::Ping;
 
 fn ping(criterion: &mut Criterion) {
     benches::compare(criterion, Ping, "{}");
+    benches::compare_blocking(criterion, Ping, "{}");
 }
 
 criterion_group!(group, ping);

@@ -1,12 +1,13 @@
 //! What the benchmarks share: a peer that answers at once, the runtimes, and the comparison.
 
 use std::future::Future;
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream as StdStream;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-use qga_core::{Client, QgaCommand};
+use qga_core::{Client, QgaCommand, blocking};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
@@ -48,6 +49,54 @@ where
             C::NAME
         );
     }
+}
+
+/// The same of a blocking client, beside a bare blocking socket.
+pub fn compare_blocking<C: QgaCommand + Copy>(
+    criterion: &mut Criterion,
+    command: C,
+    returned: &'static str,
+) {
+    let [ours, mut bare] = peers(returned);
+    let client = blocking::Client::new(ours);
+    let request = format!("{{\"execute\":\"{}\",\"id\":1234567890123456}}\n", C::NAME);
+    let mut buffer = vec![0; 64 * 1024];
+    let mut pairs = Pairs::default();
+    let mut group = criterion.benchmark_group(format!("{}/Blocking", C::NAME));
+    for (name, pick_ours) in [("bare", false), ("client", true)] {
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|iterations| {
+                let blocks = iterations.div_ceil(BLOCK);
+                let mut total = Duration::ZERO;
+                for _ in 0..blocks {
+                    let bare_time = timed(|| {
+                        bare_blocking(&mut bare, request.as_bytes(), &mut buffer);
+                    });
+                    let ours_time = timed(|| {
+                        client.execute(command).expect("reply");
+                    });
+                    pairs.push(ours_time, bare_time);
+                    total += if pick_ours { ours_time } else { bare_time };
+                }
+                total.mul_f64(iterations as f64 / (blocks * BLOCK) as f64)
+            });
+        });
+    }
+    group.finish();
+    let [low, median, high] = pairs.quartiles();
+    println!(
+        "{}/Blocking: client / bare = {median:.3} (middle half {low:.3} to {high:.3})\n",
+        C::NAME
+    );
+}
+
+/// How long a block takes.
+fn timed(mut exchange: impl FnMut()) -> Duration {
+    let start = Instant::now();
+    for _ in 0..BLOCK {
+        exchange();
+    }
+    start.elapsed()
 }
 
 struct Contenders {
@@ -148,6 +197,14 @@ async fn bare(stream: &mut UnixStream, request: &[u8], buffer: &mut [u8]) {
     let mut filled = 0;
     while filled == 0 || buffer[filled - 1] != b'\n' {
         filled += stream.read(&mut buffer[filled..]).await.expect("read");
+    }
+}
+
+fn bare_blocking(stream: &mut StdStream, request: &[u8], buffer: &mut [u8]) {
+    stream.write_all(request).expect("write");
+    let mut filled = 0;
+    while filled == 0 || buffer[filled - 1] != b'\n' {
+        filled += stream.read(&mut buffer[filled..]).expect("read");
     }
 }
 

@@ -131,6 +131,7 @@ impl ClientBuilder {
     /// A client over a stream that is already open; see [`Client::new`].
     pub fn build(mut self, stream: impl Stream + 'static) -> Client {
         self.settings.start_clock(Instant::now());
+        self.settings.without_socket();
         self.client(Driver::new(Box::new(stream)), None, None)
     }
 

@@ -130,7 +130,8 @@ impl ClientBuilder {
     /// made for this user alone, and a link in its place is refused.
     ///
     /// A client without the path of a Unix socket cannot connect with this
-    /// ([`ErrorKind::Lock`]), and [`build`](Self::build) takes no notice of it.
+    /// ([`ErrorKind::Lock`]), and one that is [built](Self::build) over an open stream refuses all commands
+    /// ([`ErrorKind::NotAllowed`]).
     pub fn lock(mut self, lock: bool) -> Self {
         self.settings.lock = lock;
         self
@@ -235,12 +236,14 @@ impl ClientBuilder {
     /// A client over a stream that is already open; see [`Client::new`].
     pub fn build(mut self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Client {
         self.settings.start_clock(now());
+        self.settings.without_socket();
         self.client(Driver::new(Carrier::bytes(stream)), None, None)
     }
 
     /// A client over a transport of whole messages that is already open.
     pub fn build_messages(mut self, transport: impl MessageTransport + 'static) -> Client {
         self.settings.start_clock(now());
+        self.settings.without_socket();
         self.client(Driver::new(Carrier::messages(transport)), None, None)
     }
 

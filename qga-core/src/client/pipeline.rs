@@ -1,6 +1,10 @@
 //! Several commands in flight.
 
 use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
 
 use super::Client;
 use super::channel::InUse;
@@ -67,7 +71,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
     ///
     /// The client's timeout is for each result: it counts from the first call that asks for it.
     /// After a failure of the channel, or where it could not be had in time, no further command is
-    /// taken from the iterator, and those in flight end in [`Abandoned`](ErrorKind::Abandoned).
+    /// taken from the iterator, and those in flight end in [`Abandoned`](crate::ErrorKind::Abandoned).
     ///
     /// # Errors
     ///
@@ -88,6 +92,46 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
             self.channel = None;
         }
         result.map(|result| result.map_err(|error| self.locate(error)))
+    }
+
+    /// The results as a [`Stream`], for its combinators. While it waits for the next result it keeps its place
+    /// among those who wait for the channel, so go on polling it, or drop it.
+    ///
+    /// ```
+    /// # #[derive(Clone, qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-sync", response = i64)]
+    /// # struct Sync { id: i64 }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), qga_core::Error> {
+    /// # let agent = qga_testserver::TestAgent::start().await;
+    /// # let client = qga_core::Client::connect(agent.address()).await?;
+    /// use futures_util::TryStreamExt;
+    ///
+    /// let syncs = (1..=3).map(|id| Sync { id });
+    /// let answers: Vec<i64> = client.pipeline(syncs).into_stream().try_collect().await?;
+    /// assert_eq!(answers, [1, 2, 3]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_stream(
+        self,
+    ) -> impl Stream<Item = Result<<I::Item as QgaCommand>::Response, Error>> + Send
+    where
+        I: Send + 'static,
+        I::Item: Send,
+    {
+        Results {
+            next: Some(Box::pin(self.into_next())),
+        }
+    }
+
+    async fn into_next(
+        mut self,
+    ) -> (
+        Option<Result<<I::Item as QgaCommand>::Response, Error>>,
+        Self,
+    ) {
+        (self.next().await, self)
     }
 
     async fn next_under(
@@ -146,6 +190,35 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
     fn locate(&self, error: Error) -> Error {
         let error = self.client.locate(error).with_command(I::Item::NAME);
         error.with_check(I::Item::CHECK)
+    }
+}
+
+type Next<I> = (
+    Option<Result<<<I as Iterator>::Item as QgaCommand>::Response, Error>>,
+    Pipeline<I>,
+);
+
+/// A pipeline's results, with the future of the next one.
+struct Results<I: Iterator<Item: QgaCommand>> {
+    next: Option<Pin<Box<dyn Future<Output = Next<I>> + Send>>>,
+}
+
+impl<I> Stream for Results<I>
+where
+    I: Iterator<Item: QgaCommand + Send> + Send + 'static,
+{
+    type Item = Result<<I::Item as QgaCommand>::Response, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(next) = &mut self.next else {
+            return Poll::Ready(None);
+        };
+        let (result, pipeline) = ready!(next.as_mut().poll(cx));
+        self.next = match &result {
+            Some(_) => Some(Box::pin(pipeline.into_next())),
+            None => None,
+        };
+        Poll::Ready(result)
     }
 }
 

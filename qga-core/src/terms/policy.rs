@@ -25,6 +25,8 @@ pub(crate) struct Lists {
     /// None allows all.
     allow: Option<BTreeSet<String>>,
     deny: BTreeSet<String>,
+    /// Why nothing may run.
+    refuses_all: Option<&'static str>,
 }
 
 impl Default for Lists {
@@ -33,6 +35,7 @@ impl Default for Lists {
             are_empty: true,
             allow: None,
             deny: BTreeSet::new(),
+            refuses_all: None,
         }
     }
 }
@@ -47,6 +50,11 @@ impl Lists {
     pub(crate) fn deny<N: Into<String>>(&mut self, names: impl IntoIterator<Item = N>) {
         self.are_empty = false;
         self.deny.extend(names.into_iter().map(Into::into));
+    }
+
+    pub(super) fn refuse_all(&mut self, reason: &'static str) {
+        self.are_empty = false;
+        self.refuses_all = Some(reason);
     }
 }
 
@@ -118,6 +126,9 @@ impl Gate {
                 lasts: Lasts::ForGood,
             })
         };
+        if let Some(reason) = self.lists.refuses_all {
+            return for_good(reason);
+        }
         if self.lists.deny.contains(command) {
             return for_good("this client is made to deny it");
         }

@@ -39,6 +39,14 @@ impl Settings {
         }
     }
 
+    /// For a channel that is already open, and has no socket beside which a lock could be.
+    pub(crate) fn without_socket(&mut self) {
+        if self.lock {
+            self.lists
+                .refuse_all("it was to hold a lock, which needs the path of a Unix socket");
+        }
+    }
+
     /// What there is for connecting, from now on.
     pub(crate) fn connect_budget(&self, now: Instant) -> Budget {
         self.options.timeout(self.connect_timeout).budget(now)

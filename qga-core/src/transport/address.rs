@@ -2,16 +2,18 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use crate::error::AddressError;
 
 /// Where an agent listens: a Unix socket or a TCP port.
 ///
 /// As text it is `unix:PATH`, `tcp:HOST:PORT`, or a bare path without a colon before its first slash. A
-/// [`Path`] is one too.
+/// [`Path`] and a [`SocketAddr`] are one too, and with serde it is a string.
 ///
 /// ```
 /// use qga_core::Address;
@@ -176,6 +178,31 @@ impl From<PathBuf> for Address {
     }
 }
 
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp(address.to_string())
+    }
+}
+
+/// A path that is not UTF-8 cannot be written.
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Self::Unix(path) = self
+            && path.to_str().is_none()
+        {
+            return Err(ser::Error::custom("the path of the socket is not UTF-8"));
+        }
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -205,6 +232,39 @@ mod tests {
             let address: Address = text.parse().unwrap();
             assert_eq!(address.to_string(), text);
         }
+    }
+
+    #[test]
+    fn an_address_of_a_socket_is_a_tcp_address() {
+        for text in ["10.0.0.1:80", "[::1]:80"] {
+            let address = Address::from(text.parse::<SocketAddr>().unwrap());
+            assert_eq!(address, format!("tcp:{text}").parse().unwrap());
+        }
+    }
+
+    #[test]
+    fn an_address_is_a_string_in_a_file() {
+        for text in ["unix:/run/qga.sock", "tcp:localhost:80"] {
+            let json = format!("\"{text}\"");
+            let address: Address = serde_json::from_str(&json).unwrap();
+            assert_eq!(address, text.parse().unwrap());
+            assert_eq!(serde_json::to_string(&address).unwrap(), json);
+        }
+        let error = serde_json::from_str::<Address>("\"localhost:80\"").unwrap_err();
+        assert!(
+            error.to_string().contains("write tcp:localhost:80"),
+            "{error}"
+        );
+        let escaped: Address = serde_json::from_str("\"unix:\\u002frun\"").unwrap();
+        assert_eq!(escaped, Address::Unix("/run".into()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_that_is_no_text_is_not_written_as_another() {
+        use std::os::unix::ffi::OsStrExt;
+        let path = Path::new(std::ffi::OsStr::from_bytes(b"/run/\xFF.sock"));
+        assert!(serde_json::to_string(&Address::from(path)).is_err());
     }
 
     #[test]

@@ -174,3 +174,12 @@ async fn a_pipeline_keeps_the_lock_of_the_client_that_made_it() {
     drop(pipeline);
     locked(agent.path()).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_lock_that_was_asked_for_is_not_left_out_in_silence() {
+    let (stream, _peer) = tokio::io::duplex(64);
+    let client = Client::builder().lock(true).build(stream);
+    let error = client.execute(Ping).await.unwrap_err();
+    assert!(error.is_not_allowed() && error.is_permanent(), "{error}");
+    assert!(error.to_string().contains("lock"), "{error}");
+}
