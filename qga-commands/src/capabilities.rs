@@ -30,6 +30,8 @@ use tokio::time::timeout;
 
 use crate::commands::agent::{GuestAgentCommandInfo, GuestAgentInfo, Info};
 use crate::commands::fs::{FsfreezeStatus, GuestFsfreezeStatus};
+use crate::guest::incarnation::{Agents, Incarnation};
+use crate::guest::optional;
 use crate::schema;
 
 pub use refusal::Refusal;
@@ -44,7 +46,7 @@ pub struct Capabilities {
 
 impl Capabilities {
     /// Asks an agent. It takes `guest-info`, and `guest-fsfreeze-status` where hardly any command
-    /// is enabled.
+    /// is enabled; an agent that does not answer that within 2 seconds is taken for frozen.
     ///
     /// # Errors
     ///
@@ -56,10 +58,11 @@ impl Capabilities {
     pub async fn ask(client: &Client) -> Result<Self, Error> {
         let mut capabilities = Self::from(client.execute(Info).await?);
         if capabilities.looks_frozen() {
-            capabilities.frozen = match client.execute(FsfreezeStatus).await {
+            capabilities.frozen = match optional::in_short(client).execute(FsfreezeStatus).await {
                 Ok(status) => status == GuestFsfreezeStatus::Frozen,
-                Err(error) if error.is_command_not_found() => false,
-                Err(error) => return Err(error),
+                Err(error) if error.agent_error().is_some() => false,
+                // Its list says so, and the question is asked only to be sure.
+                Err(_) => true,
             };
         }
         Ok(capabilities)
@@ -143,8 +146,9 @@ impl fmt::Debug for Capabilities {
 
 /// What a client knows of its agent.
 pub trait ClientExt {
-    /// What the agent can do. It is asked once; all clones of the client share the answer until
-    /// one [forgets](Self::forget_capabilities) it.
+    /// What the agent can do. It is asked once in a [contact](qga_core::Contact), since afterwards another
+    /// agent may answer: after a reboot, or an update. All clones of the client share the answer until one
+    /// [forgets](Self::forget_capabilities) it.
     ///
     /// # Errors
     ///
@@ -155,8 +159,7 @@ pub trait ClientExt {
     /// As [`Capabilities::ask`].
     fn capabilities(&self) -> impl Future<Output = Result<Arc<Capabilities>, Error>> + Send;
 
-    /// Forgets what the agent can do, so that it is asked again: after a freeze, a thaw or an
-    /// update of the agent. What it is being asked meanwhile is not kept either.
+    /// Forgets what the agent can do, so that it is asked again, as after a freeze or a thaw. What it is being asked meanwhile is not kept either.
     fn forget_capabilities(&self);
 }
 
@@ -180,7 +183,8 @@ struct Cache {
 
 #[derive(Debug, Default)]
 struct Kept {
-    capabilities: Option<Arc<Capabilities>>,
+    /// And of whom.
+    capabilities: Option<(Arc<Capabilities>, Arc<Incarnation>)>,
     forgotten: u64,
 }
 
@@ -191,16 +195,20 @@ impl Cache {
     async fn get(&self, client: &Client) -> Result<Arc<Capabilities>, Error> {
         let _asking = timeout(PATIENCE, self.asking.lock()).await.ok();
         let forgotten = {
+            let present = Agents::of(client).present(client);
             let kept = self.kept();
-            if let Some(capabilities) = &kept.capabilities {
+            if let Some((capabilities, agent)) = &kept.capabilities
+                && Arc::ptr_eq(agent, &present)
+            {
                 return Ok(Arc::clone(capabilities));
             }
             kept.forgotten
         };
         let capabilities = Arc::new(Capabilities::ask(client).await?);
+        let present = Agents::of(client).present(client);
         let mut kept = self.kept();
         if kept.forgotten == forgotten {
-            kept.capabilities = Some(Arc::clone(&capabilities));
+            kept.capabilities = Some((Arc::clone(&capabilities), present));
         }
         Ok(capabilities)
     }

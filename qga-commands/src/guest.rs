@@ -22,7 +22,9 @@ pub mod fs;
 pub mod fstrim;
 mod health;
 pub mod hotplug;
+pub(crate) mod incarnation;
 pub mod network;
+pub(crate) mod optional;
 mod pace;
 pub mod power;
 mod presence;
@@ -33,16 +35,19 @@ pub mod scripts;
 pub mod ssh_keys;
 mod system;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use qga_core::{Address, AddressError, Client, Error, Execution, QgaCommand};
+use incarnation::Owned;
+use qga_core::{Address, AddressError, Client, Contact, Error, Execution, QgaCommand};
+use tokio::time::timeout;
 
 use crate::commands::agent::Ping;
-use crate::commands::file::FileClose;
 
 pub use builder::GuestBuilder;
 pub use error::GuestError;
 pub use health::{Health, HealthState};
+pub use incarnation::Belonging;
 
 /// A guest, seen through its agent.
 ///
@@ -67,6 +72,8 @@ impl Guest {
     /// A guest behind a client that is there already.
     #[must_use]
     pub fn new(client: Client) -> Self {
+        // From here on the client keeps in mind whether it is still the same agent that answers.
+        let _present = client.contact();
         Self { client }
     }
 
@@ -132,15 +139,26 @@ impl Guest {
     ///
     /// As [`Client::execute`].
     pub async fn execute<C: QgaCommand>(&self, command: C) -> Result<C::Response, GuestError> {
+        Ok(self.execute_with_contact(command).await?.0)
+    }
+
+    async fn execute_with_contact<C: QgaCommand>(
+        &self,
+        command: C,
+    ) -> Result<(C::Response, Contact), GuestError> {
         self.before(C::NAME).await?;
-        let result = self.client.execute(command).await;
-        result.map_err(|error| {
-            let waits = !freeze::runs_while_frozen(C::NAME) && self.is_frozen();
-            if error.is_not_allowed() && waits {
-                return self.frozen(C::NAME);
-            }
-            error.into()
-        })
+        let (result, contact) = self.client.execute_with_contact(command).await;
+        let result = result.map_err(|error| self.explain(C::NAME, error));
+        Ok((result?, contact))
+    }
+
+    /// The error of a command, which may have been kept back since filesystems are frozen.
+    fn explain(&self, command: &'static str, error: Error) -> GuestError {
+        let waits = !freeze::runs_while_frozen(command) && self.is_frozen();
+        if error.is_not_allowed() && waits {
+            return self.frozen(command);
+        }
+        error.into()
     }
 
     /// Asks whether an agent is there. One that answers that it may not tell is there too.
@@ -207,10 +225,12 @@ impl Guest {
             self.thaw_if_owed().await?;
         }
         let dropped = self.client.attachment::<files::Dropped>();
-        while let Some(handle) = dropped.take() {
-            // In a task, so that none is forgotten if this future is dropped.
-            let closing = tokio::spawn(close(self.client.clone(), handle));
-            if !closing.await.unwrap_or_default() {
+        while let Some(file) = dropped.take() {
+            // In a task, so that none is forgotten if this future is dropped, and short, since it is not
+            // what was asked for.
+            let closing = tokio::spawn(close(self.client.clone(), file));
+            let closed = timeout(optional::time(&self.client), closing).await;
+            if !matches!(closed, Ok(Ok(true))) {
                 break;
             }
         }
@@ -220,15 +240,21 @@ impl Guest {
 
 /// Closes a file that was dropped. Whether the agent has answered: if it does not, the command that
 /// waits for this should not wait for many of these.
-async fn close(client: Client, handle: i64) -> bool {
-    let Err(error) = client.execute(FileClose::new(handle)).await else {
+async fn close(client: Client, file: Arc<Owned>) -> bool {
+    let guest = Guest::new(optional::in_short(&client));
+    let dropped = client.attachment::<files::Dropped>();
+    let Err(error) = guest.close_dropped(&file).await else {
+        dropped.tried(true);
         return true;
     };
-    // Closing a file twice can be the end of an agent, so only what was not sent is sent again.
-    if error.execution() == Execution::NotRun {
-        client.attachment::<files::Dropped>().push(handle);
+    match error.execution() {
+        _ if error.is_agent_gone() => return true,
+        // Closing a file twice can be the end of an agent, so only what was not sent is sent again.
+        Execution::NotRun => dropped.push(file),
+        Execution::Answered => return true,
+        _ => dropped.tried(false),
     }
-    error.execution() == Execution::Answered
+    false
 }
 
 impl From<Client> for Guest {

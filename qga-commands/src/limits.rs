@@ -16,10 +16,11 @@ pub(crate) fn file_read(command: &FileRead) -> usize {
 }
 
 /// What an agent takes as one request, in bytes, less what surrounds the arguments.
-const REQUEST: usize = 64 * 1024 * 1024 - REST;
+pub(crate) const REQUEST: usize = 64 * 1024 * 1024 - REST;
 
-/// Whether an agent takes this as one request. Characters that JSON escapes count as the longest escape.
-pub(crate) fn fits(command: &Exec) -> bool {
+/// How long this is as a request, in bytes, without what surrounds the arguments. Characters that JSON
+/// escapes count as the longest escape.
+pub(crate) fn length(command: &Exec) -> usize {
     let text = |text: &String| {
         let escaped = |byte: u8| byte < b' ' || matches!(byte, b'"' | b'\\' | 0x7F);
         let bytes = text.bytes();
@@ -32,7 +33,7 @@ pub(crate) fn fits(command: &Exec) -> bool {
     let input = command.input_data.as_ref().map_or(0, Vec::len);
     let input = input.div_ceil(3).saturating_mul(4);
     let rest = text(&command.path) + list(&command.arg) + list(&command.env);
-    input.saturating_add(rest) <= REQUEST
+    input.saturating_add(rest)
 }
 
 #[cfg(test)]
@@ -41,6 +42,7 @@ mod tests {
 
     #[test]
     fn a_request_of_64_mib_fits_and_a_longer_one_does_not() {
+        let fits = |exec: &Exec| length(exec) <= REQUEST;
         let input = |bytes| Exec::new("cat").input_data(vec![0; bytes]);
         assert!(fits(&input(48 * 1024 * 1024 - 8 * 1024)));
         assert!(!fits(&input(48 * 1024 * 1024)));

@@ -15,12 +15,12 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::command::{CommandSpec, NoReply, QgaCommand};
-use crate::error::{AddressError, Error, Execution, Stage};
+use crate::error::{AddressError, Error, ErrorKind, Execution, Stage};
 use crate::protocol::{Budget, Request};
 use crate::terms::trace::Span;
 use crate::terms::{
-    Attachments, Call, ChannelState, Gate, Hold, LockFile, Options, Repeat, Settings, Waiting,
-    buffers, later,
+    Attachments, Call, ChannelState, Contact, Contacts, Gate, Hold, LockFile, Options, Repeat,
+    Settings, Waiting, buffers, later,
 };
 use crate::transport::{Address, TransportLimits};
 
@@ -70,6 +70,8 @@ pub struct Client {
     channel: Arc<Mutex<Channel>>,
     shared: Arc<Shared>,
     options: Options,
+    /// The only contact in which this handle sends something.
+    contact: Option<Contact>,
 }
 
 /// What all clones of a client have in common beside the channel.
@@ -85,6 +87,7 @@ struct Shared {
     /// How many wait for the channel while somebody else has it.
     queued: AtomicUsize,
     watchers: Arc<Watchers>,
+    contacts: Arc<Contacts>,
     /// Held until the last clone is dropped.
     _lock: Option<LockFile>,
 }
@@ -210,6 +213,79 @@ impl Client {
             .deadline
             .map_or(end, |earlier| earlier.min(end));
         self.with_options(self.options.deadline(end))
+    }
+
+    /// The present contact with the agent: while it lasts, the same agent answers.
+    ///
+    /// ```
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-ping")]
+    /// # struct Ping;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), qga_core::Error> {
+    /// # let (_agent, stream) = qga_testserver::TestAgent::in_memory();
+    /// let client = qga_core::Client::new(stream);
+    /// client.execute(Ping).await?;
+    /// let contact = client.contact();
+    /// client.execute(Ping).await?;
+    /// assert_eq!(client.contact(), contact);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn contact(&self) -> Contact {
+        self.shared.contacts.now(now())
+    }
+
+    /// How long the agent took to answer the last command that it has answered since a [contact](Self::contact) was
+    /// first asked for; `None` before the first. Who waits less for the next answer should not be surprised if it does
+    /// not come in time.
+    ///
+    /// ```
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-ping")]
+    /// # struct Ping;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), qga_core::Error> {
+    /// # let (_agent, stream) = qga_testserver::TestAgent::in_memory();
+    /// # let client = qga_core::Client::new(stream);
+    /// let _present = client.contact();
+    /// client.execute(Ping).await?;
+    /// println!("{:?}", client.latency());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn latency(&self) -> Option<Duration> {
+        self.shared.contacts.latency()
+    }
+
+    /// A handle on the same channel that sends commands in this contact only: once it has ended, they
+    /// fail with [`ErrorKind::NotAllowed`] and are not sent, not even to an agent that is connected to
+    /// while they wait.
+    ///
+    /// ```
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-ping")]
+    /// # struct Ping;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), qga_core::Error> {
+    /// # let (_agent, stream) = qga_testserver::TestAgent::in_memory();
+    /// # let client = qga_core::Client::new(stream);
+    /// client.execute(Ping).await?;
+    /// let same_agent = client.in_contact(client.contact());
+    /// same_agent.execute(Ping).await?;
+    /// tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+    /// assert!(same_agent.execute(Ping).await.unwrap_err().is_not_allowed());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn in_contact(&self, contact: Contact) -> Self {
+        Self {
+            contact: Some(contact),
+            ..self.clone()
+        }
     }
 
     /// What another crate keeps with this channel, such as what it has learned of the agent. All
@@ -353,6 +429,48 @@ impl Client {
         )
     }
 
+    /// Runs a command as [`execute`](Self::execute) does, and tells the contact in which it was answered: what the
+    /// agent hands out belongs to that one. Where there is no answer, it is the present contact.
+    ///
+    /// ```
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-file-open", response = i64)]
+    /// # struct Open { path: String }
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-file-close")]
+    /// # struct Close { handle: i64 }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), qga_core::Error> {
+    /// # let (_agent, stream) = qga_testserver::TestAgent::in_memory();
+    /// # let client = qga_core::Client::new(stream);
+    /// # let open = Open { path: "/etc/hostname".into() };
+    /// let (handle, contact) = client.execute_with_contact(open).await;
+    /// let close = Close { handle: handle? };
+    /// // It is sent to nobody else than who has opened the file.
+    /// client.in_contact(contact).execute(close).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`execute`](Self::execute).
+    ///
+    /// # Panics
+    ///
+    /// As [`execute`](Self::execute).
+    pub async fn execute_with_contact<C: QgaCommand>(
+        &self,
+        command: C,
+    ) -> (Result<C::Response, Error>, Contact) {
+        // Whoever has not looked before is told of nothing that came before.
+        let _present = self.contact();
+        let mut execute = self.execute(command);
+        let result = (&mut execute).await;
+        let contact = execute.contact().unwrap_or_else(|| self.contact());
+        (result, contact)
+    }
+
     /// Runs a command by its name. Arguments that are null are left out.
     ///
     /// ```no_run
@@ -423,10 +541,13 @@ impl Client {
         no_reply: fn(NoReply) -> Option<R>,
     ) -> Result<Call<'a, R>, Error> {
         match request() {
-            Ok(request) => {
-                let budget = self.budget();
-                Ok(Call::new(spec, request, &self.options, budget, no_reply))
-            }
+            Ok(request) => Ok(Call::new(
+                spec,
+                request,
+                &self.options,
+                self.budget(),
+                no_reply,
+            )),
             Err(error) => Err(Error::encode(error).with_spec(&spec)),
         }
     }
@@ -445,13 +566,13 @@ impl Client {
         (is_ready && call.budget.check().is_ok()).then_some(channel)
     }
 
-    /// Runs a command that may have to wait, or that has failed once.
+    /// Runs a command that may have to wait, or that has failed once, and tells in which contact.
     async fn run<R: DeserializeOwned>(
         &self,
         mut call: Call<'_, R>,
         mut failed: Option<(InUse, Error)>,
         span: Span,
-    ) -> Result<R, Error> {
+    ) -> (Result<R, Error>, Option<Contact>) {
         let name = call.spec.name.clone();
         let (name, budget) = (&*name, call.budget);
         let mut waiting = Waiting::new(&budget, call.waits, call.repeat);
@@ -485,7 +606,8 @@ impl Client {
                 },
             }
         };
-        result.map_err(|error| error.with_spec(&call.spec))
+        let result = result.map_err(|error| error.with_spec(&call.spec));
+        (result, call.contact)
     }
 
     /// Takes the channel, with nothing between the next request and its answer.
@@ -510,6 +632,7 @@ impl Client {
 
     /// Waits until a command may be sent, if what keeps it back is about to end.
     async fn admit(&self, name: &str, budget: &Budget) -> Result<(), Error> {
+        self.check_contact()?;
         let gate = &self.shared.gate;
         if gate.refusal(name).is_none() {
             return Ok(());
@@ -530,7 +653,20 @@ impl Client {
     /// Whether a command may be sent.
     #[inline]
     fn check(&self, name: &str) -> Result<(), Error> {
-        self.shared.gate.check(name)
+        self.shared.gate.check(name)?;
+        self.check_contact()
+    }
+
+    /// Whether this handle's contact goes on.
+    fn check_contact(&self) -> Result<(), Error> {
+        match self.contact {
+            Some(contact) if contact != self.contact() => {
+                let reason = "another agent may answer by now".into();
+                let kind = ErrorKind::NotAllowed(reason);
+                Err(Error::new(Stage::Send, Execution::NotRun, kind))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Waits for the channel.

@@ -13,11 +13,13 @@ use crate::json::JsonError;
 mod address;
 mod decode;
 mod display;
+mod refusal;
 mod transport;
 
 pub use address::AddressError;
 pub use decode::DecodeError;
 pub(crate) use decode::decode;
+use refusal::{Refusal, refusal};
 pub use transport::TransportError;
 
 /// A command or a connection that failed.
@@ -102,7 +104,7 @@ pub enum ErrorKind {
     Closed(Option<io::Error>),
     /// The agent answered with an error.
     Agent(AgentError),
-    /// The agent's administrator has disabled both sync commands.
+    /// The agent refuses both sync commands, as where its administrator has disabled them.
     SyncRefused(AgentError),
     /// The agent could not read what arrived. The error carries no id, so it may speak of
     /// something other than this command.
@@ -175,18 +177,21 @@ impl Malformed {
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct AgentError {
-    /// `GenericError` or `CommandNotFound`; other classes have not been seen.
+    /// `GenericError` or `CommandNotFound`, in QEMU's own agents; others have other classes too.
     pub class: String,
     /// The agent's words. They differ from version to version.
     pub desc: String,
 }
 
 impl AgentError {
-    /// Whether the agent does not know the command, has it disabled, or is frozen. One class
-    /// stands for all three.
+    /// Whether the agent has refused the command, and not tried it: it does not know it, has it
+    /// disabled, or is frozen.
+    ///
+    /// Since QEMU 4.2 a class stands for all three. Older agents and those of other makers are known by
+    /// their words too.
     #[must_use]
     pub fn is_command_not_found(&self) -> bool {
-        self.class == "CommandNotFound"
+        refusal(self).is_some()
     }
 }
 
@@ -426,18 +431,18 @@ impl Error {
             .is_some_and(AgentError::is_command_not_found)
     }
 
-    /// Whether the agent knows the command but has it disabled, by its words. Newer agents (10.0
-    /// does, 7.2 does not) say the same while they are frozen.
+    /// Whether the agent knows the command but has it disabled, by its words. Of QEMU's agents,
+    /// old and new ones (3.1 and 10.0 do, 7.2 does not) say the same while they are frozen.
     #[must_use]
     pub fn is_disabled(&self) -> bool {
-        self.refused_with("has been disabled") && !self.is_frozen()
+        self.refusal() == Some(Refusal::Disabled)
     }
 
-    /// Whether the agent refused because its filesystems are frozen, by its words. Only older
-    /// agents (7.2 does, 10.0 does not) say so; ask the others for `guest-fsfreeze-status`.
+    /// Whether the agent refused because its filesystems are frozen, by its words. Not all agents say
+    /// so (of QEMU's, 7.2 does, 3.1 and 10.0 do not); ask the others for `guest-fsfreeze-status`.
     #[must_use]
     pub fn is_frozen(&self) -> bool {
-        self.refused_with("frozen state")
+        self.refusal() == Some(Refusal::Frozen)
     }
 
     /// Whether the agent's reply was there but could not be used: malformed, too long, or of
@@ -450,9 +455,8 @@ impl Error {
         )
     }
 
-    fn refused_with(&self, words: &str) -> bool {
-        self.agent_error()
-            .is_some_and(|error| error.is_command_not_found() && error.desc.contains(words))
+    fn refusal(&self) -> Option<Refusal> {
+        refusal(self.agent_error()?)
     }
 }
 

@@ -45,7 +45,7 @@
 //! # What you can rely on
 //!
 //! - A reply is never given to the wrong command. The channel may hold replies that somebody else
-//!   left unread, so every connection begins with a [sync], and after a timeout, a dropped future or
+//!   left unread, so every connection begins with a sync, and after a timeout, a dropped future or
 //!   a broken line the next command synchronizes first.
 //! - Every command ends by its deadline, whatever the guest does, and reads no more than its limit:
 //!   see [`Options`].
@@ -95,6 +95,6 @@ pub use json::{JsonError, RawObject};
 #[doc(hidden)]
 pub use protocol::fuzz as __fuzz;
 pub use qga_derive::QgaCommand;
-pub use terms::{ChannelState, Hold, Options};
+pub use terms::{ChannelState, Contact, Hold, Options};
 pub use text::{Excerpt, Hidden};
 pub use transport::{Address, Answering, MessageTransport, TransportLimits};

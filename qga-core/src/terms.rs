@@ -4,6 +4,7 @@
 mod ahead;
 mod attachments;
 pub(crate) mod buffers;
+mod contact;
 mod lock_file;
 mod options;
 mod policy;
@@ -16,6 +17,8 @@ mod waiting;
 
 pub(crate) use ahead::{Ahead, Step};
 pub(crate) use attachments::Attachments;
+pub use contact::Contact;
+pub(crate) use contact::Contacts;
 pub(crate) use lock_file::LockFile;
 pub use options::Options;
 pub(crate) use options::later;

@@ -5,6 +5,7 @@ use std::fmt;
 use qga_core::{Client, Error, Excerpt};
 
 use super::Capabilities;
+use crate::guest::optional;
 use crate::schema::{self, Platform};
 
 /// Why an agent refuses a command.
@@ -34,7 +35,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Asks an agent why it has refused a command.
+    /// Asks an agent why it has refused a command, for some seconds at most.
     ///
     /// `None` if the error is no refusal, and if the agent cannot be asked or does not refuse any
     /// more.
@@ -46,7 +47,8 @@ impl Refusal {
         if !error.is_command_not_found() {
             return None;
         }
-        let capabilities = Capabilities::ask(client).await.ok()?;
+        let client = optional::in_short(client);
+        let capabilities = Capabilities::ask(&client).await.ok()?;
         capabilities.refusal(error.command()?)
     }
 

@@ -64,7 +64,7 @@ impl Guest {
         let hash = hash.into();
         if hash.expose().is_empty() || hash.expose().contains(&b':') {
             let text = "a password's hash is empty or has a colon";
-            return Err(GuestError::InvalidInput(text));
+            return Err(GuestError::InvalidInput(text.into()));
         }
         self.send_password(user, hash, true).await
     }
@@ -116,12 +116,12 @@ impl GuestUser {
 fn check(user: &str, password: &Secret) -> Result<(), GuestError> {
     if user.is_empty() || user.contains([':', '\n', '\r', '\0']) {
         let text = "a user's name is empty or has a colon, a line break or a NUL";
-        return Err(GuestError::InvalidInput(text));
+        return Err(GuestError::InvalidInput(text.into()));
     }
     let forbidden = |byte| matches!(byte, b'\n' | b'\r' | 0);
     if password.expose().iter().copied().any(forbidden) {
         let text = "a password has a line break or a NUL";
-        return Err(GuestError::InvalidInput(text));
+        return Err(GuestError::InvalidInput(text.into()));
     }
     Ok(())
 }

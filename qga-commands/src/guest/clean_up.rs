@@ -55,5 +55,5 @@ fn may_pass(error: &GuestError) -> bool {
         let error = error.command_error();
         error.is_some_and(|error| error.agent_error().is_none() && !error.is_permanent())
     };
-    matches!(error, GuestError::Frozen { .. }) || failed_by_channel()
+    error.is_frozen() || failed_by_channel()
 }

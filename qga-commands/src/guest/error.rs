@@ -2,6 +2,7 @@
 
 mod display;
 
+use std::borrow::Cow;
 use std::io;
 use std::str::Utf8Error;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use qga_core::{Address, AddressError, AgentError, Error, Execution};
 
 use super::copy::CopyFault;
+use super::incarnation::Belonging;
 use super::process::{ExitStatus, Kill, Output};
 use super::ready::{CheckError, Stage};
 use crate::capabilities::Refusal;
@@ -39,7 +41,7 @@ pub enum GuestError {
     /// A command failed.
     Command(Error),
     /// What was asked for cannot be done, and nothing was changed. The text says why.
-    InvalidInput(&'static str),
+    InvalidInput(Cow<'static, str>),
     /// The address of a guest cannot be read.
     Address(AddressError),
     /// A guest was not ready in time, or cannot become so.
@@ -77,7 +79,23 @@ pub enum GuestError {
         source: Error,
     },
     /// The agent answered what makes no sense. The text says what.
-    Unexpected(&'static str),
+    Unexpected(Cow<'static, str>),
+    /// A file or a process belongs to an agent that is gone: the guest was rebooted, or its agent was
+    /// started anew. What was to be done with it was not sent, since its number may be another's by now.
+    AgentGone {
+        /// What belonged to it.
+        what: Belonging,
+        /// Whether an earlier attempt may have done something in the guest.
+        execution: Execution,
+    },
+    /// The guest has no program of this name, which has blanks in it: there may be arguments in it, which
+    /// go to [`Command::arg`](super::process::Command::arg), one by one.
+    NoSuchProgram {
+        /// The name.
+        program: String,
+        /// What the agent says.
+        source: Error,
+    },
     /// The tokio runtime in which the work was under way has ended.
     Stopped,
     /// A file of the guest is longer than what is read at once; open it and read it piece by piece.
@@ -199,6 +217,7 @@ impl GuestError {
         match self {
             Self::Command(error)
             | Self::MaybeFrozen { source: error }
+            | Self::NoSuchProgram { source: error, .. }
             | Self::ResultLost { source: error, .. } => Some(error),
             Self::Wait { source, .. } | Self::Partial { source, .. } => source.command_error(),
             Self::Copy { fault, .. } => fault.guest_error()?.command_error(),
@@ -219,7 +238,10 @@ impl GuestError {
     pub fn execution(&self) -> Execution {
         match self {
             Self::Command(error) => error.execution(),
-            Self::Withheld { execution, .. } | Self::Copy { execution, .. } => *execution,
+            Self::Withheld { execution, .. }
+            | Self::Copy { execution, .. }
+            | Self::AgentGone { execution, .. } => *execution,
+            Self::NoSuchProgram { source, .. } => source.execution(),
             Self::Partial { source, .. } => match source.execution() {
                 Execution::NotRun => Execution::Answered,
                 other => other,
@@ -338,6 +360,33 @@ impl GuestError {
             _ => self.refusal().is_some_and(Refusal::is_for_good),
         }
     }
+
+    /// Whether it was about a file or a process of an agent that is [gone](Self::AgentGone): the file has to
+    /// be opened again, and the process has ended or cannot be asked for any more.
+    #[must_use]
+    pub fn is_agent_gone(&self) -> bool {
+        match self {
+            Self::AgentGone { .. } => true,
+            Self::Wait { source, .. } | Self::Partial { source, .. } => source.is_agent_gone(),
+            Self::Copy { fault, .. } => fault.guest_error().is_some_and(Self::is_agent_gone),
+            Self::NotReady { source, .. } => {
+                let cause = source.as_deref().and_then(|cause| cause.downcast_ref());
+                cause.is_some_and(Self::is_agent_gone)
+            }
+            _ => false,
+        }
+    }
+
+    /// The error of something of which an earlier attempt may have run.
+    pub(super) fn after_maybe_run(self) -> Self {
+        match self {
+            Self::AgentGone { what, .. } => Self::AgentGone {
+                what,
+                execution: Execution::MaybeRun,
+            },
+            error => error,
+        }
+    }
 }
 
 pub(super) fn command_error_of<'a>(
@@ -361,6 +410,7 @@ impl From<GuestError> for io::Error {
             GuestError::Unsupported(_) => io::ErrorKind::Unsupported,
             GuestError::TooSlow { .. } => io::ErrorKind::TimedOut,
             GuestError::Path { kind, .. } => kind,
+            _ if error.is_agent_gone() => io::ErrorKind::StaleNetworkFileHandle,
             _ if error.is_frozen() => io::ErrorKind::ResourceBusy,
             _ if error.is_timeout() => io::ErrorKind::TimedOut,
             _ if error.is_closed() => io::ErrorKind::BrokenPipe,
@@ -376,6 +426,7 @@ impl std::error::Error for GuestError {
         match self {
             Self::Command(error)
             | Self::MaybeFrozen { source: error }
+            | Self::NoSuchProgram { source: error, .. }
             | Self::ResultLost { source: error, .. } => error.source(),
             Self::Wait { source, .. } | Self::Partial { source, .. } => source.source(),
             Self::NotText { source, .. } => source.source(),

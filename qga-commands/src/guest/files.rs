@@ -21,6 +21,32 @@
 //! in turn; so a file holds at most two. Between two runs, and between two writes, other tasks'
 //! commands have their turn.
 //!
+//! # When the agent is gone
+//!
+//! An open file belongs to the agent that has opened it. It outlives the connection, and not the agent:
+//! after a reboot, or when the agent was started anew, whatever is done with it fails with
+//! [`GuestError::AgentGone`], and is not sent, since the next agent hands out the same numbers again. So who
+//! answers is asked when a file is opened, and again before it is used after the channel was lost or the
+//! agent was silent for 2 seconds or more. That takes six small commands.
+//!
+//! How sure that is:
+//!
+//! - In Linux an agent is known for sure: by the boot's id, and by when and where in memory its process was
+//!   started, which `/proc` tells.
+//! - What is read or written whole in one piece, and a program of which only the output is wanted, are not worth
+//!   these commands before they have taken a second. Should the guest be rebooted within that second, they are as
+//!   in other systems.
+//! - In other systems, and where `/proc` cannot be read, another agent is known by a number that it hands
+//!   out again. That shows each restart that forgets the numbers, unless others have opened more files since
+//!   than this client had seen. Then a file is taken for one that is still open.
+//! - What is on its way while a guest goes down may be carried out by the next agent: a channel keeps what
+//!   nobody has read. An answer of that kind comes late, and is not believed before it was asked who answers.
+//!   A write is done by then.
+//! - A guest that is back within 2 seconds of its last answer, as one restored from a snapshot of its
+//!   memory, is taken for the same, and a snapshot's agent is the same: it knows the files that it knew then.
+//!
+//! [`GuestError::AgentGone`]: crate::GuestError::AgentGone
+//!
 //! # Lost replies
 //!
 //! After a reply to a read or a write is lost, the file is set back to where it stood and the work done
@@ -34,26 +60,67 @@ mod open;
 mod whole;
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::incarnation::Owned;
 
 pub use file::File;
 pub(super) use handle::{Handle, WRITE_CHUNK};
 pub use open::OpenOptions;
 
-/// Handles of files that were dropped without a close, to be closed by the next operation.
+/// Files that were dropped without a close, to be closed by the next operation.
 #[derive(Debug, Default)]
-pub(super) struct Dropped(Mutex<VecDeque<i64>>);
+pub(super) struct Dropped(Mutex<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    files: VecDeque<Arc<Owned>>,
+    /// How many closes in a row were not answered.
+    unanswered: u32,
+    /// Until when it is no use to close files.
+    rest: Option<Instant>,
+}
+
+/// So many closes in a row may go unanswered.
+const PATIENCE: u32 = 2;
+/// How long no file is closed then that somebody has dropped.
+const REST: Duration = Duration::from_secs(60);
 
 impl Dropped {
-    pub(super) fn push(&self, handle: i64) {
-        self.lock().push_back(handle);
+    pub(super) fn push(&self, file: Arc<Owned>) {
+        self.lock().files.push_back(file);
     }
 
-    pub(super) fn take(&self) -> Option<i64> {
-        self.lock().pop_front()
+    /// The next one to be closed.
+    pub(super) fn take(&self) -> Option<Arc<Owned>> {
+        if self.rests() {
+            return None;
+        }
+        self.lock().files.pop_front()
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<i64>> {
+    /// What became of a close.
+    pub(super) fn tried(&self, is_answered: bool) {
+        let mut waiting = self.lock();
+        waiting.unanswered = if is_answered {
+            0
+        } else {
+            waiting.unanswered + 1
+        };
+        if waiting.unanswered >= PATIENCE {
+            waiting.rest = Some(Instant::now() + REST);
+        }
+    }
+
+    /// Whether the agent does not answer to closes, so that none is tried for a while.
+    pub(super) fn rests(&self) -> bool {
+        self.lock().rest.is_some_and(|end| Instant::now() < end)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -51,6 +51,10 @@
 //! for up to 90 seconds when it is dropped. It does not wait after
 //! [`shutdown_background`](https://docs.rs/tokio/latest/tokio/runtime/struct.Runtime.html#method.shutdown_background); a thread goes on then.
 //!
+//! A freeze belongs to the guest and not to its agent: it outlives an agent that is killed, and ends with a
+//! reboot. The thaw after that counts 0, so that [`Thawed::is_complete`] is false; what somebody else has
+//! frozen since is thawed by it too, since an agent does not tell who has frozen.
+//!
 //! A runtime of one thread does nothing while nobody is in its
 //! [`block_on`](https://docs.rs/tokio/latest/tokio/runtime/struct.Runtime.html#method.block_on). So a [`Frozen`] that is dropped outside, or right before that
 //! returns, thaws when `block_on` is called again, or when the runtime is dropped, and not before: await

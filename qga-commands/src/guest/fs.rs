@@ -25,6 +25,7 @@ use std::borrow::Cow;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::files::OpenOptions;
 use super::process::Output;
 use super::records::{Record, records};
 use super::scripts::{self, LIST, MAKE_DIRECTORY, REMOVE_FILE, Script, may_have_shell};
@@ -188,9 +189,9 @@ impl Guest {
     }
 
     async fn can_be_opened(&self, path: String) -> Result<bool, GuestError> {
-        match self.open(path).await {
-            Ok(file) => {
-                drop(file.close().await);
+        match OpenOptions::new().read(true).open_handle(self, path).await {
+            Ok(handle) => {
+                handle.close_quietly().await;
                 Ok(true)
             }
             Err(error) => {
@@ -213,7 +214,8 @@ impl Guest {
     }
 }
 
-const BROKEN: GuestError = GuestError::Unexpected("a list of files that cannot be read");
+const BROKEN: GuestError =
+    GuestError::Unexpected(Cow::Borrowed("a list of files that cannot be read"));
 
 impl Metadata {
     /// What it is.

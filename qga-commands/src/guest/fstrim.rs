@@ -91,7 +91,7 @@ impl FilesystemTrim {
 
     async fn run(self) -> Result<Vec<TrimmedFilesystem>, GuestError> {
         let minimum = i64::try_from(self.minimum);
-        let minimum = minimum.map_err(|_| GuestError::InvalidInput(TOO_LARGE))?;
+        let minimum = minimum.map_err(|_| GuestError::InvalidInput(TOO_LARGE.into()))?;
         let client = self.guest.client();
         let options = client.options().timeout(self.deadline);
         let patient = Guest::new(client.with_options(options));

@@ -9,8 +9,8 @@ use qga_core::{Error, ErrorKind, QgaCommand as _, Retry};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use super::Guest;
 use super::presence::Presence;
+use super::{Guest, optional};
 use crate::commands::agent::Ping;
 use crate::commands::fs::{FsfreezeStatus, GuestFsfreezeStatus};
 
@@ -126,10 +126,9 @@ impl Guest {
         match client.execute(FsfreezeStatus).await {
             Ok(GuestFsfreezeStatus::Frozen) => Ok(HealthState::Frozen),
             Ok(_) => Ok(HealthState::Ready),
-            // An agent may lack or forbid the question, a client too, and it has answered before.
-            Err(error) if error.agent_error().is_some() || error.is_not_allowed() => {
-                Ok(HealthState::Ready)
-            }
+            // An agent may lack or forbid the question or leave it unanswered, a client may forbid it too,
+            // and the agent has answered before.
+            Err(error) if optional::is_unanswered(&error) => Ok(HealthState::Ready),
             Err(error) => Err(error),
         }
     }

@@ -21,11 +21,31 @@
 mod memory;
 mod vcpus;
 
+use std::fmt;
+
 use super::{Guest, GuestError};
 
 /// How many processors or blocks are asked for at once, so that each request has time enough, and
 /// none is too long for the channel.
 const AT_ONCE: usize = 64;
+
+/// So many numbers are named, and the rest counted: a guest may tell of any number.
+const NAMED: usize = 8;
+
+/// Numbers for a message, with what is said of them; nothing if there are none.
+fn named(what: &str, numbers: impl IntoIterator<Item = impl fmt::Display>) -> String {
+    let mut numbers = numbers.into_iter();
+    let first: Vec<_> = numbers
+        .by_ref()
+        .take(NAMED)
+        .map(|number| number.to_string())
+        .collect();
+    match (first.len(), numbers.count()) {
+        (0, _) => String::new(),
+        (_, 0) => format!("{what} {}", first.join(", ")),
+        (_, more) => format!("{what} {} and {more} more", first.join(", ")),
+    }
+}
 
 /// What went wrong after a part was done.
 fn partial(done: usize, of: usize, source: GuestError) -> GuestError {

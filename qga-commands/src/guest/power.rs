@@ -48,8 +48,9 @@ impl Guest {
     /// started since.
     ///
     /// The old agent answers for a while. They are told apart by an open file, which only the old one
-    /// knows. Where an agent does not let files be opened, the first that answers after a second or
-    /// more of silence is taken for the new one.
+    /// knows. Where an agent does not let files be opened, or does not say so in 2 seconds, the first that
+    /// answers after a second or more of silence is taken for the new one. Files and processes of the old
+    /// one are [gone](crate::GuestError::AgentGone) then.
     pub fn reboot(&self) -> Transition {
         Transition::new(self, Way::Reboot)
     }

@@ -28,6 +28,11 @@
 //! The agent tells how a program ended **once** and then forgets it. An answer that is lost on the
 //! way is [`GuestError::ResultLost`].
 //!
+//! A process belongs to the agent that has started it, and not to the connection. After a reboot, or when the
+//! agent was started anew, its number may be another process's: it is neither asked for nor killed then, and
+//! [`GuestError::AgentGone`] says so. [How sure](super::files#when-the-agent-is-gone) that is, is the same for
+//! files.
+//!
 //! # Four ways to run a program
 //!
 //! | | what it writes | for |
@@ -49,12 +54,15 @@ mod request;
 mod spool;
 mod wait;
 
+use std::sync::Arc;
+
+use super::incarnation::{Belonging, Owned};
 use super::{Guest, GuestError};
 
 pub use child::{Child, ChildStderr, ChildStdout};
 pub use command::Command;
 pub use kill::Kill;
-pub(super) use kill::is_windows;
+pub(super) use kill::is_windows_by;
 pub use output::{ExitStatus, Output};
 
 /// A program that was started in the guest.
@@ -63,7 +71,8 @@ pub use output::{ExitStatus, Output};
 #[derive(Debug)]
 pub struct Process {
     guest: Guest,
-    pid: i64,
+    /// Its number, and the agent that has started it.
+    owned: Arc<Owned>,
     /// Whether the agent must know the process, so that it has been forgotten if it does not.
     known: bool,
     /// The result, where `kill` has had it.
@@ -74,7 +83,7 @@ impl Process {
     /// The process's number in the guest.
     #[must_use]
     pub fn pid(&self) -> i64 {
-        self.pid
+        self.owned.number()
     }
 
     /// Waits until the program has ended. Its output is empty unless it was
@@ -86,8 +95,10 @@ impl Process {
     /// # Errors
     ///
     /// [`GuestError::ResultLost`] if the agent has forgotten the process: when this returned before
-    /// with the result, when somebody else asked, when the answer was lost, and when the agent was
-    /// started anew. [`GuestError::Wait`] if the agent cannot be asked.
+    /// with the result, when somebody else asked, and when the answer was lost.
+    /// [`GuestError::AgentGone`] if the agent is gone that has started it, so that its number may be another
+    /// process's; [how sure](super::files#when-the-agent-is-gone) that is, is the same for files.
+    /// [`GuestError::Wait`] if the agent cannot be asked.
     ///
     /// # Cancel safety
     ///
@@ -120,7 +131,8 @@ impl Process {
     /// all its children in Windows. [`wait`](Self::wait) then tells how it ended.
     ///
     /// The agent is asked first whether it has ended already, since its number may then be another's;
-    /// if so, nothing is killed, and `wait` has the result. In a POSIX guest its children live on.
+    /// if so, nothing is killed, and `wait` has the result. Nor is anything killed where another agent
+    /// answers by then. In a POSIX guest its children live on.
     ///
     /// # Errors
     ///
@@ -131,19 +143,20 @@ impl Process {
     ///
     /// As `try_wait`; the process may have been killed.
     pub async fn kill(&mut self) -> Result<(), GuestError> {
+        let killer = kill::Killer::choose(&self.guest, self.pid()).await?;
         if self.ended.is_none() {
             self.ended = wait::ask(self).await?;
         }
         match self.ended {
             Some(_) => Ok(()),
-            None => kill::kill(&self.guest, self.pid).await,
+            None => killer.kill(&self.guest, &self.owned).await,
         }
     }
 
-    fn new(guest: Guest, pid: i64, known: bool) -> Self {
+    fn new(guest: Guest, owned: Owned, known: bool) -> Self {
         Self {
             guest,
-            pid,
+            owned: Arc::new(owned),
             known,
             ended: None,
         }
@@ -158,9 +171,11 @@ impl Guest {
 
     /// Attaches to a program that was started earlier, by its number. Nothing is asked yet.
     ///
-    /// The agent must have started it, and not have told its end to anybody.
+    /// The agent must have started it, and not have told its end to anybody. A number from before a reboot
+    /// may be another process's by now, and nobody can tell: keep it no longer than the guest runs.
     #[must_use]
     pub fn process(&self, pid: i64) -> Process {
-        Process::new(self.clone(), pid, false)
+        let owned = Owned::new(Belonging::Process(pid), None);
+        Process::new(self.clone(), owned, false)
     }
 }

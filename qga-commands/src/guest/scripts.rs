@@ -46,8 +46,8 @@ use std::time::Duration;
 use qga_core::Error;
 
 use super::copy::Patience;
-use super::process::{Command, Output, is_windows};
-use super::{Guest, GuestError};
+use super::process::{Command, Output, is_windows_by};
+use super::{Guest, GuestError, optional};
 
 /// A script, by its text.
 #[derive(Clone, Copy)]
@@ -123,9 +123,10 @@ fn says_none(error: &Error) -> bool {
 
 /// Whether it is worth while to look for a shell.
 pub(super) async fn may_have_shell(guest: &Guest) -> Result<bool, GuestError> {
+    let client = optional::answered_before_long(guest.client());
     let mut patience = Patience::new();
     loop {
-        match is_windows(guest).await {
+        match is_windows_by(guest, &client).await {
             Ok(windows) => return Ok(!windows),
             Err(error) => patience.after(error).await?,
         }
@@ -136,11 +137,11 @@ pub(super) async fn may_have_shell(guest: &Guest) -> Result<bool, GuestError> {
 pub(super) fn path(path: impl Into<String>) -> Result<String, GuestError> {
     let path = path.into();
     if path.is_empty() {
-        return Err(GuestError::InvalidInput("a path is empty"));
+        return Err(GuestError::InvalidInput("a path is empty".into()));
     }
     if path.contains('\0') {
         return Err(GuestError::InvalidInput(
-            "a path has a NUL, at which the agent would cut it",
+            "a path has a NUL, at which the agent would cut it".into(),
         ));
     }
     Ok(match path.strip_prefix('-') {

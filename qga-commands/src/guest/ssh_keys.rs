@@ -115,9 +115,7 @@ impl SshKeys {
         &self,
         keys: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<(), GuestError> {
-        let keys = keys.into_iter().map(|key| line(&key.into()));
-        let keys = keys.collect::<Result<Vec<_>, _>>()?;
-        let remove = SshRemoveAuthorizedKeys::new(&self.user, keys);
+        let remove = SshRemoveAuthorizedKeys::new(&self.user, lines(keys)?);
         self.guest.execute(remove).await.map(drop)
     }
 }
@@ -133,30 +131,36 @@ fn is_no_file(error: &GuestError) -> bool {
 }
 
 fn checked(keys: impl IntoIterator<Item = impl Into<String>>) -> Result<Vec<String>, GuestError> {
-    let keys = keys.into_iter().map(|key| {
-        let key = line(&key.into())?;
-        if has_key(&key) {
-            Ok(key)
-        } else {
-            let text = "what should be a public SSH key is none, or is cut";
-            Err(GuestError::InvalidInput(text))
-        }
-    });
-    keys.collect()
+    let lines = lines(keys)?;
+    match lines.iter().position(|line| !has_key(line)) {
+        None => Ok(lines),
+        Some(index) => Err(no_key(index, "is no public key, or is cut")),
+    }
 }
 
-/// What the agent takes for a key, on a line of its own.
-fn line(key: &str) -> Result<String, GuestError> {
-    let line = key.trim();
-    let text = match line {
-        "" => "an SSH key is empty",
-        _ if line.starts_with('#') => "an SSH key is a comment",
-        _ if line.contains(|c: char| c.is_control() && c != '\t') => {
-            "an SSH key has a line break or another control character"
-        }
-        _ => return Ok(line.to_owned()),
-    };
-    Err(GuestError::InvalidInput(text))
+/// What the agent takes for keys, each on a line of its own.
+fn lines(keys: impl IntoIterator<Item = impl Into<String>>) -> Result<Vec<String>, GuestError> {
+    let keys = keys.into_iter().enumerate();
+    let lines = keys.map(|(index, key)| {
+        let key: String = key.into();
+        let line = key.trim();
+        let fault = match line {
+            "" => "is empty",
+            _ if line.starts_with('#') => "is a comment",
+            _ if line.contains(|c: char| c.is_control() && c != '\t') => {
+                "has a line break or another control character"
+            }
+            _ => return Ok(line.to_owned()),
+        };
+        Err(no_key(index, fault))
+    });
+    lines.collect()
+}
+
+/// Which of the keys is none, from 1, and why.
+fn no_key(index: usize, fault: &str) -> GuestError {
+    let text = format!("SSH key number {} {fault}", index + 1);
+    GuestError::InvalidInput(text.into())
 }
 
 /// Whether somewhere a key follows its type. There may be options before, with blanks in quotes.

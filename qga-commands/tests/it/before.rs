@@ -12,6 +12,8 @@ use qga_core::{Client, Options};
 use qga_testserver::{Fault, TestAgent};
 use tokio::time::{Instant, timeout};
 
+use crate::support::requests_of;
+
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[tokio::test(start_paused = true)]
@@ -29,10 +31,27 @@ async fn files_whose_close_is_not_answered_do_not_keep_a_command_waiting_for_eac
     let start = Instant::now();
     guest.execute(GetHostName).await.unwrap();
     assert!(start.elapsed() <= 2 * TIMEOUT, "{:?}", start.elapsed());
+    // Another one is tried, and then none for a minute.
+    for _ in 0..10 {
+        guest.execute(GetHostName).await.unwrap();
+    }
+    assert!(start.elapsed() <= 2 * TIMEOUT, "{:?}", start.elapsed());
     agent.reset();
-    // The first may have been closed, and is not closed again.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    // Those that were not answered may have been closed, and are not closed again.
+    let tried = agent.open_handles();
     guest.execute(GetHostName).await.unwrap();
-    assert_eq!(agent.requests_of("guest-file-close").len(), 49);
+    let closed = agent.requests_of("guest-file-close").into_iter();
+    let closed: Vec<_> = closed
+        .map(|request| request.arguments["handle"].as_i64().unwrap())
+        .collect();
+    let once: std::collections::BTreeSet<_> = closed.iter().collect();
+    assert_eq!(once.len(), closed.len(), "{closed:?}");
+    assert!(
+        tried.iter().all(|handle| once.contains(handle)),
+        "{closed:?}"
+    );
+    assert!(agent.open_handles().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -45,7 +64,7 @@ async fn a_file_whose_close_is_refused_is_closed_later() {
     refused.error("CommandNotFound", "frozen by somebody else");
     for closes in [1, 2, 2] {
         guest.execute(GetHostName).await.unwrap();
-        assert_eq!(agent.requests_of("guest-file-close").len(), closes);
+        assert_eq!(requests_of(&agent, "guest-file-close").len(), closes);
     }
 }
 

@@ -132,7 +132,7 @@ async fn while_frozen_other_commands_do_not_reach_the_agent() {
             drop(file);
             guest.execute(Ping).await.unwrap();
             guest.execute(FsfreezeStatus).await.unwrap();
-            assert!(agent.requests_of("guest-file-close").is_empty());
+            assert!(support::requests_of(&agent, "guest-file-close").is_empty());
         })
         .await
         .unwrap();
@@ -140,7 +140,7 @@ async fn while_frozen_other_commands_do_not_reach_the_agent() {
     assert!(agent.requests_of("guest-get-host-name").is_empty());
     assert!(agent.requests_of("guest-exec").is_empty());
     guest.execute(GetHostName).await.unwrap();
-    assert_eq!(agent.requests_of("guest-file-close").len(), 1);
+    assert_eq!(support::requests_of(&agent, "guest-file-close").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -99,6 +99,60 @@ async fn a_processor_that_cannot_go_is_not_asked_to() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_error_names_the_processors_and_blocks_that_are_at_fault() {
+    let (agent, guest) = guest();
+    plug(&agent, 4);
+    agent.edit_guest(|guest| guest.vcpus[1].can_offline = None);
+    for (numbers, wanted) in [
+        (vec![1, 0], "these processors cannot go offline: 0"),
+        (vec![2, 0, 3], "these processors cannot go offline: 0, 2"),
+        (
+            vec![1, 9, -1],
+            "the guest has no processors with these numbers: -1, 9",
+        ),
+        (
+            vec![0, 9],
+            "these processors cannot go offline: 0; the guest has none with these numbers: 9",
+        ),
+        (
+            (1000..2000).collect(),
+            "the guest has no processors with these numbers: 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007 \
+             and 992 more",
+        ),
+    ] {
+        let error = guest.set_vcpus(change(numbers, false)).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("this cannot be done: {wanted}"));
+    }
+    let few = "this cannot be done: the guest cannot have 1 processors online: it has 4, of which 4 are online, and these cannot \
+               go offline: 0, 2";
+    assert_eq!(
+        guest.set_online_vcpus(1).await.unwrap_err().to_string(),
+        few
+    );
+    let many = guest.set_online_vcpus(9).await.unwrap_err().to_string();
+    assert!(
+        many.starts_with(
+            "this cannot be done: the guest cannot have 9 processors online: it has 4"
+        ),
+        "{many}"
+    );
+
+    agent.on("guest-set-vcpus").reply(7);
+    let error = guest.set_vcpus(change([1, 2], true)).await.unwrap_err();
+    let wanted = "the agent's answer makes no sense: 7 processors are said to be done, of 2 that were asked for, from number 1";
+    assert_eq!(error.to_string(), wanted);
+
+    let answer =
+        json!([{"phys-index": 1, "response": "success"}, {"phys-index": 7, "response": "success"}]);
+    agent.on("guest-set-memory-blocks").reply(answer);
+    let blocks = [1, 2].map(|number| GuestMemoryBlock::new(number, true));
+    let error = guest.set_memory_blocks(blocks).await.unwrap_err();
+    let wanted = "the agent's answer makes no sense: of 2 blocks of memory it has set, it tells 2 times what became of them; \
+                  not told of 2; not asked for 7";
+    assert_eq!(error.to_string(), wanted);
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_partial_count_the_rest_is_asked_for() {
     let (agent, guest) = guest();
     // One that is busy for a moment: at most two of them at once.

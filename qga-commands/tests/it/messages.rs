@@ -247,7 +247,7 @@ async fn predicates_look_through_an_operation_to_the_command_that_failed() {
         .deny(["guest-fstrim"])
         .build(stream);
 
-    agent.on("guest-ping").fault(Fault::no_answer());
+    agent.on("guest-get-time").fault(Fault::no_answer());
     let error = guest.sync_time().await.unwrap_err();
     assert!(error.is_timeout() && !error.is_deadline(), "{error}");
 
@@ -285,7 +285,7 @@ fn the_other_messages_are_whole_sentences_that_name_the_thing_at_fault() {
     let long = "/x".repeat(5000);
     let cases = [
         (
-            GuestError::InvalidInput("the minimum is too large"),
+            GuestError::InvalidInput("the minimum is too large".into()),
             "this cannot be done: the minimum is too large",
         ),
         (
@@ -295,7 +295,7 @@ fn the_other_messages_are_whole_sentences_that_name_the_thing_at_fault() {
             "nothing was frozen in the guest at unix:/run/vm1/qga.sock: ",
         ),
         (
-            GuestError::Unexpected("two ends"),
+            GuestError::Unexpected("two ends".into()),
             "the agent's answer makes no sense: two ends",
         ),
         (

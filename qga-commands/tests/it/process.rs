@@ -381,6 +381,56 @@ async fn a_program_that_does_not_start_is_the_agents_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_program_with_its_arguments_in_its_name_is_told_where_they_go() {
+    let (_agent, guest) = faults::reconnecting().await;
+    for program in ["ls -la", "ls\t-la", "/opt/my tool/bin"] {
+        let outcomes = [
+            guest.command(program).output().await.map(drop),
+            guest.command(program).status().await.map(drop),
+            guest.command(program).start().await.map(drop),
+            guest
+                .command(program)
+                .kill_on_drop(true)
+                .output()
+                .await
+                .map(drop),
+        ];
+        for outcome in outcomes {
+            let error = outcome.unwrap_err();
+            let text = error.to_string();
+            assert!(text.starts_with("the guest has no program \""), "{text}");
+            assert!(
+                text.contains("if there are arguments in it, give each to `arg`: guest-exec: "),
+                "{text}"
+            );
+            let said = error.command_error().unwrap().agent_error().unwrap();
+            assert!(said.desc.contains("No such file or directory"), "{said}");
+            assert_eq!(error.execution(), Execution::Answered);
+        }
+    }
+    // A name without blanks, and a failure of another kind, are the agent's to explain.
+    let error = guest.command("nonesuch").output().await.unwrap_err();
+    assert!(matches!(error, GuestError::Command(_)), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_too_long_is_told_with_its_length() {
+    let (_agent, guest) = faults::reconnecting().await;
+    let mut command = guest.command("cat");
+    let error = command.stdin(vec![0; 48 << 20]).output().await.unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("67108870 bytes") && text.contains("67104768"),
+        "{text}"
+    );
+    let error = guest.process(-7).kill().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "this cannot be done: a process has a positive number, and not -7"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_start_whose_reply_is_lost_is_not_sent_again() {
     let (agent, guest) = guest(SECOND, ended(0));
     agent.on("guest-exec").fault(Fault::no_answer());

@@ -126,6 +126,7 @@ async fn what_is_no_public_key_is_not_sent() {
             keys.replace([&good, &bad]).await.unwrap_err(),
         ] {
             assert!(matches!(error, GuestError::InvalidInput(_)), "{bad:?}");
+            assert!(error.to_string().contains("SSH key number 2 "), "{error}");
             assert_eq!(error.execution(), Execution::NotRun);
         }
     }

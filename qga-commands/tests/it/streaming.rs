@@ -86,7 +86,7 @@ async fn output_is_there_while_the_program_runs() {
     }
     assert_eq!(stdout.read(&mut one).await.unwrap(), 0);
     assert_clean(&agent, 0, "after the end");
-    assert_eq!(agent.requests_of("guest-file-close").len(), 2);
+    assert_eq!(support::requests_of(&agent, "guest-file-close").len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -341,9 +341,10 @@ async fn a_restarted_agent_has_lost_the_child() {
     agent.fault(Fault::restart());
     drop(guest.execute(Ping).await);
     let error = child.wait().await.unwrap_err();
-    assert!(matches!(error, GuestError::ResultLost { .. }), "{error}");
+    assert!(error.is_agent_gone(), "{error}");
     let mut stdout = child.stdout.take().unwrap();
-    stdout.read(&mut [0; 10]).await.unwrap_err();
+    let error = stdout.read(&mut [0; 10]).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::StaleNetworkFileHandle);
 }
 
 async fn stream(guest: &Guest) -> Result<(Vec<u8>, Vec<u8>, Option<i64>), GuestError> {

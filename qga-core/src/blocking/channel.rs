@@ -68,11 +68,7 @@ impl Channel {
         self.ensure_synced(&call.budget, call.waits)?;
         check()?;
         *sent += 1;
-        let session = &mut self.driver.session;
-        if let Some(request) = call.take_request() {
-            span.sent(request.length());
-            session.submit(&call.spec, request, &call.budget);
-        }
+        call.submit(&mut self.driver.session, Instant::now, span);
         let event = self.driver.event();
         let session = &mut self.driver.session;
         let result = match event {

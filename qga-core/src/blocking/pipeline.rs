@@ -1,6 +1,7 @@
 //! Several commands in flight.
 
 use std::fmt;
+use std::time::Instant;
 
 use super::Client;
 use super::turns::InUse;
@@ -61,7 +62,8 @@ impl<'a, I: Iterator<Item: QgaCommand>> Pipeline<'a, I> {
                 Step::Receive(ticket) => {
                     let channel = self.channel.as_mut()?;
                     let driver = channel.driver();
-                    driver.session.set_deadline(ticket, budget.deadline);
+                    let now = Instant::now();
+                    self.ahead.expect(&mut driver.session, ticket, budget, now);
                     let event = driver.event();
                     if let Some((ticket, result)) = Ahead::<I>::result(&mut driver.session, event) {
                         let result = result.map_err(|error| channel.lost_by(error));

@@ -15,7 +15,7 @@ use super::reconnect::Reconnect;
 use super::watchers::Watchers;
 use super::{Client, Shared, now};
 use crate::error::{AddressError, Error};
-use crate::terms::{Attachments, Gate, LockFile, Options, Pauses, Settings};
+use crate::terms::{Attachments, Contacts, Gate, LockFile, Options, Pauses, Settings};
 use crate::transport::{Address, Carrier, Endpoint, MessageTransport, read_address, text_of};
 
 /// Makes a [`Client`] with timeouts and limits of its own.
@@ -81,7 +81,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Commands that may run; all others fail with [`ErrorKind::NotAllowed`] and are never sent.
+    /// Commands that may run; all others fail with [`ErrorKind::NotAllowed`](crate::ErrorKind::NotAllowed) and are never sent.
     /// Further calls add to them. The client's own syncs go on.
     ///
     /// The names are compared whole and as they are, and nobody knows them all: one that is misspelt
@@ -102,7 +102,7 @@ impl ClientBuilder {
     }
 
     /// Commands that never run, even [allowed](Self::allow) ones: they fail with
-    /// [`ErrorKind::NotAllowed`] and are never sent. Further calls add to them.
+    /// [`ErrorKind::NotAllowed`](crate::ErrorKind::NotAllowed) and are never sent. Further calls add to them.
     ///
     /// A name that is misspelt denies nothing, nor does a list deny what a later agent learns: where
     /// it matters, say what is [allowed](Self::allow) instead.
@@ -124,14 +124,14 @@ impl ClientBuilder {
     /// is opened until the last clone of the client is dropped; not so unless set.
     ///
     /// An agent serves one client at a time, and a second one hears nothing. With the lock it is told
-    /// so at once, by [`ErrorKind::Held`] with the number of the process that holds the channel. Only clients that
+    /// so at once, by [`ErrorKind::Held`](crate::ErrorKind::Held) with the number of the process that holds the channel. Only clients that
     /// use the lock see each other. A file that is left behind does no harm: what counts is the lock
     /// on it, and the kernel lifts that when its holder ends. The folder must be writable; the file is
     /// made for this user alone, and a link in its place is refused.
     ///
     /// A client without the path of a Unix socket cannot connect with this
-    /// ([`ErrorKind::Lock`]), and one that is [built](Self::build) over an open stream refuses all commands
-    /// ([`ErrorKind::NotAllowed`]).
+    /// ([`ErrorKind::Lock`](crate::ErrorKind::Lock)), and one that is [built](Self::build) over an open stream refuses all commands
+    /// ([`ErrorKind::NotAllowed`](crate::ErrorKind::NotAllowed)).
     pub fn lock(mut self, lock: bool) -> Self {
         self.settings.lock = lock;
         self
@@ -302,7 +302,8 @@ impl ClientBuilder {
         let address = reconnect.as_ref().and_then(Reconnect::address).cloned();
         let limits = driver.limits();
         let watchers = Arc::new(Watchers::default());
-        let channel = Channel::new(driver, reconnect, watchers.clone());
+        let contacts = Arc::new(Contacts::new(now()));
+        let channel = Channel::new(driver, reconnect, watchers.clone(), contacts.clone());
         let hold_ended = Arc::new(Notify::new());
         let told = hold_ended.clone();
         Client {
@@ -318,9 +319,11 @@ impl ClientBuilder {
                 hold_ended,
                 queued: AtomicUsize::new(0),
                 watchers,
+                contacts,
                 _lock: lock,
             }),
             options: self.settings.options,
+            contact: None,
         }
     }
 }

@@ -3,18 +3,19 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::task::Context;
+use std::time::Instant;
 
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedMutexGuard;
-use tokio::time::Instant;
 
 use super::driver::Driver;
+use super::now;
 use super::reconnect::Reconnect;
 use super::watchers::Watchers;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::{Budget, Event};
 use crate::terms::trace::Span;
-use crate::terms::{Call, ChannelState, TRIES, following, words_of};
+use crate::terms::{Call, ChannelState, Contact, Contacts, TRIES, following, words_of};
 
 /// What is said of a channel whose end nobody has seen in detail.
 const CLOSED: &str = "the other side closed the channel";
@@ -27,6 +28,9 @@ pub(crate) struct Channel {
     /// None for a stream that was handed to us, which cannot be opened again.
     reconnect: Option<Reconnect>,
     watchers: Arc<Watchers>,
+    contacts: Arc<Contacts>,
+    /// When the command was sent that is under way, if anybody looks at the contacts.
+    sent: Instant,
     /// Why it was lost, where that is known.
     cause: Option<Arc<str>>,
 }
@@ -40,12 +44,15 @@ impl Channel {
         driver: Driver,
         reconnect: Option<Reconnect>,
         watchers: Arc<Watchers>,
+        contacts: Arc<Contacts>,
     ) -> Self {
         let is_closed = driver.session.is_closed();
         Self {
             driver,
             reconnect,
             watchers,
+            contacts,
+            sent: now(),
             cause: is_closed.then(|| UNOPENED.into()),
         }
     }
@@ -117,11 +124,36 @@ impl Channel {
     /// Sends a command, which must not wait for anything.
     #[inline]
     pub(crate) fn send<R>(&mut self, call: &mut Call<'_, R>, span: &Span) {
-        if let Some(request) = call.take_request() {
-            span.sent(request.length());
-            let session = &mut self.driver.session;
-            session.submit(&call.spec, request, &call.budget);
+        if self.contacts.are_watched() {
+            self.sent = now();
         }
+        call.submit(&mut self.driver.session, now, span);
+    }
+
+    /// Takes note of whether another agent may be there, because it was synchronized with anew.
+    fn note_handshake(&self, handshakes_before: u64, is_answered: bool) {
+        if self.driver.session.handshakes() != handshakes_before && self.contacts.are_watched() {
+            self.contacts.end();
+            if is_answered {
+                self.contacts.heard(now());
+            }
+        }
+    }
+
+    /// Takes note of whether the agent was heard, once something has become of what was sent then. In which
+    /// contact that was, if anybody wants to know.
+    pub(crate) fn note(&self, event: &Event, sent: Instant) -> Option<Contact> {
+        if !self.contacts.are_watched() {
+            return None;
+        }
+        if event.is_answer() {
+            return Some(self.contacts.answered(sent, now()));
+        }
+        if !self.driver.is_stream() {
+            // No handshake will show that another agent may be there.
+            self.contacts.end();
+        }
+        Some(self.contacts.now(now()))
     }
 
     /// What a command has come to.
@@ -132,6 +164,7 @@ impl Channel {
         call: &mut Call<'_, R>,
         span: &Span,
     ) -> Result<R, Error> {
+        call.contact = self.note(&event, self.sent);
         let session = &mut self.driver.session;
         let result = match event {
             Event::Reply(ticket) => session.reply(ticket),
@@ -163,11 +196,16 @@ impl Channel {
         if self.driver.session.is_synchronized() && !self.driver.session.is_talking() {
             return Ok(());
         }
+        let handshakes = self.driver.session.handshakes();
+        if !self.driver.session.is_synchronized() {
+            self.contacts.end();
+        }
         let (driver, watchers) = (&mut self.driver, &self.watchers);
         let begun = match &mut self.reconnect {
             Some(reconnect) => reconnect.begin(driver, watchers, budget, waits).await,
             None => driver.synchronize(budget).await,
         };
+        self.note_handshake(handshakes, begun.is_ok());
         if begun.is_ok() || self.reconnect.is_some() {
             self.cause = None;
         }
@@ -199,7 +237,7 @@ impl Channel {
     /// Whether there is a channel for another try, and time.
     fn is_usable(&self, budget: &Budget) -> bool {
         let can_open = self.reconnect.is_some() || !self.driver.session.is_closed();
-        can_open && Instant::now().into_std() < budget.deadline
+        can_open && now() < budget.deadline
     }
 }
 

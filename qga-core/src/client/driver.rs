@@ -176,9 +176,9 @@ impl Driver {
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
-    /// Waits until the channel is synchronized.
+    /// Waits until the next line answers the next request.
     pub(crate) async fn synchronize(&mut self, budget: &Budget) -> Result<(), Error> {
-        if !self.session.is_synchronized() {
+        if !self.session.is_synchronized() || self.session.is_talking() {
             trace::event("synchronizing");
             self.session.synchronize(budget);
             if let Event::Failed(_, error) = self.event().await {

@@ -10,8 +10,8 @@ use super::Client;
 use super::channel::InUse;
 use crate::error::Error;
 use crate::protocol::Event;
-use crate::terms::Call;
 use crate::terms::trace::Span;
+use crate::terms::{Call, Contact};
 
 /// A command that runs while it is awaited; made by [`Client::execute`](crate::Client::execute).
 // Its type does not name the command: where that is none, the compiler would report it at each step
@@ -22,6 +22,7 @@ pub struct Execute<'a, R> {
     span: Span,
     call: Option<Call<'a, R>>,
     state: State<'a, R>,
+    contact: Option<Contact>,
 }
 
 enum State<'a, R> {
@@ -30,10 +31,13 @@ enum State<'a, R> {
     /// It could be sent at once, and its answer is waited for.
     Sent(InUse),
     /// Something has to be waited for or done again.
-    Slow(Pin<Box<dyn Future<Output = Result<R, Error>> + Send + 'a>>),
+    Slow(Pin<Box<dyn Future<Output = Ended<R>> + Send + 'a>>),
     Failed(Error),
     Over,
 }
+
+/// What a command has come to, and in which contact.
+type Ended<R> = (Result<R, Error>, Option<Contact>);
 
 impl<'a, R: DeserializeOwned + Send + 'a> Execute<'a, R> {
     #[inline]
@@ -47,7 +51,13 @@ impl<'a, R: DeserializeOwned + Send + 'a> Execute<'a, R> {
             span: client.span(name),
             call,
             state,
+            contact: None,
         }
+    }
+
+    /// The contact in which it has ended, if it had the channel.
+    pub(super) fn contact(&self) -> Option<Contact> {
+        self.contact
     }
 
     fn poll_state(&mut self, cx: &mut Context<'_>) -> Poll<Result<R, Error>> {
@@ -67,8 +77,8 @@ impl<'a, R: DeserializeOwned + Send + 'a> Execute<'a, R> {
                     }
                 }
                 (State::Slow(future), _) => {
-                    let result = ready!(future.as_mut().poll(cx));
-                    self.state = State::Over;
+                    let (result, contact) = ready!(future.as_mut().poll(cx));
+                    (self.state, self.contact) = (State::Over, contact);
                     return Poll::Ready(result);
                 }
                 (State::Failed(_), _) => {
@@ -88,7 +98,9 @@ impl<'a, R: DeserializeOwned + Send + 'a> Execute<'a, R> {
         let (State::Sent(mut channel), Some(call)) = (self.go_over(), &mut self.call) else {
             return None;
         };
-        match channel.end(event, call, &self.span) {
+        let result = channel.end(event, call, &self.span);
+        self.contact = call.contact;
+        match result {
             Err(error) if call.waits || call.repeat.allows(&error) => {
                 self.go_slow(Some((channel, error)));
                 None

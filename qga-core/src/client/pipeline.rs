@@ -6,8 +6,8 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::Client;
 use super::channel::InUse;
+use super::{Client, now};
 use crate::command::QgaCommand;
 use crate::error::Error;
 use crate::protocol::Budget;
@@ -146,8 +146,12 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
                 Step::Receive(ticket) => {
                     let channel = self.channel.as_mut()?;
                     let driver = channel.driver();
-                    driver.session.set_deadline(ticket, budget.deadline);
+                    let asked = self
+                        .ahead
+                        .expect(&mut driver.session, ticket, budget, now());
                     let event = driver.event().await;
+                    channel.note(&event, asked);
+                    let driver = channel.driver();
                     if let Some((ticket, result)) = Ahead::<I>::result(&mut driver.session, event) {
                         let result = result.map_err(|error| channel.lost_by(error));
                         let session = &mut channel.driver().session;
@@ -168,11 +172,22 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
     /// Writes ahead; but when somebody else waits, or commands are held back, no more, and gives the channel
     /// away once nothing is in flight. A turn is at least what [`in_flight`](Self::in_flight) allows.
     fn go_on_or_yield(&mut self, budget: &Budget) {
-        if !self.client.is_awaited() && self.client.allows(I::Item::NAME) {
+        let may_go_on = !self.client.is_awaited() && self.client.allows(I::Item::NAME);
+        if may_go_on && !self.needs_sync() {
             self.fill(budget);
         } else if !self.ahead.has_any_in_flight() {
             self.channel = None;
         }
+    }
+
+    /// Whether a handshake is due before the next request, after which another agent may answer.
+    fn needs_sync(&mut self) -> bool {
+        let Some(channel) = &mut self.channel else {
+            return false;
+        };
+        let session = &channel.driver().session;
+        let is_ready = session.is_closed() || (session.is_synchronized() && !session.is_talking());
+        !is_ready && !self.ahead.has_any_in_flight()
     }
 
     fn fill(&mut self, budget: &Budget) {

@@ -81,7 +81,7 @@ impl Error {
             ErrorKind::Agent(error) => write!(f, "{error}"),
             ErrorKind::SyncRefused(error) => write!(
                 f,
-                "the agent has both sync commands disabled: {error}; \
+                "the agent refuses both sync commands: {error}; \
                  its configuration must allow guest-sync-delimited"
             ),
             ErrorKind::Unattributed(error) => {

@@ -17,6 +17,9 @@ pub(crate) const LIMITS: ReplyLimits = ReplyLimits {
     ..ReplyLimits::DEFAULT
 };
 
+const DELIMITED: &str = "guest-sync-delimited";
+const PLAIN: &str = "guest-sync";
+
 /// What the agent does with the `id` of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ids {
@@ -39,7 +42,7 @@ pub(crate) enum Step {
     Resend,
     /// The next line belongs to the next request.
     Synced(Ids),
-    /// The agent has both sync commands disabled.
+    /// The agent refuses both sync commands.
     Refused(AgentError),
 }
 
@@ -56,7 +59,7 @@ impl Handshake {
     pub(crate) fn new(random: &mut Random) -> Self {
         Self {
             token: random.token(),
-            command: "guest-sync-delimited",
+            command: DELIMITED,
             with_id: true,
         }
     }
@@ -94,27 +97,49 @@ impl Handshake {
                 // Neither an echo nor the lack of one: to go on without ids would be to trust less.
                 Id::Number(_) | Id::Foreign => Step::Wait,
             },
-            Err(error) if ours || reply.id == Id::Absent => self.refused(error, ours, random),
+            Err(error) if ours || reply.id == Id::Absent => self.failed(error, ours, random),
             Ok(_) | Err(_) => Step::Wait,
         }
     }
 
-    fn refused(&mut self, error: AgentError, is_ours: bool, random: &mut Random) -> Step {
-        if error.is_command_not_found() && error.desc.contains(&format!(" {} ", self.command)) {
-            if self.command == "guest-sync" {
+    /// Looks at an error, which may be an old one unless it carries our id.
+    fn failed(&mut self, error: AgentError, is_ours: bool, random: &mut Random) -> Step {
+        let refused = error.is_command_not_found();
+        if self.with_id && !refused && is_offended_at_id(&error.desc) {
+            self.with_id = false;
+        } else if is_ours || (refused && names(&error.desc, self.command)) {
+            if self.command == PLAIN {
                 return Step::Refused(error);
             }
-            self.command = "guest-sync";
-        } else if self.with_id && error.desc.contains("'id' is unexpected") {
-            self.with_id = false;
-        } else if is_ours {
-            return Step::Wait;
+            self.command = PLAIN;
+        } else if refused && self.command != PLAIN && names_none(&error.desc) {
+            // If that was another command, nothing is lost: the plain sync does as well.
+            self.command = PLAIN;
         } else {
             return Step::Stray;
         }
         self.renew(random);
         Step::Resend
     }
+}
+
+/// Whether a text has this command's name, and not only one that begins with it.
+fn names(text: &str, command: &str) -> bool {
+    let is_of_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    let mut words = text.split(|c| !is_of_name(c));
+    words.any(|word| word == command)
+}
+
+/// Whether a text does not seem to name a command.
+fn names_none(text: &str) -> bool {
+    !text.contains(['-', '_', '"', '\''])
+}
+
+fn is_offended_at_id(text: &str) -> bool {
+    let text = text.to_lowercase();
+    let mut words = text.split(|c: char| !c.is_alphanumeric());
+    let mut offence = ["unexpected", "unknown", "unrecognized", "unsupported"].into_iter();
+    words.any(|word| word == "id") && offence.any(|word| text.contains(word))
 }
 
 #[cfg(test)]

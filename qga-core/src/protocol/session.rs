@@ -1,6 +1,7 @@
 //! The engine: from requests and bytes to outcomes.
 
 use std::io;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use super::frame::{Decoder, Progress};
@@ -52,6 +53,8 @@ pub(crate) struct Session {
     clock: Option<Instant>,
     /// Of the line that was read last, in bytes.
     reply_length: usize,
+    /// How many were begun.
+    handshakes: u64,
     /// Whether nothing was sent since the handshake.
     is_fresh: bool,
     /// Whether nothing has happened since there was nothing to tell.
@@ -98,6 +101,9 @@ pub(crate) struct Budget {
     pub(crate) timeout: Duration,
     /// Whether the deadline is one that many commands share.
     pub(crate) is_shared: bool,
+    /// How much of it a request and its reply may take, in milliseconds, where that is set: a budget is copied
+    /// for each command, so it is kept small.
+    pub(crate) reply_millis: Option<NonZeroU32>,
     /// How long to listen for an error once all of a command is sent that is answered only on failure.
     pub(crate) grace: Duration,
     pub(crate) reply: ReplyLimits,
@@ -150,6 +156,18 @@ pub(crate) enum Event {
     Passed,
 }
 
+impl Event {
+    /// Whether the agent has answered a command.
+    pub(crate) fn is_answer(&self) -> bool {
+        match self {
+            Self::Reply(_) => true,
+            Self::NoReply(_, how) => *how == NoReply::Replied,
+            Self::Failed(_, error) => matches!(error.kind(), ErrorKind::Agent(_)),
+            Self::Synchronized(_) | Self::Passed => false,
+        }
+    }
+}
+
 impl Session {
     /// A session over a stream of bytes, which may hold anything from earlier.
     pub(crate) fn bytes(random: Random) -> Self {
@@ -186,6 +204,7 @@ impl Session {
             unsent: None,
             clock: None,
             reply_length: 0,
+            handshakes: 0,
             is_fresh: false,
             is_settled: false,
         }
@@ -228,11 +247,11 @@ impl Session {
         Ticket(id)
     }
 
-    /// Gives a request another deadline, where its time begins later than its sending.
-    pub(crate) fn set_deadline(&mut self, ticket: Ticket, deadline: Instant) {
+    /// Gives a request the time of another budget, where its time begins later than its sending.
+    pub(crate) fn set_time(&mut self, ticket: Ticket, budget: &Budget) {
         self.is_settled = false;
         if let Some(pending) = self.pendings.find_mut(ticket.0) {
-            pending.deadline = deadline;
+            pending.set_time(budget);
         }
     }
 
@@ -382,6 +401,11 @@ impl Session {
     #[inline]
     pub(crate) fn is_synchronized(&self) -> bool {
         matches!(self.state, State::Synchronized(_)) && !self.is_dirty
+    }
+
+    /// How many handshakes were begun.
+    pub(crate) fn handshakes(&self) -> u64 {
+        self.handshakes
     }
 
     /// Whether something was read that answers no request.

@@ -21,6 +21,8 @@ pub(crate) struct Ahead<I: Iterator<Item: QgaCommand>> {
     failed: bool,
     /// Of the result that is awaited, however often it is asked for.
     deadline: Option<Instant>,
+    /// Since when it is waited for.
+    expected: Option<Instant>,
 }
 
 /// What has to be done for the next result.
@@ -54,6 +56,7 @@ impl<I: Iterator<Item: QgaCommand>> Ahead<I> {
             slots: VecDeque::new(),
             failed: false,
             deadline: None,
+            expected: None,
         }
     }
 
@@ -73,7 +76,20 @@ impl<I: Iterator<Item: QgaCommand>> Ahead<I> {
 
     /// A result was given.
     pub(crate) fn end(&mut self) {
-        self.deadline = None;
+        (self.deadline, self.expected) = (None, None);
+    }
+
+    /// Gives a command in flight the time that is left for its result, and says since when it is waited for.
+    pub(crate) fn expect(
+        &mut self,
+        session: &mut Session,
+        ticket: Ticket,
+        budget: &Budget,
+        now: Instant,
+    ) -> Instant {
+        let expected = *self.expected.get_or_insert(now);
+        session.set_time(ticket, &budget.for_reply(expected));
+        expected
     }
 
     pub(crate) fn step(&mut self) -> Step {

@@ -1,5 +1,6 @@
 //! What a caller may set: how long, how much.
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use crate::Retry;
@@ -19,6 +20,7 @@ use crate::protocol::{Budget, ReplyLimits, SyncBudget};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     pub(crate) timeout: Duration,
+    pub(crate) reply_timeout: Option<Duration>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) grace: Duration,
     pub(crate) retry: Retry,
@@ -33,6 +35,7 @@ impl Options {
     pub const fn new() -> Self {
         Self {
             timeout: Duration::from_secs(30),
+            reply_timeout: None,
             deadline: None,
             grace: Duration::from_secs(2),
             retry: Retry::Safe,
@@ -50,6 +53,33 @@ impl Options {
         self
     }
 
+    /// How long a command may take with these options; see [`timeout`](Self::timeout).
+    #[must_use]
+    pub const fn command_timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// How long of that the agent may take to be sent a request and to answer it, once the channel is there and
+    /// synchronized; all that is left, unless set. It counts in whole milliseconds.
+    ///
+    /// This is for a question that matters little: it waits as long as any command for an agent that is
+    /// still to come, and not as long for one that does not answer it.
+    ///
+    /// ```
+    /// use qga_core::Options;
+    /// use std::time::Duration;
+    ///
+    /// // The guest may boot yet, but this it answers at once or never.
+    /// let brief = Options::new()
+    ///     .timeout(Duration::from_secs(60))
+    ///     .reply_timeout(Duration::from_secs(2));
+    /// ```
+    #[must_use]
+    pub const fn reply_timeout(mut self, timeout: Duration) -> Self {
+        self.reply_timeout = Some(timeout);
+        self
+    }
+
     /// The moment by which all commands with these options have ended, whatever their timeout; `None`, which it
     /// is unless set, sets no such moment. What it ends fails with [`ErrorKind::Deadline`](crate::ErrorKind::Deadline).
     ///
@@ -58,12 +88,6 @@ impl Options {
     pub fn deadline(mut self, deadline: impl Into<Option<Instant>>) -> Self {
         self.deadline = deadline.into();
         self
-    }
-
-    /// How long a command may take with these options; see [`timeout`](Self::timeout).
-    #[must_use]
-    pub const fn command_timeout(&self) -> Duration {
-        self.timeout
     }
 
     /// The longest reply line that is read, in bytes; 10 MiB unless set. A command that
@@ -159,11 +183,39 @@ impl Options {
             deadline: cut.unwrap_or(end),
             timeout: cut.map_or(self.timeout, |cut| cut.saturating_duration_since(now)),
             is_shared: cut.is_some(),
+            reply_millis: self.reply_timeout.map(millis),
             grace: self.grace,
             reply: self.reply,
             sync: self.sync,
         }
     }
+}
+
+impl Budget {
+    /// What a request has that is sent now, and its reply.
+    pub(crate) fn for_reply(&self, now: Instant) -> Self {
+        let Some(millis) = self.reply_millis else {
+            return *self;
+        };
+        let timeout = Duration::from_millis(millis.get().into());
+        let deadline = later(now, timeout);
+        if deadline >= self.deadline {
+            return *self;
+        }
+        Self {
+            deadline,
+            timeout,
+            is_shared: false,
+            ..*self
+        }
+    }
+}
+
+/// In whole milliseconds, and not in none.
+fn millis(time: Duration) -> NonZeroU32 {
+    let millis = time.as_nanos().div_ceil(1_000_000);
+    let millis = u32::try_from(millis).unwrap_or(u32::MAX);
+    NonZeroU32::new(millis).unwrap_or(NonZeroU32::MIN)
 }
 
 /// The moment so long after another; far away where that overflows.

@@ -1,9 +1,13 @@
 //! When a command is sent again.
 
+use std::time::Instant;
+
+use super::Contact;
+use super::trace::Span;
 use crate::Retry;
 use crate::command::{CommandSpec, NoReply};
 use crate::error::{Error, ErrorKind, Execution};
-use crate::protocol::{Budget, Request};
+use crate::protocol::{Budget, Request, Session};
 
 /// How often a command is sent at most.
 pub(crate) const TRIES: u32 = 3;
@@ -25,6 +29,8 @@ pub(crate) struct Call<'a, R> {
     pub(crate) repeat: Repeat,
     /// Whether it waits for a channel that was lost.
     pub(crate) waits: bool,
+    /// In which it was answered or failed.
+    pub(crate) contact: Option<Contact>,
     pub(crate) no_reply: fn(NoReply) -> Option<R>,
     /// Unless it was sent.
     pub(crate) request: Option<Request>,
@@ -47,15 +53,33 @@ impl<'a, R> Call<'a, R> {
             budget,
             repeat,
             waits: options.wait_for_channel,
+            contact: None,
             no_reply,
             copy: (repeat == Repeat::Lost).then(|| request.clone()),
             request: Some(request),
         }
     }
 
+    /// Sends it, which must not wait for anything.
+    pub(crate) fn submit(
+        &mut self,
+        session: &mut Session,
+        now: impl FnOnce() -> Instant,
+        span: &Span,
+    ) {
+        let Some(request) = self.take_request() else {
+            return;
+        };
+        span.sent(request.length());
+        match self.budget.reply_millis {
+            None => session.submit(&self.spec, request, &self.budget),
+            Some(_) => session.submit(&self.spec, request, &self.budget.for_reply(now())),
+        };
+    }
+
     /// The request, for sending it.
     #[inline]
-    pub(crate) fn take_request(&mut self) -> Option<Request> {
+    fn take_request(&mut self) -> Option<Request> {
         self.request.take().or_else(|| self.copy.clone())
     }
 

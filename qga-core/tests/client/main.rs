@@ -9,6 +9,7 @@
 )]
 
 mod connect;
+mod contact;
 mod deadline;
 mod debug;
 mod ending;
@@ -22,6 +23,8 @@ mod numbers;
 mod outage;
 mod pipeline;
 mod reconnect;
+mod refusal;
+mod reply_timeout;
 mod retry;
 mod sharing;
 mod state;

@@ -139,13 +139,15 @@ impl Agent {
     }
 
     async fn carry_out(&mut self, request: &Value) -> Delivery {
-        let is_sync = request["execute"] == "guest-sync-delimited";
+        let is_delimited = request["execute"] == "guest-sync-delimited";
+        // Where an old refusal could be one of the sync, the other sync is tried.
+        let is_sync = is_delimited || request["execute"] == "guest-sync";
         let text = self.reply(request, is_sync);
         let mut delivery = Delivery::default();
         if self.is_faulty {
             self.spoil(&mut delivery.bytes).await;
         }
-        if is_sync {
+        if is_delimited {
             delivery.bytes.push(0xFF);
         }
         let is_lost = self.is_faulty && !is_sync && self.random.percent(4);

@@ -126,11 +126,9 @@ impl Call<'_> {
             stubs: context.stubs,
             frozen: lock(&state.machine).facts().frozen,
         };
-        if let Some(because) = policy.disabled(&self.request.name) {
+        if let Some(refusal) = policy.disabled(&self.name) {
             state.stubs.bypass(&self.request.name);
-            let because = because.as_bytes();
-            let text = [b"Command ", &*self.name, b" has been disabled", because].concat();
-            return (Err(Failure::not_found(text)), None);
+            return (Err(refusal), None);
         }
         let mut verdict = state.stubs.judge(self.request);
         let (outcome, lost) = match verdict.answer.take() {

@@ -158,6 +158,20 @@ impl TestAgent {
         lock(&self.state.machine).processes.kill(pid, signal)
     }
 
+    /// Kills the agent and starts it again at once, between two requests, as an update does. The channel
+    /// stays open; open files and processes are forgotten, and the numbers of handles go on.
+    pub fn restart(&self) {
+        lock(&self.state.machine).restart_agent();
+    }
+
+    /// Resets the machine, and is through with it at once, between two requests. The channel stays
+    /// open. Beside what a [restart](Self::restart) forgets, the numbers of handles and processes begin
+    /// anew, `/proc/sys/kernel/random/boot_id` is another, and nothing is frozen any more.
+    pub fn reboot(&self) {
+        lock(&self.state.machine).reboot();
+        self.state.power.set(Power::On);
+    }
+
     /// Wakes the guest from a suspension or a halt, or switches it on after a shutdown.
     ///
     /// The agent then answers what was sent in the meantime. After a suspension everything is as before;

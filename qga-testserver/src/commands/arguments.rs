@@ -173,8 +173,12 @@ fn check_value(kind: Kind, value: &Value, place: &str, profile: Profile) -> Resu
         (Kind::Texts | Kind::Objects(_), Value::Array(values)) => {
             return check_elements(kind, values, place, profile);
         }
-        (Kind::Whence, Value::String(name)) => return check_name(name, &WHENCE, place),
-        (Kind::Capture, Value::String(name)) => return check_name(name, &MODES, place),
+        (Kind::Whence, Value::String(name)) => {
+            return check_name(name, &WHENCE, place, profile);
+        }
+        (Kind::Capture, Value::String(name)) => {
+            return check_name(name, &MODES, place, profile);
+        }
         (Kind::Integer, _) | (Kind::Whence, Value::UInt(_) | Value::Double(_)) => "integer",
         (Kind::Unsigned, _) => "uint64",
         (Kind::Text, _) => "string",
@@ -205,9 +209,14 @@ fn check_elements(
     Ok(())
 }
 
-fn check_name(name: &[u8], names: &[&str], place: &str) -> Result<(), Failure> {
+fn check_name(name: &[u8], names: &[&str], place: &str, profile: Profile) -> Result<(), Failure> {
     if names.iter().any(|known| known.as_bytes() == name) {
         return Ok(());
+    }
+    if !profile.since(6, 0) {
+        return Err(Failure::generic(
+            [b"Invalid parameter '", name, b"'"].concat(),
+        ));
     }
     let what = [b" does not accept value '", name, b"'"].concat();
     Err(fault(place, what))

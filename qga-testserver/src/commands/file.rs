@@ -46,7 +46,9 @@ pub(super) const COMMANDS: &[Command] = &[
 fn open(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     let path = arguments.text("path").unwrap_or_default();
     let mode = arguments.text("mode").unwrap_or(b"r");
-    context.machine().files.open(path, mode).map(Value::Int)
+    let platform = context.settings.profile.platform();
+    let mut machine = context.machine();
+    machine.files.open(path, mode, platform).map(Value::Int)
 }
 
 fn close(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {

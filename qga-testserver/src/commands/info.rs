@@ -21,7 +21,7 @@ fn info(context: &Context<'_>) -> Value {
     let commands = names.into_iter().map(|name| {
         Value::Object(Object::of([
             ("name", name.into()),
-            ("enabled", policy.disabled(name).is_none().into()),
+            ("enabled", (!policy.is_disabled(name)).into()),
             ("success-response", (!is_silent(name)).into()),
         ]))
     });

@@ -3,6 +3,8 @@
 use super::schema::{self, Presence};
 use crate::profile::Settings;
 use crate::stub::Stubs;
+use crate::wire::json::text;
+use crate::wire::reply::Failure;
 
 /// The commands that work while filesystems are frozen.
 const FREEZE_SAFE: [&str; 6] = [
@@ -13,6 +15,13 @@ const FREEZE_SAFE: [&str; 6] = [
     "guest-fsfreeze-status",
     "guest-fsfreeze-thaw",
 ];
+
+/// Why a command may not be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    Disabled,
+    Frozen,
+}
 
 /// What decides whether a command may be used.
 #[derive(Clone, Copy, Debug)]
@@ -28,27 +37,45 @@ impl Policy<'_> {
         schema::presence(name, self.settings.profile) != Presence::Unknown || self.stubbed(name)
     }
 
-    /// What follows `Command NAME has been disabled`, if it has been.
-    pub(crate) fn disabled(self, name: &str) -> Option<&'static str> {
+    /// Whether a command is refused at the moment, so that it is listed as disabled.
+    pub(crate) fn is_disabled(self, name: &str) -> bool {
+        self.refusal(name).is_some()
+    }
+
+    /// The error with which a command is refused, if it is.
+    pub(crate) fn disabled(self, name: &[u8]) -> Option<Failure> {
+        let refusal = self.refusal(&text(name))?;
         let profile = self.settings.profile;
-        let because = if profile.since(8, 0) {
-            ": the command is not allowed"
+        let command: &[u8] = if profile.since(6, 0) {
+            b"Command "
         } else {
-            ""
+            b"The command "
         };
+        let because: &[u8] = match refusal {
+            _ if profile.since(8, 0) => b": the command is not allowed",
+            Refusal::Frozen if profile.since(6, 0) => b": the agent is in frozen state",
+            _ if profile.since(6, 0) => b"",
+            _ => b" for this instance",
+        };
+        let text = [command, name, b" has been disabled", because].concat();
+        Some(if profile.since(4, 2) {
+            Failure::not_found(text)
+        } else {
+            Failure::generic(text)
+        })
+    }
+
+    fn refusal(self, name: &str) -> Option<Refusal> {
+        let profile = self.settings.profile;
         let supported = schema::presence(name, profile) != Presence::Unsupported;
         let safe = FREEZE_SAFE.contains(&name);
         if !self.knows(name) || (supported && self.frozen && safe && profile.since(8, 0)) {
             return None;
         }
         if !self.settings.allows(name) || !(supported || self.stubbed(name)) {
-            return Some(because);
+            return Some(Refusal::Disabled);
         }
-        match self.frozen && !safe {
-            true if profile.since(8, 0) => Some(because),
-            true => Some(": the agent is in frozen state"),
-            false => None,
-        }
+        (self.frozen && !safe).then_some(Refusal::Frozen)
     }
 
     fn stubbed(self, name: &str) -> bool {

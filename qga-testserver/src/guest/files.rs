@@ -17,6 +17,7 @@ pub(crate) use paths::Why;
 pub(crate) use tree::Stat;
 use tree::{Node, Tree};
 
+use crate::profile::Platform;
 use crate::wire::reply::Failure;
 
 /// Files and handles; both belong to the agent, not to a client.
@@ -49,6 +50,8 @@ pub(crate) struct Chunk {
 
 /// As many as a process may usually have open.
 const HANDLE_LIMIT: usize = 1000;
+/// The number of the first handle after a boot.
+const FIRST: i64 = 1000;
 /// The most that one read gives.
 const READ_LIMIT: i64 = 48 << 20;
 
@@ -57,7 +60,7 @@ impl Default for Files {
         Self {
             tree: Tree::default(),
             handles: BTreeMap::new(),
-            next: 1000,
+            next: FIRST,
             removed: BTreeMap::new(),
             #[cfg(unix)]
             host: None,
@@ -72,6 +75,11 @@ impl Files {
         if let Some(host) = &self.host {
             return host.put(path, &content);
         }
+        self.tree.put(path, Node::file(content));
+    }
+
+    /// Puts a file in that the kernel makes up, which the host's folder has none of.
+    pub(crate) fn put_kernel_file(&mut self, path: &[u8], content: Vec<u8>) {
         self.tree.put(path, Node::file(content));
     }
 
@@ -165,8 +173,9 @@ impl Files {
         path.is_ok_and(|path| self.tree.node(&path).is_some())
     }
 
-    /// The agent was killed: handles are gone, and their numbers are not used again.
-    pub(crate) fn forget_handles(&mut self) {
+    /// The agent was killed: handles are gone with what they held back. It keeps the next one's number in
+    /// its state folder.
+    pub(crate) fn restart(&mut self) {
         self.handles.clear();
         self.forget_removed();
         #[cfg(unix)]
@@ -175,20 +184,36 @@ impl Files {
         }
     }
 
+    /// The machine was started again: so was the counting, since the state folder is kept in memory.
+    pub(crate) fn reboot(&mut self) {
+        self.restart();
+        self.next = FIRST;
+    }
+
     /// A new handle's number.
-    pub(crate) fn open(&mut self, path: &[u8], mode: &[u8]) -> Result<i64, Failure> {
+    pub(crate) fn open(
+        &mut self,
+        path: &[u8],
+        mode: &[u8],
+        platform: Platform,
+    ) -> Result<i64, Failure> {
         let Some(parsed) = Mode::parse(mode) else {
             return Err(Failure::generic(
                 [b"invalid file open mode '", mode, b"'"].concat(),
             ));
         };
         let failed = |why: &[u8]| {
+            // Windows does not tell the mode.
+            let mode: &[&[u8]] = match platform {
+                Platform::Windows => &[],
+                _ => &[b" (mode: '", mode, b"')"],
+            };
             let text: &[&[u8]] = &[
                 b"failed to open file '",
                 path,
-                b"' (mode: '",
-                mode,
-                b"'): ",
+                b"'",
+                &mode.concat(),
+                b": ",
                 why,
             ];
             Failure::generic(text.concat())
@@ -203,7 +228,7 @@ impl Files {
         }
         let handle = self
             .open_handle(path, parsed)
-            .map_err(|errno| failed(errno.text()))?;
+            .map_err(|errno| failed(errno.opening(platform)))?;
         self.next += 1;
         self.handles.insert(number, handle);
         Ok(number)
@@ -251,10 +276,11 @@ impl Files {
             let eof = bytes.len() < wanted;
             return Ok(Chunk { bytes, eof });
         }
+        let fed = self.is_fed(number);
         let (handle, tree) = self.opened(number)?;
         let wanted = wanted?;
         let bytes = handle
-            .read(tree, wanted)
+            .read(tree, wanted, fed)
             .map_err(|errno| failed("read file", errno))?;
         Ok(Chunk {
             eof: bytes.len() < wanted,
@@ -285,6 +311,9 @@ impl Files {
             return Ok(data.len());
         }
         let (handle, tree) = self.opened(number)?;
+        handle
+            .turn_to_writing(tree)
+            .map_err(|errno| failed("seek file", errno))?;
         handle
             .write(tree, &data)
             .map_err(|errno| failed("write to file", errno))?;
@@ -319,6 +348,16 @@ impl Files {
         self.opened(number).map(drop)
     }
 
+    /// Whether somebody has the other end of a pipe open.
+    fn is_fed(&self, number: i64) -> bool {
+        let opened = self.handles.get(&number);
+        opened.is_some_and(|opened| {
+            self.handles
+                .values()
+                .any(|other| other.feeds(opened.path()))
+        })
+    }
+
     fn open_handle(&mut self, path: &[u8], mode: Mode) -> Result<Handle, Errno> {
         if self.handles.len() >= HANDLE_LIMIT {
             return Err(Errno::TooManyOpen);
@@ -351,5 +390,6 @@ fn host_failed(what: &str, error: &std::io::Error) -> Failure {
 }
 
 fn failed(what: &str, errno: Errno) -> Failure {
-    Failure::generic([b"failed to ", what.as_bytes(), b": ", errno.text()].concat())
+    let colon: &[u8] = if errno == Errno::Unknown { b"" } else { b": " };
+    Failure::generic([b"failed to ", what.as_bytes(), colon, errno.text()].concat())
 }

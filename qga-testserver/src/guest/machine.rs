@@ -1,3 +1,4 @@
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, OnceLock};
 
 use tokio::time::Instant;
@@ -15,17 +16,31 @@ pub(crate) struct Machine {
     pub(crate) frozen_since: Option<Instant>,
     pub(crate) files: Files,
     pub(crate) processes: Processes,
+    platform: Platform,
 }
 
 impl Default for Machine {
     fn default() -> Self {
-        Self {
+        let mut machine = Self {
             facts: plain(),
             frozen_since: None,
             files: Files::default(),
             processes: Processes::default(),
-        }
+            platform: Platform::Linux,
+        };
+        machine.name_boot();
+        machine.name_agent();
+        machine
     }
+}
+
+/// What the kernel calls this boot.
+const BOOT_ID: &[u8] = b"/proc/sys/kernel/random/boot_id";
+/// What the kernel tells of the process that reads it: here, of the agent.
+const SELF: &[u8] = b"/proc/self/stat";
+
+fn random() -> u64 {
+    RandomState::new().hash_one(())
 }
 
 /// What machines share until they change.
@@ -49,6 +64,11 @@ impl Machine {
 
     /// Takes on an operating system, unless the test has given it facts of its own.
     pub(crate) fn become_platform(&mut self, platform: Platform) {
+        self.platform = platform;
+        if platform != Platform::Linux {
+            self.files.remove(BOOT_ID);
+            self.files.remove(SELF);
+        }
         if platform != Platform::Linux && Arc::ptr_eq(&self.facts, &plain()) {
             self.set_facts(Guest::of(platform));
         }
@@ -76,8 +96,9 @@ impl Machine {
 
     /// The agent was killed and started again.
     pub(crate) fn restart_agent(&mut self) {
-        self.files.forget_handles();
-        self.processes.forget_all();
+        self.files.restart();
+        self.processes.restart();
+        self.name_agent();
     }
 
     /// Nobody will come any more: what it has of the host is given back.
@@ -92,15 +113,62 @@ impl Machine {
 
     /// The whole machine started again.
     pub(crate) fn reboot(&mut self) {
-        self.restart_agent();
-        if self.facts.frozen {
-            self.thaw();
+        self.files.reboot();
+        self.processes.reboot();
+        self.name_boot();
+        self.name_agent();
+        self.thaw();
+        if self.facts.vcpus.iter().any(|vcpu| !vcpu.online) {
+            let vcpus = self.facts_mut().vcpus.iter_mut();
+            vcpus.for_each(|vcpu| vcpu.online = true);
+        }
+    }
+
+    fn name_boot(&mut self) {
+        if self.platform == Platform::Linux {
+            let (high, low) = (random(), random());
+            let id = format!(
+                "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}\n",
+                high >> 32,
+                high >> 16 & 0xFFFF,
+                high & 0xFFF,
+                low >> 52,
+                low & 0xFFFF_FFFF_FFFF
+            );
+            self.files.put_kernel_file(BOOT_ID, id.into_bytes());
+        }
+    }
+
+    /// As the kernel does: by when and where it was started.
+    fn name_agent(&mut self) {
+        if self.platform == Platform::Linux {
+            let random = random();
+            let (pid, start) = (300 + random % 500, 1000 + random / 500 % 9000);
+            let code = 0x5555_0000_0000 + (random >> 40 << 12);
+            let stack = 0x7FFC_0000_0000 + (random >> 32 << 4);
+            let line = format!(
+                "{pid} (qemu-ga) S 1 {pid} {pid} 0 -1 4194560 905 0 0 0 2 1 0 0 20 0 2 0 {start} 83886080 \
+                 1801 18446744073709551615 {code} {} {stack} 0 0 0 0 4096 17479 0 0 0 17 1 0 0 0 0 0 {} {} \
+                 {} {} {} {} {} 0\n",
+                code + 0x6_1000,
+                code + 0x7_2000,
+                code + 0x7_9000,
+                code + 0x10_0000,
+                stack + 0x800,
+                stack + 0x840,
+                stack + 0x840,
+                stack + 0xFE0,
+            );
+            self.files.put_kernel_file(SELF, line.into_bytes());
         }
     }
 
     /// Thaws every filesystem, and says how many were frozen.
     pub(crate) fn thaw(&mut self) -> i64 {
         self.frozen_since = None;
+        if !self.facts.frozen {
+            return 0;
+        }
         let facts = self.facts_mut();
         facts.frozen = false;
         let frozen = facts.filesystems.iter_mut().filter(|fs| fs.frozen);

@@ -140,12 +140,18 @@ impl Processes {
     }
 
     /// The agent that started them is gone.
-    pub(crate) fn forget_all(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.started.clear();
         #[cfg(unix)]
         if let Some(host) = &mut self.host {
             host.forget_all();
         }
+    }
+
+    /// The kernel counts from the beginning.
+    pub(crate) fn reboot(&mut self) {
+        self.restart();
+        self.latest = 0;
     }
 }
 

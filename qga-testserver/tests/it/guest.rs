@@ -215,6 +215,7 @@ async fn statistics_have_an_entry_for_each_disk_and_processor() {
 async fn devices_pipes_sockets_and_links_behave_as_such() {
     let mut caller = Caller::new();
     caller.agent.fifo("/tmp/pipe");
+    caller.agent.fifo("/tmp/fed-pipe");
     caller.agent.socket_file("/tmp/socket");
     caller.agent.symlink("/tmp/dangling", "/nowhere");
     caller.agent.symlink("/tmp/name", "/etc/hostname");
@@ -233,10 +234,13 @@ async fn devices_pipes_sockets_and_links_behave_as_such() {
     let read = [
         ("/tmp/name", json!("dGVzdC1ndWVzdAo=")),
         ("/dev/null", json!("")),
-        ("/tmp/pipe", json!(null)),
+        ("/tmp/pipe", json!("")),
+        ("/tmp/fed-pipe", json!(null)),
     ];
     for (path, wanted) in read {
-        let handle = caller.call("guest-file-open", json!({"path": path})).await;
+        let mode = if path.contains("fed") { "r+" } else { "r" };
+        let open = json!({"path": path, "mode": mode});
+        let handle = caller.call("guest-file-open", open).await;
         let chunk = caller
             .call("guest-file-read", json!({"handle": handle}))
             .await;

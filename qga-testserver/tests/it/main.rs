@@ -15,6 +15,8 @@ mod conformance;
 mod core_client;
 mod exec;
 mod faults;
+#[cfg(unix)]
+mod file_errors;
 mod files;
 mod guest;
 mod messages;

@@ -87,3 +87,91 @@ async fn an_agent_may_answer_for_a_while_before_the_guest_goes() {
     assert_eq!(caller.client.rest().await, "");
     assert_eq!(start.elapsed(), Duration::from_secs(2));
 }
+
+/// What another client does after a start.
+async fn first_numbers(caller: &mut Caller) -> [serde_json::Value; 2] {
+    let open = json!({"path": "/etc/hostname"});
+    let exec = json!({"path": "sleep", "arg": ["9"]});
+    [
+        caller.call("guest-file-open", open).await,
+        caller.call("guest-exec", exec).await["pid"].clone(),
+    ]
+}
+
+/// The boot's id and the agent's own line in /proc.
+fn names(caller: &Caller) -> [Vec<u8>; 2] {
+    let paths = ["/proc/sys/kernel/random/boot_id", "/proc/self/stat"];
+    paths.map(|path| caller.agent.file_content(path).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_goes_on_counting_and_a_reboot_begins_anew() {
+    let mut caller = Caller::new();
+    assert_eq!(first_numbers(&mut caller).await, [1000, 1001]);
+    let [boot, agent] = names(&caller);
+
+    caller.agent.restart();
+    assert!(caller.agent.running_processes().is_empty() && caller.agent.open_handles().is_empty());
+    let read = json!({"handle": 1000});
+    let gone = caller.call("guest-file-read", read).await;
+    assert_eq!(gone, "handle '1000' has not been found");
+    assert_eq!(first_numbers(&mut caller).await, [1001, 1002]);
+    let [boot_then, agent_then] = names(&caller);
+    assert!(boot_then == boot && agent_then != agent);
+
+    caller.agent.reboot();
+    assert_eq!(first_numbers(&mut caller).await, [1000, 1001]);
+    let [boot_now, agent_now] = names(&caller);
+    assert!(boot_now != boot && agent_now != agent_then);
+    let text = String::from_utf8(boot_now).unwrap();
+    let parts: Vec<_> = text.trim_end().split('-').map(str::len).collect();
+    assert_eq!(parts, [8, 4, 4, 4, 12], "{text}");
+    let text = String::from_utf8(agent_now).unwrap();
+    assert_eq!(text.split(' ').count(), 52, "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reboot_loses_what_was_not_written_out_and_thaws() {
+    let mut caller = Caller::new();
+    let open = json!({"path": "/tmp/x", "mode": "w"});
+    let handle = caller.call("guest-file-open", open).await;
+    let write = json!({"handle": handle, "buf-b64": "YWJj"});
+    caller.call("guest-file-write", write).await;
+    caller.agent.edit_guest(|guest| {
+        guest.frozen = true;
+        guest.vcpus[1].online = false;
+    });
+    caller.agent.reboot();
+    assert!(caller.agent.guest().vcpus[1].online);
+    assert_eq!(caller.agent.file_content("/tmp/x").unwrap(), b"");
+    assert_eq!(caller.get("guest-fsfreeze-status").await, "thawed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_that_was_switched_on_again_begins_anew() {
+    for is_reboot in [false, true] {
+        let mut caller = Caller::new();
+        first_numbers(&mut caller).await;
+        if is_reboot {
+            caller.client.send(shutdown("reboot")).await;
+        } else {
+            caller.client.send(shutdown("powerdown")).await;
+            caller.client.rest().await;
+            caller.agent.wake();
+            caller.client = Wire::new(caller.agent.connect());
+        }
+        assert_eq!(first_numbers(&mut caller).await, [1000, 1001]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_linux_names_its_boots() {
+    use qga_testserver::Profile;
+    for profile in [Profile::Windows, Profile::FreeBsd] {
+        let mut caller = Caller::new();
+        caller.agent.profile(profile);
+        caller.agent.reboot();
+        let open = json!({"path": "/proc/sys/kernel/random/boot_id"});
+        assert!(caller.call("guest-file-open", open).await.is_string());
+    }
+}

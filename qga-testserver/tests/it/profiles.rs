@@ -88,6 +88,77 @@ async fn an_agent_before_4_0_gives_no_id_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_version_refuses_in_its_own_class_and_words() {
+    let blocked = "Command guest-exec has been disabled: the command is not allowed";
+    for (profile, class, disabled, frozen) in [
+        (
+            Profile::Qemu3_1,
+            "GenericError",
+            "The command guest-exec has been disabled for this instance",
+            "The command guest-exec has been disabled for this instance",
+        ),
+        (
+            Profile::Qemu7_2,
+            "CommandNotFound",
+            "Command guest-exec has been disabled",
+            "Command guest-exec has been disabled: the agent is in frozen state",
+        ),
+        (Profile::Qemu10_0, "CommandNotFound", blocked, blocked),
+        (Profile::Qemu11_1, "CommandNotFound", blocked, blocked),
+    ] {
+        for (is_frozen, wanted) in [(false, disabled), (true, frozen)] {
+            let mut caller = Caller::new();
+            caller.agent.profile(profile);
+            caller.agent.edit_guest(|guest| guest.frozen = is_frozen);
+            if !is_frozen {
+                caller.agent.disable("guest-exec");
+            }
+            let reply = caller.client.ask("{\"execute\":\"guest-exec\"}").await;
+            let reply: Value = serde_json::from_str(&reply).unwrap();
+            let wanted = serde_json::json!({"class": class, "desc": wanted});
+            assert_eq!(reply["error"], wanted, "{profile}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_before_6_0_calls_a_value_that_it_does_not_know_a_parameter() {
+    let mut caller = Caller::new();
+    caller.agent.profile(Profile::Qemu3_1);
+    let seek = serde_json::json!({"handle": 1, "offset": 0, "whence": "SET"});
+    let refused = caller.call("guest-file-seek", seek).await;
+    assert_eq!(refused, "Invalid parameter 'SET'");
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_system_has_its_own_words_for_a_file_that_cannot_be_opened() {
+    for (profile, path, wanted) in [
+        (
+            Profile::Qemu3_1,
+            "/none",
+            "failed to open file '/none' (mode: 'r'): No such file or directory",
+        ),
+        (
+            Profile::Windows,
+            "/none",
+            "failed to open file '/none': The system cannot find the file specified.",
+        ),
+        (
+            Profile::FreeBsd,
+            "/tmp/socket",
+            "failed to open file '/tmp/socket' (mode: 'r'): Device not configured",
+        ),
+    ] {
+        let mut caller = Caller::new();
+        caller.agent.profile(profile);
+        caller.agent.socket_file("/tmp/socket");
+        let open = serde_json::json!({"path": path});
+        let refused = caller.call("guest-file-open", open).await;
+        assert_eq!(refused, wanted, "{profile}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_distribution_does_not_allow_is_refused_and_listed() {
     let mut caller = Caller::new();
     caller.agent.profile(Profile::Rhel9);

@@ -30,6 +30,8 @@ pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestErro
         ..
     } = &transfer;
     let mut listing = list(guest, remote, *max_bytes).await?;
+    // It takes long, so it must be known whose the open files are.
+    guest.get_acquainted().await;
     let kind = if listing.is_folder() {
         Kind::Folder
     } else {
@@ -80,9 +82,9 @@ async fn length(guest: &Guest, path: &str) -> Result<u64, GuestError> {
         let length = async {
             let mut handle = open(guest, path).await?;
             let length = handle.seek(SeekFrom::End(0)).await;
-            drop(handle.close().await);
+            handle.close_quietly().await;
             match length {
-                Err(error) if is_refused(&error) => Ok(0),
+                Err(error) if is_refused(&error) && !is_stream(&error) => Ok(0),
                 length => length,
             }
         };
@@ -96,6 +98,12 @@ async fn length(guest: &Guest, path: &str) -> Result<u64, GuestError> {
 fn is_refused(error: &GuestError) -> bool {
     let command = error.command_error();
     command.is_some_and(|error| error.agent_error().is_some())
+}
+
+/// Whether it is a pipe or a terminal.
+fn is_stream(error: &GuestError) -> bool {
+    let said = error.command_error().and_then(qga_core::Error::agent_error);
+    said.is_some_and(|said| said.desc.contains("Illegal seek"))
 }
 
 async fn open(guest: &Guest, path: &str) -> Result<Handle, GuestError> {
@@ -261,7 +269,7 @@ impl Fetch<'_> {
             self.check_short(&mut handle).await?;
         }
         // What was read is there, whatever becomes of the handle.
-        drop(handle.close().await);
+        handle.close_quietly().await;
         Ok(())
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use qga_core::Error;
+
 use crate::guest::GuestError;
 use crate::guest::backoff::Backoff;
 
@@ -30,18 +32,19 @@ impl Patience {
     /// An agent's refusal is forgiven once: one that was started anew knows no file that was
     /// open before, and its words for that are not to be relied on.
     pub(in crate::guest) async fn after(&mut self, error: GuestError) -> Result<(), GuestError> {
-        let Some(command) = error.command_error() else {
-            return Err(error);
-        };
-        if command.is_permanent() {
+        let command = error.command_error();
+        if command.is_some_and(Error::is_permanent) {
             return Err(error);
         }
-        let pause = command.retry_after();
-        let left = match command.agent_error() {
-            Some(refusal) if refusal.is_command_not_found() => return Err(error),
-            None if command.is_deadline() => return Err(error),
-            Some(_) => &mut self.refusals,
-            None => &mut self.left,
+        let pause = command.and_then(Error::retry_after);
+        let left = match command.map(Error::agent_error) {
+            // The file is opened again, by the agent that is there now.
+            None if error.is_agent_gone() => &mut self.refusals,
+            None => return Err(error),
+            Some(None) if error.is_deadline() => return Err(error),
+            Some(Some(refusal)) if refusal.is_command_not_found() => return Err(error),
+            Some(Some(_)) => &mut self.refusals,
+            Some(None) => &mut self.left,
         };
         if *left == 0 {
             return Err(error);

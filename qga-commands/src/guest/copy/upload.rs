@@ -28,6 +28,8 @@ pub(super) async fn upload(mut transfer: Transfer) -> Result<Copied, GuestError>
     let (source, mut listing) = walked.map_err(|error| local(&transfer.local, error))??;
     let source = Arc::new(source);
     transfer.report.total(listing.bytes);
+    // It takes long, so it must be known whose the open files are.
+    transfer.guest.get_acquainted().await;
     let temp = if may_have_shell(&transfer.guest).await? {
         let folder = listing.is_folder();
         GuestTemp::beside(&transfer.guest, &transfer.remote, folder, transfer.replace).await?

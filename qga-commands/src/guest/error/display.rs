@@ -18,6 +18,11 @@ impl Display for GuestError {
                 self.write_frozen(f)
             }
             Self::Unexpected(what) => write!(f, "the agent's answer makes no sense: {what}"),
+            Self::AgentGone { what, .. } => write!(
+                f,
+                "{what} is gone with the agent to which it belonged: the guest was rebooted, or its \
+                 agent was started anew"
+            ),
             Self::Stopped => f.write_str("the work broke off, since its tokio runtime has ended"),
             Self::TooLarge { path, limit } => write!(
                 f,
@@ -136,6 +141,11 @@ impl GuestError {
     /// What went wrong with a program.
     fn write_program(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NoSuchProgram { program, source } => write!(
+                f,
+                "the guest has no program {:?}; if there are arguments in it, give each to `arg`: {source}",
+                Excerpt(program)
+            ),
             Self::Wait { pid, source } => write!(
                 f,
                 "process {pid} was started and may still run, and its end or its output could not be \

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use qga_core::{Execution, QgaCommand as _};
-use tokio::time::Instant;
+use qga_core::{Error, Execution, QgaCommand};
+use tokio::time::{Instant, timeout};
 
 use super::Dropped;
 use crate::commands::file::{
     FileClose, FileFlush, FileRead, FileSeek, FileWrite, GuestFileRead, QgaSeek,
 };
+use crate::guest::incarnation::{Admission, Owned, TRIES, is_unknown_handle};
+use crate::guest::optional;
 use crate::guest::{Guest, GuestError};
 
 /// What one read brings, in bytes. Large enough that the way there and back hardly counts.
@@ -42,17 +44,44 @@ pub(in crate::guest) struct Handle {
 #[derive(Debug)]
 struct Open {
     guest: Guest,
-    number: i64,
+    file: Arc<Owned>,
     closed: AtomicBool,
 }
 
 impl Open {
-    async fn close(&self) -> Result<(), GuestError> {
+    /// Runs a command on the open file, if the agent is still there that has it open.
+    async fn execute<C: QgaCommand>(&self, command: C) -> Result<C::Response, GuestError> {
+        self.execute_by(&self.guest, command).await
+    }
+
+    async fn execute_by<C: QgaCommand>(
+        &self,
+        guest: &Guest,
+        command: C,
+    ) -> Result<C::Response, GuestError> {
+        let result = guest.execute_on(&self.file, command).await;
+        if let Err(GuestError::Command(error)) = &result {
+            self.check_known(error).await?;
+        }
+        result
+    }
+
+    /// Fails if an error shows that the agent is gone that had the file open.
+    async fn check_known(&self, error: &Error) -> Result<(), GuestError> {
+        if is_unknown_handle(error) {
+            self.guest.disown(&self.file).await?;
+        }
+        Ok(())
+    }
+
+    async fn close(&self, guest: &Guest) -> Result<(), GuestError> {
         // It is never closed twice, which can be the end of an agent.
         self.closed.store(true, Ordering::Relaxed);
-        let result = self.guest.execute(FileClose::new(self.number)).await;
-        if matches!(&result, Err(error) if error.execution() == Execution::NotRun) {
-            self.closed.store(false, Ordering::Relaxed);
+        let close = FileClose::new(self.file.number());
+        let result = self.execute_by(guest, close).await;
+        if let Err(error) = &result {
+            let is_left = error.execution() == Execution::NotRun && !error.is_agent_gone();
+            self.closed.store(!is_left, Ordering::Relaxed);
         }
         result.map(drop)
     }
@@ -61,10 +90,8 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         if !self.closed.load(Ordering::Relaxed) {
-            self.guest
-                .client()
-                .attachment::<Dropped>()
-                .push(self.number);
+            let dropped = self.guest.client().attachment::<Dropped>();
+            dropped.push(Arc::clone(&self.file));
         }
     }
 }
@@ -77,30 +104,47 @@ pub(in crate::guest) struct Run {
 }
 
 impl Handle {
-    pub(in crate::guest) fn new(guest: Guest, number: i64, append: bool) -> Self {
-        let closed = AtomicBool::new(false);
+    pub(in crate::guest) fn new(guest: Guest, file: Owned, append: bool) -> Self {
+        let (file, closed) = (Arc::new(file), AtomicBool::new(false));
+        let open = Open {
+            guest,
+            file,
+            closed,
+        };
         Self {
-            open: Arc::new(Open {
-                guest,
-                number,
-                closed,
-            }),
+            open: Arc::new(open),
             append,
             position: (!append).then_some(0),
             astray: false,
         }
     }
 
-    pub(super) fn number(&self) -> i64 {
-        self.open.number
+    pub(in crate::guest) fn number(&self) -> i64 {
+        self.open.file.number()
     }
 
     /// Closes it, unless that does not reach the agent; then the next operation does. It goes on if
     /// this future is dropped, since nobody could tell then whether it was sent.
     pub(in crate::guest) async fn close(&self) -> Result<(), GuestError> {
+        self.close_by(self.open.guest.clone()).await
+    }
+
+    /// Closes it where nothing hangs on that: an agent that does not answer is not waited for long.
+    pub(in crate::guest) async fn close_quietly(&self) {
+        let client = self.open.guest.client();
+        let brief = Guest::new(optional::in_short(client));
+        drop(timeout(optional::time(client), self.close_by(brief)).await);
+    }
+
+    async fn close_by(&self, guest: Guest) -> Result<(), GuestError> {
         let open = Arc::clone(&self.open);
-        let closing = tokio::spawn(async move { open.close().await });
+        let closing = tokio::spawn(async move { open.close(&guest).await });
         closing.await.unwrap_or(Err(GuestError::Stopped))
+    }
+
+    /// Forgets it: the machine is off that had it open.
+    pub(in crate::guest) fn forget(&self) {
+        self.open.closed.store(true, Ordering::Relaxed);
     }
 
     /// Reads a run of chunks; no bytes at the file's end.
@@ -144,30 +188,75 @@ impl Handle {
         take: &mut (impl FnMut(Vec<u8>) -> bool + Send),
     ) -> Result<bool, GuestError> {
         let open = Arc::clone(&self.open);
-        open.guest.before(FileRead::NAME).await?;
-        let read = FileRead::new(open.number).count(READ_CHUNK);
+        let mut tries = 0;
+        loop {
+            open.guest.before(FileRead::NAME).await?;
+            let admission = open.guest.admit(&open.file).await?;
+            let mut run = self.run_within(&admission, most, take).await;
+            if let Err(GuestError::Command(error)) = &run {
+                open.check_known(error).await?;
+                if admission.refused(error) && tries < TRIES {
+                    run = Ok(None);
+                }
+            }
+            if let Some(end) = run? {
+                return Ok(end);
+            }
+            tries += 1;
+        }
+    }
+
+    /// Reads a run in one contact with the agent, which must be the one that has the file open; `None` if
+    /// the contact had ended before anything was sent.
+    async fn run_within(
+        &mut self,
+        admission: &Admission,
+        most: usize,
+        take: &mut (impl FnMut(Vec<u8>) -> bool + Send),
+    ) -> Result<Option<bool>, GuestError> {
+        let read = FileRead::new(self.number()).count(READ_CHUNK);
         let stop = AtomicBool::new(false);
         let start = Instant::now();
         let reads = iter::repeat_n(read, most)
             .take_while(|_| !stop.load(Ordering::Relaxed) && start.elapsed() < TURN);
-        let mut chunks = open.guest.client().pipeline(reads);
-        let mut end = false;
-        // Until the last reply is here, the agent may be further on than what was received.
-        self.astray = true;
+        let mut chunks = admission.client().pipeline(reads);
+        let (mut has_read, mut end) = (false, false);
+        // What came so late that another agent may have sent it.
+        let mut late = Vec::new();
         while let Some(chunk) = chunks.next().await {
-            let GuestFileRead { data, eof, .. } = chunk?;
-            if data.len() as u64 > READ_CHUNK.unsigned_abs() {
-                return Err(GuestError::Unexpected("more bytes than were asked for"));
-            }
-            self.advance(data.len());
+            let GuestFileRead { data, eof, .. } = match chunk {
+                Err(error) if has_read && admission.refused(&error) => break,
+                Err(error) if admission.refused(&error) => return Err(error.into()),
+                chunk => {
+                    // Until the last reply is here, the agent may be further on than what was received.
+                    self.astray = true;
+                    chunk?
+                }
+            };
+            check_length(data.len())?;
+            has_read = true;
             end |= eof || data.is_empty();
-            let enough = !data.is_empty() && !take(data.into_vec());
+            let mut enough = false;
+            if !late.is_empty() || admission.has_ended() {
+                late.push(data.into_vec());
+            } else if !data.is_empty() {
+                self.advance(data.len());
+                enough = !take(data.into_vec());
+            }
             if end || enough {
                 stop.store(true, Ordering::Relaxed);
             }
         }
+        drop(chunks);
+        if !late.is_empty() {
+            self.open.guest.admit(&self.open.file).await?;
+        }
+        for data in late.into_iter().filter(|data| !data.is_empty()) {
+            self.advance(data.len());
+            take(data);
+        }
         self.astray = false;
-        Ok(end)
+        Ok(has_read.then_some(end))
     }
 
     /// Writes these bytes, all of them.
@@ -175,20 +264,19 @@ impl Handle {
         let mut left = bytes;
         let mut lost = 0;
         while !left.is_empty() {
-            self.return_from_astray().await?;
+            let returned = self.return_from_astray().await;
+            returned.map_err(|error| match lost {
+                0 => error,
+                _ => error.after_maybe_run(),
+            })?;
             self.astray = !self.append;
             let write = FileWrite::new(self.number(), left);
-            match self.open.guest.execute(write).await {
+            match self.open.execute(write).await {
                 Ok(written) => {
-                    let count = usize::try_from(written.count).unwrap_or(0);
-                    left = match left.get(count..) {
-                        Some(rest) if count > 0 => rest,
-                        _ => {
-                            return Err(GuestError::Unexpected(
-                                "no bytes were written, or too many",
-                            ));
-                        }
-                    };
+                    let count = usize::try_from(written.count).ok();
+                    let count = count.filter(|count| (1..=left.len()).contains(count));
+                    let count = count.ok_or_else(|| miscounted(written.count, left.len()))?;
+                    left = left.get(count..).unwrap_or_default();
                     self.astray = false;
                     self.advance(count);
                     lost = 0;
@@ -196,6 +284,7 @@ impl Handle {
                 Err(error) if !self.append && self.may_repair(&error) && lost < PATIENCE => {
                     lost += 1;
                 }
+                Err(error) if lost > 0 => return Err(error.after_maybe_run()),
                 Err(error) => return Err(error),
             }
         }
@@ -205,8 +294,8 @@ impl Handle {
     /// Hands what the agent has buffered to the guest's kernel. It may be sent twice.
     pub(super) async fn flush(&mut self) -> Result<(), GuestError> {
         let flush = FileFlush::new(self.number());
-        match self.open.guest.execute(&flush).await {
-            Err(error) if is_lost(&error) => self.open.guest.execute(&flush).await?,
+        match self.open.execute(&flush).await {
+            Err(error) if is_lost(&error) => self.open.execute(&flush).await?,
             result => result?,
         };
         Ok(())
@@ -219,12 +308,16 @@ impl Handle {
             SeekFrom::Current(offset) => (Some(offset), QgaSeek::Current),
             SeekFrom::End(offset) => (Some(offset), QgaSeek::End),
         };
-        let offset = offset.ok_or(GuestError::InvalidInput("a file is not that long"))?;
+        let offset = offset.ok_or_else(|| {
+            let longest = i64::MAX;
+            let text = format!("{to:?} is beyond the longest file, which has {longest} bytes");
+            GuestError::InvalidInput(text.into())
+        })?;
         let seek = FileSeek::new(self.number(), offset, whence.clone());
-        let sought = match self.open.guest.execute(&seek).await {
+        let sought = match self.open.execute(&seek).await {
             // Sent twice, it would move twice.
             Err(error) if is_lost(&error) && whence != QgaSeek::Current => {
-                self.open.guest.execute(&seek).await?
+                self.open.execute(&seek).await?
             }
             result => result?,
         };
@@ -252,6 +345,19 @@ impl Handle {
     fn may_repair(&self, error: &GuestError) -> bool {
         is_lost(error) && self.position.is_some()
     }
+}
+
+fn check_length(bytes: usize) -> Result<(), GuestError> {
+    if bytes as u64 > READ_CHUNK.unsigned_abs() {
+        let text = format!("{bytes} bytes were read where {READ_CHUNK} were asked for");
+        return Err(GuestError::Unexpected(text.into()));
+    }
+    Ok(())
+}
+
+fn miscounted(count: i64, of: usize) -> GuestError {
+    let text = format!("{count} bytes are said to be written, of {of} that were sent");
+    GuestError::Unexpected(text.into())
 }
 
 /// Whether the reply did not come, so that the agent may stand elsewhere.

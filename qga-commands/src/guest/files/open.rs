@@ -3,6 +3,7 @@
 use super::File;
 use super::handle::Handle;
 use crate::commands::file::FileOpen;
+use crate::guest::incarnation::{Agents, Belonging, Owned};
 use crate::guest::{Guest, GuestError};
 
 /// How to open a file of the guest, as [`std::fs::OpenOptions`].
@@ -82,7 +83,34 @@ impl OpenOptions {
     /// The opening goes on, and an operation on the guest closes the file soon afterwards. Where the
     /// agent's answer is lost, the file may stay open in the agent until that ends.
     pub async fn open(&self, guest: &Guest, path: impl Into<String>) -> Result<File, GuestError> {
+        // It is made to last, so it must be known whose it is.
+        self.mode().ok_or_else(|| self.invalid())?;
+        guest.get_acquainted().await;
         self.open_handle(guest, path).await.map(File::new)
+    }
+
+    fn invalid(self) -> GuestError {
+        let set = [
+            (self.read, "read"),
+            (self.write, "write"),
+            (self.append, "append"),
+            (self.truncate, "truncate"),
+            (self.create, "create"),
+        ];
+        let set: Vec<_> = set
+            .iter()
+            .filter(|(set, _)| *set)
+            .map(|set| set.1)
+            .collect();
+        let set = match &*set {
+            [] => "no options".to_owned(),
+            set => set.join(", "),
+        };
+        let text = format!(
+            "an agent cannot open a file with {set}: it takes read, or write, or write with truncate and create, \
+             or append with create"
+        );
+        GuestError::InvalidInput(text.into())
     }
 
     pub(in crate::guest) async fn open_handle(
@@ -90,15 +118,18 @@ impl OpenOptions {
         guest: &Guest,
         path: impl Into<String>,
     ) -> Result<Handle, GuestError> {
-        let mode = self.mode().ok_or(GuestError::InvalidInput(
-            "an agent cannot open a file with these options",
-        ))?;
+        let mode = self.mode().ok_or_else(|| self.invalid())?;
         let request = FileOpen::new(path).mode(mode);
         let (guest, append) = (guest.clone(), self.append);
         // In a task of its own, so that the handle becomes known and can be closed.
         let opening = tokio::spawn(async move {
-            let number = guest.execute(request).await?;
-            Ok(Handle::new(guest, number, append))
+            let agents = Agents::of(&guest.client);
+            let highest = agents.highest_handle();
+            let (number, contact) = guest.execute_with_contact(request).await?;
+            agents.opened(number, highest, contact);
+            let origin = agents.answering(contact, &guest.client);
+            let file = Owned::new(Belonging::File(number), Some(origin));
+            Ok(Handle::new(guest, file, append))
         });
         opening.await.unwrap_or(Err(GuestError::Stopped))
     }

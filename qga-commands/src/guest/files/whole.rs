@@ -1,5 +1,6 @@
 //! Files read and written as a whole.
 
+use super::OpenOptions;
 use super::handle::WRITE_CHUNK;
 use crate::guest::pace::{self, Pace};
 use crate::guest::{Guest, GuestError};
@@ -60,12 +61,19 @@ impl Guest {
         bytes: impl AsRef<[u8]>,
     ) -> Result<(), GuestError> {
         let mut pace = Pace::new();
-        let mut file = self.create(path).await?;
-        for chunk in bytes.as_ref().chunks(WRITE_CHUNK) {
-            pace::until(pace.end(), file.handle.write(chunk)).await?;
+        let mut options = OpenOptions::new();
+        options.write(true).truncate(true).create(true);
+        let mut handle = options.open_handle(self, path).await?;
+        let bytes = bytes.as_ref();
+        if bytes.len() > WRITE_CHUNK {
+            // It takes long, so it must be known whose the open file is.
+            self.get_acquainted().await;
+        }
+        for chunk in bytes.chunks(WRITE_CHUNK) {
+            pace::until(pace.end(), handle.write(chunk)).await?;
             pace.moved(chunk.len() as u64);
         }
-        file.close().await
+        handle.close().await
     }
 
     async fn read_up_to(
@@ -75,10 +83,11 @@ impl Guest {
     ) -> Result<Vec<u8>, GuestError> {
         let mut pace = Pace::new();
         let path = path.into();
-        let mut file = self.open(&*path).await?;
+        let mut options = OpenOptions::new();
+        let mut handle = options.read(true).open_handle(self, &*path).await?;
         let mut bytes = Vec::new();
         loop {
-            let run = pace::until(pace.end(), file.handle.read()).await?;
+            let run = pace::until(pace.end(), handle.read()).await?;
             pace.moved(run.bytes.len() as u64);
             bytes.extend_from_slice(&run.bytes);
             if bytes.len() > limit {
@@ -87,9 +96,10 @@ impl Guest {
             if run.end {
                 break;
             }
+            self.get_acquainted().await;
         }
         // The bytes are there, whatever becomes of the handle.
-        drop(file.close().await);
+        handle.close_quietly().await;
         Ok(bytes)
     }
 }
@@ -113,6 +123,8 @@ mod tests {
             "the guest's file \"/dev/zero\" is longer than the 1000 bytes that are read at once";
         assert!(error.to_string().starts_with(text), "{error}");
         guest.execute(Ping).await.unwrap();
-        assert_eq!(agent.requests_of("guest-file-close").len(), 1);
+        let closes = agent.requests_of("guest-file-close");
+        let of_it = closes.iter().filter(|it| it.arguments["handle"] == 1000);
+        assert_eq!(of_it.count(), 1);
     }
 }

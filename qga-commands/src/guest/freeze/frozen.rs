@@ -12,7 +12,7 @@ use crate::commands::fs::{
     FsfreezeFreeze, FsfreezeFreezeList, FsfreezeStatus, FsfreezeThaw, GuestFsfreezeStatus,
 };
 use crate::guest::backoff::after;
-use crate::guest::{Guest, GuestError};
+use crate::guest::{Guest, GuestError, optional};
 
 /// Frozen filesystems. Dropped without a [`thaw`](Self::thaw), they are thawed in the background, in a runtime of
 /// one thread only [while somebody is in it](super#what-happens-in-the-worst-case).
@@ -130,18 +130,14 @@ async fn begin(guest: &Guest) -> Result<Guard, GuestError> {
     }
     can_thaw(guest).await?;
     let client = guest.client();
-    match client.execute(FsfreezeStatus).await {
-        Ok(GuestFsfreezeStatus::Frozen) => {
-            return Err(GuestError::Frozen {
-                command,
-                by_this_client: guest.is_frozen(),
-                address: client.address().cloned(),
-            });
-        }
-        Ok(_) => {}
-        // An agent may have the question disabled; it refuses a second freeze by itself.
-        Err(error) if error.agent_error().is_some() => {}
-        Err(error) => return Err(error.into()),
+    // An agent that does not answer refuses a second freeze by itself.
+    let status = optional::ask(client, FsfreezeStatus).await?;
+    if status == Some(GuestFsfreezeStatus::Frozen) {
+        return Err(GuestError::Frozen {
+            command,
+            by_this_client: guest.is_frozen(),
+            address: client.address().cloned(),
+        });
     }
     let Some(freeze) = client.attachment::<State>().freeze(client) else {
         return Err(guest.frozen(command));
@@ -179,19 +175,17 @@ fn undo(guard: Guard, error: Error) -> GuestError {
 /// filesystems are frozen.
 async fn can_thaw(guest: &Guest) -> Result<(), GuestError> {
     let text = "nothing is frozen: this client or its agent does not allow the thaw";
-    let refused = || GuestError::InvalidInput(text);
+    let refused = || GuestError::InvalidInput(text.into());
     if !guest.client().allows(FsfreezeThaw::NAME) {
         return Err(refused());
     }
-    match guest.client().capabilities().await {
-        Ok(agent)
+    let client = optional::answered_in_short(guest.client());
+    match optional::answer(client.capabilities().await)? {
+        Some(agent)
             if agent.is_enabled(FsfreezeFreeze::NAME) && !agent.is_enabled(FsfreezeThaw::NAME) =>
         {
             Err(refused())
         }
-        Ok(_) => Ok(()),
-        // An agent may have the question disabled, and a client may not ask it.
-        Err(error) if error.agent_error().is_some() || error.is_not_allowed() => Ok(()),
-        Err(error) => Err(error.into()),
+        _ => Ok(()),
     }
 }

@@ -10,7 +10,7 @@ use super::state::Number;
 use crate::capabilities::ClientExt as _;
 use crate::commands::fs::{FsfreezeStatus, FsfreezeThaw, GuestFsfreezeStatus};
 use crate::guest::backoff::Backoff;
-use crate::guest::{Guest, GuestError};
+use crate::guest::{Guest, GuestError, optional};
 
 /// How long somebody waits for a thaw.
 pub(super) const SHORT: Duration = Duration::from_secs(90);
@@ -116,9 +116,10 @@ fn done(guest: &Guest, ended: Option<Number>) {
     guest.client().forget_capabilities();
 }
 
-/// An agent that refuses both commands cannot have frozen anything.
+/// An agent that refuses both commands cannot have frozen anything. Without an answer the thaw is tried again.
 async fn is_thawed(guest: &Guest) -> bool {
-    match status(guest).await {
+    let client = optional::in_short(guest.client());
+    match client.execute(FsfreezeStatus).await {
         Ok(status) => status == GuestFsfreezeStatus::Thawed,
         Err(error) => error.is_command_not_found(),
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AT_ONCE, Guest, GuestError, partial};
+use super::{AT_ONCE, Guest, GuestError, named, partial};
 use crate::commands::memory::{
     GetMemoryBlockInfo, GetMemoryBlocks, GuestMemoryBlock, GuestMemoryBlockResponse,
     GuestMemoryBlockResponseType, SetMemoryBlocks,
@@ -81,8 +81,14 @@ impl Guest {
         if asked == told && answers.len() == some.len() {
             return Ok(answers);
         }
-        let text = "it tells of other blocks of memory than were asked for";
-        Err(GuestError::Unexpected(text))
+        let text = format!(
+            "of {} blocks of memory it has set, it tells {} times what became of them{}{}",
+            some.len(),
+            answers.len(),
+            named("; not told of", asked.difference(&told)),
+            named("; not asked for", told.difference(&asked)),
+        );
+        Err(GuestError::Unexpected(text.into()))
     }
 }
 

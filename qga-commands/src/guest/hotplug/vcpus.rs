@@ -1,9 +1,12 @@
 //! Processors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AT_ONCE, Guest, GuestError, partial};
+use qga_core::QgaCommand as _;
+
+use super::{AT_ONCE, Guest, GuestError, named, partial};
 use crate::commands::cpu::{GetVcpus, GuestLogicalProcessor, SetVcpus};
+use crate::guest::optional;
 
 /// How often the agent may stop before the end of a list.
 const MOST_STOPS: usize = 16;
@@ -43,9 +46,9 @@ impl Guest {
     ///
     /// # Errors
     ///
-    /// [`GuestError::InvalidInput`], with nothing changed, if one is to go offline of which the guest
-    /// does not say that it can. [`GuestError::Partial`] if the first ones were done and then one
-    /// failed. Otherwise as [`execute`](Self::execute).
+    /// [`GuestError::InvalidInput`], with nothing changed, if the guest tells of its processors, and some are
+    /// to go offline of which it does not say that they can. [`GuestError::Partial`] if the first ones were
+    /// done and then one failed. Otherwise as [`execute`](Self::execute).
     ///
     /// # Cancel safety
     ///
@@ -55,15 +58,10 @@ impl Guest {
         vcpus: impl IntoIterator<Item = GuestLogicalProcessor>,
     ) -> Result<(), GuestError> {
         let wanted: Vec<_> = vcpus.into_iter().collect();
-        if wanted.iter().any(|vcpu| !vcpu.online) {
-            let known = self.vcpus().await?;
-            if !wanted
-                .iter()
-                .all(|vcpu| vcpu.online || can_go(&known, vcpu))
-            {
-                let text = "a processor is to go offline that cannot, or is not there";
-                return Err(GuestError::InvalidInput(text));
-            }
+        if wanted.iter().any(|vcpu| !vcpu.online)
+            && let Some(known) = self.vcpus_if_told().await?
+        {
+            check_offline(&known, &wanted)?;
         }
         self.send_vcpus(&wanted).await
     }
@@ -91,6 +89,13 @@ impl Guest {
         Ok(changes)
     }
 
+    /// The processors, if the agent tells at once. The change itself does not need them: the agent refuses
+    /// what cannot be.
+    async fn vcpus_if_told(&self) -> Result<Option<Vec<GuestLogicalProcessor>>, GuestError> {
+        self.before(GetVcpus::NAME).await?;
+        Ok(optional::ask(&self.client, GetVcpus).await?)
+    }
+
     async fn send_vcpus(&self, wanted: &[GuestLogicalProcessor]) -> Result<(), GuestError> {
         let mut done = 0;
         for some in wanted.chunks(AT_ONCE) {
@@ -112,8 +117,12 @@ impl Guest {
             let told = self.execute(SetVcpus::new(rest)).await?;
             let now = usize::try_from(told).ok().filter(|now| *now > 0);
             let Some(left) = now.and_then(|now| rest.get(now..)) else {
-                let text = "it did more processors than were asked for, or none";
-                return Err(GuestError::Unexpected(text));
+                let text = format!(
+                    "{told} processors are said to be done, of {} that were asked for{}",
+                    rest.len(),
+                    named(", from number", rest.first().map(|vcpu| vcpu.logical_id)),
+                );
+                return Err(GuestError::Unexpected(text.into()));
             };
             *done += rest.len() - left.len();
             rest = left;
@@ -121,13 +130,46 @@ impl Guest {
                 return Ok(());
             }
         }
-        Err(GuestError::Unexpected("it stops again and again"))
+        let text = format!(
+            "it has stopped {MOST_STOPS} times before the end, and done {} of {} processors",
+            some.len() - rest.len(),
+            some.len()
+        );
+        Err(GuestError::Unexpected(text.into()))
     }
 }
 
-fn can_go(known: &[GuestLogicalProcessor], wanted: &GuestLogicalProcessor) -> bool {
-    let mut known = known.iter();
-    known.any(|vcpu| vcpu.logical_id == wanted.logical_id && vcpu.can_offline == Some(true))
+/// Says which processors cannot go offline.
+fn check_offline(
+    known: &[GuestLogicalProcessor],
+    wanted: &[GuestLogicalProcessor],
+) -> Result<(), GuestError> {
+    let numbers = |online: bool| {
+        let known = known
+            .iter()
+            .filter(move |vcpu| !online || vcpu.can_offline == Some(true));
+        known.map(|vcpu| vcpu.logical_id).collect::<BTreeSet<_>>()
+    };
+    let (there, can_go) = (numbers(false), numbers(true));
+    let wanted = wanted.iter().filter(|vcpu| !vcpu.online);
+    let wanted: BTreeSet<_> = wanted.map(|vcpu| vcpu.logical_id).collect();
+    let stuck = wanted
+        .iter()
+        .filter(|id| there.contains(id) && !can_go.contains(id));
+    let missing = wanted.difference(&there);
+    let text = match (named("", stuck), named("", missing)) {
+        (stuck, missing) if stuck.is_empty() && missing.is_empty() => return Ok(()),
+        (stuck, missing) if missing.is_empty() => {
+            format!("these processors cannot go offline:{stuck}")
+        }
+        (stuck, missing) if stuck.is_empty() => {
+            format!("the guest has no processors with these numbers:{missing}")
+        }
+        (stuck, missing) => format!(
+            "these processors cannot go offline:{stuck}; the guest has none with these numbers:{missing}"
+        ),
+    };
+    Err(GuestError::InvalidInput(text.into()))
 }
 
 /// What to do so that `count` are online.
@@ -154,9 +196,17 @@ fn changes(
             online - count,
         )
     };
-    if count == 0 || changes.len() < missing {
-        let text = "the guest cannot have so many or so few processors online";
-        return Err(GuestError::InvalidInput(text));
+    if count > 0 && changes.len() >= missing {
+        return Ok(changes);
     }
-    Ok(changes)
+    let stuck = known
+        .iter()
+        .filter(|vcpu| vcpu.online && vcpu.can_offline != Some(true));
+    let stuck: Vec<_> = stuck.map(|vcpu| vcpu.logical_id).collect();
+    let text = format!(
+        "the guest cannot have {count} processors online: it has {}, of which {online} are online{}",
+        known.len(),
+        named(", and these cannot go offline:", stuck),
+    );
+    Err(GuestError::InvalidInput(text.into()))
 }

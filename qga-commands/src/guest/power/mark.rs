@@ -1,71 +1,78 @@
 //! How to know an agent again.
 
-use crate::commands::file::{FileOpen, FileRead};
-use crate::guest::{Guest, GuestError, files};
+use std::hash::{BuildHasher, RandomState};
+use std::io::SeekFrom;
+
 use qga_core::{Client, Error};
+use tokio::time::Instant;
 
-/// What is there in every guest: in Windows it is the second.
-const ALWAYS_THERE: [&str; 2] = ["/dev/null", "NUL"];
+use crate::commands::file::{FileSeek, QgaSeek};
+use crate::guest::backoff::after;
+use crate::guest::files::{Handle, OpenOptions};
+use crate::guest::{Guest, GuestError, optional};
 
-/// An open file of the guest. An agent that was started since does not know it.
+/// What is there in most guests, and can be set to a place, or in all of them.
+const PATHS: [&str; 4] = ["/bin/sh", "/dev/null", r"C:\Windows\win.ini", "NUL"];
+
+/// An open file of the guest that stands where nobody else would set one. An agent that was started since
+/// does not know it, or by its number another file.
 ///
-/// Dropped, it is closed before the next command.
+/// Dropped, it is closed before the next command, unless its agent is gone.
 pub(super) struct Mark {
-    guest: Guest,
-    handle: i64,
-    agent_is_gone: bool,
+    file: Handle,
+    /// In bytes from the beginning; `None` for a file that cannot be set to a place.
+    place: Option<u64>,
 }
 
 impl Mark {
-    /// Opens a file; `None` where the agent, or the client, does not let it.
-    pub(super) async fn set(guest: &Guest) -> Result<Option<Self>, GuestError> {
-        for path in ALWAYS_THERE {
-            match guest.execute(FileOpen::new(path)).await {
-                Ok(handle) => {
-                    return Ok(Some(Self {
-                        guest: guest.clone(),
-                        handle,
-                        agent_is_gone: false,
-                    }));
-                }
-                Err(GuestError::Command(error))
-                    if error.is_command_not_found() || error.is_not_allowed() =>
-                {
-                    break;
-                }
-                Err(GuestError::Command(error)) if error.agent_error().is_some() => {}
-                Err(error) => return Err(error),
+    /// Opens a file; `None` where the agent, or the client, does not let it, or the agent does not answer.
+    /// It serves to know more afterwards, and what was asked for does not wait for it long.
+    pub(super) async fn set(guest: &Guest) -> Option<Self> {
+        let options = guest.client().options();
+        let end = after(optional::time(guest.client()));
+        for path in PATHS {
+            let left = end.saturating_duration_since(Instant::now());
+            let brief = Guest::new(guest.client().with_options(options.timeout(left)));
+            match OpenOptions::new()
+                .read(true)
+                .open_handle(&brief, path)
+                .await
+            {
+                Ok(file) => return Self::place(file).await,
+                Err(error) if has_failed_there(&error) => {}
+                Err(_) => return None,
             }
         }
-        Ok(None)
+        None
     }
 
-    /// Asks for the file; an agent that knows it has no error.
-    pub(super) async fn look(&self, client: &Client) -> Result<(), Error> {
-        client
-            .execute(FileRead::new(self.handle).count(1))
-            .await
-            .map(drop)
+    async fn place(mut file: Handle) -> Option<Self> {
+        let place = RandomState::new().hash_one(()) >> 24;
+        let place = match file.seek(SeekFrom::Start(place)).await {
+            Ok(found) => Some(found).filter(|found| *found == place),
+            Err(error) if has_failed_there(&error) => None,
+            Err(_) => return None,
+        };
+        Some(Self { file, place })
     }
 
-    /// The file has gone with its agent.
-    pub(super) fn forget(&mut self) {
-        self.agent_is_gone = true;
+    /// The file has gone with its machine.
+    pub(super) fn forget(&self) {
+        self.file.forget();
+    }
+
+    /// Whether the file is still there, in the same agent; an agent that does not know it has an error. This
+    /// moves nothing, since another file may have its number by now.
+    pub(super) async fn look(&self, client: &Client) -> Result<bool, Error> {
+        let seek = FileSeek::new(self.file.number(), 0, QgaSeek::Current);
+        let found = client.execute(seek).await?.position;
+        let place = self.place.map(i64::try_from);
+        Ok(place.is_none_or(|place| place == Ok(found)))
     }
 }
 
-impl Drop for Mark {
-    fn drop(&mut self) {
-        if !self.agent_is_gone {
-            let dropped = self.guest.client().attachment::<files::Dropped>();
-            dropped.push(self.handle);
-        }
-    }
-}
-
-/// Whether an agent says that it does not know a file: no version has said it in other words.
-pub(super) fn is_unknown(error: &Error) -> bool {
-    error.agent_error().is_some_and(|error| {
-        error.desc.contains("has not been found") && !error.is_command_not_found()
-    })
+/// Whether the agent has tried, so that another file may do better.
+fn has_failed_there(error: &GuestError) -> bool {
+    let said = error.command_error().and_then(Error::agent_error);
+    said.is_some_and(|said| !said.is_command_not_found())
 }

@@ -78,7 +78,7 @@ impl Transition {
 
     async fn run(self) -> Result<Outcome, GuestError> {
         self.ping().await?;
-        let mark = Mark::set(&self.guest).await?;
+        let mark = Mark::set(&self.guest).await;
         let heard = self.way.send(&self.guest).await?;
         let end = after(self.deadline);
         let watch = Watch::new(&self.guest, mark, end, self.way.aim());

@@ -1,15 +1,17 @@
 //! Looking at a guest that goes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use qga_core::{Error, NoReply};
 use tokio::time::{Instant, timeout_at};
 
 use super::Outcome;
-use super::mark::{Mark, is_unknown};
+use super::mark::Mark;
 use crate::commands::agent::Ping;
 use crate::guest::Guest;
 use crate::guest::backoff::Backoff;
+use crate::guest::incarnation::{Agents, Incarnation, is_unknown_handle};
 use crate::guest::presence::Presence;
 
 /// What is not answered for so long is silence. A request that went to an agent that is gone is
@@ -50,6 +52,8 @@ enum Seen {
 pub(super) struct Watch {
     guest: Guest,
     mark: Option<Mark>,
+    /// The agent that was told to go.
+    agent: Arc<Incarnation>,
     end: Instant,
     aim: Aim,
     was_silent: bool,
@@ -65,6 +69,7 @@ impl Watch {
         Self {
             guest: guest.clone(),
             mark,
+            agent: Agents::of(guest.client()).present(guest.client()),
             end: limit.map_or(end, |limit| limit.min(end)),
             aim,
             was_silent: false,
@@ -131,7 +136,7 @@ impl Watch {
         }
     }
 
-    fn conclude(mut self, last: Seen) -> Outcome {
+    fn conclude(self, last: Seen) -> Outcome {
         let outcome = match last {
             Seen::Running => return Outcome::StillRunning,
             Seen::Silent => return Outcome::Silent,
@@ -139,7 +144,10 @@ impl Watch {
             Seen::New => Outcome::Back,
             Seen::Lost | Seen::Gone | Seen::Ended => Outcome::Off,
         };
-        if let Some(mark) = &mut self.mark {
+        if outcome == Outcome::Back {
+            let client = self.guest.client();
+            Agents::of(client).has_gone(&self.agent, client);
+        } else if let Some(mark) = &self.mark {
             mark.forget();
         }
         outcome
@@ -155,12 +163,13 @@ impl Watch {
         let waits = self.pause.take().is_some_and(|pause| pause > LONGEST_PAUSE);
         let client = client.with_options(options.wait_for_channel(waits));
         let answer = match &self.mark {
-            Some(mark) => mark.look(&client).await,
-            None => client.execute(Ping).await.map(drop),
+            Some(mark) => mark.look(&client).await.map(Some),
+            None => client.execute(Ping).await.map(|_| None),
         };
         let seen = match answer {
-            Ok(()) if self.mark.is_some() => Seen::Running,
-            Err(error) if self.mark.is_some() && is_unknown(&error) => Seen::New,
+            Ok(Some(true)) => Seen::Running,
+            Ok(Some(false)) => Seen::New,
+            Err(error) if self.mark.is_some() && is_unknown_handle(&error) => Seen::New,
             Err(error) if error.agent_error().is_none() => {
                 self.pause = error.retry_after();
                 of_failure(&error)?

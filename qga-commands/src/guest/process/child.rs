@@ -181,6 +181,7 @@ async fn collect(reader: Option<Reader>, limit: usize, pid: i64) -> Result<Vec<u
 fn started(pid: i64, error: GuestError) -> GuestError {
     match error {
         GuestError::Wait { .. } | GuestError::ResultLost { .. } => error,
+        error if error.is_agent_gone() => error.after_maybe_run(),
         error => GuestError::Wait {
             pid,
             source: Box::new(error),

@@ -15,7 +15,7 @@ use crate::guest::{Guest, GuestError};
 #[derive(Clone)]
 #[must_use = "nothing runs until `output`, `status`, `start` or `spawn` is called"]
 pub struct Command {
-    guest: Guest,
+    pub(super) guest: Guest,
     pub(super) program: String,
     pub(super) args: Vec<String>,
     pub(super) env: Vec<(String, String)>,
@@ -171,6 +171,14 @@ impl Command {
     ///
     /// The program may have been started, and nobody knows its number.
     pub async fn start(&self) -> Result<Process, GuestError> {
+        self.exec()?;
+        // It is made to last, so it must be known whose it is.
+        self.guest.get_acquainted().await;
+        self.start_unknown().await
+    }
+
+    /// Starts the program as it is.
+    pub(super) async fn start_unknown(&self) -> Result<Process, GuestError> {
         let exec = self.exec()?.capture_output(true);
         self.launch(exec, false).await?.release()
     }
@@ -212,6 +220,7 @@ impl Command {
         // What is too long is told before anything was done.
         self.request(spool::run("", words.clone()))?;
         let spool = spool::Spool::make(&self.guest).await?;
+        self.guest.get_acquainted().await;
         let (stdout, stderr) = spool.open().await?;
         let exec = self.request(spool::run(spool.path(), words))?;
         let exec = exec.capture_output(false);
@@ -291,7 +300,7 @@ impl Command {
 pub(super) fn check_for_shell(words: &[String]) -> Result<(), GuestError> {
     match words.first() {
         Some(word) if word.starts_with('-') => Err(GuestError::InvalidInput(
-            "the guest's shell would mistake this program for an option",
+            "the guest's shell would mistake this program for an option".into(),
         )),
         _ => Ok(()),
     }

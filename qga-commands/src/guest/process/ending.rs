@@ -5,17 +5,18 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::kill::KILL_TIME;
+use super::kill::{KILL_TIME, Killer};
 use super::wait::Asking;
-use super::{ExitStatus, Process, kill};
+use super::{ExitStatus, Process};
 use crate::guest::clean_up::{self, CleanUp};
+use crate::guest::incarnation::Owned;
 use crate::guest::{Guest, GuestError};
 
 /// How a process has ended, once that is known.
 #[derive(Debug)]
 pub(super) struct Ending {
     guest: Guest,
-    pid: i64,
+    owned: Arc<Owned>,
     /// Locked while the agent is asked, which only tasks do that nobody can drop.
     process: Mutex<Process>,
     status: OnceLock<ExitStatus>,
@@ -25,7 +26,7 @@ impl Ending {
     pub(super) fn new(process: Process) -> Self {
         Self {
             guest: process.guest.clone(),
-            pid: process.pid,
+            owned: Arc::clone(&process.owned),
             process: Mutex::new(process),
             status: OnceLock::new(),
         }
@@ -36,7 +37,7 @@ impl Ending {
     }
 
     pub(super) fn pid(&self) -> i64 {
-        self.pid
+        self.owned.number()
     }
 
     /// What is known, without asking.
@@ -78,11 +79,12 @@ impl Ending {
 
     /// Kills the process, unless it has ended.
     pub(super) async fn kill(self: &Arc<Self>) -> Result<(), GuestError> {
+        let guest = self.process.lock().await.guest.clone();
+        let killer = Killer::choose(&guest, self.pid()).await?;
         if self.ask().await?.is_some() {
             return Ok(());
         }
-        let guest = self.process.lock().await.guest.clone();
-        kill::kill(&guest, self.pid).await
+        killer.kill(&guest, &self.owned).await
     }
 
     /// Kills a process that nobody waits for, and takes its result from the agent. Nobody is left to

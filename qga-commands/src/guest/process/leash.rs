@@ -1,13 +1,16 @@
 //! Programs that are killed when nobody waits for them any more.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use qga_core::Error;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::ending::Ending;
 use super::{Output, Process};
 use crate::commands::exec::Exec;
+use crate::guest::incarnation::{Agents, Belonging, Owned};
 use crate::guest::{Guest, GuestError};
 
 /// A process that is killed when this is dropped before its end is known, if it is to be.
@@ -49,7 +52,11 @@ impl Leash {
     pub(super) async fn wait(&mut self) -> Result<Output, GuestError> {
         let process = self.process.as_mut().ok_or(GONE)?;
         let result = process.wait().await;
-        if matches!(result, Ok(_) | Err(GuestError::ResultLost { .. })) {
+        let is_over = match &result {
+            Ok(_) | Err(GuestError::ResultLost { .. }) => true,
+            Err(error) => error.is_agent_gone(),
+        };
+        if is_over {
             self.process = None;
         }
         result
@@ -76,7 +83,7 @@ impl Drop for Leash {
     }
 }
 
-const GONE: GuestError = GuestError::InvalidInput("the process has ended");
+const GONE: GuestError = GuestError::InvalidInput(Cow::Borrowed("the process has ended"));
 
 /// A start that is under way.
 struct Starting {
@@ -106,6 +113,29 @@ impl Drop for Starting {
 }
 
 async fn start(guest: Guest, exec: Exec) -> Result<Process, GuestError> {
-    let started = guest.execute(exec).await?;
-    Ok(Process::new(guest, started.pid, true))
+    let started = guest.execute_with_contact(&exec).await;
+    let (started, contact) = started.map_err(|error| explain(exec, error))?;
+    let origin = Agents::of(guest.client()).answering(contact, guest.client());
+    let owned = Owned::new(Belonging::Process(started.pid), Some(origin));
+    Ok(Process::new(guest, owned, true))
+}
+
+/// Says it where a program's arguments may have been given with its name.
+fn explain(exec: Exec, error: GuestError) -> GuestError {
+    let is_not_found = |error: &Error| {
+        error.agent_error().is_some_and(|said| {
+            let text = said.desc.to_lowercase();
+            let lacks = ["no such file", "not found", "cannot find"];
+            !said.is_command_not_found() && lacks.iter().any(|lacks| text.contains(lacks))
+        })
+    };
+    match error {
+        GuestError::Command(source)
+            if exec.path.contains(char::is_whitespace) && is_not_found(&source) =>
+        {
+            let program = exec.path;
+            GuestError::NoSuchProgram { program, source }
+        }
+        error => error,
+    }
 }

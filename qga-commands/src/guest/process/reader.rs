@@ -117,7 +117,7 @@ impl Source {
         match self.more(&ending).await {
             Ok(bytes) if bytes.is_empty() => {
                 // The bytes are there, whatever becomes of the handle.
-                drop(self.0.close().await);
+                self.0.close_quietly().await;
                 (None, Ok(bytes))
             }
             result => (Some(self), result),

@@ -41,13 +41,15 @@ impl Command {
         if let Some(bytes) = &self.stdin {
             exec = exec.input_data(&**bytes);
         }
-        if limits::fits(&exec) {
-            Ok(exec)
-        } else {
-            Err(GuestError::InvalidInput(
-                "a program's input, arguments and environment are more than an agent takes at once",
-            ))
+        let (length, most) = (limits::length(&exec), limits::REQUEST);
+        if length <= most {
+            return Ok(exec);
         }
+        let text = format!(
+            "a program's input, arguments and environment take {length} bytes of a request, where an agent takes \
+             {most}"
+        );
+        Err(GuestError::InvalidInput(text.into()))
     }
 
     fn variables(&self) -> impl Iterator<Item = String> {
@@ -59,9 +61,8 @@ impl Command {
     pub(super) fn check(&self) -> Result<(), GuestError> {
         let wrong = |(name, _): &(String, String)| name.is_empty() || name.contains('=');
         if self.env.iter().any(wrong) {
-            return Err(GuestError::InvalidInput(
-                "an environment variable's name is empty or has a `=`",
-            ));
+            let text = "an environment variable's name is empty or has a `=`";
+            return Err(GuestError::InvalidInput(text.into()));
         }
         Ok(())
     }
@@ -70,9 +71,8 @@ impl Command {
     fn check_merging(&self) -> Result<(), GuestError> {
         let option = self.env.iter().any(|(name, _)| name.starts_with('-'));
         if option || self.program.starts_with('-') || self.program.contains('=') {
-            return Err(GuestError::InvalidInput(
-                "the guest's `env` would mistake this program or variable; use `env_clear`",
-            ));
+            let text = "the guest's `env` would mistake this program or variable; use `env_clear`";
+            return Err(GuestError::InvalidInput(text.into()));
         }
         Ok(())
     }

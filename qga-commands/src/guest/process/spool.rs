@@ -54,7 +54,7 @@ impl Spool {
             Err(GuestError::Command(error)) if error.execution() != Execution::MaybeRun => {
                 spool.armed = false;
                 let why = "the output of a program in Windows cannot be streamed; use `output` or `start`";
-                Err(explain(guest, error, GuestError::InvalidInput(why)).await)
+                Err(explain(guest, error, GuestError::InvalidInput(why.into())).await)
             }
             Err(error) => Err(error),
         }

@@ -66,15 +66,24 @@ pub(super) async fn until_ended(process: &mut Process) -> Result<Output, GuestEr
 
 /// Asks once.
 pub(super) async fn ask(process: &mut Process) -> Result<Option<Output>, GuestError> {
-    let pid = process.pid;
+    let pid = process.pid();
     let was_known = process.known;
+    if !was_known {
+        // It was attached to, and is made to last.
+        process.guest.get_acquainted().await;
+    }
     // Until the reply is here, the agent may have told the end and forgotten the process.
     process.known = true;
-    match process.guest.execute(ExecStatus::new(pid)).await {
+    let status = process
+        .guest
+        .execute_on(&process.owned, ExecStatus::new(pid));
+    match status.await {
         Ok(status) => Ok(status.exited.then(|| status.into())),
         Err(GuestError::Command(source)) if was_known && is_unknown(&source) => {
+            process.guest.disown_if_known(&process.owned).await?;
             Err(GuestError::ResultLost { pid, source })
         }
+        Err(error) if error.is_agent_gone() => Err(error),
         Err(source) => {
             process.known = was_known || is_lost(&source);
             let source = Box::new(source);

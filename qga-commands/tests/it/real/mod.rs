@@ -2,6 +2,7 @@
 
 mod copy;
 mod files;
+mod incarnation;
 mod machine;
 mod process;
 mod streaming;

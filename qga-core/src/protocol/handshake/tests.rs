@@ -153,3 +153,53 @@ fn an_agent_that_takes_offence_at_the_id_is_asked_without() {
             .ends_with(format!(":{{\"id\":{token}}}}}\n").as_bytes())
     );
 }
+
+/// As agents of other makers, and QEMU's before 4.2, refuse a command.
+const REFUSALS: [(&str, &str); 5] = [
+    (
+        "GenericError",
+        "The command guest-sync-delimited has been disabled for this instance",
+    ),
+    ("GenericError", "unknown command: guest-sync-delimited"),
+    ("CommandNotFound", "guest-sync-delimited"),
+    ("InternalError", "command not found"),
+    ("CommandNotFound", "no"),
+];
+
+#[test]
+fn a_refusal_of_the_delimited_sync_is_known_by_its_class_and_its_words() {
+    for (class, desc) in REFUSALS {
+        for id in [false, true] {
+            let mut handshake = Handshake::new(&mut random());
+            let error = error_line(class, desc, id.then_some(handshake.token));
+            let step = handshake.receive(frame(&error), &mut Random::from_seed(3));
+            assert_eq!(step, Step::Resend, "{class} {desc}");
+            let plain = b"\xFF{\"execute\":\"guest-sync\",";
+            assert!(handshake.request().starts_with(plain));
+            // The refusal of an earlier request of the same kind is none of the plain sync.
+            let error = error_line(class, desc, None);
+            let step = handshake.receive(frame(&error), &mut Random::from_seed(4));
+            assert_eq!(step, Step::Stray, "{class} {desc}");
+        }
+    }
+}
+
+#[test]
+fn an_error_that_carries_the_token_is_about_the_sync_whatever_it_says() {
+    let mut handshake = Handshake::new(&mut random());
+    for wanted in ["resend", "refused"] {
+        let error = error_line("GenericError", "it broke", Some(handshake.token));
+        match handshake.receive(frame(&error), &mut Random::from_seed(3)) {
+            Step::Resend => assert_eq!(wanted, "resend"),
+            Step::Refused(error) => {
+                assert_eq!((wanted, &*error.desc), ("refused", "it broke"));
+            }
+            step => panic!("{step:?}"),
+        }
+    }
+}
+
+fn error_line(class: &str, desc: &str, id: Option<u64>) -> String {
+    let id = id.map_or(String::new(), |id| format!("\"id\": {id}, "));
+    format!(r#"{{{id}"error": {{"class": "{class}", "desc": "{desc}"}}}}"#)
+}

@@ -64,14 +64,16 @@ impl Agent {
     }
 
     fn carry_out(&mut self, request: &Value) -> Vec<Act> {
-        let is_sync = request["execute"] == "guest-sync-delimited";
+        let is_delimited = request["execute"] == "guest-sync-delimited";
+        // Where an old refusal could be one of the sync, the other sync is tried.
+        let is_sync = is_delimited || request["execute"] == "guest-sync";
         let text = self.reply(request, is_sync);
         let mut acts = Vec::new();
         let mut bytes = Vec::new();
         if self.kind.is_faulty {
             self.spoil(&mut acts, &mut bytes);
         }
-        if is_sync {
+        if is_delimited {
             bytes.push(0xFF);
         }
         let is_lost = self.kind.is_faulty && !is_sync && self.random.percent(4);

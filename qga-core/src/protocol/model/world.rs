@@ -160,6 +160,7 @@ impl World {
             deadline,
             timeout,
             is_shared: false,
+            reply_millis: None,
             grace: GRACE,
             reply: reply_limits,
             sync: SyncBudget::DEFAULT,

@@ -67,6 +67,12 @@ impl Pending {
         }
     }
 
+    pub(super) fn set_time(&mut self, budget: &Budget) {
+        self.deadline = budget.deadline;
+        self.timeout = budget.timeout;
+        self.is_shared = budget.is_shared;
+    }
+
     /// What it is that its time is up.
     pub(super) fn time_is_up(&self) -> ErrorKind {
         if self.is_shared {

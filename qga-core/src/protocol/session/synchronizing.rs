@@ -41,6 +41,7 @@ struct Passed {
 impl Session {
     pub(super) fn begin_handshake(&mut self) {
         let handshake = Handshake::new(&mut self.random);
+        self.handshakes += 1;
         // The 0xFF ends a request of which a part is written.
         self.outgoing.clear();
         self.outgoing.push(handshake.request());

@@ -38,6 +38,7 @@ impl Wire {
             deadline: self.now + timeout,
             timeout,
             is_shared: false,
+            reply_millis: None,
             grace: Duration::from_secs(2),
             reply: ReplyLimits::DEFAULT,
             sync: SyncBudget::DEFAULT,
@@ -696,7 +697,11 @@ fn a_deadline_can_be_moved() {
     let mut wire = synced(true);
     let ticket = wire.submit("guest-ping");
     let later = wire.now + Duration::from_secs(60);
-    wire.session.set_deadline(ticket, later);
+    let budget = Budget {
+        deadline: later,
+        ..wire.budget(60)
+    };
+    wire.session.set_time(ticket, &budget);
     wire.written();
     assert_eq!(wire.session.poll_timeout(), Some(later));
     wire.wait(10);

@@ -1,3 +1,5 @@
+use crate::profile::Platform;
+
 /// Why an operation failed, as the C library says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Errno {
@@ -7,12 +9,15 @@ pub(super) enum Errno {
     IllegalSeek,
     IsFolder,
     NotFolder,
+    NameTooLong,
     NotFound,
     NoDevice,
     NoSpace,
     TooManyLinks,
     TooManyOpen,
     TryAgain,
+    /// None was set.
+    Unknown,
 }
 
 impl Errno {
@@ -24,12 +29,28 @@ impl Errno {
             Errno::IllegalSeek => b"Illegal seek",
             Errno::IsFolder => b"Is a directory",
             Errno::NotFolder => b"Not a directory",
+            Errno::NameTooLong => b"File name too long",
             Errno::NotFound => b"No such file or directory",
             Errno::NoDevice => b"No such device or address",
             Errno::NoSpace => b"No space left on device",
             Errno::TooManyLinks => b"Too many levels of symbolic links",
             Errno::TooManyOpen => b"Too many open files",
             Errno::TryAgain => b"Resource temporarily unavailable",
+            Errno::Unknown => b"",
+        }
+    }
+
+    /// Why a file could not be opened: Windows has words of its own.
+    pub(super) fn opening(self, platform: Platform) -> &'static [u8] {
+        match (platform, self) {
+            (Platform::Windows, Errno::NotFound) => b"The system cannot find the file specified.",
+            (Platform::Windows, Errno::NotFolder) => b"The system cannot find the path specified.",
+            (Platform::Windows, Errno::NameTooLong) => {
+                b"The filename, directory name, or volume label syntax is incorrect."
+            }
+            (Platform::Windows, _) => b"Access is denied.",
+            (Platform::FreeBsd, Errno::NoDevice) => b"Device not configured",
+            _ => self.text(),
         }
     }
 

@@ -12,6 +12,8 @@ pub(super) struct Handle {
     /// Where the held bytes go, or where the next read starts.
     position: i64,
     held: Vec<u8>,
+    /// Whether it was read last, so that a write moves it first.
+    reading: bool,
 }
 
 /// The size of a stream's buffer.
@@ -24,7 +26,13 @@ impl Handle {
             mode,
             position: 0,
             held: Vec::new(),
+            reading: false,
         }
+    }
+
+    /// Whether it feeds those who read from a pipe.
+    pub(super) fn feeds(&self, path: &[u8]) -> bool {
+        self.mode.writes() && self.path == path
     }
 
     pub(super) fn path(&self) -> &[u8] {
@@ -38,18 +46,35 @@ impl Handle {
         }
     }
 
-    /// Reads up to `count` bytes.
-    pub(super) fn read(&mut self, tree: &mut Tree, count: usize) -> Result<Vec<u8>, Errno> {
+    /// Reads up to `count` bytes. A pipe that nobody feeds is at its end.
+    pub(super) fn read(
+        &mut self,
+        tree: &mut Tree,
+        count: usize,
+        fed: bool,
+    ) -> Result<Vec<u8>, Errno> {
         self.flush(tree)?;
-        if count == 0 {
-            return Ok(Vec::new());
-        }
-        if !self.mode.reads() {
+        let bytes = if count == 0 {
+            Vec::new()
+        } else if !self.mode.reads() {
             return Err(Errno::BadDescriptor);
-        }
-        let bytes = tree.read(&self.path, self.position, count)?;
+        } else if tree.node(&self.path) == Some(&Node::Fifo) && !fed {
+            Vec::new()
+        } else {
+            tree.read(&self.path, self.position, count)?
+        };
+        self.reading = true;
         self.position = advance(self.position, bytes.len());
         Ok(bytes)
+    }
+
+    /// The agent moves a file that was read to where it is before it writes.
+    pub(super) fn turn_to_writing(&mut self, tree: &Tree) -> Result<(), Errno> {
+        if self.reading && tree.node(&self.path) == Some(&Node::Fifo) {
+            return Err(Errno::IllegalSeek);
+        }
+        self.reading = false;
+        Ok(())
     }
 
     /// Takes bytes; whole blocks go out as soon as they do not fit the buffer.
@@ -91,6 +116,10 @@ impl Handle {
         self.flush(tree)?;
         match tree.node(&self.path) {
             Some(Node::Fifo) => return Err(Errno::IllegalSeek),
+            // The C library notices by itself, where there is something to read, and gives no reason.
+            Some(Node::Zero | Node::Full) if self.mode.reads() && whence == 0 && offset < 0 => {
+                return Err(Errno::Unknown);
+            }
             // A device has no position.
             Some(Node::Null | Node::Zero | Node::Full) => return Ok(0),
             _ => {}
@@ -102,6 +131,7 @@ impl Handle {
         };
         let position = base.checked_add(offset).filter(|position| *position >= 0);
         self.position = position.ok_or(Errno::Invalid)?;
+        self.reading = false;
         Ok(self.position)
     }
 

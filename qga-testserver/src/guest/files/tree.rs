@@ -42,6 +42,9 @@ pub(super) enum Node {
 const SPACE: usize = 256 << 20;
 /// What a new file takes even when it is empty.
 const NODE_SIZE: usize = 256;
+/// The longest path that Linux takes, and the longest name in one, in bytes.
+const PATH_LIMIT: usize = 4095;
+const NAME_LIMIT: usize = 255;
 /// So many links are followed for one path.
 const LINK_LIMIT: usize = 40;
 /// The folder in which a missing folder is made when a path goes through it, because a client has
@@ -74,6 +77,7 @@ impl Default for Tree {
         let files = [
             ("/etc/hostname", "test-guest\n"),
             ("/etc/passwd", passwd),
+            ("/bin/sh", "\x7fELF"),
             ("/proc/sys/kernel/ostype", "Linux\n"),
         ];
         for (path, content) in files {
@@ -151,24 +155,29 @@ impl Tree {
 
     /// The path as it is kept, links followed. Its folders must exist, it need not.
     pub(super) fn resolve(&self, path: &[u8]) -> Result<Vec<u8>, Errno> {
-        self.follow(path, &mut 0)
+        if path.len() > PATH_LIMIT {
+            return Err(Errno::NameTooLong);
+        }
+        self.follow(Vec::new(), path, &mut 0)
     }
 
-    fn follow(&self, path: &[u8], links: &mut usize) -> Result<Vec<u8>, Errno> {
+    /// Follows a path from a folder, unless it begins at the root.
+    fn follow(&self, from: Vec<u8>, path: &[u8], links: &mut usize) -> Result<Vec<u8>, Errno> {
         if path.is_empty() {
             return Err(Errno::NotFound);
         }
-        let mut whole = Vec::new();
+        let mut whole = if path.starts_with(b"/") {
+            Vec::new()
+        } else {
+            from
+        };
         for name in path.split(|byte| *byte == b'/') {
-            match self.nodes.get(&whole) {
-                Some(Node::Folder) => {}
-                Some(_) => return Err(Errno::NotFolder),
-                None if is_scratch(&whole) => {}
-                None => return Err(Errno::NotFound),
-            }
+            self.check_folder(&whole)?;
+            let folder = whole.clone();
             match name {
                 b"" | b"." => {}
-                b".." => whole.truncate(whole.iter().rposition(|byte| *byte == b'/').unwrap_or(0)),
+                b".." => whole.truncate(parent(&whole).len()),
+                _ if name.len() > NAME_LIMIT => return Err(Errno::NameTooLong),
                 _ => {
                     whole.push(b'/');
                     whole.extend_from_slice(name);
@@ -179,21 +188,30 @@ impl Tree {
                 if *links > LINK_LIMIT {
                     return Err(Errno::TooManyLinks);
                 }
-                whole = self.follow(target, links)?;
+                whole = self.follow(folder, target, links)?;
             }
         }
         Ok(whole)
     }
 
+    /// Whether a path goes on from here.
+    fn check_folder(&self, path: &[u8]) -> Result<(), Errno> {
+        match self.nodes.get(path) {
+            Some(Node::Folder) => Ok(()),
+            Some(_) => Err(Errno::NotFolder),
+            None if is_scratch(path) => Ok(()),
+            None => Err(Errno::NotFound),
+        }
+    }
+
     /// Opens a path, and makes or empties the file if the mode says so.
     pub(super) fn open(&mut self, path: &[u8], mode: Mode) -> Result<Vec<u8>, Errno> {
-        if path.ends_with(b"/") && mode.creates() {
-            return Err(Errno::IsFolder);
+        if mode.creates()
+            && let Some(made) = self.make(path)?
+        {
+            return Ok(made);
         }
-        // The agent does not make what a link leads to.
-        let link = self.nodes.contains_key(path);
         let path = self.resolve(path)?;
-        self.make_scratch(&path);
         match self.nodes.get_mut(&path) {
             Some(Node::Folder) if mode.writes() => return Err(Errno::IsFolder),
             Some(Node::Socket) => return Err(Errno::NoDevice),
@@ -204,15 +222,47 @@ impl Tree {
                 self.touch(&path);
             }
             Some(_) => {}
-            None if mode.creates() && !link => {
-                self.spend(path.len() + NODE_SIZE)?;
-                self.nodes.insert(path.clone(), Node::file([]));
-                // The agent does not heed its umask.
-                self.set_mode(&path, 0o666)?;
-            }
             None => return Err(Errno::NotFound),
         }
         Ok(path)
+    }
+
+    /// Makes a file, unless there is something; the agent does not make what a link leads to.
+    fn make(&mut self, path: &[u8]) -> Result<Option<Vec<u8>>, Errno> {
+        if path.is_empty() {
+            return Err(Errno::NotFound);
+        }
+        if path.len() > PATH_LIMIT {
+            return Err(Errno::NameTooLong);
+        }
+        let end = path.iter().rposition(|byte| *byte != b'/');
+        let bare = path
+            .get(..end.map_or(0, |last| last + 1))
+            .unwrap_or_default();
+        let start = bare.iter().rposition(|byte| *byte == b'/');
+        let (above, name) = bare.split_at(start.map_or(0, |slash| slash + 1));
+        let folder = match above {
+            b"" => Vec::new(),
+            _ => self.resolve(above)?,
+        };
+        self.check_folder(&folder)?;
+        // What ends like a folder cannot become a file.
+        if bare.len() < path.len() || matches!(name, b"" | b"." | b"..") {
+            return Err(Errno::IsFolder);
+        }
+        if name.len() > NAME_LIMIT {
+            return Err(Errno::NameTooLong);
+        }
+        let whole = [&folder, &b"/"[..], name].concat();
+        if self.nodes.contains_key(&whole) {
+            return Ok(None);
+        }
+        self.make_scratch(&whole);
+        self.spend(whole.len() + NODE_SIZE)?;
+        self.nodes.insert(whole.clone(), Node::file([]));
+        // The agent does not heed its umask.
+        self.set_mode(&whole, 0o666)?;
+        Ok(Some(whole))
     }
 
     /// A file's content; nothing else has any.
@@ -266,8 +316,7 @@ impl Tree {
     }
 
     fn make_scratch(&mut self, path: &[u8]) {
-        let folder = path.iter().rposition(|byte| *byte == b'/');
-        let folder = folder.and_then(|end| path.get(..end)).unwrap_or_default();
+        let folder = parent(path);
         if is_scratch(folder) && self.spend(folder.len() + NODE_SIZE).is_ok() {
             self.nodes.entry(folder.to_vec()).or_insert(Node::Folder);
         }
@@ -285,6 +334,12 @@ fn is_scratch(path: &[u8]) -> bool {
         .strip_prefix(SCRATCH)
         .and_then(|rest| rest.strip_prefix(b"/"));
     name.is_some_and(|name| !name.is_empty() && !name.contains(&b'/'))
+}
+
+/// The path above one that is kept.
+fn parent(path: &[u8]) -> &[u8] {
+    let end = path.iter().rposition(|byte| *byte == b'/');
+    end.and_then(|end| path.get(..end)).unwrap_or_default()
 }
 
 fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{NOWHERE, Node, Tree, is_scratch};
+use super::{NOWHERE, Node, Tree};
 use crate::guest::files::errno::Errno;
 
 /// Permissions and the time of the last change, where they are not the usual ones.
@@ -56,12 +56,7 @@ impl Tree {
         } else {
             self.resolve(folder)?
         };
-        match self.nodes.get(&folder) {
-            Some(Node::Folder) => {}
-            Some(_) => return Err(Errno::NotFolder),
-            None if is_scratch(&folder) => {}
-            None => return Err(Errno::NotFound),
-        }
+        self.check_folder(&folder)?;
         Ok([&*folder, b"/", name].concat())
     }
 
