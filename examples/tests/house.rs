@@ -134,6 +134,65 @@ fn check_floors(name: &str, floors: &[&[&str]]) {
     }
 }
 
+/// The files below a module that name a runtime, a socket, a file, a thread or the clock.
+fn impure(modules: &Modules, below: &str) -> Vec<String> {
+    let of_module = |(place, _): &(&modules::Place, _)| place.first().is_some_and(|it| it == below);
+    let files = modules.files().filter(of_module);
+    let names = files.flat_map(|(place, file)| {
+        let names = paths::outside(file).into_iter();
+        names.map(|name| (place.join("::"), name.join("::")))
+    });
+    let impure = names.filter(|(_, name)| {
+        let is_in = |module: &&str| name == module || name.starts_with(&format!("{module}::"));
+        let mut folders = [
+            "tokio",
+            "std::net",
+            "std::fs",
+            "std::thread",
+            "std::os",
+            "std::process",
+        ]
+        .iter();
+        let reads_clock = name.ends_with("::now") || name == "elapsed";
+        folders.any(is_in) || reads_clock || name.contains("SystemTime")
+    });
+    impure
+        .map(|(place, name)| format!("{place} names {name}"))
+        .collect()
+}
+
+#[test]
+fn the_protocol_names_no_runtime_no_socket_no_file_no_thread_and_no_clock() {
+    let modules = Modules::read("qga-core");
+    assert_eq!(impure(&modules, "protocol"), [""; 0]);
+    // The driver names some of them, so this test would see it.
+    assert!(!impure(&modules, "blocking").is_empty());
+}
+
+#[test]
+fn what_is_impure_is_found_in_imports_in_paths_and_in_macros_but_not_in_tests_and_comments() {
+    for code in [
+        "use tokio::time;",
+        "use std::{io, net::TcpStream};",
+        "fn f() { std::thread::yield_now(); }",
+        "fn f() { g(Instant::now) }",
+        "fn f(start: Instant) { start.elapsed(); }",
+        "fn f() { println!(\"{}\", std::fs::exists(\"\")); }",
+        "fn f(time: std::time::SystemTime) {}",
+    ] {
+        let modules = Modules::of([("", "mod pure;"), ("pure", code)]);
+        assert_eq!(impure(&modules, "pure").len(), 1, "{code}");
+    }
+    let code = "
+        //! Without std::fs and tokio.
+        use std::{io, time::{Duration, Instant}};
+        fn f(now: Instant) -> bool { now + Duration::ZERO > now }
+        #[cfg(test)] mod tests { use std::fs; fn now() { Instant::now(); } }
+    ";
+    let modules = Modules::of([("", "mod pure;"), ("pure", code)]);
+    assert_eq!(impure(&modules, "pure"), [""; 0]);
+}
+
 #[test]
 fn a_circle_is_found_behind_re_exports_and_in_macros() {
     let modules = Modules::of([

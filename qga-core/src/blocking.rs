@@ -305,6 +305,8 @@ impl Client {
             let tried = budget.check().and_then(|()| {
                 let mut channel = self.take(budget)?;
                 self.check(name)?;
+                // A pipeline does not send again what meets a closed channel.
+                channel.driver().expect_anything();
                 channel.ensure_synced(budget, waits)?;
                 Ok(channel)
             });

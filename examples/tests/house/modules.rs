@@ -47,6 +47,11 @@ impl Modules {
         children.map(|place| place[0].clone())
     }
 
+    /// Each module and its file.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&Place, &File)> {
+        self.0.iter()
+    }
+
     /// From each module to each that it names.
     pub(crate) fn uses(&self) -> Vec<(Place, Place)> {
         let of_file = |(place, file): (&Place, &File)| {

@@ -10,12 +10,12 @@ use crate::modules::{Place, is_for_tests};
 
 /// The paths in a file that begin with `crate`, `self` or `super`, from the root of the crate.
 pub(crate) fn in_file(file: &File, place: &[String]) -> Vec<Place> {
-    let mut found = Found {
-        place: place.to_vec(),
-        paths: Vec::new(),
-    };
-    found.visit_file(file);
-    found.paths
+    Found::in_file(file, place).paths
+}
+
+/// All other paths in a file, and the names of the methods that it calls.
+pub(crate) fn outside(file: &File) -> Vec<Place> {
+    Found::in_file(file, &[]).outside
 }
 
 /// The names that a module gives on, and what they stand for.
@@ -40,11 +40,25 @@ pub(crate) fn re_exports(file: &File, place: &[String]) -> BTreeMap<String, Plac
 struct Found {
     place: Place,
     paths: Vec<Place>,
+    outside: Vec<Place>,
 }
 
 impl Found {
+    fn in_file(file: &File, place: &[String]) -> Self {
+        let mut found = Self {
+            place: place.to_vec(),
+            paths: Vec::new(),
+            outside: Vec::new(),
+        };
+        found.visit_file(file);
+        found
+    }
+
     fn add(&mut self, path: &[String]) {
-        self.paths.extend(from_root(path, &self.place));
+        match from_root(path, &self.place) {
+            Some(path) => self.paths.push(path),
+            None => self.outside.push(path.to_vec()),
+        }
     }
 
     /// A macro's arguments may hold paths.
@@ -110,6 +124,11 @@ impl<'ast> Visit<'ast> for Found {
         visit::visit_path(self, path);
     }
 
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        self.outside.push(vec![call.method.to_string()]);
+        visit::visit_expr_method_call(self, call);
+    }
+
     fn visit_macro(&mut self, found: &'ast syn::Macro) {
         self.visit_path(&found.path);
         self.add_tokens(found.tokens.clone());
@@ -137,7 +156,7 @@ fn from_root(path: &[String], place: &[String]) -> Option<Place> {
 }
 
 /// Each path of a tree, with the name that it gets.
-fn flatten(tree: &UseTree, before: &mut Place, leaves: &mut Vec<(Place, String)>) {
+pub(crate) fn flatten(tree: &UseTree, before: &mut Place, leaves: &mut Vec<(Place, String)>) {
     match tree {
         UseTree::Path(path) => {
             before.push(path.ident.to_string());

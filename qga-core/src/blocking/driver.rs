@@ -11,6 +11,10 @@ use crate::terms::{buffers, trace};
 /// How long a write may wait before it is looked whether the other side wants to be read first.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
 
+/// How much is written before it is looked at the clock again, in bytes: a write of more than a socket holds
+/// waits for each part of it anew.
+const WRITE_LENGTH: usize = 64 << 10;
+
 /// A channel that was used a shorter time ago is not looked at before it is used again.
 const IDLE: Duration = Duration::from_millis(10);
 
@@ -68,21 +72,34 @@ impl Driver {
         }
     }
 
+    /// Writes what is to be written, as far as the other side takes it and there is time.
     fn write(&mut self) {
-        while !self.session.transmit().is_empty() {
-            match self.stream.write(self.session.transmit()) {
-                Ok(0) => return self.session.transmit_failed(ErrorKind::WriteZero.into()),
+        loop {
+            let bytes = self.session.transmit();
+            let bytes = bytes.get(..WRITE_LENGTH).unwrap_or(bytes);
+            let written = match bytes {
+                [] => self.stream.flush().map(|()| 0),
+                bytes => match self.stream.write(bytes) {
+                    Ok(0) => Err(ErrorKind::WriteZero.into()),
+                    written => written,
+                },
+            };
+            match written {
+                Ok(0) => return self.session.flushed(Instant::now),
                 Ok(count) => self.session.transmitted(count),
-                Err(error) if is_timeout(&error) => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_timeout(&error) => return,
                 Err(error) => return self.session.transmit_failed(error),
             }
+            if !self.session.transmit().is_empty() && self.is_time_up() {
+                return;
+            }
         }
-        match self.stream.flush() {
-            Ok(()) => self.session.flushed(Instant::now),
-            Err(error) if is_timeout(&error) => {}
-            Err(error) => self.session.transmit_failed(error),
-        }
+    }
+
+    fn is_time_up(&self) -> bool {
+        let timeout = self.session.poll_timeout();
+        timeout.is_some_and(|timeout| timeout <= Instant::now())
     }
 
     /// Reads what comes until the next deadline. The error is the end of the channel.
@@ -152,6 +169,11 @@ impl Driver {
     pub(super) fn is_talking(&mut self, now: Instant) -> bool {
         self.check_idle(now);
         self.session.is_talking()
+    }
+
+    /// Has the stream looked at before it is used again, however short a time ago it was used.
+    pub(super) fn expect_anything(&mut self) {
+        self.waited = None;
     }
 
     /// Takes the place of another driver, with a buffer to read into.

@@ -76,6 +76,9 @@ impl Driver {
                 return event;
             }
             let message = self.session.take_message();
+            if message.is_some() {
+                self.session.flushed(|| Instant::now().into_std());
+            }
             let (Carrier::Messages(transport), Some(deadline)) =
                 (&mut self.carrier, self.session.poll_timeout())
             else {
@@ -88,7 +91,10 @@ impl Driver {
             };
             match timeout_at(deadline.into(), transport.call(&message, deadline)).await {
                 Ok(Ok(reply)) => self.session.message_received(reply),
-                Ok(Err(error)) => self.session.message_failed(error, message),
+                Ok(Err(error)) => {
+                    self.tell_time();
+                    self.session.message_failed(error, message);
+                }
                 Err(_) => self.tell_time(),
             }
         }

@@ -83,6 +83,11 @@ impl TransportError {
         matches!(self.cause, Cause::Closed(None)) && self.execution != Execution::NotRun
     }
 
+    /// Whether the request was sent, and no answer came in time.
+    pub(crate) fn is_timeout(&self) -> bool {
+        matches!(self.cause, Cause::Timeout) && self.execution != Execution::NotRun
+    }
+
     /// What was being done.
     pub(crate) fn stage(&self) -> Stage {
         match (&self.cause, self.execution) {

@@ -349,8 +349,12 @@ impl Session {
     }
 
     /// The answer to the message.
-    pub(crate) fn message_received(&mut self, message: Vec<u8>) {
+    pub(crate) fn message_received(&mut self, mut message: Vec<u8>) {
         self.is_settled = false;
+        if message.is_empty() {
+            // It is an answer, and no lack of one.
+            message.push(b' ');
+        }
         self.decoder.set_message(message);
     }
 

@@ -1,17 +1,19 @@
 //! What every agent must do with this client. The real one runs as root on this very machine: it
 //! gets harmless commands and files of its own folder only.
 
+use std::future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
-use std::{future, io};
 
 use qga_core::{Client, ErrorKind, Execution, Options, QgaCommand, Stage};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
+use tokio::runtime::Handle;
 
+use crate::any::{AnyClient, Connecting, Driver, EVERY, FUTURES, STREAMS};
 use crate::host::Host;
 use crate::proxy::{Proxy, TROUBLES, Trouble};
 
@@ -19,37 +21,42 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     /// What the agent's administrator has disabled.
     pub(crate) blocked: &'static [&'static str],
+    /// What it runs over.
+    pub(crate) drivers: &'static [Driver],
     pub(crate) run: for<'a> fn(&'a Host) -> Pin<Box<dyn Future<Output = ()> + 'a>>,
 }
 
 macro_rules! cases {
-    ($($name:ident $(with $blocked:literal blocked)?),* $(,)?) => {
+    ($($name:ident over $drivers:ident $(with $blocked:literal blocked)?),* $(,)?) => {
         pub(crate) const CASES: &[Case] = &[$(Case {
             name: stringify!($name),
             blocked: &[$($blocked)?],
+            drivers: $drivers,
             run: |host| Box::pin($name(host)),
         }),*];
     };
 }
 
 cases![
-    a_client_connects_and_pings,
-    ids_are_echoed_whatever_else_is_sent,
-    an_unknown_command_is_not_found,
-    a_disabled_command_is_told_from_an_unknown_one with "guest-get-osinfo" blocked,
-    without_the_delimited_sync_the_plain_one_is_used with "guest-sync-delimited" blocked,
-    a_missing_argument_is_the_agents_error,
-    none_is_left_out_and_bytes_travel_as_base64,
-    a_request_split_at_every_byte_is_answered,
-    a_large_reply_arrives_whole,
-    a_reply_beyond_the_limit_is_refused_and_the_next_command_works,
-    a_pipeline_gives_replies_in_order,
-    a_pipeline_dropped_half_read_does_no_harm,
-    a_command_dropped_at_any_point_does_no_harm,
-    half_a_request_of_an_earlier_client_is_survived,
-    a_second_client_hears_nothing_until_the_first_has_left,
-    a_client_that_has_given_up_connections_to_a_busy_agent_has_its_turn,
-    whatever_goes_wrong_on_the_way_the_answer_is_right_or_an_honest_error,
+    a_client_connects_and_pings over EVERY,
+    ids_are_echoed_whatever_else_is_sent over EVERY,
+    an_unknown_command_is_not_found over EVERY,
+    a_disabled_command_is_told_from_an_unknown_one over EVERY with "guest-get-osinfo" blocked,
+    without_the_delimited_sync_the_plain_one_is_used over STREAMS with "guest-sync-delimited" blocked,
+    a_missing_argument_is_the_agents_error over EVERY,
+    none_is_left_out_and_bytes_travel_as_base64 over EVERY,
+    a_request_split_at_every_byte_is_answered over STREAMS,
+    a_large_reply_arrives_whole over EVERY,
+    a_reply_beyond_the_limit_is_refused_and_the_next_command_works over EVERY,
+    a_pipeline_gives_replies_in_order over EVERY,
+    a_pipeline_dropped_half_read_does_no_harm over EVERY,
+    a_command_dropped_at_any_point_does_no_harm over FUTURES,
+    a_deadline_at_any_point_does_no_harm over EVERY,
+    threads_that_share_a_client_and_run_out_of_time_get_their_own_replies over EVERY,
+    half_a_request_of_an_earlier_client_is_survived over EVERY,
+    a_second_client_hears_nothing_until_the_first_has_left over STREAMS,
+    a_client_that_has_given_up_connections_to_a_busy_agent_has_its_turn over STREAMS,
+    whatever_goes_wrong_on_the_way_the_answer_is_right_or_an_honest_error over EVERY,
 ];
 
 #[derive(QgaCommand)]
@@ -103,11 +110,12 @@ struct FileClose {
     handle: i64,
 }
 
-async fn connect(host: &Host) -> Client {
-    Client::connect(&host.address).await.unwrap()
+async fn connect(host: &Host) -> AnyClient {
+    let connecting = Connecting::over(host.driver);
+    connecting.connect(&host.address).await.unwrap()
 }
 
-async fn open_file(host: &Host, client: &Client, size: usize) -> i64 {
+async fn open_file(host: &Host, client: &AnyClient, size: usize) -> i64 {
     let path = &host.file(&vec![b'x'; size]);
     client.execute(FileOpen { path, mode: None }).await.unwrap()
 }
@@ -190,8 +198,7 @@ async fn none_is_left_out_and_bytes_travel_as_base64(host: &Host) {
 }
 
 async fn a_request_split_at_every_byte_is_answered(host: &Host) {
-    let stream = UnixStream::connect(host.socket()).await.unwrap();
-    let client = Client::new(ByteByByte(stream));
+    let client = AnyClient::byte_by_byte(host).await;
     for id in 0..5 {
         assert_eq!(client.execute(Sync { id }).await.unwrap(), id);
     }
@@ -210,7 +217,7 @@ async fn a_large_reply_arrives_whole(host: &Host) {
 async fn a_reply_beyond_the_limit_is_refused_and_the_next_command_works(host: &Host) {
     let client = connect(host).await;
     let handle = open_file(host, &client, 1 << 20).await;
-    let strict = client.with_options(client.options().reply_limit(100_000));
+    let strict = client.with_options(|options| options.reply_limit(100_000));
     let arguments = json!({"handle": handle, "count": 1 << 20});
     let error = strict
         .execute_raw("guest-file-read", arguments)
@@ -227,7 +234,7 @@ async fn a_pipeline_gives_replies_in_order(host: &Host) {
     let client = connect(host).await;
     for in_flight in [1, 2, 16] {
         let syncs = (0..100).map(|id| Sync { id });
-        let mut replies = client.pipeline(syncs).in_flight(in_flight);
+        let mut replies = client.pipeline(syncs, in_flight);
         for id in 0..100 {
             assert_eq!(replies.next().await.unwrap().unwrap(), id);
         }
@@ -239,7 +246,7 @@ async fn a_pipeline_dropped_half_read_does_no_harm(host: &Host) {
     let client = connect(host).await;
     let handle = open_file(host, &client, 4 << 20).await;
     let count = 256 << 10;
-    let mut reads = client.pipeline(std::iter::repeat(FileRead { handle, count }));
+    let mut reads = client.pipeline(std::iter::repeat(FileRead { handle, count }), 2);
     assert_eq!(reads.next().await.unwrap().unwrap().count, count);
     drop(reads);
     assert_eq!(client.execute(Sync { id: 7 }).await.unwrap(), 7);
@@ -263,6 +270,48 @@ async fn a_command_dropped_at_any_point_does_no_harm(host: &Host) {
     }
 }
 
+/// A deadline does to a command of a thread what a drop does to one of a future.
+async fn a_deadline_at_any_point_does_no_harm(host: &Host) {
+    let client = connect(host).await;
+    let handle = open_file(host, &client, 1 << 20).await;
+    for step in 1..40_u32 {
+        let time = Duration::from_micros(400) * step;
+        let brief = client.with_options(|options| options.timeout(time));
+        let count = 1 << 20;
+        if let Err(error) = brief.execute(FileRead { handle, count }).await {
+            assert!(error.is_timeout(), "{error:?}");
+        }
+        let id = i64::from(step);
+        let answer = client.execute(Sync { id }).await;
+        assert_eq!(answer.unwrap(), id, "after {time:?}");
+    }
+}
+
+async fn threads_that_share_a_client_and_run_out_of_time_get_their_own_replies(host: &Host) {
+    let client = connect(host).await;
+    let handle = open_file(host, &client, 1 << 20).await;
+    let threads = (1..5).map(|thread| {
+        let (client, runtime) = (client.clone(), Handle::current());
+        tokio::task::spawn_blocking(move || runtime.block_on(in_a_thread(&client, handle, thread)))
+    });
+    for thread in threads.collect::<Vec<_>>() {
+        thread.await.unwrap();
+    }
+}
+
+async fn in_a_thread(client: &AnyClient, handle: i64, thread: u32) {
+    let brief = Duration::from_millis(1) * thread;
+    let brief = client.with_options(|options| options.timeout(brief));
+    for step in 0..20 {
+        let count = 1 << 18;
+        if let Err(error) = brief.execute(FileRead { handle, count }).await {
+            assert!(error.is_timeout(), "{error:?}");
+        }
+        let id = i64::from(1000 * thread + step);
+        assert_eq!(client.execute(Sync { id }).await.unwrap(), id);
+    }
+}
+
 async fn half_a_request_of_an_earlier_client_is_survived(host: &Host) {
     let mut earlier = UnixStream::connect(host.socket()).await.unwrap();
     let half = b"{\"execute\": \"guest-file-open\", \"arguments\": {\"path\": \"/etc";
@@ -275,14 +324,14 @@ async fn half_a_request_of_an_earlier_client_is_survived(host: &Host) {
 
 async fn a_second_client_hears_nothing_until_the_first_has_left(host: &Host) {
     let first = connect(host).await;
-    let impatient = Client::builder().connect_timeout(Duration::from_millis(200));
-    let error = impatient.connect(&host.address).await.unwrap_err();
+    let impatient = Connecting::over(host.driver).connect_timeout(Duration::from_millis(200));
+    let error = impatient.connect(&host.address).await.err().unwrap();
     assert!(error.is_timeout());
     assert_eq!(error.stage(), Stage::Sync);
     first.execute(Ping).await.unwrap();
     drop(first);
     let patient = Options::new().timeout(Duration::from_secs(20));
-    let second = Client::builder()
+    let second = Connecting::over(host.driver)
         .connect_timeout(Duration::from_secs(20))
         .options(patient)
         .connect(&host.address)
@@ -292,39 +341,41 @@ async fn a_second_client_hears_nothing_until_the_first_has_left(host: &Host) {
 }
 
 async fn whatever_goes_wrong_on_the_way_the_answer_is_right_or_an_honest_error(host: &Host) {
-    let proxy = Proxy::start(host.kind).await;
+    let proxy = Proxy::start(host.kind, host.driver).await;
     for (number, trouble) in (0..).zip(TROUBLES) {
         for line in 0..5 {
-            troubled(&proxy, *trouble, line, 100 * number + 10 * line).await;
+            let serial = 100 * number + 10 * line;
+            troubled(host.driver, &proxy, *trouble, line, serial).await;
         }
     }
 }
 
 /// The agent finds the connections that were given up in its queue, and a request to synchronize in each.
 async fn a_client_that_has_given_up_connections_to_a_busy_agent_has_its_turn(host: &Host) {
-    let first = connect(host).await;
+    let first = Client::connect(&host.address).await.unwrap();
     let options = Options::new().timeout(Duration::from_secs(30));
-    let second = Client::builder()
+    let second = Connecting::over(host.driver)
         .options(options.wait_for_channel(true))
         // So that connections are given up after one second, and two.
         .connect_timeout(Duration::from_millis(100))
-        .connect_lazy(&host.address)
-        .unwrap();
-    let (answer, ()) = tokio::join!(second.execute(Sync { id: 5 }), async {
+        .connect_lazy(&host.address);
+    let leaves = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(3500)).await;
         first.execute(Ping).await.unwrap();
-        drop(first);
     });
+    let answer = second.execute(Sync { id: 5 }).await;
+    leaves.await.unwrap();
     assert_eq!(answer.unwrap(), 5);
     assert_eq!(second.execute(Sync { id: 6 }).await.unwrap(), 6);
 }
 
 /// Some commands while something goes wrong, and one that must work when it is over.
-async fn troubled(proxy: &Proxy, trouble: Trouble, line: i64, serial: i64) {
+async fn troubled(driver: Driver, proxy: &Proxy, trouble: Trouble, line: i64, serial: i64) {
     let what = format!("{trouble:?} at line {line}");
     let options = Options::new().timeout(Duration::from_millis(250));
-    let builder = Client::builder().options(options);
-    let client = builder.connect(&proxy.address).await.expect(&what);
+    let connecting = Connecting::over(driver).options(options);
+    let client = connecting.connect(&proxy.address).await.expect(&what);
+    client.sync().await.expect(&what);
     proxy.at_line(line, trouble);
     for id in serial..serial + 4 {
         if let Ok(answer) = client.execute(Sync { id }).await {
@@ -343,7 +394,7 @@ async fn troubled(proxy: &Proxy, trouble: Trouble, line: i64, serial: i64) {
         }
     }
     assert!(proxy.is_over(), "{what} has not come");
-    let patient = client.with_options(options.timeout(Duration::from_secs(20)));
+    let patient = client.with_options(|options| options.timeout(Duration::from_secs(20)));
     patient.execute(Sync { id: 99 }).await.expect(&what);
     assert_eq!(client.execute(Sync { id: 7 }).await.expect(&what), 7);
 }
@@ -360,35 +411,4 @@ async fn poll_and_drop(future: impl Future, polls: u32) {
         }
     })
     .await;
-}
-
-/// Writes one byte at a time.
-struct ByteByByte(UnixStream);
-
-impl AsyncRead for ByteByByte {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for ByteByByte {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, &bytes[..1])
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use qga_testserver::TestAgent;
 use qga_testserver::real_agent::RealAgent;
 
+use crate::any::Driver;
 use crate::cases::Case;
 
 #[derive(Clone, Copy)]
@@ -25,6 +26,7 @@ impl Kind {
 /// An agent for one case, and a folder on its machine.
 pub(crate) struct Host {
     pub(crate) kind: Kind,
+    pub(crate) driver: Driver,
     pub(crate) address: String,
     folder: tempfile::TempDir,
     agent: Agent,
@@ -36,7 +38,7 @@ enum Agent {
 }
 
 impl Host {
-    pub(crate) async fn start(kind: Kind, blocked: &[&str]) -> Self {
+    pub(crate) async fn start(kind: Kind, driver: Driver, blocked: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (address, agent) = match kind {
             Kind::Fake => {
@@ -56,6 +58,7 @@ impl Host {
         };
         Self {
             kind,
+            driver,
             address,
             folder,
             agent,
@@ -105,13 +108,15 @@ pub(crate) fn real_is_installed() -> bool {
     RealAgent::program().is_some()
 }
 
-pub(crate) fn run(kind: Kind, case: &Case) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+pub(crate) fn run(kind: Kind, driver: Driver, case: &Case) {
+    // What blocks this thread must not keep the agent from its work.
+    let mut runtime = match driver {
+        Driver::Blocking => tokio::runtime::Builder::new_multi_thread(),
+        Driver::Tokio | Driver::Messages => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
-        let host = Host::start(kind, case.blocked).await;
+        let host = Host::start(kind, driver, case.blocked).await;
         (case.run)(&host).await;
     });
 }

@@ -1,7 +1,15 @@
-//! One list of cases, run against the fake agent and, where one is installed, a real `qemu-ga`.
+//! One list of cases, run against the fake agent and, where one is installed, a real `qemu-ga`, by each client and
+//! over a transport of whole messages.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
+mod any;
+mod carried;
 mod cases;
 mod host;
 mod proxy;
@@ -37,11 +45,15 @@ fn trials_with_real_agent(installed: bool) -> Vec<Trial> {
 }
 
 fn trials(kind: Kind) -> Vec<Trial> {
-    let trial = |case: &'static Case| {
-        Trial::test(format!("{}::{}", kind.name(), case.name), move || {
-            host::run(kind, case);
-            Ok(())
+    let of_case = |case: &'static Case| {
+        case.drivers.iter().map(move |driver| {
+            let folders = [Some(kind.name()), driver.name(), Some(case.name)];
+            let name: Vec<_> = folders.into_iter().flatten().collect();
+            Trial::test(name.join("::"), move || {
+                host::run(kind, *driver, case);
+                Ok(())
+            })
         })
     };
-    CASES.iter().map(trial).collect()
+    CASES.iter().flat_map(of_case).collect()
 }

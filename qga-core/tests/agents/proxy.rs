@@ -9,6 +9,7 @@ use tokio::sync::MutexGuard;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
+use crate::any::Driver;
 use crate::host::{Host, Kind};
 
 /// What happens to a line of the agent, or to the next request.
@@ -67,12 +68,12 @@ struct Inner {
 type Over = io::Result<()>;
 
 impl Proxy {
-    pub(crate) async fn start(kind: Kind) -> Self {
+    pub(crate) async fn start(kind: Kind, driver: Driver) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("proxy.sock");
         let listener = UnixListener::bind(&path).unwrap();
         let inner = Arc::new(Inner {
-            host: Host::start(kind, &[]).await.into(),
+            host: Host::start(kind, driver, &[]).await.into(),
             ahead: (0, Trouble::None).into(),
         });
         let task = tokio::spawn(serve(listener, inner.clone())).abort_handle();
@@ -200,7 +201,7 @@ impl Inner {
             Trouble::Split(bytes) => size = bytes,
             Trouble::Kill => {
                 let mut host = self.host.lock().await;
-                *host = Host::start(host.kind, &[]).await;
+                *host = Host::start(host.kind, host.driver, &[]).await;
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
         }

@@ -29,4 +29,5 @@ mod retry;
 mod sharing;
 mod state;
 mod support;
+mod transport;
 mod waiting;

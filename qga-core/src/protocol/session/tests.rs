@@ -820,6 +820,31 @@ mod messages {
     }
 
     #[test]
+    fn a_transport_that_has_ended_carries_nothing_more() {
+        for cause in [None, Some(io::ErrorKind::BrokenPipe.into())] {
+            let mut wire = wire();
+            wire.submit("guest-ping");
+            wire.submit("guest-info");
+            message(&mut wire);
+            assert!(!wire.session.is_closed());
+            let error = TransportError::closed(cause);
+            wire.session.message_failed(error, Vec::new());
+            assert_eq!(wire.failure().execution(), Execution::MaybeRun);
+            assert!(wire.session.is_closed());
+            let error = wire.failure();
+            assert!(error.is_closed() && error.execution() == Execution::NotRun);
+            assert_eq!(wire.session.take_message(), None);
+        }
+        let mut wire = wire();
+        wire.submit_as(&shutdown(), 10);
+        message(&mut wire);
+        let error = TransportError::closed(None);
+        wire.session.message_failed(error, Vec::new());
+        assert!(matches!(wire.event(), Event::NoReply(_, NoReply::Closed)));
+        assert!(wire.session.is_closed());
+    }
+
+    #[test]
     fn a_request_that_the_transport_cannot_carry_is_not_sent() {
         let mut wire = wire();
         let arguments = json!({"text": "x".repeat(200)});

@@ -127,15 +127,23 @@ impl Session {
         Some(Event::Failed(ticket, Error::new(stage, execution, kind)))
     }
 
-    /// The transport of messages failed.
+    /// The transport of messages failed, and may have ended with that.
     pub(super) fn fail_message(&mut self, error: TransportError) -> Option<Event> {
         let pending = self.pendings.pop_first()?;
         let ticket = Ticket(pending.id);
         if error.is_end() && pending.hopes_for_silence() {
+            self.closed(None);
             return Some(Event::NoReply(ticket, NoReply::Closed));
+        }
+        let grace_is_over = pending.grace_end.is_some_and(|end| self.clock >= Some(end));
+        if error.is_timeout() && grace_is_over && pending.ends_in_grace() {
+            return Some(Event::NoReply(ticket, NoReply::Silent));
         }
         let stage = error.stage();
         let (execution, kind) = error.into_parts(|| pending.time_is_up());
+        if let ErrorKind::Closed(cause) = &kind {
+            self.closed(cause.as_ref().map(|cause| cause.kind().into()));
+        }
         Some(Event::Failed(ticket, Error::new(stage, execution, kind)))
     }
 }

@@ -1,0 +1,25 @@
+//! The blocking client against a peer that the test plays in another thread, byte by byte.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::default_trait_access,
+    clippy::needless_pass_by_value
+)]
+#![cfg(unix)]
+
+mod connect;
+mod deadline;
+mod ending;
+mod exchange;
+mod gate;
+mod hostile;
+mod outage;
+mod pipeline;
+mod raw;
+mod retry;
+mod stream;
+mod support;
+mod turns;
