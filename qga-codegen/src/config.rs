@@ -87,7 +87,7 @@ pub(crate) struct CommandEntry {
     pub(crate) name: Option<String>,
     pub(crate) since: String,
     pub(crate) doc: String,
-    pub(crate) retry: Retry,
+    pub(crate) retry: RetryClass,
     /// What shows whether it has run, where its reply was lost.
     pub(crate) check: Option<String>,
     /// A path to the type of the reply, in place of the one that the schema implies.
@@ -105,15 +105,15 @@ pub(crate) struct CommandEntry {
     pub(crate) members: Entries<PartEntry>,
 }
 
-/// Whether a command may be sent again; the words of `qga_core::Retry`.
+/// Whether a command may be sent again; the words of `qga_core::RetryClass`.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-pub(crate) enum Retry {
+pub(crate) enum RetryClass {
     Never,
     AfterResync,
     Safe,
 }
 
-impl Retry {
+impl RetryClass {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Never => "Never",

@@ -13,7 +13,7 @@ mod type_refs;
 mod types;
 mod version;
 
-use crate::config::{Config, Retry, in_order};
+use crate::config::{Config, RetryClass, in_order};
 use crate::problem::Problems;
 use crate::schema::Schema;
 use planner::Planner;
@@ -54,7 +54,7 @@ pub(crate) struct Row {
     pub(crate) arguments: Vec<Argument>,
     pub(crate) returns: Option<String>,
     pub(crate) success_response: bool,
-    pub(crate) retry: Retry,
+    pub(crate) retry: RetryClass,
     pub(crate) check: Option<String>,
     pub(crate) while_frozen: bool,
 }
@@ -74,7 +74,7 @@ pub(crate) struct CommandPlan {
     pub(crate) doc: String,
     pub(crate) response: Option<RustType>,
     pub(crate) success_response: bool,
-    pub(crate) retry: Retry,
+    pub(crate) retry: RetryClass,
     pub(crate) check: Option<String>,
     pub(crate) reply_limit: Option<String>,
     pub(crate) secret_reply: bool,

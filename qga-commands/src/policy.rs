@@ -21,7 +21,7 @@
 //! # }
 //! ```
 
-use qga_core::Retry;
+use qga_core::RetryClass;
 
 use crate::schema::{COMMANDS, Command};
 
@@ -52,7 +52,7 @@ fn name(command: &Command) -> &'static str {
 
 /// A command that may be asked as often as one likes changes nothing.
 fn asks(command: &Command) -> bool {
-    command.retry == Retry::Safe && !is_root(command)
+    command.retry == RetryClass::Safe && !is_root(command)
 }
 
 fn is_root(command: &Command) -> bool {

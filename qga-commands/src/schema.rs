@@ -2,11 +2,11 @@
 //!
 //! ```
 //! use qga_commands::schema;
-//! use qga_core::Retry;
+//! use qga_core::RetryClass;
 //!
 //! let freeze = schema::find("guest-fsfreeze-freeze").unwrap();
 //! assert_eq!(freeze.since, "0.15");
-//! assert_eq!(freeze.retry, Retry::Never);
+//! assert_eq!(freeze.retry, RetryClass::Never);
 //! assert!(schema::find("guest-make-coffee").is_none());
 //! ```
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use qga_core::{Reply, Retry};
+use qga_core::{Reply, RetryClass};
 
 /// A command of the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct Command {
     /// When the agent answers it.
     pub reply: Reply,
     /// Whether it may be sent again after its reply was lost.
-    pub retry: Retry,
+    pub retry: RetryClass,
     /// What shows whether it has run, where its reply was lost; it stands after "check".
     pub check: Option<&'static str>,
     /// Whether the agent runs it while filesystems are frozen.

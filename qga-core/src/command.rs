@@ -39,7 +39,7 @@ pub trait QgaCommand<P = GuestAgent>: Send + Sync {
 
     /// Whether this command may be sent again after its reply was lost. The client itself does so as
     /// far as [`Options::retry`](crate::Options::retry) lets it.
-    const RETRY: Retry = Retry::Never;
+    const RETRY: RetryClass = RetryClass::Never;
 
     /// What shows whether this command has run, where its reply was lost, such as `what
     /// guest-fsfreeze-status says`: it stands after the word "check" in the
@@ -104,7 +104,7 @@ pub enum GuestAgent {}
 pub struct CommandSpec<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) reply: Reply,
-    pub(crate) retry: Retry,
+    pub(crate) retry: RetryClass,
     pub(crate) check: Option<&'static str>,
     pub(crate) secret: bool,
     pub(crate) reply_limit: Option<usize>,
@@ -116,7 +116,7 @@ impl<'a> CommandSpec<'a> {
         Self {
             name: name.into(),
             reply: Reply::Always,
-            retry: Retry::Never,
+            retry: RetryClass::Never,
             check: None,
             secret: false,
             reply_limit: None,
@@ -136,9 +136,9 @@ impl<'a> CommandSpec<'a> {
         self
     }
 
-    /// Whether it may be sent again; [never](Retry::Never) unless set.
+    /// Whether it may be sent again; [never](RetryClass::Never) unless set.
     #[must_use]
-    pub fn retry(mut self, retry: Retry) -> Self {
+    pub fn retry(mut self, retry: RetryClass) -> Self {
         self.retry = retry;
         self
     }
@@ -188,7 +188,7 @@ impl From<String> for CommandSpec<'_> {
 impl<P, C: QgaCommand<P>> QgaCommand<P> for &C {
     const NAME: &'static str = C::NAME;
     const REPLY: Reply = C::REPLY;
-    const RETRY: Retry = C::RETRY;
+    const RETRY: RetryClass = C::RETRY;
     const CHECK: Option<&'static str> = C::CHECK;
     const SECRET_REPLY: bool = C::SECRET_REPLY;
     type Response = C::Response;
@@ -220,7 +220,7 @@ pub enum Reply {
 /// [option](crate::Options::retry), which commands a client sends again by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Retry {
+pub enum RetryClass {
     /// Sending it twice could do its work twice.
     Never,
     /// Sending it twice is as good as once, after the channel was synchronized again.

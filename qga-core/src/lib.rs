@@ -85,7 +85,7 @@ mod text;
 mod transport;
 
 pub use client::{Client, ClientBuilder, Execute, Pipeline};
-pub use command::{CommandSpec, Empty, GuestAgent, NoReply, QgaCommand, Reply, Retry};
+pub use command::{CommandSpec, Empty, GuestAgent, NoReply, QgaCommand, Reply, RetryClass};
 pub use error::{
     AddressError, AgentError, DecodeError, Error, ErrorKind, Execution, Malformed, Stage,
     TransportError,

@@ -24,7 +24,7 @@ pub(crate) fn command(command: &Command<'_>) -> TokenStream {
         #[allow(deprecated)]
         impl #impl_generics #core::QgaCommand for #ident #ty_generics #where_clause {
             const NAME: &'static #private::str = #name;
-            #(const RETRY: #core::Retry = #core::Retry::#retry;)*
+            #(const RETRY: #core::RetryClass = #core::RetryClass::#retry;)*
             #(
                 const CHECK: #private::Option<&'static #private::str> = #private::Some(#check);
             )*

@@ -50,7 +50,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `name = "guest-..."` | The command's name on the wire. It is the only attribute that is required. |
 /// | `response = Type` | What the reply decodes into, a type that implements `serde::Deserialize`. By default the empty object, `Empty`. |
 /// | `no_response` | The agent answers only if the command fails, as with a shutdown. The response is `NoReply`. |
-/// | `retry = Safe` | Whether the command may be sent again after its reply was lost: a variant of `Retry`, by default `Never`. |
+/// | `retry = Safe` | Whether the command may be sent again after its reply was lost: a variant of `RetryClass`, by default `Never`. |
 /// | `check = "what guest-get-vcpus says"` | What shows whether the command has run, where its reply was lost; errors say it after "check". |
 /// | `secret_reply` | Keeps what the agent returns out of errors. |
 /// | `reply_limit = 48 * 1024 * 1024` | The longest reply to expect, in bytes, where that is more than the client's limit. The expression may use `self`. |

@@ -1,6 +1,6 @@
 //! What the attributes of the struct become in the trait.
 
-use qga_core::{Empty, NoReply, QgaCommand, Reply, Retry};
+use qga_core::{Empty, NoReply, QgaCommand, Reply, RetryClass};
 
 #[derive(Debug, PartialEq, serde::Deserialize)]
 struct HostName;
@@ -16,7 +16,7 @@ fn by_default_a_command_is_answered_with_the_empty_object_and_never_retried() {
 
     assert_eq!(Ping::NAME, "guest-ping");
     assert_eq!(Ping::REPLY, Reply::Always);
-    assert_eq!(Ping::RETRY, Retry::Never);
+    assert_eq!(Ping::RETRY, RetryClass::Never);
     answers::<Ping, Empty>();
 }
 
@@ -42,7 +42,7 @@ fn the_response_may_be_any_type() {
     answers::<GetHostName, HostName>();
     answers::<GetHostNames, std::collections::BTreeMap<String, (Vec<HostName>, [u8; 4])>>();
     answers::<Echo, Echo>();
-    assert_eq!(GetHostNames::RETRY, Retry::Safe);
+    assert_eq!(GetHostNames::RETRY, RetryClass::Safe);
 }
 
 #[test]
@@ -107,9 +107,9 @@ fn each_retry_class_can_be_given() {
     #[qga(name = "guest-ping", retry = Never)]
     struct Never;
 
-    assert_eq!(Safe::RETRY, Retry::Safe);
-    assert_eq!(AfterResync::RETRY, Retry::AfterResync);
-    assert_eq!(Never::RETRY, Retry::Never);
+    assert_eq!(Safe::RETRY, RetryClass::Safe);
+    assert_eq!(AfterResync::RETRY, RetryClass::AfterResync);
+    assert_eq!(Never::RETRY, RetryClass::Never);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn several_attributes_add_up() {
     struct Vendor;
 
     assert_eq!(Vendor::NAME, "__com.vendor_cmd");
-    assert_eq!(Vendor::RETRY, Retry::Safe);
+    assert_eq!(Vendor::RETRY, RetryClass::Safe);
     answers::<Vendor, HostName>();
 }
 

@@ -41,7 +41,7 @@ mod everything_shadowed {
     struct Default;
     struct str;
     struct u8;
-    struct Retry;
+    struct RetryClass;
     struct Reply;
     struct Empty;
     struct ArgumentList;
@@ -174,7 +174,7 @@ fn a_macro_may_write_the_command() {
     };
     assert_sent(&command, r#"{"own":1,"field":"2","type":3}"#);
     assert_eq!(Exec::<u8>::NAME, "guest-exec");
-    assert_eq!(Exec::<u8>::RETRY, qga_core::Retry::Safe);
+    assert_eq!(Exec::<u8>::RETRY, qga_core::RetryClass::Safe);
 }
 
 mod reexport {

@@ -3,7 +3,7 @@
 use super::code::Code;
 use super::imports::Imports;
 use super::{constructor, debug, fields};
-use crate::config::Retry;
+use crate::config::RetryClass;
 use crate::plan::{CommandPlan, Field};
 
 pub(super) fn write(command: &CommandPlan, code: &mut Code, imports: &mut Imports) {
@@ -36,7 +36,7 @@ fn attribute(command: &CommandPlan, imports: &mut Imports) -> Vec<String> {
         imports.add_type(response);
         parts.push(format!("response = {}", response.text));
     }
-    if command.retry != Retry::Never {
+    if command.retry != RetryClass::Never {
         parts.push(format!("retry = {}", command.retry.name()));
     }
     if let Some(check) = &command.check {

@@ -11,7 +11,7 @@ pub(super) fn text(table: &Table) -> String {
         imports.add(&format!("{path}::{name}"));
     }
     imports.add("qga_core::Reply");
-    imports.add("qga_core::Retry");
+    imports.add("qga_core::RetryClass");
     let mut code = Code::default();
     code.inner_doc("The commands as a table.");
     imports.write(&mut code);
@@ -43,7 +43,7 @@ fn row(row: &Row) -> String {
             arguments: &[{arguments}],
             returns: {:?},
             reply: Reply::{reply},
-            retry: Retry::{},
+            retry: RetryClass::{},
             check: {:?},
             while_frozen: {},
         }}, ",

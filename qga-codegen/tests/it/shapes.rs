@@ -7,7 +7,7 @@ use generated::figures::{
 };
 use generated::things::{Find, Put, Shape, Stop, Where};
 use qga_codegen::{Config, Location, Schema, drift, generate};
-use qga_core::{QgaCommand, Reply, Retry};
+use qga_core::{QgaCommand, Reply, RetryClass};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, from_value, json, to_value};
 
@@ -56,7 +56,10 @@ fn arguments_come_from_a_struct_and_its_base() {
         "bytes": "aGk=",
     });
     assert_eq!(arguments(&put), expected);
-    assert_eq!((Put::NAME, Put::RETRY), ("acme-put", Retry::AfterResync));
+    assert_eq!(
+        (Put::NAME, Put::RETRY),
+        ("acme-put", RetryClass::AfterResync)
+    );
 }
 
 #[test]

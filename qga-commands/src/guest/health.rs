@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use qga_core::{Error, ErrorKind, QgaCommand as _, Retry};
+use qga_core::{Error, ErrorKind, QgaCommand as _, RetryClass};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
@@ -116,7 +116,7 @@ impl Guest {
     async fn ask_for_state(&self) -> Result<HealthState, Error> {
         let options = self.client.options().timeout(PATIENCE);
         // A channel that was just lost is opened again, whatever else may be sent again.
-        let options = options.retry(Retry::Safe).wait_for_channel(false);
+        let options = options.retry(RetryClass::Safe).wait_for_channel(false);
         let client = self.client.with_options(options);
         if client.allows(Ping::NAME) {
             client.execute(Ping).await?;

@@ -97,7 +97,7 @@ async fn a_client_that_may_only_read_starts_no_program() {
 fn each_command_that_is_not_sent_again_says_what_to_check() {
     for command in COMMANDS {
         let says = command.check.is_some();
-        let is_final = command.retry == qga_core::Retry::Never;
+        let is_final = command.retry == qga_core::RetryClass::Never;
         assert_eq!(says, is_final, "{}", command.name);
     }
 }

@@ -3,7 +3,7 @@
 use crate::common::facts::{Facts, since};
 use crate::common::types::commands;
 use qga_commands::schema::{COMMANDS, find};
-use qga_core::{Reply, Retry};
+use qga_core::{Reply, RetryClass};
 use serde_json::{Value, json};
 
 #[test]
@@ -57,7 +57,7 @@ fn each_command_says_of_itself_what_the_table_says() {
 fn only_what_asks_is_safe_to_repeat() {
     for command in COMMANDS
         .iter()
-        .filter(|command| command.retry == Retry::Safe)
+        .filter(|command| command.retry == RetryClass::Safe)
     {
         let name = command.name.trim_start_matches("guest-");
         let asks = ["sync", "ping", "info", "get-", "network-get-", "ssh-get-"];
@@ -69,14 +69,14 @@ fn only_what_asks_is_safe_to_repeat() {
 #[test]
 fn an_answer_that_is_given_only_once_is_not_asked_for_twice() {
     let status = find("guest-exec-status").unwrap();
-    assert_eq!(status.retry, Retry::Never);
+    assert_eq!(status.retry, RetryClass::Never);
 }
 
 #[test]
 fn what_ends_in_the_same_state_may_be_repeated_after_a_sync() {
     let repeatable: Vec<_> = COMMANDS
         .iter()
-        .filter(|command| command.retry == Retry::AfterResync)
+        .filter(|command| command.retry == RetryClass::AfterResync)
         .map(|command| command.name)
         .collect();
     let expected = [

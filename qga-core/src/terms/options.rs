@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use crate::Retry;
+use crate::RetryClass;
 use crate::protocol::{Budget, ReplyLimits, SyncBudget};
 
 /// How long a command may take and how much it may bring.
@@ -23,7 +23,7 @@ pub struct Options {
     pub(crate) reply_timeout: Option<Duration>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) grace: Duration,
-    pub(crate) retry: Retry,
+    pub(crate) retry: RetryClass,
     pub(crate) wait_for_channel: bool,
     pub(crate) reply: ReplyLimits,
     pub(crate) sync: SyncBudget,
@@ -38,7 +38,7 @@ impl Options {
             reply_timeout: None,
             deadline: None,
             grace: Duration::from_secs(2),
-            retry: Retry::Safe,
+            retry: RetryClass::Safe,
             wait_for_channel: false,
             reply: ReplyLimits::DEFAULT,
             sync: SyncBudget::DEFAULT,
@@ -136,14 +136,14 @@ impl Options {
     /// Which commands the client sends again by itself, up to three times in all and within their
     /// deadline, when the channel failed: it was closed, or what came is no reply.
     ///
-    /// - [`Retry::Safe`], unless set: those that only ask.
-    /// - [`Retry::AfterResync`][]: also those of which twice is as good as once.
-    /// - [`Retry::Never`][]: none.
+    /// - [`RetryClass::Safe`], unless set: those that only ask.
+    /// - [`RetryClass::AfterResync`][]: also those of which twice is as good as once.
+    /// - [`RetryClass::Never`][]: none.
     ///
     /// But for the last, any command of which nothing had been sent goes out through the channel that
     /// is opened again. After a timeout nothing is sent again, nor in a [pipeline](crate::Pipeline).
     #[must_use]
-    pub const fn retry(mut self, class: Retry) -> Self {
+    pub const fn retry(mut self, class: RetryClass) -> Self {
         self.retry = class;
         self
     }

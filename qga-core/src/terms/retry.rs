@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Contact;
 use super::trace::Span;
-use crate::Retry;
+use crate::RetryClass;
 use crate::command::{CommandSpec, NoReply};
 use crate::error::{Error, ErrorKind, Execution};
 use crate::protocol::{Budget, Request, Session};
@@ -92,11 +92,13 @@ impl<'a, R> Call<'a, R> {
 
 impl Repeat {
     #[inline]
-    pub(crate) fn of(class: Retry, most_daring: Retry) -> Self {
+    pub(crate) fn of(class: RetryClass, most_daring: RetryClass) -> Self {
         match (class, most_daring) {
-            (_, Retry::Never) => Self::Never,
-            (Retry::Safe, _) | (Retry::AfterResync, Retry::AfterResync) => Self::Lost,
-            (Retry::Never | Retry::AfterResync, _) => Self::Unsent,
+            (_, RetryClass::Never) => Self::Never,
+            (RetryClass::Safe, _) | (RetryClass::AfterResync, RetryClass::AfterResync) => {
+                Self::Lost
+            }
+            (RetryClass::Never | RetryClass::AfterResync, _) => Self::Unsent,
         }
     }
 

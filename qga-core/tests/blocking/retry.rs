@@ -4,7 +4,7 @@ use std::thread;
 
 use crate::support::{BRIEF, PATIENT, Place, STRAY, accept, both, reply, synced_pair};
 use qga_core::blocking::Client;
-use qga_core::{CommandSpec, Error, Execution, Options, QgaCommand, Retry};
+use qga_core::{CommandSpec, Error, Execution, Options, QgaCommand, RetryClass};
 use serde_json::{Value, json};
 
 #[derive(QgaCommand)]
@@ -58,15 +58,15 @@ fn a_command_is_sent_again_if_its_class_and_the_options_allow_it() {
     let with = |class| PATIENT.retry(class);
     let (answer, sent) = against_closes(|client| client.execute(Ask), PATIENT, 2);
     assert_eq!((answer.unwrap(), sent), (json!(7), 3));
-    let resync = with(Retry::AfterResync);
+    let resync = with(RetryClass::AfterResync);
     let (answer, sent) = against_closes(|client| client.execute(Set), resync, 1);
     assert_eq!((answer.unwrap(), sent), (json!(7), 2));
-    let spec = CommandSpec::new("test-ask").retry(Retry::Safe);
+    let spec = CommandSpec::new("test-ask").retry(RetryClass::Safe);
     let raw = |client: Client| client.execute_raw(spec, Value::Null);
     let (answer, sent) = against_closes(raw, PATIENT, 1);
     assert_eq!((answer.unwrap(), sent), (json!(7), 2));
     let sent_once = [
-        against_closes(|client| client.execute(Ask), with(Retry::Never), 1),
+        against_closes(|client| client.execute(Ask), with(RetryClass::Never), 1),
         against_closes(|client| client.execute(Set), PATIENT, 1),
         against_closes(|client| client.execute(Do), PATIENT, 1),
         against_closes(|client| client.execute(Do), resync, 1),

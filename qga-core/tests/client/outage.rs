@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::host::{Door, Host};
 use crate::support::{Ping, QUICK, chain, echo};
 use qga_core::{
-    ChannelState, Client, ClientBuilder, Error, ErrorKind, Execution, Options, Retry, Stage,
+    ChannelState, Client, ClientBuilder, Error, ErrorKind, Execution, Options, RetryClass, Stage,
 };
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 use tokio::time::{Instant, sleep, timeout};
@@ -150,7 +150,7 @@ async fn the_silence_of_a_connection_that_was_given_up_is_no_failure_of_the_next
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_connection_that_was_kept_is_no_failure_of_the_next() {
     let (host, client) = Host::lost(&[Door::Silent], quick).await;
-    let never = client.with_options(QUICK.timeout(6 * SECOND).retry(Retry::Never));
+    let never = client.with_options(QUICK.timeout(6 * SECOND).retry(RetryClass::Never));
     fails(&never).await;
     host.doors(&[Door::Agent]);
     host.hang_up().await;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::support::{Peer, QUICK, chain, reply, synced_pair};
-use qga_core::{Client, Error, ErrorKind, Execution, Options, QgaCommand, Retry, Stage};
+use qga_core::{Client, Error, ErrorKind, Execution, Options, QgaCommand, RetryClass, Stage};
 use serde_json::{Value, json};
 use tokio::net::UnixListener;
 
@@ -58,13 +58,13 @@ async fn a_command_is_sent_again_if_its_class_and_the_options_allow_it() {
     let with = |class| QUICK.retry(class);
     let (answer, sent) = against_closes(Ask, QUICK, 2).await;
     assert_eq!((answer.unwrap(), sent), (json!(7), 3));
-    let (answer, sent) = against_closes(Set, with(Retry::AfterResync), 1).await;
+    let (answer, sent) = against_closes(Set, with(RetryClass::AfterResync), 1).await;
     assert_eq!((answer.unwrap(), sent), (json!(7), 2));
     let sent_once = [
-        against_closes(Ask, with(Retry::Never), 1).await,
+        against_closes(Ask, with(RetryClass::Never), 1).await,
         against_closes(Set, QUICK, 1).await,
         against_closes(Do, QUICK, 1).await,
-        against_closes(Do, with(Retry::AfterResync), 1).await,
+        against_closes(Do, with(RetryClass::AfterResync), 1).await,
     ];
     for (answer, sent) in sent_once {
         let error = answer.unwrap_err();

@@ -13,7 +13,7 @@ struct PingToo;
 struct PingThree;
 
 #[derive(QgaCommand)]
-#[qga(name = "guest-ping", retry = qga_core::Retry::Safe)]
+#[qga(name = "guest-ping", retry = qga_core::RetryClass::Safe)]
 struct PingFour;
 
 fn main() {}

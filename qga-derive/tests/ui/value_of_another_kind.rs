@@ -12,7 +12,7 @@ struct Ping {
 struct Parenthesized;
 
 #[derive(QgaCommand)]
-#[qga(name = "guest-ping", retry = Retry::Safe)]
+#[qga(name = "guest-ping", retry = RetryClass::Safe)]
 struct Qualified;
 
 #[derive(QgaCommand)]

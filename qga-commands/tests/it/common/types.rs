@@ -3,7 +3,7 @@
 use qga_commands::commands::{
     agent, cpu, device, disk, exec, file, fs, memory, net, os, power, ssh, time, user,
 };
-use qga_core::{QgaCommand, Reply, Retry};
+use qga_core::{QgaCommand, Reply, RetryClass};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -14,7 +14,7 @@ pub(crate) type RoundTrip = fn(&str) -> serde_json::Result<String>;
 pub(crate) struct Command {
     pub(crate) name: &'static str,
     pub(crate) reply: Reply,
-    pub(crate) retry: Retry,
+    pub(crate) retry: RetryClass,
     /// For its reply; `None` if there is none.
     pub(crate) round_trip: Option<RoundTrip>,
 }

@@ -5,7 +5,7 @@ use std::io;
 use qga_commands::Guest;
 use qga_commands::commands::os::GetHostName;
 use qga_commands::guest::HealthState;
-use qga_core::{Client, Options, Retry};
+use qga_core::{Client, Options, RetryClass};
 use qga_testserver::{Fault, TestAgent};
 use tokio::time::sleep;
 
@@ -57,7 +57,7 @@ async fn a_guests_health_is_by_what_its_channel_shows() {
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_that_is_lost_once_is_opened_again_to_ask() {
-    let never = Options::new().retry(Retry::Never);
+    let never = Options::new().retry(RetryClass::Never);
     for fault in [Fault::close_before(), Fault::close_within(5)] {
         let (agent, _, guest) = over_a_line().await;
         agent.fault(fault);
