@@ -30,8 +30,8 @@ use tokio::time::timeout;
 
 use crate::commands::agent::{GuestAgentCommandInfo, GuestAgentInfo, Info};
 use crate::commands::fs::{FsfreezeStatus, GuestFsfreezeStatus};
-use crate::guest::incarnation::{Agents, Incarnation};
-use crate::guest::optional;
+use crate::incarnation::{Agents, Incarnation};
+use crate::optional;
 use crate::schema;
 
 pub use refusal::Refusal;

@@ -9,7 +9,7 @@
 //! Every future may be dropped at any time; what then becomes of the guest is said at each.
 
 pub mod accounts;
-mod backoff;
+mod admission;
 mod builder;
 mod clean_up;
 pub mod clock;
@@ -22,9 +22,7 @@ pub mod fs;
 pub mod fstrim;
 mod health;
 pub mod hotplug;
-pub(crate) mod incarnation;
 pub mod network;
-pub(crate) mod optional;
 mod pace;
 pub mod power;
 mod presence;
@@ -38,16 +36,17 @@ mod system;
 use std::sync::Arc;
 use std::time::Duration;
 
-use incarnation::Owned;
 use qga_core::{Address, AddressError, Client, Contact, Error, Execution, QgaCommand};
 use tokio::time::timeout;
 
 use crate::commands::agent::Ping;
+use crate::incarnation::{Dropped, Owned};
+use crate::{backoff, optional};
 
+pub use crate::incarnation::Belonging;
 pub use builder::GuestBuilder;
 pub use error::GuestError;
 pub use health::{Health, HealthState};
-pub use incarnation::Belonging;
 
 /// A guest, seen through its agent.
 ///
@@ -224,7 +223,7 @@ impl Guest {
         if !freeze::runs_while_frozen(command) {
             self.thaw_if_owed().await?;
         }
-        let dropped = self.client.attachment::<files::Dropped>();
+        let dropped = self.client.attachment::<Dropped>();
         while let Some(file) = dropped.take() {
             // In a task, so that none is forgotten if this future is dropped, and short, since it is not
             // what was asked for.
@@ -242,7 +241,7 @@ impl Guest {
 /// waits for this should not wait for many of these.
 async fn close(client: Client, file: Arc<Owned>) -> bool {
     let guest = Guest::new(optional::in_short(&client));
-    let dropped = client.attachment::<files::Dropped>();
+    let dropped = client.attachment::<Dropped>();
     let Err(error) = guest.close_dropped(&file).await else {
         dropped.tried(true);
         return true;

@@ -85,6 +85,7 @@
 #![doc(html_root_url = "https://docs.rs/qga-commands/latest")]
 
 mod address;
+mod backoff;
 mod bytes;
 pub mod capabilities;
 /// Each command of the agent as it is on the wire, and the types of its arguments and its reply.
@@ -93,7 +94,9 @@ pub mod capabilities;
 pub mod commands;
 pub mod guest;
 mod guest_time;
+mod incarnation;
 mod limits;
+mod optional;
 pub mod policy;
 pub mod recipes {
     #![doc = include_str!("recipes.md")]

@@ -5,7 +5,7 @@ use std::fmt;
 use qga_core::{Client, Error, Excerpt};
 
 use super::Capabilities;
-use crate::guest::optional;
+use crate::optional;
 use crate::schema::{self, Platform};
 
 /// Why an agent refuses a command.

@@ -21,11 +21,11 @@ use std::time::{Duration, SystemTime};
 use qga_core::QgaCommand as _;
 use tokio::time::Instant;
 
-use super::optional;
 use super::{Guest, GuestError};
 use crate::GuestTime;
 use crate::commands::agent::Ping;
 use crate::commands::time::{GetTime, SetTime};
+use crate::optional;
 
 /// How often the clock is asked; the quickest answer counts.
 const SAMPLES: usize = 3;

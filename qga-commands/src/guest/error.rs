@@ -10,10 +10,10 @@ use std::time::Duration;
 use qga_core::{Address, AddressError, AgentError, Error, Execution};
 
 use super::copy::CopyFault;
-use super::incarnation::Belonging;
 use super::process::{ExitStatus, Kill, Output};
 use super::ready::{CheckError, Stage};
 use crate::capabilities::Refusal;
+use crate::incarnation::Belonging;
 
 /// An operation on a guest that failed.
 ///

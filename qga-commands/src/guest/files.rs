@@ -59,68 +59,6 @@ mod io;
 mod open;
 mod whole;
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-use tokio::time::Instant;
-
-use super::incarnation::Owned;
-
 pub use file::File;
 pub(super) use handle::{Handle, WRITE_CHUNK};
 pub use open::OpenOptions;
-
-/// Files that were dropped without a close, to be closed by the next operation.
-#[derive(Debug, Default)]
-pub(super) struct Dropped(Mutex<Waiting>);
-
-#[derive(Debug, Default)]
-struct Waiting {
-    files: VecDeque<Arc<Owned>>,
-    /// How many closes in a row were not answered.
-    unanswered: u32,
-    /// Until when it is no use to close files.
-    rest: Option<Instant>,
-}
-
-/// So many closes in a row may go unanswered.
-const PATIENCE: u32 = 2;
-/// How long no file is closed then that somebody has dropped.
-const REST: Duration = Duration::from_secs(60);
-
-impl Dropped {
-    pub(super) fn push(&self, file: Arc<Owned>) {
-        self.lock().files.push_back(file);
-    }
-
-    /// The next one to be closed.
-    pub(super) fn take(&self) -> Option<Arc<Owned>> {
-        if self.rests() {
-            return None;
-        }
-        self.lock().files.pop_front()
-    }
-
-    /// What became of a close.
-    pub(super) fn tried(&self, is_answered: bool) {
-        let mut waiting = self.lock();
-        waiting.unanswered = if is_answered {
-            0
-        } else {
-            waiting.unanswered + 1
-        };
-        if waiting.unanswered >= PATIENCE {
-            waiting.rest = Some(Instant::now() + REST);
-        }
-    }
-
-    /// Whether the agent does not answer to closes, so that none is tried for a while.
-    pub(super) fn rests(&self) -> bool {
-        self.lock().rest.is_some_and(|end| Instant::now() < end)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}

@@ -9,10 +9,11 @@ use qga_core::{Error, ErrorKind, QgaCommand as _, RetryClass};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
+use super::Guest;
 use super::presence::Presence;
-use super::{Guest, optional};
 use crate::commands::agent::Ping;
 use crate::commands::fs::{FsfreezeStatus, GuestFsfreezeStatus};
+use crate::optional;
 
 /// How long an agent that is well may take.
 const PATIENCE: Duration = Duration::from_secs(2);

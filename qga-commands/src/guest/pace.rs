@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{GuestError, backoff};
+use super::GuestError;
+use crate::backoff;
 
 /// In this time so much has to be moved.
 const WITHIN: Duration = Duration::from_secs(600);

@@ -56,8 +56,8 @@ mod wait;
 
 use std::sync::Arc;
 
-use super::incarnation::{Belonging, Owned};
 use super::{Guest, GuestError};
+use crate::incarnation::{Belonging, Owned};
 
 pub use child::{Child, ChildStderr, ChildStdout};
 pub use command::Command;

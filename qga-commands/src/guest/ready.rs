@@ -30,8 +30,8 @@ use std::time::Duration;
 use qga_core::{Address, AddressError, Client};
 use tokio::time::{Instant, timeout_at};
 
-use super::backoff::{Backoff, after};
 use super::{Guest, GuestError};
+use crate::backoff::{Backoff, after};
 use crate::capabilities::Capabilities;
 
 pub use stage::Stage;

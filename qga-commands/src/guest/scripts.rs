@@ -47,7 +47,8 @@ use qga_core::Error;
 
 use super::copy::Patience;
 use super::process::{Command, Output, is_windows_by};
-use super::{Guest, GuestError, optional};
+use super::{Guest, GuestError};
+use crate::optional;
 
 /// A script, by its text.
 #[derive(Clone, Copy)]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use qga_core::Error;
 
+use crate::backoff::Backoff;
 use crate::guest::GuestError;
-use crate::guest::backoff::Backoff;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);

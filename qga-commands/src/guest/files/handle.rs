@@ -9,13 +9,13 @@ use std::time::Duration;
 use qga_core::{Error, Execution, QgaCommand};
 use tokio::time::{Instant, timeout};
 
-use super::Dropped;
 use crate::commands::file::{
     FileClose, FileFlush, FileRead, FileSeek, FileWrite, GuestFileRead, QgaSeek,
 };
-use crate::guest::incarnation::{Admission, Owned, TRIES, is_unknown_handle};
-use crate::guest::optional;
+use crate::guest::admission::{Admission, TRIES};
 use crate::guest::{Guest, GuestError};
+use crate::incarnation::{Dropped, Owned, is_unknown_handle};
+use crate::optional;
 
 /// What one read brings, in bytes. Large enough that the way there and back hardly counts.
 const READ_CHUNK: i64 = 256 * 1024;

@@ -3,8 +3,8 @@
 use super::File;
 use super::handle::Handle;
 use crate::commands::file::FileOpen;
-use crate::guest::incarnation::{Agents, Belonging, Owned};
 use crate::guest::{Guest, GuestError};
+use crate::incarnation::{Agents, Belonging, Owned};
 
 /// How to open a file of the guest, as [`std::fs::OpenOptions`].
 ///

@@ -7,12 +7,13 @@ use tokio::runtime::Handle;
 
 use super::state::Number;
 use super::{State, Thawed, background, thaw};
+use crate::backoff::after;
 use crate::capabilities::ClientExt as _;
 use crate::commands::fs::{
     FsfreezeFreeze, FsfreezeFreezeList, FsfreezeStatus, FsfreezeThaw, GuestFsfreezeStatus,
 };
-use crate::guest::backoff::after;
-use crate::guest::{Guest, GuestError, optional};
+use crate::guest::{Guest, GuestError};
+use crate::optional;
 
 /// Frozen filesystems. Dropped without a [`thaw`](Self::thaw), they are thawed in the background, in a runtime of
 /// one thread only [while somebody is in it](super#what-happens-in-the-worst-case).

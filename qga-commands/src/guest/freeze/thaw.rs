@@ -7,10 +7,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::State;
 use super::state::Number;
+use crate::backoff::Backoff;
 use crate::capabilities::ClientExt as _;
 use crate::commands::fs::{FsfreezeStatus, FsfreezeThaw, GuestFsfreezeStatus};
-use crate::guest::backoff::Backoff;
-use crate::guest::{Guest, GuestError, optional};
+use crate::guest::{Guest, GuestError};
+use crate::optional;
 
 /// How long somebody waits for a thaw.
 pub(super) const SHORT: Duration = Duration::from_secs(90);

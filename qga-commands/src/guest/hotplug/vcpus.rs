@@ -6,7 +6,7 @@ use qga_core::QgaCommand as _;
 
 use super::{AT_ONCE, Guest, GuestError, named, partial};
 use crate::commands::cpu::{GetVcpus, GuestLogicalProcessor, SetVcpus};
-use crate::guest::optional;
+use crate::optional;
 
 /// How often the agent may stop before the end of a list.
 const MOST_STOPS: usize = 16;

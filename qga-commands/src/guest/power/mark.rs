@@ -6,10 +6,11 @@ use std::io::SeekFrom;
 use qga_core::{Client, Error};
 use tokio::time::Instant;
 
+use crate::backoff::after;
 use crate::commands::file::{FileSeek, QgaSeek};
-use crate::guest::backoff::after;
 use crate::guest::files::{Handle, OpenOptions};
-use crate::guest::{Guest, GuestError, optional};
+use crate::guest::{Guest, GuestError};
+use crate::optional;
 
 /// What is there in most guests, and can be set to a place, or in all of them.
 const PATHS: [&str; 4] = ["/bin/sh", "/dev/null", r"C:\Windows\win.ini", "NUL"];

@@ -8,8 +8,8 @@ use qga_core::{NoReply, QgaCommand as _};
 use super::Outcome;
 use super::mark::Mark;
 use super::watch::{Aim, Watch};
+use crate::backoff::after;
 use crate::commands::power::{Shutdown, SuspendDisk, SuspendHybrid, SuspendRam};
-use crate::guest::backoff::after;
 use crate::guest::{Guest, GuestError};
 
 /// How long a channel is waited for that the client pauses for.

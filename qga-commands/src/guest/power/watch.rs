@@ -8,11 +8,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Outcome;
 use super::mark::Mark;
+use crate::backoff::Backoff;
 use crate::commands::agent::Ping;
 use crate::guest::Guest;
-use crate::guest::backoff::Backoff;
-use crate::guest::incarnation::{Agents, Incarnation, is_unknown_handle};
 use crate::guest::presence::Presence;
+use crate::incarnation::{Agents, Incarnation, is_unknown_handle};
 
 /// What is not answered for so long is silence. A request that went to an agent that is gone is
 /// answered by nobody, so it is asked again then.

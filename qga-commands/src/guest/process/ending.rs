@@ -9,8 +9,8 @@ use super::kill::{KILL_TIME, Killer};
 use super::wait::Asking;
 use super::{ExitStatus, Process};
 use crate::guest::clean_up::{self, CleanUp};
-use crate::guest::incarnation::Owned;
 use crate::guest::{Guest, GuestError};
+use crate::incarnation::Owned;
 
 /// How a process has ended, once that is known.
 #[derive(Debug)]

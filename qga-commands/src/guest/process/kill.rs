@@ -7,8 +7,10 @@ use qga_core::{Client, QgaCommand as _};
 
 use super::{Command, Process};
 use crate::commands::os::GetOsInfo;
-use crate::guest::incarnation::{Owned, TRIES};
-use crate::guest::{Guest, GuestError, optional, scripts};
+use crate::guest::admission::TRIES;
+use crate::guest::{Guest, GuestError, scripts};
+use crate::incarnation::Owned;
+use crate::optional;
 
 /// How long killing and learning the end of what was killed may take.
 pub(super) const KILL_TIME: Duration = Duration::from_secs(10);

@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 use super::ending::Ending;
 use super::{Output, Process};
 use crate::commands::exec::Exec;
-use crate::guest::incarnation::{Agents, Belonging, Owned};
 use crate::guest::{Guest, GuestError};
+use crate::incarnation::{Agents, Belonging, Owned};
 
 /// A process that is killed when this is dropped before its end is known, if it is to be.
 pub(super) struct Leash {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{Output, Process};
+use crate::backoff::Backoff;
 use crate::commands::exec::ExecStatus;
-use crate::guest::backoff::Backoff;
 use crate::guest::{Guest, GuestError};
 use qga_core::{Error, Execution};
 
@@ -25,7 +25,7 @@ pub(super) struct Asking {
 impl Asking {
     pub(super) fn new(guest: &Guest) -> Self {
         Self {
-            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE).within(guest),
+            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE).within_deadline_of(guest.client()),
             failures: 0,
             pause: None,
         }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use qga_core::{Client, Contact, Error, Execution, Options, QgaCommand};
 use tokio::time::Instant;
 
+use super::dropped::Dropped;
 use super::{Agents, Belonging, Owned};
+use crate::backoff::after;
 use crate::commands::file::{FileClose, FileOpen, FileRead};
-use crate::guest::backoff::after;
-use crate::guest::files::Dropped;
-use crate::guest::optional;
+use crate::optional;
 
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// Of the process that reads it, which is the agent.
@@ -26,18 +26,18 @@ const ENOUGH: i64 = 4096;
 
 /// What tells one agent from another, as far as its system has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     boot: Option<String>,
     process: Option<Vec<String>>,
 }
 
 impl Identity {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.boot.is_none() && self.process.is_none()
     }
 
     /// `None` if both tell nothing that could be compared.
-    pub(super) fn differs_from(&self, other: &Self) -> Option<bool> {
+    pub(crate) fn differs_from(&self, other: &Self) -> Option<bool> {
         let boots = self.boot.as_ref().zip(other.boot.as_ref());
         let processes = self.process.as_ref().zip(other.process.as_ref());
         let other_boot = boots.map(|(one, other)| one != other);
@@ -50,7 +50,7 @@ impl Identity {
 }
 
 /// What an agent answers.
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Named(Identity),
     /// Its system has nothing to tell it by.
     Nameless,
@@ -59,7 +59,7 @@ pub(super) enum Answer {
 }
 
 /// What came of the question.
-pub(super) enum Asked {
+pub(crate) enum Asked {
     /// The answer, and in which contact it was given.
     Answered(Answer, Contact),
     /// A contact has ended meanwhile.
@@ -68,7 +68,7 @@ pub(super) enum Asked {
 
 /// How much an answer is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Need {
+pub(crate) enum Need {
     /// It serves to know more, and nobody waits for it long.
     Idle,
     /// It is needed now, from an agent that may never answer.
@@ -79,7 +79,7 @@ pub(super) enum Need {
 
 /// Asks who answers. Where it has no name, it has to open a file at least if the answer is needed, since a
 /// number that it hands out again tells of another agent too.
-pub(super) async fn ask(client: &Client, need: Need) -> Result<Asked, Error> {
+pub(crate) async fn ask(client: &Client, need: Need) -> Result<Asked, Error> {
     let options = client.options();
     let mut question = Question {
         options: match need {

@@ -3,9 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use qga_core::Client;
 use tokio::time::Instant;
-
-use super::Guest;
 
 /// The moment so long from now; far away where that overflows.
 pub(crate) fn after(time: Duration) -> Instant {
@@ -31,9 +30,9 @@ impl Backoff {
         }
     }
 
-    /// Does not wait beyond the moment by which all commands of this guest's handle have to end.
-    pub(crate) fn within(mut self, guest: &Guest) -> Self {
-        self.end = guest.client().deadline();
+    /// Does not wait beyond the moment by which all commands of this handle have to end.
+    pub(crate) fn within_deadline_of(mut self, client: &Client) -> Self {
+        self.end = client.deadline();
         self
     }
 

@@ -4,43 +4,38 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use qga_core::{Client, Contact, Error, Execution, QgaCommand};
-use tokio::time::timeout_at;
 
-use super::identity::{Answer, Asked, Need, ask};
-use super::{Agents, Belonging, Incarnation, Owned};
+use super::{Guest, GuestError};
 use crate::commands::file::FileClose;
-use crate::guest::backoff::after;
-use crate::guest::optional::{self, was_asked};
-use crate::guest::{Guest, GuestError};
+use crate::incarnation::{
+    Agents, Answer, Asked, Belonging, Incarnation, Need, Owned, ask, identify,
+};
 
 /// What is used for so long is used by an agent whose name is worth knowing.
 const SOON: Duration = Duration::from_secs(1);
 
 /// How often a command is prepared whose contact ends before it is sent.
-pub(in crate::guest) const TRIES: u32 = 8;
-
-/// How often in a row it is asked who answers, where contacts end meanwhile.
-const MOST_QUESTIONS: u32 = 2;
+pub(super) const TRIES: u32 = 8;
 
 /// A handle on the channel for what belongs to the agent that answers in one contact.
 #[derive(Debug)]
-pub(in crate::guest) struct Admission {
+pub(super) struct Admission {
     client: Client,
     contact: Contact,
 }
 
 impl Admission {
-    pub(in crate::guest) fn client(&self) -> &Client {
+    pub(super) fn client(&self) -> &Client {
         &self.client
     }
 
     /// Whether another agent may have answered what was sent last, or may answer what comes next.
-    pub(in crate::guest) fn has_ended(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         self.client.contact() != self.contact
     }
 
     /// Whether a command was not sent since the contact had ended.
-    pub(in crate::guest) fn refused(&self, error: &Error) -> bool {
+    pub(super) fn refused(&self, error: &Error) -> bool {
         error.is_not_allowed() && self.has_ended()
     }
 }
@@ -50,7 +45,7 @@ impl Guest {
     ///
     /// Who answers is asked before, unless it must be the same agent as before. It is asked afterwards too
     /// where the answer took so long that it may be another's.
-    pub(in crate::guest) async fn execute_on<C: QgaCommand>(
+    pub(super) async fn execute_on<C: QgaCommand>(
         &self,
         owned: &Owned,
         command: C,
@@ -67,7 +62,7 @@ impl Guest {
     }
 
     /// Closes a file that nobody has any more, before another command.
-    pub(in crate::guest) async fn close_dropped(&self, file: &Owned) -> Result<(), GuestError> {
+    pub(super) async fn close_dropped(&self, file: &Owned) -> Result<(), GuestError> {
         let close = FileClose::new(file.number());
         self.send_on(file, close).await.map(drop)
     }
@@ -96,7 +91,7 @@ impl Guest {
     /// # Errors
     ///
     /// [`GuestError::AgentGone`] if it belongs to an agent that is gone.
-    pub(in crate::guest) async fn admit(&self, owned: &Owned) -> Result<Admission, GuestError> {
+    pub(super) async fn admit(&self, owned: &Owned) -> Result<Admission, GuestError> {
         let agents = Agents::of(&self.client);
         let mut present = agents.present(&self.client);
         let origin = owned.origin(&present);
@@ -127,13 +122,13 @@ impl Guest {
 
     /// Learns who answers, if that is not known, since something is handed out that may be used long
     /// after. That it cannot be learned is no failure.
-    pub(in crate::guest) async fn get_acquainted(&self) {
+    pub(super) async fn get_acquainted(&self) {
         drop(self.identify(Need::Idle).await);
     }
 
     /// An agent says that it has no such file open: it is another one, unless it proves that it is not, and
     /// somebody else has closed the file.
-    pub(in crate::guest) async fn disown(&self, owned: &Owned) -> Result<(), GuestError> {
+    pub(super) async fn disown(&self, owned: &Owned) -> Result<(), GuestError> {
         match self.is_another(owned).await {
             Some(false) => Ok(()),
             _ => Err(self.gone(owned)),
@@ -141,7 +136,7 @@ impl Guest {
     }
 
     /// An agent does not know a process any more: it has told its end, unless it is known for another one.
-    pub(in crate::guest) async fn disown_if_known(&self, owned: &Owned) -> Result<(), GuestError> {
+    pub(super) async fn disown_if_known(&self, owned: &Owned) -> Result<(), GuestError> {
         match self.is_another(owned).await {
             Some(true) => Err(self.gone(owned)),
             _ => Ok(()),
@@ -198,43 +193,6 @@ impl Guest {
             Ok(asked) => Ok(asked?),
             Err(_) => Err(GuestError::Stopped),
         }
-    }
-}
-
-/// Asks until there is an answer, or a failure of the channel that any other command would have.
-async fn identify(client: &Client, need: Need) -> Result<Arc<Incarnation>, Error> {
-    let agents = Agents::of(client);
-    let time = client.options().command_timeout();
-    let end = after(match need {
-        Need::Idle => optional::time(client),
-        Need::Answerable | Need::Must => time,
-    });
-    let _asking = timeout_at(end, agents.asking.lock()).await.ok();
-    let mut tries = 0;
-    loop {
-        let present = agents.present(client);
-        if !agents.is_due(&present, need, client) {
-            return Ok(present);
-        }
-        tries += 1;
-        let is_last = tries >= MOST_QUESTIONS;
-        let error = match ask(client, need).await {
-            Ok(Asked::Answered(answer, contact)) => {
-                let answerer = agents.answered(answer, contact, client);
-                if contact == client.contact() || is_last {
-                    return Ok(answerer);
-                }
-                continue;
-            }
-            Ok(Asked::Interrupted(_)) if !is_last => continue,
-            Err(error) if !was_asked(&error) || error.is_deadline() => return Err(error),
-            Ok(Asked::Interrupted(error)) | Err(error) => error,
-        };
-        agents.unanswered();
-        if need == Need::Must {
-            return Err(error);
-        }
-        return Ok(agents.present(client));
     }
 }
 

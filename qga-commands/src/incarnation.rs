@@ -5,10 +5,9 @@
 //! [contact](Contact) in which it was handed out, and used in another one only after it was asked
 //! [who answers](identity) there.
 
-mod admission;
+mod dropped;
+mod identify;
 mod identity;
-
-pub(super) use admission::{Admission, TRIES};
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,9 +17,13 @@ use std::time::Duration;
 use qga_core::{Client, Contact, Error};
 use tokio::time::Instant;
 
-use super::backoff::after;
-use super::optional;
-use identity::{Answer, Identity, Need};
+use crate::backoff::after;
+use crate::optional;
+
+pub(crate) use dropped::Dropped;
+pub(crate) use identify::identify;
+use identity::Identity;
+pub(crate) use identity::{Answer, Asked, Need, ask};
 
 /// Something of an agent's that is known by a number, and is gone with the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,13 +47,13 @@ impl fmt::Display for Belonging {
 /// The agent that answers in one contact.
 #[derive(Debug)]
 pub(crate) struct Incarnation {
-    contact: Contact,
-    since: Instant,
+    pub(crate) contact: Contact,
+    pub(crate) since: Instant,
     /// How many agents had gone before, as far as is known.
     generation: AtomicU64,
     /// Whether it was asked who it is.
     asked: AtomicBool,
-    identity: OnceLock<Identity>,
+    pub(crate) identity: OnceLock<Identity>,
 }
 
 /// What a client knows of the agents that have answered it.
@@ -80,9 +83,8 @@ struct Known {
 /// Where QEMU's agent begins to count. Agents of other makers may give a number again and again.
 const FIRST_HANDLE: i64 = 1000;
 
-/// So many questions in a row may go unanswered.
-const PATIENCE: u32 = 2;
-/// How long none is asked then unless it has to be.
+/// After so many questions in a row without an answer, none is asked for a while unless it has to be.
+const MOST_UNANSWERED: u32 = 2;
 const REST: Duration = Duration::from_secs(60);
 
 impl Agents {
@@ -101,7 +103,7 @@ impl Agents {
     }
 
     /// This agent is gone, if that was not known before, and another one answers now.
-    pub(super) fn has_gone(&self, incarnation: &Incarnation, client: &Client) {
+    pub(crate) fn has_gone(&self, incarnation: &Incarnation, client: &Client) {
         let contact = client.contact();
         let mut known = self.known();
         if known.knows(incarnation) {
@@ -109,18 +111,18 @@ impl Agents {
         }
     }
 
-    fn is_gone(&self, incarnation: &Incarnation) -> bool {
+    pub(crate) fn is_gone(&self, incarnation: &Incarnation) -> bool {
         !self.known().knows(incarnation)
     }
 
     /// The highest handle before a file is opened.
-    pub(super) fn highest_handle(&self) -> i64 {
+    pub(crate) fn highest_handle(&self) -> i64 {
         self.known().highest.map_or(0, |(highest, _)| highest)
     }
 
     /// A file was opened. QEMU's agent counts from 1000 as long as it lives, and goes on after a restart,
     /// so one that hands out a number again was started with the guest.
-    pub(super) fn opened(&self, handle: i64, highest_before: i64, contact: Contact) {
+    pub(crate) fn opened(&self, handle: i64, highest_before: i64, contact: Contact) {
         let mut known = self.known();
         if (FIRST_HANDLE..=highest_before).contains(&handle) {
             let is_in_between = known
@@ -135,7 +137,7 @@ impl Agents {
 
     /// Whether to ask who answers there. Where there is no name to be had, the number is still worth a question
     /// by which a file is opened, if an answer is needed.
-    fn is_due(&self, present: &Incarnation, need: Need, client: &Client) -> bool {
+    pub(crate) fn is_due(&self, present: &Incarnation, need: Need, client: &Client) -> bool {
         let known = self.known();
         let is_slow = optional::is_slow(client);
         let may_answer = || !is_slow && known.rest.is_none_or(|end| end <= Instant::now());
@@ -181,7 +183,7 @@ impl Agents {
     fn unanswered(&self) {
         let mut known = self.known();
         known.unanswered = known.unanswered.saturating_add(1);
-        if known.unanswered >= PATIENCE {
+        if known.unanswered >= MOST_UNANSWERED {
             known.rest = Some(after(REST));
         }
     }
@@ -257,13 +259,13 @@ impl Incarnation {
     }
 
     /// Whether another agent answers there; `None` if nobody knows.
-    fn differs_from(&self, other: &Self) -> Option<bool> {
+    pub(crate) fn differs_from(&self, other: &Self) -> Option<bool> {
         self.identity.get()?.differs_from(other.identity.get()?)
     }
 }
 
 /// Whether an agent says that it has no such file open. Agents of other makers have words of their own.
-pub(super) fn is_unknown_handle(error: &Error) -> bool {
+pub(crate) fn is_unknown_handle(error: &Error) -> bool {
     error.agent_error().is_some_and(|said| {
         let text = said.desc.to_lowercase();
         let unknown = [
@@ -285,7 +287,7 @@ pub(super) fn is_unknown_handle(error: &Error) -> bool {
 /// Something that belongs to an agent, and to which one.
 #[derive(Debug)]
 pub(crate) struct Owned {
-    what: Belonging,
+    pub(crate) what: Belonging,
     origin: Mutex<Origin>,
 }
 
@@ -298,7 +300,7 @@ struct Origin {
 }
 
 impl Owned {
-    pub(super) fn new(what: Belonging, agent: Option<Arc<Incarnation>>) -> Self {
+    pub(crate) fn new(what: Belonging, agent: Option<Arc<Incarnation>>) -> Self {
         let origin = Origin {
             agent,
             taken_for: None,
@@ -309,26 +311,26 @@ impl Owned {
         }
     }
 
-    pub(super) fn number(&self) -> i64 {
+    pub(crate) fn number(&self) -> i64 {
         match self.what {
             Belonging::File(number) | Belonging::Process(number) => number,
         }
     }
 
     /// To which agent it belongs, as far as is known.
-    fn origin(&self, present: &Arc<Incarnation>) -> Arc<Incarnation> {
+    pub(crate) fn origin(&self, present: &Arc<Incarnation>) -> Arc<Incarnation> {
         let mut origin = self.lock();
         let agent = Arc::clone(origin.agent.get_or_insert_with(|| Arc::clone(present)));
         origin.taken_for.clone().unwrap_or(agent)
     }
 
     /// Whether it is only not known that it belongs to another agent.
-    fn is_taken_for_the_same(&self) -> bool {
+    pub(crate) fn is_taken_for_the_same(&self) -> bool {
         self.lock().taken_for.is_some()
     }
 
     /// The agent answers there as well, by all that is known; who it is may be better known there.
-    fn follow(&self, there: &Arc<Incarnation>) {
+    pub(crate) fn follow(&self, there: &Arc<Incarnation>) {
         if !there.has_name() {
             return;
         }
@@ -344,7 +346,7 @@ impl Owned {
     }
 
     /// It does not belong to whom it was taken to belong to. Who has handed it out.
-    fn unfollow(&self, present: &Arc<Incarnation>) -> Arc<Incarnation> {
+    pub(crate) fn unfollow(&self, present: &Arc<Incarnation>) -> Arc<Incarnation> {
         self.lock().taken_for = None;
         self.origin(present)
     }
