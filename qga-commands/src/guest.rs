@@ -23,6 +23,7 @@ pub mod fstrim;
 mod health;
 pub mod hotplug;
 pub mod network;
+mod output;
 mod pace;
 pub mod power;
 mod presence;

@@ -76,7 +76,6 @@
 //! themselves take, have brought nothing.
 
 mod download;
-mod fault;
 mod guest_temp;
 mod host;
 mod listing;
@@ -98,7 +97,7 @@ use qga_core::Execution;
 
 use super::{Guest, GuestError, scripts};
 
-pub use fault::CopyFault;
+pub use super::error::CopyFault;
 pub(super) use patience::Patience;
 pub use report::Progress;
 use report::Report;

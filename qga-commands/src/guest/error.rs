@@ -1,6 +1,9 @@
 //! What can go wrong with an operation.
 
+mod copy_fault;
 mod display;
+mod kill;
+mod stage;
 
 use std::borrow::Cow;
 use std::io;
@@ -9,11 +12,17 @@ use std::time::Duration;
 
 use qga_core::{Address, AddressError, AgentError, Error, Execution};
 
-use super::copy::CopyFault;
-use super::process::{ExitStatus, Kill, Output};
-use super::ready::{CheckError, Stage};
+use super::output::{ExitStatus, Output};
 use crate::capabilities::Refusal;
 use crate::incarnation::Belonging;
+
+pub use copy_fault::CopyFault;
+pub(super) use copy_fault::{after_changes, within};
+pub use kill::Kill;
+pub use stage::Stage;
+
+/// Why a check of your own does not succeed: any error, or a text.
+pub type CheckError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An operation on a guest that failed.
 ///

@@ -48,7 +48,6 @@ mod copy_output;
 mod ending;
 mod kill;
 mod leash;
-mod output;
 mod reader;
 mod request;
 mod spool;
@@ -59,11 +58,11 @@ use std::sync::Arc;
 use super::{Guest, GuestError};
 use crate::incarnation::{Belonging, Owned};
 
+pub use super::error::Kill;
+pub use super::output::{ExitStatus, Output};
 pub use child::{Child, ChildStderr, ChildStdout};
 pub use command::Command;
-pub use kill::Kill;
 pub(super) use kill::is_windows_by;
-pub use output::{ExitStatus, Output};
 
 /// A program that was started in the guest.
 ///

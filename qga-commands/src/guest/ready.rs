@@ -20,7 +20,7 @@
 //! # }
 //! ```
 
-mod stage;
+mod not_ready;
 
 use std::fmt;
 use std::pin::Pin;
@@ -34,14 +34,11 @@ use super::{Guest, GuestError};
 use crate::backoff::{Backoff, after};
 use crate::capabilities::Capabilities;
 
-pub use stage::Stage;
-use stage::{Attempt, Short};
+pub use super::error::{CheckError, Stage};
+use not_ready::{Attempt, NotReady};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-/// Why a check of your own does not succeed: any error, or a text.
-pub type CheckError = Box<dyn std::error::Error + Send + Sync>;
 
 type Checking = Pin<Box<dyn Future<Output = Result<(), CheckError>> + Send>>;
 
@@ -125,7 +122,7 @@ impl Ready {
         F: Future<Output = Attempt<T>>,
     {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
-        let mut last = Short::default();
+        let mut last = NotReady::default();
         loop {
             match attempt().await {
                 Ok(ready) => return Ok(ready),
@@ -143,7 +140,7 @@ impl Ready {
         for (number, check) in (1..).zip(&self.checks) {
             let stage = Stage::Check(number);
             let checking = check(guest.clone());
-            let checking = async { checking.await.map_err(|error| Short::new(stage, error)) };
+            let checking = async { checking.await.map_err(|error| NotReady::new(stage, error)) };
             in_time(end, Stage::Check(number), checking).await?;
         }
         Ok(())
@@ -155,11 +152,11 @@ impl Ready {
         }
         let (guest, is_short) = until(guest, end);
         let capabilities = Capabilities::ask(guest.client()).await;
-        let capabilities = capabilities.map_err(|error| Short::unanswered(error, is_short))?;
+        let capabilities = capabilities.map_err(|error| NotReady::unanswered(error, is_short))?;
         let mut commands = self.commands.iter();
         match commands.find_map(|command| capabilities.refusal(command)) {
             None => Ok(()),
-            Some(refusal) => Err(Short::at(Stage::Command(refusal))),
+            Some(refusal) => Err(NotReady::at(Stage::Command(refusal))),
         }
     }
 }
@@ -171,7 +168,7 @@ async fn ping(guest: &Guest, end: Instant) -> Attempt<()> {
         guest.ping().await
     };
     let answered = answered.await;
-    answered.map_err(|error| Short::unanswered(error, is_short))
+    answered.map_err(|error| NotReady::unanswered(error, is_short))
 }
 
 /// The guest for questions that may wait for a channel that was lost, until then and no longer. Whether
@@ -193,7 +190,7 @@ async fn in_time<T>(
 ) -> Attempt<T> {
     match timeout_at(end, work).await {
         Ok(done) => done,
-        Err(_) => Err(Short::cut_off(stage)),
+        Err(_) => Err(NotReady::cut_off(stage)),
     }
 }
 

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use tokio::task::JoinSet;
 
-use super::fault::within;
 use super::host::{Finished, Published, Sink, Target, local};
 use super::listing::{EMPTY_LIMIT, Entry, Kind, Listing, parse};
 use super::patience::Patience;
 use super::report::Report;
 use super::verify::{Check, verify};
 use super::{Copied, CopyFault, Transfer};
+use crate::guest::error::within;
 use crate::guest::files::{Handle, OpenOptions};
 use crate::guest::pace::{self, Pace};
 use crate::guest::scripts::{LIST, USUAL, may_have_shell};

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::download::join;
-use super::fault::{after_changes, within};
 use super::guest_temp::GuestTemp;
 use super::host::{Source, blocking, local, walk};
 use super::listing::{EMPTY_LIMIT, Entry, Kind, Listing};
@@ -17,6 +16,7 @@ use super::report::Report;
 use super::steps::{make_folders, set_metadata};
 use super::verify::{Check, sha256, verify};
 use super::{Copied, CopyFault, Transfer};
+use crate::guest::error::{after_changes, within};
 use crate::guest::files::{OpenOptions, WRITE_CHUNK};
 use crate::guest::pace::{self, Pace};
 use crate::guest::scripts::{NO_SHELL, may_have_shell};

@@ -4,8 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use qga_core::{Address, Excerpt};
 
-use super::GuestError;
-use crate::guest::copy::CopyFault;
+use super::{CopyFault, GuestError};
 
 impl Display for GuestError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,5 @@
 //! Killing a program, by another program.
 
-use std::fmt;
 use std::time::Duration;
 
 use qga_core::{Client, QgaCommand as _};
@@ -14,28 +13,6 @@ use crate::optional;
 
 /// How long killing and learning the end of what was killed may take.
 pub(super) const KILL_TIME: Duration = Duration::from_secs(10);
-
-/// Whether a program that did not end in time was killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Kill {
-    /// It was not to be.
-    NotAsked,
-    /// It was, and the agent has told its end.
-    Killed,
-    /// It was tried, and it is not known whether the program runs on.
-    Unconfirmed,
-}
-
-impl fmt::Display for Kill {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotAsked => "it was left running",
-            Self::Killed => "it was killed",
-            Self::Unconfirmed => "it was to be killed, and may run on",
-        })
-    }
-}
 
 /// The program that kills a process.
 pub(super) struct Killer(Command);

@@ -7,8 +7,8 @@ use std::{fmt, io};
 
 use qga_core::{Excerpt, Execution};
 
-use crate::guest::GuestError;
-use crate::guest::process::Output;
+use super::GuestError;
+use crate::guest::output::Output;
 
 /// Why a copy failed; [`GuestError::Copy`] has the path with it.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub enum CopyFault {
 }
 
 impl CopyFault {
-    pub(super) fn at(self, path: impl Into<String>) -> GuestError {
+    pub(in crate::guest) fn at(self, path: impl Into<String>) -> GuestError {
         let execution = match &self {
             Self::Guest(error) => error.execution(),
             _ => Execution::NotRun,
@@ -49,7 +49,7 @@ impl CopyFault {
     }
 
     /// A file ended before it should have.
-    pub(super) fn shrunk(listed: u64, found: u64) -> Self {
+    pub(in crate::guest) fn shrunk(listed: u64, found: u64) -> Self {
         let text = format!(
             "it had {listed} bytes when it was listed, and ended after {found}: it was cut or \
              replaced meanwhile; copy it again when nobody changes it"
@@ -58,7 +58,7 @@ impl CopyFault {
     }
 
     /// A file that was listed as empty does not end.
-    pub(super) fn endless(limit: u64) -> Self {
+    pub(in crate::guest) fn endless(limit: u64) -> Self {
         let text = format!(
             "it was listed as empty, and has more than {limit} bytes: read it with `Guest::open`, or \
              copy it again if it has just been written"
@@ -66,7 +66,7 @@ impl CopyFault {
         Self::TooMuch(text.into())
     }
 
-    pub(super) fn too_many_bytes(limit: u64) -> Self {
+    pub(in crate::guest) fn too_many_bytes(limit: u64) -> Self {
         let text = format!("there are more than {limit} bytes; set `max_bytes` for more");
         Self::TooMuch(text.into())
     }
@@ -89,7 +89,7 @@ impl CopyFault {
 }
 
 /// Says which file an operation on the guest was about.
-pub(super) fn within(error: GuestError, path: &str) -> GuestError {
+pub(in crate::guest) fn within(error: GuestError, path: &str) -> GuestError {
     match error {
         GuestError::Copy { .. } => error,
         error => CopyFault::Guest(Box::new(error)).at(path),
@@ -97,7 +97,7 @@ pub(super) fn within(error: GuestError, path: &str) -> GuestError {
 }
 
 /// Says that the guest was changed before this went wrong.
-pub(super) fn after_changes(error: GuestError) -> GuestError {
+pub(in crate::guest) fn after_changes(error: GuestError) -> GuestError {
     match error {
         GuestError::Copy {
             path,

@@ -1,45 +1,24 @@
-//! How far a guest has come.
+//! A guest that is not ready.
 
-use std::fmt;
 use std::time::Duration;
 
 use qga_core::{Address, Error, ErrorKind};
 
-use super::CheckError;
-use crate::capabilities::Refusal;
 use crate::guest::GuestError;
-use crate::guest::error::command_error_of;
+use crate::guest::error::{CheckError, Stage, command_error_of};
 use crate::guest::presence::Presence;
 
-/// How far a guest has come that did not become ready: what it was waited for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Stage {
-    /// Nobody could be reached who would speak for its agent.
-    Connect,
-    /// Its agent did not answer.
-    Ping,
-    /// Its agent refuses a command.
-    Command(Refusal),
-    /// A check of the caller's did not succeed: the first is 1.
-    Check(usize),
-    /// Its channel has ended, and the client was made from a stream, which it cannot open again.
-    Ended,
-    /// What it takes to ask its agent is refused, by the agent or by what the client was made to refuse.
-    Refused,
-}
-
-pub(super) type Attempt<T> = Result<T, Short>;
+pub(super) type Attempt<T> = Result<T, NotReady>;
 
 /// A guest that is not ready, and why.
-pub(super) struct Short {
+pub(super) struct NotReady {
     stage: Stage,
     cause: Option<CheckError>,
     /// The time was up before it was known.
     cut_off: bool,
 }
 
-impl Short {
+impl NotReady {
     pub(super) fn new(stage: Stage, cause: impl Into<CheckError>) -> Self {
         Self {
             cause: Some(cause.into()),
@@ -102,43 +81,8 @@ impl Short {
     }
 }
 
-impl Stage {
-    /// Whether it is no use to wait.
-    pub(in crate::guest) fn is_for_good(&self) -> bool {
-        match self {
-            Self::Command(refusal) => refusal.is_for_good(),
-            Self::Ended | Self::Refused => true,
-            Self::Connect | Self::Ping | Self::Check(_) => false,
-        }
-    }
-
-    fn rank(&self) -> usize {
-        match self {
-            Self::Connect | Self::Ended | Self::Refused => 0,
-            Self::Ping => 1,
-            Self::Command(_) => 2,
-            Self::Check(number) => number.saturating_add(2),
-        }
-    }
-}
-
-impl Default for Short {
+impl Default for NotReady {
     fn default() -> Self {
         Self::at(Stage::Ping)
-    }
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Connect => f.write_str("its agent cannot be reached"),
-            Self::Ended => {
-                f.write_str("its channel has ended, and this client cannot open it again")
-            }
-            Self::Refused => f.write_str("what has to be asked is refused"),
-            Self::Ping => f.write_str("its agent does not answer"),
-            Self::Command(refusal) => refusal.fmt(f),
-            Self::Check(number) => write!(f, "check {number} does not succeed"),
-        }
     }
 }

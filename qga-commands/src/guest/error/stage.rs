@@ -1,0 +1,59 @@
+//! How far a guest has come.
+
+use std::fmt;
+
+use crate::capabilities::Refusal;
+
+/// How far a guest has come that did not become ready: what it was waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stage {
+    /// Nobody could be reached who would speak for its agent.
+    Connect,
+    /// Its agent did not answer.
+    Ping,
+    /// Its agent refuses a command.
+    Command(Refusal),
+    /// A check of the caller's did not succeed: the first is 1.
+    Check(usize),
+    /// Its channel has ended, and the client was made from a stream, which it cannot open again.
+    Ended,
+    /// What it takes to ask its agent is refused, by the agent or by what the client was made to refuse.
+    Refused,
+}
+
+impl Stage {
+    /// Whether it is no use to wait.
+    pub(in crate::guest) fn is_for_good(&self) -> bool {
+        match self {
+            Self::Command(refusal) => refusal.is_for_good(),
+            Self::Ended | Self::Refused => true,
+            Self::Connect | Self::Ping | Self::Check(_) => false,
+        }
+    }
+
+    /// A later stage has a higher one.
+    pub(in crate::guest) fn rank(&self) -> usize {
+        match self {
+            Self::Connect | Self::Ended | Self::Refused => 0,
+            Self::Ping => 1,
+            Self::Command(_) => 2,
+            Self::Check(number) => number.saturating_add(2),
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect => f.write_str("its agent cannot be reached"),
+            Self::Ended => {
+                f.write_str("its channel has ended, and this client cannot open it again")
+            }
+            Self::Refused => f.write_str("what has to be asked is refused"),
+            Self::Ping => f.write_str("its agent does not answer"),
+            Self::Command(refusal) => refusal.fmt(f),
+            Self::Check(number) => write!(f, "check {number} does not succeed"),
+        }
+    }
+}
