@@ -30,7 +30,9 @@ mod presence;
 pub mod process;
 pub mod ready;
 mod records;
+mod retries;
 pub mod scripts;
+mod shell;
 pub mod ssh_keys;
 mod system;
 

@@ -75,12 +75,13 @@
 //! channel again. It gives up when eight attempts in a row, over some 25 seconds and what the commands
 //! themselves take, have brought nothing.
 
+mod checksum;
 mod download;
+mod entry;
 mod guest_temp;
 mod host;
 mod listing;
 mod names;
-mod patience;
 mod report;
 mod stamp;
 mod steps;
@@ -98,7 +99,6 @@ use qga_core::Execution;
 use super::{Guest, GuestError, scripts};
 
 pub use super::error::CopyFault;
-pub(super) use patience::Patience;
 pub use report::Progress;
 use report::Report;
 

@@ -178,7 +178,7 @@ pub enum GuestError {
     },
     /// A guest has no place for the files that a program writes to whose output is streamed.
     /// The program was not started.
-    SpoolFailed(ExitStatus),
+    NoOutputFiles(ExitStatus),
     /// A program has written more to one of its streams than its caller wants to keep.
     TooMuchOutput {
         /// The program's process.
@@ -262,7 +262,7 @@ impl GuestError {
             | Self::Frozen { .. }
             | Self::NothingFrozen { .. }
             | Self::Unsupported(_)
-            | Self::SpoolFailed(_) => Execution::NotRun,
+            | Self::NoOutputFiles(_) => Execution::NotRun,
             _ => Execution::MaybeRun,
         }
     }

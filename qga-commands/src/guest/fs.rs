@@ -28,7 +28,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::files::OpenOptions;
 use super::process::Output;
 use super::records::{Record, records};
-use super::scripts::{self, LIST, MAKE_DIRECTORY, REMOVE_FILE, Script, may_have_shell};
+use super::scripts::{self, LIST, MAKE_DIRECTORY, REMOVE_FILE, Script};
+use super::shell::may_have_shell;
 use super::{Guest, GuestError};
 
 /// How long one of these may take in the guest.

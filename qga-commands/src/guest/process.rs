@@ -47,10 +47,11 @@ mod command;
 mod copy_output;
 mod ending;
 mod kill;
-mod leash;
+mod kill_on_drop;
+mod output_files;
 mod reader;
 mod request;
-mod spool;
+mod run;
 mod wait;
 
 use std::sync::Arc;

@@ -41,14 +41,7 @@
 //! - **`qga-make-streams`** makes FOLDER, which must not be there, and empty files `out` and `err` in it. **`qga-stream`** opens these
 //!   for its output, removes FOLDER, and becomes the program.
 
-use std::time::Duration;
-
-use qga_core::Error;
-
-use super::copy::Patience;
-use super::process::{Command, Output, is_windows_by};
-use super::{Guest, GuestError};
-use crate::optional;
+use super::GuestError;
 
 /// A script, by its text.
 #[derive(Clone, Copy)]
@@ -69,68 +62,15 @@ pub(super) const REMOVE_STREAMS: Script = Script(include_str!("scripts/remove_st
 pub(super) const RUN_IN: Script = Script(include_str!("scripts/run_in.sh"));
 pub(super) const KILL: Script = Script(include_str!("scripts/kill.sh"));
 
-/// How long a script may take that does not read or write whole files.
-pub(super) const USUAL: Duration = Duration::from_secs(600);
-
-pub(super) const NO_SHELL: &str = "the agent does not run a POSIX shell";
-
 impl Script {
-    /// The program that runs it once, with the shell of this name.
-    pub(super) fn command(self, guest: &Guest, shell: &str) -> Command {
-        let mut command = guest.command(shell);
-        command.args(["-c", self.0, "first"]);
-        command
+    pub(super) fn text(self) -> &'static str {
+        self.0
     }
 
     /// The words that run a program through it, which it becomes.
     pub(super) fn words(self, folder: &str, program: Vec<String>) -> Vec<String> {
         let shell = ["/bin/sh", "-c", self.0, "sh", folder].map(str::to_owned);
         shell.into_iter().chain(program).collect()
-    }
-
-    /// Runs it to its end, again if its answer was lost.
-    ///
-    /// `None` where the guest has no shell or the agent does not run programs.
-    pub(super) async fn run(
-        self,
-        guest: &Guest,
-        args: &[&str],
-        within: Duration,
-    ) -> Result<Option<Output>, GuestError> {
-        let mut patience = Patience::new();
-        let mut attempt = "first";
-        loop {
-            let mut command = guest.command("sh");
-            command.args(["-c", self.0, attempt]);
-            command.args(args.iter().copied());
-            command.deadline(within).kill_on_drop(true);
-            match command.output().await {
-                Ok(output) => return Ok(Some(output)),
-                Err(GuestError::Command(error)) if says_none(&error) => return Ok(None),
-                Err(error) => patience.after(error).await?,
-            }
-            attempt = "again";
-        }
-    }
-}
-
-/// Whether an agent says that there is no shell, or that it runs no programs. Any other refusal, such
-/// as for want of memory, is an error: the guest may well have a shell.
-fn says_none(error: &Error) -> bool {
-    error.agent_error().is_some_and(|refusal| {
-        refusal.is_command_not_found() || refusal.desc.contains("No such file or directory")
-    })
-}
-
-/// Whether it is worth while to look for a shell.
-pub(super) async fn may_have_shell(guest: &Guest) -> Result<bool, GuestError> {
-    let client = optional::answered_before_long(guest.client());
-    let mut patience = Patience::new();
-    loop {
-        match is_windows_by(guest, &client).await {
-            Ok(windows) => return Ok(!windows),
-            Err(error) => patience.after(error).await?,
-        }
     }
 }
 

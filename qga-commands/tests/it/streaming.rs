@@ -294,7 +294,7 @@ async fn a_guest_without_var_tmp_has_its_files_in_tmp() {
 
     agent.on("guest-exec").reply(json!({"pid": 7}));
     let error = guest.command("job").spawn().await.unwrap_err();
-    assert!(matches!(error, GuestError::SpoolFailed(_)), "{error}");
+    assert!(matches!(error, GuestError::NoOutputFiles(_)), "{error}");
     assert_eq!(error.execution(), Execution::NotRun);
 }
 

@@ -5,16 +5,19 @@ use std::path::Path;
 
 use tokio::task::JoinSet;
 
+use super::entry::{Entry, Kind};
 use super::host::{Finished, Published, Sink, Target, local};
-use super::listing::{EMPTY_LIMIT, Entry, Kind, Listing, parse};
-use super::patience::Patience;
+use super::listing::{EMPTY_LIMIT, Listing, parse};
+use super::names::join;
 use super::report::Report;
 use super::verify::{Check, verify};
 use super::{Copied, CopyFault, Transfer};
 use crate::guest::error::within;
 use crate::guest::files::{Handle, OpenOptions};
 use crate::guest::pace::{self, Pace};
-use crate::guest::scripts::{LIST, USUAL, may_have_shell};
+use crate::guest::retries::Retries;
+use crate::guest::scripts::LIST;
+use crate::guest::shell::{USUAL, may_have_shell};
 use crate::guest::{Guest, GuestError};
 
 /// How many chunks of 256 KiB make a run, between which other tasks have their turn.
@@ -77,7 +80,7 @@ async fn list(guest: &Guest, remote: &str, max_bytes: u64) -> Result<Listing, Gu
 
 /// How long a file is, where it can be told; some of `/proc` cannot be sought, and are listed as empty.
 async fn length(guest: &Guest, path: &str) -> Result<u64, GuestError> {
-    let mut patience = Patience::new();
+    let mut retries = Retries::new();
     loop {
         let length = async {
             let mut handle = open(guest, path).await?;
@@ -90,7 +93,7 @@ async fn length(guest: &Guest, path: &str) -> Result<u64, GuestError> {
         };
         match length.await {
             Ok(length) => return Ok(length),
-            Err(error) => patience.after(error).await?,
+            Err(error) => retries.wait_after(error).await?,
         }
     }
 }
@@ -229,16 +232,16 @@ struct Fetch<'a> {
 
 impl Fetch<'_> {
     async fn all(&mut self) -> Result<(), GuestError> {
-        let mut patience = Patience::new();
+        let mut retries = Retries::new();
         loop {
             let start = self.at;
             match self.attempt().await {
                 Ok(()) => return Ok(()),
                 Err(error) => {
                     if self.at > start && self.entry.size > 0 {
-                        patience = Patience::new();
+                        retries = Retries::new();
                     }
-                    patience.after(error).await?;
+                    retries.wait_after(error).await?;
                 }
             }
             if self.entry.size == 0 {
@@ -311,13 +314,5 @@ impl Fetch<'_> {
             return Ok(());
         }
         Err(CopyFault::shrunk(self.entry.size, self.at).at(self.path))
-    }
-}
-
-/// A path of the guest below another.
-pub(super) fn join(folder: &str, path: &str) -> String {
-    match path {
-        "" => folder.to_owned(),
-        _ => format!("{}/{path}", folder.trim_end_matches('/')),
     }
 }

@@ -10,11 +10,12 @@ use super::CopyFault;
 use super::verify::SLOWEST;
 use crate::guest::clean_up::CleanUp;
 use crate::guest::process::Output;
-use crate::guest::scripts::{BEGIN, DISCARD, NO_SHELL, PUBLISH, Script, USUAL};
+use crate::guest::scripts::{BEGIN, DISCARD, PUBLISH, Script};
+use crate::guest::shell::{NO_SHELL, USUAL};
 use crate::guest::{Guest, GuestError};
 
 /// How long a copy that failed waits until what it made is removed.
-const PATIENCE: Duration = Duration::from_secs(10);
+const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A folder beside the target, which is removed in the background when this is dropped.
 pub(super) struct GuestTemp {
@@ -91,7 +92,7 @@ impl GuestTemp {
     /// Removes it, as far as it can be.
     pub(super) async fn remove(&mut self) {
         let args = [&*self.path, &*self.target];
-        let removed = timeout(PATIENCE, DISCARD.run(&self.guest, &args, USUAL)).await;
+        let removed = timeout(REMOVE_TIMEOUT, DISCARD.run(&self.guest, &args, USUAL)).await;
         self.armed = !matches!(removed, Ok(Ok(_)));
     }
 

@@ -19,7 +19,6 @@ use tokio::task::spawn_blocking;
 use super::CopyFault;
 use crate::guest::GuestError;
 
-pub(super) use folder::Id;
 pub(super) use sink::{Finished, Sink};
 pub(super) use source::{Source, walk};
 pub(super) use target::{Published, Target};

@@ -1,6 +1,6 @@
 //! What there is to copy.
 
-use super::host::Id;
+use super::entry::{Entry, Kind, Meta};
 use super::{Copied, CopyFault, names};
 use crate::guest::records::{Record, records};
 
@@ -16,47 +16,6 @@ pub(super) struct Listing {
     pub(super) skipped: u64,
     /// Of all files, as they were listed or, once they were copied, as they were then.
     pub(super) bytes: u64,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// Below what was named, with slashes; empty for itself.
-    pub(super) path: String,
-    pub(super) kind: Kind,
-    /// In bytes, as it was listed or, once it was copied, of the copy; 0 for a folder.
-    pub(super) size: u64,
-    /// Whether there is more in it than was copied.
-    pub(super) grown: bool,
-    /// Permissions, and when it was changed, in seconds since 1970.
-    pub(super) meta: Option<Meta>,
-    /// What it is on this host.
-    pub(super) id: Option<Id>,
-}
-
-impl Entry {
-    /// A file that was named itself, and of which nothing but the size is known.
-    pub(super) fn file(size: u64) -> Self {
-        Self {
-            path: String::new(),
-            kind: Kind::File,
-            size,
-            grown: false,
-            meta: None,
-            id: None,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Meta {
-    pub(super) mode: u32,
-    pub(super) modified: i64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    File,
-    Folder,
 }
 
 impl Listing {

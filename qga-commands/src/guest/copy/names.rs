@@ -1,4 +1,4 @@
-//! Names that a guest supplies.
+//! Names that a guest supplies, and the paths that are made of them.
 
 /// What a component may have, in bytes; filesystems take no more.
 const LONGEST: usize = 255;
@@ -58,6 +58,14 @@ fn check_windows(name: &str) -> Result<(), &'static str> {
         return Err("it is a device in Windows");
     }
     Ok(())
+}
+
+/// A path of the guest below another.
+pub(super) fn join(folder: &str, path: &str) -> String {
+    match path {
+        "" => folder.to_owned(),
+        _ => format!("{}/{path}", folder.trim_end_matches('/')),
+    }
 }
 
 #[cfg(test)]

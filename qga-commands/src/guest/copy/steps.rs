@@ -1,10 +1,12 @@
 //! What a guest's shell does for many files at once.
 
 use super::CopyFault;
-use super::download::join;
-use super::listing::{Entry, Kind, Listing};
+use super::entry::{Entry, Kind};
+use super::listing::Listing;
+use super::names::join;
 use super::stamp::stamp;
-use crate::guest::scripts::{MAKE_FOLDERS, NO_SHELL, SET_METADATA, Script, USUAL};
+use crate::guest::scripts::{MAKE_FOLDERS, SET_METADATA, Script};
+use crate::guest::shell::{NO_SHELL, USUAL};
 use crate::guest::{Guest, GuestError};
 
 /// What the arguments of one program may take, in bytes: libvirt and every kernel take that much.
@@ -116,7 +118,7 @@ fn packed(changes: &[(Setting, String)]) -> Vec<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::listing::Meta;
+    use super::super::entry::Meta;
     use super::*;
 
     #[test]

@@ -7,19 +7,21 @@ use std::sync::Arc;
 
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::download::join;
+use super::checksum::sha256;
+use super::entry::{Entry, Kind};
 use super::guest_temp::GuestTemp;
 use super::host::{Source, blocking, local, walk};
-use super::listing::{EMPTY_LIMIT, Entry, Kind, Listing};
-use super::patience::Patience;
+use super::listing::{EMPTY_LIMIT, Listing};
+use super::names::join;
 use super::report::Report;
 use super::steps::{make_folders, set_metadata};
-use super::verify::{Check, sha256, verify};
+use super::verify::{Check, verify};
 use super::{Copied, CopyFault, Transfer};
 use crate::guest::error::{after_changes, within};
 use crate::guest::files::{OpenOptions, WRITE_CHUNK};
 use crate::guest::pace::{self, Pace};
-use crate::guest::scripts::{NO_SHELL, may_have_shell};
+use crate::guest::retries::Retries;
+use crate::guest::shell::{NO_SHELL, may_have_shell};
 use crate::guest::{Guest, GuestError};
 
 pub(super) async fn upload(mut transfer: Transfer) -> Result<Copied, GuestError> {
@@ -166,16 +168,16 @@ struct Sending<'a> {
 
 impl Sending<'_> {
     async fn all(&mut self) -> Result<(), GuestError> {
-        let mut patience = Patience::new();
+        let mut retries = Retries::new();
         loop {
             let start = self.at;
             match self.attempt().await {
                 Ok(()) => return Ok(()),
                 Err(error) => {
                     if self.at > start {
-                        patience = Patience::new();
+                        retries = Retries::new();
                     }
-                    patience.after(error).await?;
+                    retries.wait_after(error).await?;
                 }
             }
         }

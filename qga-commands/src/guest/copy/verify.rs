@@ -1,16 +1,12 @@
 //! Comparing checksums.
 
-use std::fmt::Write;
-use std::fs::File;
-use std::io::{self, Read, Seek};
 use std::time::Duration;
-
-use sha2::{Digest, Sha256};
 
 use super::CopyFault;
 use super::steps::batches;
 use crate::guest::process::Output;
-use crate::guest::scripts::{CHECKSUMS, NO_SHELL, USUAL, may_have_shell};
+use crate::guest::scripts::CHECKSUMS;
+use crate::guest::shell::{NO_SHELL, USUAL, may_have_shell};
 use crate::guest::{Guest, GuestError};
 
 /// Slower than this no guest reads its own disk, in bytes a second.
@@ -93,25 +89,4 @@ fn made(output: Option<Output>, path: &str) -> Result<Output, GuestError> {
         Some(127) => Err(CopyFault::Refused(NO_CHECKSUMS).at(path)),
         _ => Err(CopyFault::Program(output).at(path)),
     }
-}
-
-/// The checksum of a file's first so many bytes, in hexadecimal.
-pub(super) fn sha256(mut file: &File, most: u64) -> io::Result<String> {
-    file.rewind()?;
-    let mut file = file.take(most);
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 128 * 1024];
-    loop {
-        let count = file.read(&mut buffer)?;
-        let Some(bytes @ [_, ..]) = buffer.get(..count) else {
-            break;
-        };
-        hash.update(bytes);
-    }
-    let mut text = String::new();
-    for byte in hash.finalize() {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    Ok(text)
 }

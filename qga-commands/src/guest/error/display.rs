@@ -164,7 +164,7 @@ impl GuestError {
                      and said {text:?}"
                 )
             }
-            Self::SpoolFailed(status) => write!(
+            Self::NoOutputFiles(status) => write!(
                 f,
                 "the program was not started: the guest has no place for its output, in /var/tmp or \
                  in /tmp ({status})"

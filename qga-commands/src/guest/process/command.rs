@@ -3,12 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout, timeout_at};
-
-use super::kill::KILL_TIME;
-use super::leash::Leash;
-use super::{Child, ExitStatus, Kill, Output, Process, spool};
-use crate::commands::exec::Exec;
+use crate::guest::scripts::Script;
 use crate::guest::{Guest, GuestError};
 
 /// A program to be run in the guest; made by [`Guest::command`].
@@ -22,8 +17,8 @@ pub struct Command {
     pub(super) env_clear: bool,
     pub(super) current_dir: Option<String>,
     pub(super) stdin: Option<Vec<u8>>,
-    deadline: Option<Duration>,
-    kill: bool,
+    pub(super) deadline: Option<Duration>,
+    pub(super) kill: bool,
 }
 
 impl Command {
@@ -39,6 +34,13 @@ impl Command {
             deadline: None,
             kill: false,
         }
+    }
+
+    /// The program that runs a script once, with the shell of this name.
+    pub(super) fn of_script(guest: &Guest, shell: &str, script: Script) -> Self {
+        let mut command = guest.command(shell);
+        command.args(["-c", script.text(), "first"]);
+        command
     }
 
     /// Another argument. There is no shell that would look into it.
@@ -127,172 +129,6 @@ impl Command {
     pub fn kill_on_drop(&mut self, kill: bool) -> &mut Self {
         self.kill = kill;
         self
-    }
-
-    /// Runs the program to its end and captures what it writes.
-    ///
-    /// # Errors
-    ///
-    /// When the program cannot be started ([`GuestError::Command`]; it may have been, if
-    /// [`execution`](GuestError::execution) says so), when its end cannot be learned
-    /// ([`GuestError::Wait`], [`GuestError::ResultLost`]), and when it does not end in time
-    /// ([`GuestError::Deadline`]). A program that fails is no error: see [`Output::status`].
-    ///
-    /// # Cancel safety
-    ///
-    /// The program is left running if it was started, and nobody knows its number, unless it is to be
-    /// [killed](Self::kill_on_drop). Or [`start`](Self::start) it and cancel the waiting.
-    pub async fn output(&self) -> Result<Output, GuestError> {
-        self.run(true).await
-    }
-
-    /// Runs the program to its end; what it writes is lost.
-    ///
-    /// # Errors
-    ///
-    /// As [`output`](Self::output).
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`output`](Self::output).
-    pub async fn status(&self) -> Result<ExitStatus, GuestError> {
-        Ok(self.run(false).await?.status)
-    }
-
-    /// Starts the program, and captures what it writes for [`Process::wait`]. It runs on when the
-    /// process is dropped; neither the deadline nor [`kill_on_drop`](Self::kill_on_drop) is for this.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be started. If the reply is lost, it may have been:
-    /// [`execution`](GuestError::execution) tells.
-    ///
-    /// # Cancel safety
-    ///
-    /// The program may have been started, and nobody knows its number.
-    pub async fn start(&self) -> Result<Process, GuestError> {
-        self.exec()?;
-        // It is made to last, so it must be known whose it is.
-        self.guest.get_acquainted().await;
-        self.start_unknown().await
-    }
-
-    /// Starts the program as it is.
-    pub(super) async fn start_unknown(&self) -> Result<Process, GuestError> {
-        let exec = self.exec()?.capture_output(true);
-        self.launch(exec, false).await?.release()
-    }
-
-    /// Starts the program with its output to be read while it runs, without a limit.
-    ///
-    /// An agent gives output only after the end, so the program writes to two files that are read
-    /// while it runs. In the guest this needs a shell at `/bin/sh`, its `mkdir`, and room in `/var/tmp`
-    /// (or `/tmp`, if that fails) for **all** that the program writes until it has ended. The files
-    /// are open to nobody else and have no name any more when the program begins, so nothing is
-    /// left over even if this host dies. A guest with Windows has no such shell; there, use
-    /// [`output`](Self::output) or [`start`](Self::start).
-    ///
-    /// What differs from pipes:
-    ///
-    /// - A program that is not found is no error: its exit code is 127, and the shell says so in
-    ///   standard error.
-    /// - The program never has to wait for its reader.
-    /// - A shell's `> /dev/stderr` empties the file, and what was not read yet is lost; `>&2` does not.
-    /// - A stream ends when the program has ended and all is read that was written by then. What
-    ///   children write that live on is lost from there.
-    ///
-    /// The deadline is not for this.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be started: [`GuestError::SpoolFailed`] where the guest has no place for the
-    /// files, [`GuestError::InvalidInput`] in Windows. If the reply to the start is lost, the program
-    /// may have been started: [`execution`](GuestError::execution) tells.
-    ///
-    /// # Cancel safety
-    ///
-    /// The program may have been started. The files are removed in the background; the program is
-    /// killed if it is [to be](Self::kill_on_drop).
-    pub async fn spawn(&self) -> Result<Child, GuestError> {
-        self.check()?;
-        let words = self.words()?;
-        check_for_shell(&words)?;
-        // What is too long is told before anything was done.
-        self.request(spool::run("", words.clone()))?;
-        let spool = spool::Spool::make(&self.guest).await?;
-        self.guest.get_acquainted().await;
-        let (stdout, stderr) = spool.open().await?;
-        let exec = self.request(spool::run(spool.path(), words))?;
-        let exec = exec.capture_output(false);
-        let leash = self.launch(exec, self.kill).await?;
-        spool.removes_itself();
-        Ok(Child::new(leash.release()?, stdout, stderr, self.kill))
-    }
-
-    async fn launch(&self, exec: Exec, kill: bool) -> Result<Leash, GuestError> {
-        match Leash::start(&self.guest, exec, kill).await {
-            Err(GuestError::Command(error)) if self.current_dir.is_some() => {
-                let why = "the folder of a program in Windows cannot be set: there is no shell";
-                let why = GuestError::Unsupported(why);
-                Err(spool::explain(&self.guest, error, why).await)
-            }
-            started => started,
-        }
-    }
-
-    async fn run(&self, capture: bool) -> Result<Output, GuestError> {
-        let start = Instant::now();
-        let exec = self.exec()?.capture_output(capture);
-        let starting = self.launch(exec, self.kill);
-        let Some((deadline, end)) = self
-            .deadline
-            .and_then(|deadline| Some((deadline, start.checked_add(deadline)?)))
-        else {
-            return starting.await?.wait().await;
-        };
-        let Ok(started) = timeout_at(end, starting).await else {
-            let kill = if self.kill {
-                Kill::Unconfirmed
-            } else {
-                Kill::NotAsked
-            };
-            return Err(self.late(None, deadline, kill, None));
-        };
-        let mut leash = started?;
-        let pid = leash.pid();
-        match timeout_at(end, leash.wait()).await {
-            Ok(result) => result,
-            Err(_) if self.kill => self.kill_late(leash, deadline).await,
-            Err(_) => Err(self.late(pid, deadline, Kill::NotAsked, None)),
-        }
-    }
-
-    /// Kills a program that did not end in time, unless it just has.
-    async fn kill_late(&self, mut leash: Leash, deadline: Duration) -> Result<Output, GuestError> {
-        let pid = leash.pid();
-        match timeout(KILL_TIME, leash.end()).await {
-            Ok(Ok(Ok(output))) => Ok(output),
-            Ok(Ok(Err(output))) => {
-                Err(self.late(pid, deadline, Kill::Killed, Some(Box::new(output))))
-            }
-            Ok(Err(_)) | Err(_) => Err(self.late(pid, deadline, Kill::Unconfirmed, None)),
-        }
-    }
-
-    fn late(
-        &self,
-        pid: Option<i64>,
-        deadline: Duration,
-        kill: Kill,
-        output: Option<Box<Output>>,
-    ) -> GuestError {
-        GuestError::Deadline {
-            program: self.program.clone(),
-            pid,
-            deadline,
-            kill,
-            output,
-        }
     }
 }
 

@@ -71,7 +71,7 @@ impl Ending {
     async fn wait_by(self: &Arc<Self>, mut asking: Asking) -> Result<ExitStatus, GuestError> {
         loop {
             asking.pause().await;
-            if let Some(Some(status)) = asking.bear(self.ask().await)? {
+            if let Some(Some(status)) = asking.tolerate(self.ask().await)? {
                 return Ok(status);
             }
         }

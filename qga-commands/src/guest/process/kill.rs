@@ -7,7 +7,8 @@ use qga_core::{Client, QgaCommand as _};
 use super::{Command, Process};
 use crate::commands::os::GetOsInfo;
 use crate::guest::admission::TRIES;
-use crate::guest::{Guest, GuestError, scripts};
+use crate::guest::scripts::KILL;
+use crate::guest::{Guest, GuestError};
 use crate::incarnation::Owned;
 use crate::optional;
 
@@ -31,7 +32,7 @@ impl Killer {
             command
         } else {
             // The shell's own `kill`, since a small guest may have no program of that name.
-            let mut command = scripts::KILL.command(guest, "sh");
+            let mut command = Command::of_script(guest, "sh", KILL);
             command.arg(pid);
             command
         };

@@ -130,14 +130,14 @@ impl Source {
         let (mut reading, mut asking) = (Asking::new(guest), Asking::new(guest));
         loop {
             let ended = ending.status().is_some();
-            let run = reading.bear(self.0.read().await)?;
+            let run = reading.tolerate(self.0.read().await)?;
             if let Some(run) = run
                 && (ended || !run.bytes.is_empty())
             {
                 return Ok(run.bytes);
             }
             asking.pause().await;
-            asking.bear(ending.ask().await)?;
+            asking.tolerate(ending.ask().await)?;
         }
     }
 }

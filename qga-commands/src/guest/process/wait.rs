@@ -12,9 +12,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How many questions in a row may fail.
-const PATIENCE: u32 = 3;
+const MAX_FAILURES: u32 = 3;
 
-/// Asking again and again: pauses that grow, and a few failures in a row that are borne.
+/// Asking again and again: pauses that grow, and a few failures in a row that are tolerated.
 pub(super) struct Asking {
     backoff: Backoff,
     failures: u32,
@@ -36,12 +36,12 @@ impl Asking {
     }
 
     /// `None` for a failure after which it is worth asking again.
-    pub(super) fn bear<T>(
+    pub(super) fn tolerate<T>(
         &mut self,
         answer: Result<T, GuestError>,
     ) -> Result<Option<T>, GuestError> {
         match answer {
-            Err(error) if may_pass(&error) && self.failures < PATIENCE => {
+            Err(error) if may_pass(&error) && self.failures < MAX_FAILURES => {
                 self.failures += 1;
                 self.pause = error.command_error().and_then(Error::retry_after);
                 Ok(None)
@@ -58,7 +58,7 @@ pub(super) async fn until_ended(process: &mut Process) -> Result<Output, GuestEr
     let mut asking = Asking::new(&process.guest);
     loop {
         asking.pause().await;
-        if let Some(Some(output)) = asking.bear(ask(process).await)? {
+        if let Some(Some(output)) = asking.tolerate(ask(process).await)? {
             return Ok(output);
         }
     }

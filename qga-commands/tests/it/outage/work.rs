@@ -115,7 +115,7 @@ async fn a_program_that_is_dropped_while_the_channel_is_away_is_killed_when_it_i
 }
 
 /// Whether the folder for a program's output was removed.
-fn is_spool_removed(agent: &TestAgent) -> bool {
+fn are_output_files_removed(agent: &TestAgent) -> bool {
     let mut scripts = agent.requests_of("guest-exec").into_iter();
     scripts.any(|script| {
         let text = script.arguments["arg"][1].as_str();
@@ -134,9 +134,9 @@ async fn what_a_start_leaves_behind_while_the_channel_is_away_is_removed_when_it
     patient.command("job").spawn().await.unwrap_err();
     trip_the_pause_of(&guest).await;
     heals_after(&line, 200 * SECOND).await;
-    assert!(!is_spool_removed(&agent));
+    assert!(!are_output_files_removed(&agent));
     sleep(10 * SECOND).await;
-    assert!(is_spool_removed(&agent));
+    assert!(are_output_files_removed(&agent));
 }
 
 /// The killer may hang in the guest, and nobody asks for ever.

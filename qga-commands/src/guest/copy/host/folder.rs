@@ -5,7 +5,7 @@ use std::fs::{File, FileTimes, Metadata};
 use std::io;
 use std::path::Path;
 
-use super::super::listing::{Kind, Meta};
+use super::super::entry::{Id, Kind, Meta};
 use super::{seconds, time};
 
 #[cfg(not(unix))]
@@ -17,10 +17,6 @@ mod opened;
 pub(super) use by_path::Folder;
 #[cfg(unix)]
 pub(super) use opened::Folder;
-
-/// What tells an open file or folder from all others of this host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::guest::copy) struct Id(u64, u64);
 
 /// What lies somewhere, links not followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

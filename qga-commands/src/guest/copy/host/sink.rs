@@ -8,8 +8,8 @@ use tokio::task::JoinHandle;
 
 use super::blocking;
 use super::folder::{set, sync};
-use crate::guest::copy::listing::Meta;
-use crate::guest::copy::verify::sha256;
+use crate::guest::copy::checksum::sha256;
+use crate::guest::copy::entry::Meta;
 
 /// How many pieces may wait for the disk.
 const ROOM: usize = 6;

@@ -6,11 +6,12 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::folder::{Folder, Id, Look, id, look, meta};
+use super::folder::{Folder, Look, id, look, meta};
 use super::trail::Trail;
 use super::{Replaced, local};
 use crate::guest::GuestError;
-use crate::guest::copy::listing::{Entry, Kind, Listing};
+use crate::guest::copy::entry::{Entry, Id, Kind};
+use crate::guest::copy::listing::Listing;
 use crate::guest::copy::{CopyFault, names};
 
 /// A file or a folder that was listed and is held open.

@@ -16,7 +16,7 @@ use super::trail::Trail;
 use super::{Replaced, blocking, local};
 use crate::guest::GuestError;
 use crate::guest::copy::CopyFault;
-use crate::guest::copy::listing::{Kind, Meta};
+use crate::guest::copy::entry::{Kind, Meta};
 
 const CONTENT: &str = "content";
 const OLD: &str = "old";

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::io;
 
 use super::Replaced;
-use super::folder::{Folder, Id};
+use super::folder::Folder;
+use crate::guest::copy::entry::Id;
 
 /// A folder, and those below it that were gone through last, all of them open.
 #[derive(Debug)]

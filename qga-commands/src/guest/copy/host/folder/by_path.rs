@@ -5,9 +5,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Id, Look, Names};
+use super::{Look, Names};
+use crate::guest::copy::entry::{Id, Kind, Meta};
 use crate::guest::copy::host::Replaced;
-use crate::guest::copy::listing::{Kind, Meta};
 
 #[derive(Debug)]
 pub(in crate::guest::copy::host) struct Folder(PathBuf);

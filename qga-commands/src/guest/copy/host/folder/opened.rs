@@ -10,9 +10,9 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{Id, Look, Names};
+use super::{Look, Names};
+use crate::guest::copy::entry::{Id, Kind, Meta};
 use crate::guest::copy::host::Replaced;
-use crate::guest::copy::listing::{Kind, Meta};
 
 /// For our eyes only.
 const PRIVATE: Mode = Mode::RWXU;

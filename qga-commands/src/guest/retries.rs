@@ -4,22 +4,23 @@ use std::time::Duration;
 
 use qga_core::Error;
 
+use super::GuestError;
 use crate::backoff::Backoff;
-use crate::guest::GuestError;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How many attempts in a row may bring nothing.
 const ATTEMPTS: u32 = 8;
 
-pub(in crate::guest) struct Patience {
+/// The attempts that are left to something that the channel may fail.
+pub(super) struct Retries {
     backoff: Backoff,
     left: u32,
     refusals: u32,
 }
 
-impl Patience {
-    pub(in crate::guest) fn new() -> Self {
+impl Retries {
+    pub(super) fn new() -> Self {
         Self {
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             left: ATTEMPTS - 1,
@@ -31,7 +32,7 @@ impl Patience {
     ///
     /// An agent's refusal is forgiven once: one that was started anew knows no file that was
     /// open before, and its words for that are not to be relied on.
-    pub(in crate::guest) async fn after(&mut self, error: GuestError) -> Result<(), GuestError> {
+    pub(super) async fn wait_after(&mut self, error: GuestError) -> Result<(), GuestError> {
         let command = error.command_error();
         if command.is_some_and(Error::is_permanent) {
             return Err(error);

@@ -9,9 +9,9 @@ use std::time::Duration;
 use qga_core::{Error, Execution};
 use tokio::runtime::Handle;
 
-use super::ExitStatus;
 use super::kill::{KILL_TIME, is_windows};
 use super::reader::Source;
+use super::{Command, ExitStatus};
 use crate::guest::clean_up::{self, CleanUp};
 use crate::guest::scripts::{MAKE_STREAMS, REMOVE_STREAMS, STREAM, Script};
 use crate::guest::{Guest, GuestError};
@@ -23,36 +23,36 @@ const FOLDERS: [&str; 2] = ["/var/tmp", "/tmp"];
 /// A folder of the guest, with a file for each stream.
 ///
 /// Its name is random and made here, so that the guest has no say in what is opened and removed.
-pub(super) struct Spool {
+pub(super) struct OutputFiles {
     guest: Guest,
     path: String,
     runtime: Handle,
     armed: bool,
 }
 
-impl Spool {
+impl OutputFiles {
     pub(super) async fn make(guest: &Guest) -> Result<Self, GuestError> {
         let [first, second] = FOLDERS;
         match Self::make_in(guest, first).await {
-            Err(GuestError::SpoolFailed(_)) => Self::make_in(guest, second).await,
+            Err(GuestError::NoOutputFiles(_)) => Self::make_in(guest, second).await,
             result => result,
         }
     }
 
     async fn make_in(guest: &Guest, folder: &str) -> Result<Self, GuestError> {
-        let mut spool = Self {
+        let mut files = Self {
             guest: guest.clone(),
             path: format!("{folder}/qga-{:016x}{:016x}", random(), random()),
             runtime: Handle::current(),
             armed: true,
         };
-        let made = spool.shell(MAKE_STREAMS, KILL_TIME).await;
+        let made = files.shell(MAKE_STREAMS, KILL_TIME).await;
         match made {
-            Ok(status) if status.success() => Ok(spool),
-            Ok(status) => Err(GuestError::SpoolFailed(status)),
+            Ok(status) if status.success() => Ok(files),
+            Ok(status) => Err(GuestError::NoOutputFiles(status)),
             // The shell was not started.
             Err(GuestError::Command(error)) if error.execution() != Execution::MaybeRun => {
-                spool.armed = false;
+                files.armed = false;
                 let why = "the output of a program in Windows cannot be streamed; use `output` or `start`";
                 Err(explain(guest, error, GuestError::InvalidInput(why.into())).await)
             }
@@ -77,26 +77,26 @@ impl Spool {
     }
 
     async fn shell(&self, script: Script, within: Duration) -> Result<ExitStatus, GuestError> {
-        let mut command = script.command(&self.guest, "/bin/sh");
+        let mut command = Command::of_script(&self.guest, "/bin/sh", script);
         command.arg(&self.path);
         command.deadline(within).status().await
     }
 }
 
-impl Drop for Spool {
+impl Drop for OutputFiles {
     fn drop(&mut self) {
         if self.armed {
             let (guest, path) = (self.guest.clone(), std::mem::take(&mut self.path));
             let runtime = self.runtime.clone();
             self.runtime.spawn(async move {
                 let mut clean_up = CleanUp::begin(&guest).await;
-                let spool = Self {
+                let files = Self {
                     guest: clean_up.guest(),
                     path,
                     runtime,
                     armed: false,
                 };
-                let remove = || spool.shell(REMOVE_STREAMS, clean_up::TIME);
+                let remove = || files.shell(REMOVE_STREAMS, clean_up::TIME);
                 while clean_up.goes_on(remove().await).await {}
             });
         }

@@ -14,13 +14,13 @@ use crate::guest::{Guest, GuestError};
 use crate::incarnation::{Agents, Belonging, Owned};
 
 /// A process that is killed when this is dropped before its end is known, if it is to be.
-pub(super) struct Leash {
+pub(super) struct KillOnDrop {
     process: Option<Process>,
     kill: bool,
     runtime: Handle,
 }
 
-impl Leash {
+impl KillOnDrop {
     /// Starts a program. Where it is to be killed, the start goes on in a task of its own even if
     /// this future is dropped, so that the process's number becomes known.
     pub(super) async fn start(guest: &Guest, exec: Exec, kill: bool) -> Result<Self, GuestError> {
@@ -44,8 +44,8 @@ impl Leash {
         self.process.as_ref().map(Process::pid)
     }
 
-    /// Lets go.
-    pub(super) fn release(mut self) -> Result<Process, GuestError> {
+    /// Leaves the process running from now on.
+    pub(super) fn into_process(mut self) -> Result<Process, GuestError> {
         self.process.take().ok_or(GONE)
     }
 
@@ -63,7 +63,7 @@ impl Leash {
     }
 
     /// Kills the process and waits for its end; `Ok` if it has ended by itself.
-    pub(super) async fn end(&mut self) -> Result<Result<Output, Output>, GuestError> {
+    pub(super) async fn kill(&mut self) -> Result<Result<Output, Output>, GuestError> {
         let process = self.process.as_mut().ok_or(GONE)?;
         let killed = process.kill().await;
         if let Some(output) = process.ended.take() {
@@ -75,7 +75,7 @@ impl Leash {
     }
 }
 
-impl Drop for Leash {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         if let (true, Some(process)) = (self.kill, self.process.take()) {
             self.runtime.spawn(Arc::new(Ending::new(process)).abandon());

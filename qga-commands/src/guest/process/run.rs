@@ -1,0 +1,190 @@
+//! Running a program to its end, or only starting it.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::command::check_for_shell;
+use super::kill::KILL_TIME;
+use super::kill_on_drop::KillOnDrop;
+use super::output_files::{self, OutputFiles};
+use super::{Child, Command, ExitStatus, Kill, Output, Process};
+use crate::commands::exec::Exec;
+use crate::guest::GuestError;
+
+impl Command {
+    /// Runs the program to its end and captures what it writes.
+    ///
+    /// # Errors
+    ///
+    /// When the program cannot be started ([`GuestError::Command`]; it may have been, if
+    /// [`execution`](GuestError::execution) says so), when its end cannot be learned
+    /// ([`GuestError::Wait`], [`GuestError::ResultLost`]), and when it does not end in time
+    /// ([`GuestError::Deadline`]). A program that fails is no error: see [`Output::status`].
+    ///
+    /// # Cancel safety
+    ///
+    /// The program is left running if it was started, and nobody knows its number, unless it is to be
+    /// [killed](Self::kill_on_drop). Or [`start`](Self::start) it and cancel the waiting.
+    pub async fn output(&self) -> Result<Output, GuestError> {
+        self.run(true).await
+    }
+
+    /// Runs the program to its end; what it writes is lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`output`](Self::output).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`output`](Self::output).
+    pub async fn status(&self) -> Result<ExitStatus, GuestError> {
+        Ok(self.run(false).await?.status)
+    }
+
+    /// Starts the program, and captures what it writes for [`Process::wait`]. It runs on when the
+    /// process is dropped; neither the deadline nor [`kill_on_drop`](Self::kill_on_drop) is for this.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started. If the reply is lost, it may have been:
+    /// [`execution`](GuestError::execution) tells.
+    ///
+    /// # Cancel safety
+    ///
+    /// The program may have been started, and nobody knows its number.
+    pub async fn start(&self) -> Result<Process, GuestError> {
+        self.exec()?;
+        // It is made to last, so it must be known whose it is.
+        self.guest.get_acquainted().await;
+        self.start_unknown().await
+    }
+
+    /// Starts the program as it is.
+    pub(super) async fn start_unknown(&self) -> Result<Process, GuestError> {
+        let exec = self.exec()?.capture_output(true);
+        self.launch(exec, false).await?.into_process()
+    }
+
+    /// Starts the program with its output to be read while it runs, without a limit.
+    ///
+    /// An agent gives output only after the end, so the program writes to two files that are read
+    /// while it runs. In the guest this needs a shell at `/bin/sh`, its `mkdir`, and room in `/var/tmp`
+    /// (or `/tmp`, if that fails) for **all** that the program writes until it has ended. The files
+    /// are open to nobody else and have no name any more when the program begins, so nothing is
+    /// left over even if this host dies. A guest with Windows has no such shell; there, use
+    /// [`output`](Self::output) or [`start`](Self::start).
+    ///
+    /// What differs from pipes:
+    ///
+    /// - A program that is not found is no error: its exit code is 127, and the shell says so in
+    ///   standard error.
+    /// - The program never has to wait for its reader.
+    /// - A shell's `> /dev/stderr` empties the file, and what was not read yet is lost; `>&2` does not.
+    /// - A stream ends when the program has ended and all is read that was written by then. What
+    ///   children write that live on is lost from there.
+    ///
+    /// The deadline is not for this.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started: [`GuestError::SpoolFailed`] where the guest has no place for the
+    /// files, [`GuestError::InvalidInput`] in Windows. If the reply to the start is lost, the program
+    /// may have been started: [`execution`](GuestError::execution) tells.
+    ///
+    /// # Cancel safety
+    ///
+    /// The program may have been started. The files are removed in the background; the program is
+    /// killed if it is [to be](Self::kill_on_drop).
+    pub async fn spawn(&self) -> Result<Child, GuestError> {
+        self.check()?;
+        let words = self.words()?;
+        check_for_shell(&words)?;
+        // What is too long is told before anything was done.
+        self.request(output_files::run("", words.clone()))?;
+        let files = OutputFiles::make(&self.guest).await?;
+        self.guest.get_acquainted().await;
+        let (stdout, stderr) = files.open().await?;
+        let exec = self.request(output_files::run(files.path(), words))?;
+        let exec = exec.capture_output(false);
+        let process = self.launch(exec, self.kill).await?;
+        files.removes_itself();
+        Ok(Child::new(
+            process.into_process()?,
+            stdout,
+            stderr,
+            self.kill,
+        ))
+    }
+
+    async fn launch(&self, exec: Exec, kill: bool) -> Result<KillOnDrop, GuestError> {
+        match KillOnDrop::start(&self.guest, exec, kill).await {
+            Err(GuestError::Command(error)) if self.current_dir.is_some() => {
+                let why = "the folder of a program in Windows cannot be set: there is no shell";
+                let why = GuestError::Unsupported(why);
+                Err(output_files::explain(&self.guest, error, why).await)
+            }
+            started => started,
+        }
+    }
+
+    async fn run(&self, capture: bool) -> Result<Output, GuestError> {
+        let start = Instant::now();
+        let exec = self.exec()?.capture_output(capture);
+        let starting = self.launch(exec, self.kill);
+        let Some((deadline, end)) = self
+            .deadline
+            .and_then(|deadline| Some((deadline, start.checked_add(deadline)?)))
+        else {
+            return starting.await?.wait().await;
+        };
+        let Ok(started) = timeout_at(end, starting).await else {
+            let kill = if self.kill {
+                Kill::Unconfirmed
+            } else {
+                Kill::NotAsked
+            };
+            return Err(self.late(None, deadline, kill, None));
+        };
+        let mut process = started?;
+        let pid = process.pid();
+        match timeout_at(end, process.wait()).await {
+            Ok(result) => result,
+            Err(_) if self.kill => self.kill_late(process, deadline).await,
+            Err(_) => Err(self.late(pid, deadline, Kill::NotAsked, None)),
+        }
+    }
+
+    /// Kills a program that did not end in time, unless it just has.
+    async fn kill_late(
+        &self,
+        mut process: KillOnDrop,
+        deadline: Duration,
+    ) -> Result<Output, GuestError> {
+        let pid = process.pid();
+        match timeout(KILL_TIME, process.kill()).await {
+            Ok(Ok(Ok(output))) => Ok(output),
+            Ok(Ok(Err(output))) => {
+                Err(self.late(pid, deadline, Kill::Killed, Some(Box::new(output))))
+            }
+            Ok(Err(_)) | Err(_) => Err(self.late(pid, deadline, Kill::Unconfirmed, None)),
+        }
+    }
+
+    fn late(
+        &self,
+        pid: Option<i64>,
+        deadline: Duration,
+        kill: Kill,
+        output: Option<Box<Output>>,
+    ) -> GuestError {
+        GuestError::Deadline {
+            program: self.program.clone(),
+            pid,
+            deadline,
+            kill,
+            output,
+        }
+    }
+}
