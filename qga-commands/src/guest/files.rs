@@ -68,7 +68,7 @@ use tokio::time::Instant;
 use super::incarnation::Owned;
 
 pub use file::File;
-pub(super) use handle::{Handle, WRITE_CHUNK};
+pub(super) use handle::Handle;
 pub use open::OpenOptions;
 
 /// Files that were dropped without a close, to be closed by the next operation.
