@@ -1,4 +1,7 @@
-//! How long the replies may be that bring much at once.
+//! How long requests and replies may be that bring much at once: by what an agent takes, and by what the channel
+//! carries.
+
+use qga_core::Client;
 
 use crate::commands::exec::Exec;
 use crate::commands::file::FileRead;
@@ -15,8 +18,34 @@ pub(crate) fn file_read(command: &FileRead) -> usize {
     (bytes / 3 + 1).saturating_mul(4).saturating_add(REST)
 }
 
-/// What an agent takes as one request, in bytes, less what surrounds the arguments.
-pub(crate) const REQUEST: usize = 64 * 1024 * 1024 - REST;
+/// What an agent takes as one request, in bytes.
+const REQUEST: usize = 64 * 1024 * 1024;
+
+/// What a read or a write of a file moves, in bytes, where the channel carries so much. Large enough that the way
+/// there and back hardly counts.
+const CHUNK: usize = 256 * 1024;
+
+/// The longest request to an agent, in bytes, less what surrounds the arguments.
+pub(crate) fn request(client: &Client) -> usize {
+    let carried = client.transport_limits().request.unwrap_or(REQUEST);
+    carried.min(REQUEST).saturating_sub(REST)
+}
+
+/// How many bytes one read of a file brings.
+pub(crate) fn read_chunk(client: &Client) -> usize {
+    chunk(client.transport_limits().reply)
+}
+
+/// How many bytes one write of a file takes.
+pub(crate) fn write_chunk(client: &Client) -> usize {
+    chunk(client.transport_limits().request)
+}
+
+/// As base64, within what is carried; one byte at least.
+fn chunk(carried: Option<usize>) -> usize {
+    let most = carried.map_or(CHUNK, |carried| carried.saturating_sub(REST) / 4 * 3);
+    most.clamp(1, CHUNK)
+}
 
 /// How long this is as a request, in bytes, without what surrounds the arguments. Characters that JSON
 /// escapes count as the longest escape.
@@ -42,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_request_of_64_mib_fits_and_a_longer_one_does_not() {
-        let fits = |exec: &Exec| length(exec) <= REQUEST;
+        let fits = |exec: &Exec| length(exec) <= REQUEST - REST;
         let input = |bytes| Exec::new("cat").input_data(vec![0; bytes]);
         assert!(fits(&input(48 * 1024 * 1024 - 8 * 1024)));
         assert!(!fits(&input(48 * 1024 * 1024)));

@@ -19,8 +19,8 @@ use crate::error::{AddressError, Error, ErrorKind, Execution, Stage};
 use crate::protocol::{Budget, Request};
 use crate::terms::trace::Span;
 use crate::terms::{
-    Attachments, Call, ChannelState, Contact, Contacts, Gate, Hold, LockFile, Options, Repeat,
-    Settings, Waiting, buffers, later,
+    Attachments, Call, ChannelState, Contact, Contacts, Gate, Hold, LockFile, MachineState,
+    Openings, Options, Repeat, Settings, Waiting, buffers, later,
 };
 use crate::transport::{Address, TransportLimits};
 
@@ -88,6 +88,8 @@ struct Shared {
     queued: AtomicUsize,
     watchers: Arc<Watchers>,
     contacts: Arc<Contacts>,
+    /// What the host knows of the machine.
+    machine: Option<watch::Receiver<MachineState>>,
     /// Held until the last clone is dropped.
     _lock: Option<LockFile>,
 }
@@ -140,6 +142,7 @@ impl Client {
     pub fn builder() -> ClientBuilder {
         ClientBuilder {
             settings: Settings::new(),
+            machine: None,
         }
     }
 
@@ -327,6 +330,12 @@ impl Client {
         })
     }
 
+    /// What the host knows of the machine, if somebody [tells](ClientBuilder::machine).
+    #[must_use]
+    pub fn machine(&self) -> Option<watch::Receiver<MachineState>> {
+        self.shared.machine.clone()
+    }
+
     /// Holds commands back on the host, through all clones of this client, until the [`Hold`] is
     /// dropped: each for whose name `runs` is false fails at once with
     /// [`ErrorKind::NotAllowed`](crate::ErrorKind::NotAllowed) and the `reason`. Several holds add up. What waits for the channel, or
@@ -388,6 +397,7 @@ impl Client {
     /// As [`execute`](Self::execute).
     pub async fn sync(&self) -> Result<(), Error> {
         let (budget, waits) = (self.budget(), self.options.wait_for_channel);
+        let mut openings = self.machine().map(Openings::new);
         let mut waiting = Waiting::new(&budget, waits, Repeat::Lost);
         loop {
             let tried = async {
@@ -398,7 +408,8 @@ impl Client {
                 Ok(()) => return Ok(()),
                 Err(error) => {
                     let end = waiting.for_channel(error, now());
-                    sleep_until(end.map_err(|error| self.locate(error))?.into()).await;
+                    let end = end.map_err(|error| self.locate(error))?;
+                    rest(end, &mut openings).await;
                 }
             }
         }
@@ -575,6 +586,7 @@ impl Client {
     ) -> (Result<R, Error>, Option<Contact>) {
         let name = call.spec.name.clone();
         let (name, budget) = (&*name, call.budget);
+        let mut openings = self.machine().map(Openings::new);
         let mut waiting = Waiting::new(&budget, call.waits, call.repeat);
         waiting.sent = u32::from(failed.is_some());
         let result = loop {
@@ -601,7 +613,7 @@ impl Client {
                 Ok(response) => break Ok(response),
                 Err(error) if !call.has_request() => break Err(waiting.after(error)),
                 Err(error) => match waiting.for_channel(error, now()) {
-                    Ok(end) => sleep_until(end.into()).await,
+                    Ok(end) => rest(end, &mut openings).await,
                     Err(error) => break Err(error),
                 },
             }
@@ -613,6 +625,7 @@ impl Client {
     /// Takes the channel, with nothing between the next request and its answer.
     async fn acquire(&self, name: &str, budget: &Budget) -> Result<InUse, Error> {
         let waits = self.options.wait_for_channel;
+        let mut openings = self.machine().map(Openings::new);
         let mut waiting = Waiting::new(budget, waits, Repeat::Lost);
         loop {
             self.admit(name, budget).await?;
@@ -625,7 +638,7 @@ impl Client {
             };
             match tried.await {
                 Ok(channel) => return Ok(channel),
-                Err(error) => sleep_until(waiting.for_channel(error, now())?.into()).await,
+                Err(error) => rest(waiting.for_channel(error, now())?, &mut openings).await,
             }
         }
     }
@@ -704,6 +717,14 @@ impl fmt::Debug for Client {
             .field("address", &self.shared.address)
             .field("options", &self.options)
             .finish_non_exhaustive()
+    }
+}
+
+/// Waits until then, or until the guest opens its agent's port.
+async fn rest(end: std::time::Instant, openings: &mut Option<Openings>) {
+    match openings {
+        Some(openings) => drop(timeout_at(end.into(), openings.next()).await),
+        None => sleep_until(end.into()).await,
     }
 }
 

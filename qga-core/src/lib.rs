@@ -95,6 +95,6 @@ pub use json::{JsonError, RawObject};
 #[doc(hidden)]
 pub use protocol::fuzz as __fuzz;
 pub use qga_derive::QgaCommand;
-pub use terms::{ChannelState, Contact, Hold, Options};
+pub use terms::{ChannelState, Contact, Hold, MachineState, MachineWatch, Options, Power};
 pub use text::{Excerpt, Hidden};
 pub use transport::{Address, Answering, MessageTransport, TransportLimits};

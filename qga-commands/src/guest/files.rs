@@ -60,5 +60,5 @@ mod open;
 mod whole;
 
 pub use file::File;
-pub(super) use handle::{Handle, WRITE_CHUNK};
+pub(super) use handle::Handle;
 pub use open::OpenOptions;

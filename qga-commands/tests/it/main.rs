@@ -11,6 +11,7 @@ mod accounts;
 mod allowed;
 mod before;
 mod capabilities;
+mod carried;
 mod clock;
 mod common;
 mod copy;

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, watch};
 
 use super::channel::Channel;
 use super::driver::Driver;
@@ -15,7 +15,10 @@ use super::reconnect::Reconnect;
 use super::watchers::Watchers;
 use super::{Client, Shared, now};
 use crate::error::{AddressError, Error};
-use crate::terms::{Attachments, Contacts, Gate, LockFile, Options, Pauses, Settings};
+use crate::terms::{
+    Attachments, Contacts, Gate, LockFile, MachineState, MachineWatch, Openings, Options, Pauses,
+    Settings,
+};
 use crate::transport::{Address, Carrier, Endpoint, MessageTransport, read_address, text_of};
 
 /// Makes a [`Client`] with timeouts and limits of its own.
@@ -37,6 +40,7 @@ use crate::transport::{Address, Carrier, Endpoint, MessageTransport, read_addres
 #[must_use]
 pub struct ClientBuilder {
     pub(super) settings: Settings,
+    pub(super) machine: Option<watch::Receiver<MachineState>>,
 }
 
 impl ClientBuilder {
@@ -134,6 +138,17 @@ impl ClientBuilder {
     /// ([`ErrorKind::NotAllowed`](crate::ErrorKind::NotAllowed)).
     pub fn lock(mut self, lock: bool) -> Self {
         self.settings.lock = lock;
+        self
+    }
+
+    /// What the host knows of the machine, from a source such as the events of libvirt or of QEMU's monitor. Commands
+    /// that [wait](Options::wait_for_channel) for a channel that was lost then go on as soon as the guest has opened
+    /// its agent's port, and [pauses](Self::pauses) end; `qga_commands::Guest` proves by it what became of a guest
+    /// that was told to go.
+    ///
+    /// See [`MachineWatch`].
+    pub fn machine(mut self, source: &impl MachineWatch) -> Self {
+        self.machine = Some(source.watch());
         self
     }
 
@@ -290,7 +305,8 @@ impl ClientBuilder {
     }
 
     fn reconnect(&self, endpoint: Endpoint) -> Reconnect {
-        Reconnect::new(endpoint, self.settings.recovery())
+        let openings = self.machine.clone().map(Openings::new);
+        Reconnect::new(endpoint, self.settings.recovery(), openings)
     }
 
     fn client(
@@ -320,6 +336,7 @@ impl ClientBuilder {
                 queued: AtomicUsize::new(0),
                 watchers,
                 contacts,
+                machine: self.machine,
                 _lock: lock,
             }),
             options: self.settings.options,

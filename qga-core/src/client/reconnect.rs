@@ -10,7 +10,7 @@ use super::driver::Driver;
 use super::watchers::Watchers;
 use crate::error::Error;
 use crate::protocol::Budget;
-use crate::terms::{ChannelState, Next, Recovery, trace};
+use crate::terms::{ChannelState, Next, Openings, Recovery, trace};
 use crate::transport::{Address, Carrier, Endpoint, Opening, connect_error};
 
 /// What a client needs to open its channel again, and how far it has come with that.
@@ -18,15 +18,17 @@ pub(crate) struct Reconnect {
     endpoint: Endpoint,
     recovery: Recovery,
     opening: Option<(Id, Opening)>,
+    openings: Option<Openings>,
 }
 
 impl Reconnect {
     /// For a channel that is not open yet.
-    pub(crate) fn new(endpoint: Endpoint, recovery: Recovery) -> Self {
+    pub(crate) fn new(endpoint: Endpoint, recovery: Recovery, openings: Option<Openings>) -> Self {
         Self {
             endpoint,
             recovery,
             opening: None,
+            openings,
         }
     }
 
@@ -66,6 +68,9 @@ impl Reconnect {
     ) -> Result<(), Error> {
         if driver.session.is_closed() {
             self.recovery.lost();
+        }
+        if self.openings.as_mut().is_some_and(Openings::has_come) {
+            self.recovery.end_pause();
         }
         // What the other side says ends a pause.
         if let Some(error) = self.recovery.pause(now(), budget, waits)

@@ -133,6 +133,11 @@ impl Recovery {
         doubled.min(LONGEST_SILENCE.max(first))
     }
 
+    /// The channel may be opened at once: somebody who knows has told.
+    pub(crate) fn end_pause(&mut self) {
+        self.pause = None;
+    }
+
     /// The error of a caller who has to heed a pause. Who waits for the channel heeds only the beginning of
     /// it, and nothing where there is not so much time.
     pub(crate) fn pause(&self, now: Instant, budget: &Budget, waits: bool) -> Option<Error> {

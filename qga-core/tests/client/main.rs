@@ -18,6 +18,7 @@ mod gate;
 mod host;
 mod limits;
 mod lock;
+mod machine;
 mod messages;
 mod numbers;
 mod outage;

@@ -18,11 +18,12 @@ use super::steps::{make_folders, set_metadata};
 use super::verify::{Check, verify};
 use super::{Copied, CopyFault, Transfer};
 use crate::guest::error::{after_changes, within};
-use crate::guest::files::{OpenOptions, WRITE_CHUNK};
+use crate::guest::files::OpenOptions;
 use crate::guest::pace::{self, Pace};
 use crate::guest::retries::Retries;
 use crate::guest::shell::{NO_SHELL, may_have_shell};
 use crate::guest::{Guest, GuestError};
+use crate::limits;
 
 pub(super) async fn upload(mut transfer: Transfer) -> Result<Copied, GuestError> {
     let (root, max) = (transfer.local.clone(), transfer.max_bytes);
@@ -223,8 +224,9 @@ impl Sending<'_> {
 
     /// Begins to read what comes next of the file; nothing at its end.
     fn read(&self, at: u64) -> JoinHandle<io::Result<Vec<u8>>> {
-        let (file, limit) = (Arc::clone(&self.file), self.limit);
-        spawn_blocking(move || read_at(&file, at, limit))
+        let (file, left) = (Arc::clone(&self.file), self.limit.saturating_sub(at));
+        let wanted = left.min(limits::write_chunk(self.guest.client()) as u64);
+        spawn_blocking(move || read_at(&file, at, wanted))
     }
 
     /// Whether there is more of the file than was sent, where that is no error.
@@ -240,7 +242,7 @@ impl Sending<'_> {
         } = self;
         let looked = blocking(move || {
             let length = file.metadata()?.len();
-            let more = at >= limit && !read_at(&file, at, u64::MAX)?.is_empty();
+            let more = at >= limit && !read_at(&file, at, 1)?.is_empty();
             Ok((length, more))
         });
         let (length, more) = looked.await.map_err(|error| local(&path, error))?;
@@ -260,11 +262,10 @@ async fn ended(path: &Path, read: JoinHandle<io::Result<Vec<u8>>>) -> Result<Vec
     chunk.map_err(|error| local(path, error))
 }
 
-/// What there is from there on, of the first `limit` bytes; at most what is written at once.
-fn read_at(mut file: &File, at: u64, limit: u64) -> io::Result<Vec<u8>> {
+/// What there is from there on; at most so many bytes.
+fn read_at(mut file: &File, at: u64, wanted: u64) -> io::Result<Vec<u8>> {
     let mut chunk = Vec::new();
     file.seek(SeekFrom::Start(at))?;
-    let wanted = limit.saturating_sub(at).min(WRITE_CHUNK as u64);
     file.take(wanted).read_to_end(&mut chunk)?;
     Ok(chunk)
 }

@@ -15,16 +15,12 @@ use crate::commands::file::{
 use crate::guest::admission::{Admission, TRIES};
 use crate::guest::{Guest, GuestError};
 use crate::incarnation::{Dropped, Owned, is_unknown_handle};
-use crate::optional;
+use crate::{limits, optional};
 
-/// What one read brings, in bytes. Large enough that the way there and back hardly counts.
-const READ_CHUNK: i64 = 256 * 1024;
 /// How many reads make a run of [`Handle::read`], which holds it in memory.
 const RUN: usize = 4;
 /// After this time a run asks for no more, so that other tasks have their turn.
 const TURN: Duration = Duration::from_millis(100);
-/// What one write takes, in bytes. Libvirt hangs on requests beyond 200 KB, and base64 adds a third.
-pub(in crate::guest) const WRITE_CHUNK: usize = 128 * 1024;
 /// How often in a row a lost reply is made good.
 const PATIENCE: u32 = 2;
 
@@ -206,6 +202,11 @@ impl Handle {
         }
     }
 
+    /// How many bytes one write takes.
+    pub(in crate::guest) fn write_chunk(&self) -> usize {
+        limits::write_chunk(self.open.guest.client())
+    }
+
     /// Reads a run in one contact with the agent, which must be the one that has the file open; `None` if
     /// the contact had ended before anything was sent.
     async fn run_within(
@@ -214,7 +215,8 @@ impl Handle {
         most: usize,
         take: &mut (impl FnMut(Vec<u8>) -> bool + Send),
     ) -> Result<Option<bool>, GuestError> {
-        let read = FileRead::new(self.number()).count(READ_CHUNK);
+        let asked = limits::read_chunk(admission.client());
+        let read = FileRead::new(self.number()).count(i64::try_from(asked).unwrap_or(i64::MAX));
         let stop = AtomicBool::new(false);
         let start = Instant::now();
         let reads = iter::repeat_n(read, most)
@@ -233,7 +235,7 @@ impl Handle {
                     chunk?
                 }
             };
-            check_length(data.len())?;
+            check_length(data.len(), asked)?;
             has_read = true;
             end |= eof || data.is_empty();
             let mut enough = false;
@@ -347,9 +349,9 @@ impl Handle {
     }
 }
 
-fn check_length(bytes: usize) -> Result<(), GuestError> {
-    if bytes as u64 > READ_CHUNK.unsigned_abs() {
-        let text = format!("{bytes} bytes were read where {READ_CHUNK} were asked for");
+fn check_length(bytes: usize, asked: usize) -> Result<(), GuestError> {
+    if bytes > asked {
+        let text = format!("{bytes} bytes were read where {asked} were asked for");
         return Err(GuestError::Unexpected(text.into()));
     }
     Ok(())

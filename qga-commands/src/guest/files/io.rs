@@ -7,7 +7,6 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
 
 use super::File;
-use super::handle::WRITE_CHUNK;
 
 /// Dropping the future of a read loses no bytes.
 impl AsyncRead for File {
@@ -42,13 +41,13 @@ impl AsyncRead for File {
     }
 }
 
-/// A write takes up to 128 KiB, and goes on by itself.
+/// A write takes up to 256 KiB, or less where the channel carries less, and goes on by itself.
 impl AsyncWrite for File {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
         let file = self.get_mut();
         ready!(file.poll_job(cx))?;
         file.forget_read();
-        let bytes = buf.get(..WRITE_CHUNK).unwrap_or(buf);
+        let bytes = buf.get(..file.handle.write_chunk()).unwrap_or(buf);
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }

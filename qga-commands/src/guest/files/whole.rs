@@ -1,7 +1,6 @@
 //! Files read and written as a whole.
 
 use super::OpenOptions;
-use super::handle::WRITE_CHUNK;
 use crate::guest::pace::{self, Pace};
 use crate::guest::{Guest, GuestError};
 
@@ -65,11 +64,12 @@ impl Guest {
         options.write(true).truncate(true).create(true);
         let mut handle = options.open_handle(self, path).await?;
         let bytes = bytes.as_ref();
-        if bytes.len() > WRITE_CHUNK {
+        let most = handle.write_chunk();
+        if bytes.len() > most {
             // It takes long, so it must be known whose the open file is.
             self.get_acquainted().await;
         }
-        for chunk in bytes.chunks(WRITE_CHUNK) {
+        for chunk in bytes.chunks(most) {
             pace::until(pace.end(), handle.write(chunk)).await?;
             pace.moved(chunk.len() as u64);
         }

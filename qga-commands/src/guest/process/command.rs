@@ -101,8 +101,8 @@ impl Command {
     ///
     /// It goes along with the request that starts the program, and an agent takes no request beyond
     /// 64 MiB, of which base64 leaves a little less than 48 MiB: more is
-    /// [`GuestError::InvalidInput`]. Libvirt hangs on requests of more than about 200 KB, so there
-    /// keep to 150 KB, and [write](Guest::write) more to a file.
+    /// [`GuestError::InvalidInput`], and so is more than the channel
+    /// [carries](qga_core::Client::transport_limits). [Write](Guest::write) to a file what is longer.
     pub fn stdin(&mut self, bytes: impl Into<Vec<u8>>) -> &mut Self {
         self.stdin = Some(bytes.into());
         self

@@ -41,13 +41,13 @@ impl Command {
         if let Some(bytes) = &self.stdin {
             exec = exec.input_data(&**bytes);
         }
-        let (length, most) = (limits::length(&exec), limits::REQUEST);
+        let (length, most) = (limits::length(&exec), limits::request(self.guest.client()));
         if length <= most {
             return Ok(exec);
         }
         let text = format!(
-            "a program's input, arguments and environment take {length} bytes of a request, where an agent takes \
-             {most}"
+            "a program's input, arguments and environment take {length} bytes of a request, where {most} can \
+             be sent"
         );
         Err(GuestError::InvalidInput(text.into()))
     }

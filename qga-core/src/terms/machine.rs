@@ -1,0 +1,102 @@
+//! What the host knows of a machine, beside what its agent's channel shows.
+
+use tokio::sync::watch;
+
+/// A source that tells what becomes of a machine, such as the events of libvirt or of QEMU's monitor. A client that
+/// [has one](crate::ClientBuilder::machine) knows sooner when its agent is back.
+///
+/// The receiving end of a [`watch`] channel is such a source:
+///
+/// ```
+/// use qga_core::{Client, MachineState, Power};
+/// use tokio::sync::watch;
+///
+/// # let (_agent, stream) = tokio::io::duplex(64);
+/// let (events, machine) = watch::channel(MachineState::new());
+/// let client = Client::builder().machine(&machine).build(stream);
+/// // Whoever hears of it tells:
+/// events.send_modify(|state| state.power = Power::Off);
+/// assert_eq!(client.machine().unwrap().borrow().power, Power::Off);
+/// ```
+///
+/// It may be late, and it may know only a part. So nothing that was asked for is left undone because of it.
+pub trait MachineWatch: Send + Sync {
+    /// The state that is known now, and how it changes.
+    fn watch(&self) -> watch::Receiver<MachineState>;
+}
+
+/// What is known of a machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MachineState {
+    /// Whether the guest has the port of its agent open; `None` where nobody tells.
+    pub port_is_open: Option<bool>,
+    /// Whether the machine runs.
+    pub power: Power,
+    /// How often the machine was reset since the source began to watch, as by a reboot.
+    pub resets: u64,
+}
+
+/// Whether a machine runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Power {
+    /// Nobody tells.
+    #[default]
+    Unknown,
+    /// Its processors run.
+    Running,
+    /// The host has stopped its processors for a while.
+    Paused,
+    /// The guest has suspended it to memory.
+    Suspended,
+    /// It is off.
+    Off,
+    /// The guest's kernel has panicked.
+    Panicked,
+}
+
+impl MachineState {
+    /// Of a machine of which nothing is known.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            port_is_open: None,
+            power: Power::Unknown,
+            resets: 0,
+        }
+    }
+}
+
+impl MachineWatch for watch::Receiver<MachineState> {
+    fn watch(&self) -> watch::Receiver<MachineState> {
+        self.clone()
+    }
+}
+
+/// What the channel of a client heeds of a machine: that its agent's port was opened.
+#[derive(Debug)]
+pub(crate) struct Openings(watch::Receiver<MachineState>);
+
+impl Openings {
+    pub(crate) fn new(mut machine: watch::Receiver<MachineState>) -> Self {
+        machine.mark_unchanged();
+        Self(machine)
+    }
+
+    /// Whether the port was opened since this was asked last.
+    pub(crate) fn has_come(&mut self) -> bool {
+        let has_changed = self.0.has_changed().unwrap_or(false);
+        has_changed && self.0.borrow_and_update().port_is_open == Some(true)
+    }
+
+    /// Waits for the next one; for ever where nobody tells any more.
+    pub(crate) async fn next(&mut self) {
+        while self.0.changed().await.is_ok() {
+            if self.0.borrow_and_update().port_is_open == Some(true) {
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+}
