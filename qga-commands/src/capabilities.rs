@@ -189,11 +189,11 @@ struct Kept {
 }
 
 /// How long to wait for the answer to somebody else's question. Its future may be at rest.
-const PATIENCE: Duration = Duration::from_secs(2);
+const OTHERS_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Cache {
     async fn get(&self, client: &Client) -> Result<Arc<Capabilities>, Error> {
-        let _asking = timeout(PATIENCE, self.asking.lock()).await.ok();
+        let _asking = timeout(OTHERS_TIMEOUT, self.asking.lock()).await.ok();
         let forgotten = {
             let present = Agents::of(client).present(client);
             let kept = self.kept();

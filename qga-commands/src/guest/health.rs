@@ -16,7 +16,7 @@ use crate::commands::fs::{FsfreezeStatus, GuestFsfreezeStatus};
 use crate::optional;
 
 /// How long an agent that is well may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an answer is given again.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -81,7 +81,7 @@ impl Guest {
     pub async fn health(&self) -> Health {
         let known = self.client.attachment::<Known>();
         // Somebody else's question may be begun and left alone.
-        let mut last = timeout(2 * PATIENCE, known.last.lock()).await.ok();
+        let mut last = timeout(2 * ANSWER_TIMEOUT, known.last.lock()).await.ok();
         let frozen = self.is_frozen();
         if let Some(answer) = last.as_deref().and_then(Option::as_ref)
             && answer.at.elapsed() < FRESH
@@ -115,7 +115,7 @@ impl Guest {
     }
 
     async fn ask_for_state(&self) -> Result<HealthState, Error> {
-        let options = self.client.options().timeout(PATIENCE);
+        let options = self.client.options().timeout(ANSWER_TIMEOUT);
         // A channel that was just lost is opened again, whatever else may be sent again.
         let options = options.retry(RetryClass::Safe).wait_for_channel(false);
         let client = self.client.with_options(options);

@@ -21,8 +21,8 @@
 //!
 //! That the guest has gone all the way is for QEMU to say: an agent's silence is not a guest's.
 
-mod mark;
 mod outcome;
+mod sentinel_file;
 mod transition;
 mod watch;
 

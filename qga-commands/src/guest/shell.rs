@@ -12,7 +12,7 @@ use super::{Guest, GuestError};
 use crate::optional;
 
 /// How long a script may take that does not read or write whole files.
-pub(super) const USUAL: Duration = Duration::from_secs(600);
+pub(super) const SCRIPT_TIMEOUT: Duration = Duration::from_secs(600);
 
 pub(super) const NO_SHELL: &str = "the agent does not run a POSIX shell";
 

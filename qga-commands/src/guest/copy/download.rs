@@ -17,7 +17,7 @@ use crate::guest::files::{Handle, OpenOptions};
 use crate::guest::pace::{self, Pace};
 use crate::guest::retries::Retries;
 use crate::guest::scripts::LIST;
-use crate::guest::shell::{USUAL, may_have_shell};
+use crate::guest::shell::{SCRIPT_TIMEOUT, may_have_shell};
 use crate::guest::{Guest, GuestError};
 
 /// How many chunks of 256 KiB make a run, between which other tasks have their turn.
@@ -58,7 +58,7 @@ pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestErro
 /// What there is in the guest; a guest without a shell can only tell how long a file is.
 async fn list(guest: &Guest, remote: &str, max_bytes: u64) -> Result<Listing, GuestError> {
     let output = if may_have_shell(guest).await? {
-        LIST.run(guest, &["tree", remote], USUAL).await?
+        LIST.run(guest, &["tree", remote], SCRIPT_TIMEOUT).await?
     } else {
         None
     };

@@ -11,7 +11,7 @@ use super::verify::SLOWEST;
 use crate::guest::clean_up::CleanUp;
 use crate::guest::process::Output;
 use crate::guest::scripts::{BEGIN, DISCARD, PUBLISH, Script};
-use crate::guest::shell::{NO_SHELL, USUAL};
+use crate::guest::shell::{NO_SHELL, SCRIPT_TIMEOUT};
 use crate::guest::{Guest, GuestError};
 
 /// How long a copy that failed waits until what it made is removed.
@@ -52,7 +52,7 @@ impl GuestTemp {
             armed: true,
         };
         let args = [&*temp.path, &*temp.target, temp.kind, temp.replace];
-        if temp.run(BEGIN, &args, USUAL).await?.is_some() {
+        if temp.run(BEGIN, &args, SCRIPT_TIMEOUT).await?.is_some() {
             return Ok(Some(temp));
         }
         temp.armed = false;
@@ -72,7 +72,7 @@ impl GuestTemp {
             None => ".",
         };
         let args = [&*self.path, &*self.target, self.kind, self.replace, parent];
-        let within = USUAL + Duration::from_secs(bytes / SLOWEST);
+        let within = SCRIPT_TIMEOUT + Duration::from_secs(bytes / SLOWEST);
         let Some(output) = self.run(PUBLISH, &args, within).await? else {
             return Err(CopyFault::Refused(NO_SHELL).at(&*self.target));
         };
@@ -92,7 +92,11 @@ impl GuestTemp {
     /// Removes it, as far as it can be.
     pub(super) async fn remove(&mut self) {
         let args = [&*self.path, &*self.target];
-        let removed = timeout(REMOVE_TIMEOUT, DISCARD.run(&self.guest, &args, USUAL)).await;
+        let removed = timeout(
+            REMOVE_TIMEOUT,
+            DISCARD.run(&self.guest, &args, SCRIPT_TIMEOUT),
+        )
+        .await;
         self.armed = !matches!(removed, Ok(Ok(_)));
     }
 
@@ -127,7 +131,7 @@ impl Drop for GuestTemp {
             runtime.spawn(async move {
                 let mut clean_up = CleanUp::begin(&guest).await;
                 let (guest, args) = (clean_up.guest(), [&*path, &*target]);
-                let discard = || DISCARD.run(&guest, &args, USUAL);
+                let discard = || DISCARD.run(&guest, &args, SCRIPT_TIMEOUT);
                 while clean_up.goes_on(discard().await).await {}
             });
         }

@@ -6,7 +6,7 @@ use super::listing::Listing;
 use super::names::join;
 use super::stamp::stamp;
 use crate::guest::scripts::{MAKE_FOLDERS, SET_METADATA, Script};
-use crate::guest::shell::{NO_SHELL, USUAL};
+use crate::guest::shell::{NO_SHELL, SCRIPT_TIMEOUT};
 use crate::guest::{Guest, GuestError};
 
 /// What the arguments of one program may take, in bytes: libvirt and every kernel take that much.
@@ -38,7 +38,7 @@ async fn run(guest: &Guest, script: Script, args: &[&str]) -> Result<(), GuestEr
         let path = args.iter().find(|arg| arg.contains('/'));
         path.copied().unwrap_or_default()
     };
-    match script.run(guest, args, USUAL).await? {
+    match script.run(guest, args, SCRIPT_TIMEOUT).await? {
         Some(output) if output.status.success() => Ok(()),
         Some(output) => Err(CopyFault::Program(output).at(path())),
         None => Err(CopyFault::Refused(NO_SHELL).at(path())),

@@ -6,7 +6,7 @@ use super::CopyFault;
 use super::steps::batches;
 use crate::guest::process::Output;
 use crate::guest::scripts::CHECKSUMS;
-use crate::guest::shell::{NO_SHELL, USUAL, may_have_shell};
+use crate::guest::shell::{NO_SHELL, SCRIPT_TIMEOUT, may_have_shell};
 use crate::guest::{Guest, GuestError};
 
 /// Slower than this no guest reads its own disk, in bytes a second.
@@ -25,7 +25,7 @@ pub(super) struct Check {
 /// Fails if the guest cannot make checksums.
 pub(super) async fn check(guest: &Guest, remote: &str) -> Result<(), GuestError> {
     let output = if may_have_shell(guest).await? {
-        CHECKSUMS.run(guest, &["together"], USUAL).await?
+        CHECKSUMS.run(guest, &["together"], SCRIPT_TIMEOUT).await?
     } else {
         None
     };
@@ -34,7 +34,7 @@ pub(super) async fn check(guest: &Guest, remote: &str) -> Result<(), GuestError>
 
 /// Compares files of the guest with what they have to be.
 pub(super) async fn verify(guest: &Guest, checks: &[Check], bytes: u64) -> Result<(), GuestError> {
-    let within = USUAL + Duration::from_secs(bytes / SLOWEST);
+    let within = SCRIPT_TIMEOUT + Duration::from_secs(bytes / SLOWEST);
     for how in ["together", "each", "first"] {
         let checks: Vec<_> = checks.iter().filter(|check| check.how() == how).collect();
         let mut left = &*checks;

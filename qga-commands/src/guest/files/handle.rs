@@ -21,8 +21,8 @@ use crate::{limits, optional};
 const RUN: usize = 4;
 /// After this time a run asks for no more, so that other tasks have their turn.
 const TURN: Duration = Duration::from_millis(100);
-/// How often in a row a lost reply is made good.
-const PATIENCE: u32 = 2;
+/// How many lost replies in a row are repaired.
+const MAX_REPAIRS: u32 = 2;
 
 /// A handle, and where it stands. A clone stands where it stood when it was cloned.
 #[derive(Clone, Debug)]
@@ -172,7 +172,7 @@ impl Handle {
             match self.try_run(most, &mut take).await {
                 // What is there is good; the failure shows itself again, or passes.
                 Err(_) if self.position != start && self.position.is_some() => return Ok(false),
-                Err(error) if self.may_repair(&error) && lost < PATIENCE => lost += 1,
+                Err(error) if self.may_repair(&error) && lost < MAX_REPAIRS => lost += 1,
                 result => return result,
             }
         }
@@ -283,7 +283,7 @@ impl Handle {
                     self.advance(count);
                     lost = 0;
                 }
-                Err(error) if !self.append && self.may_repair(&error) && lost < PATIENCE => {
+                Err(error) if !self.append && self.may_repair(&error) && lost < MAX_REPAIRS => {
                     lost += 1;
                 }
                 Err(error) if lost > 0 => return Err(error.after_maybe_run()),

@@ -15,22 +15,22 @@ use crate::guest::Guest;
 /// paused, which only a runtime of one thread has, stands still meanwhile. So the thaw is a task there,
 /// and a thread in a runtime of many, which refuses new threads by the time that it drops its tasks.
 pub(super) fn thaw(guest: &Guest, freeze: Number, runtime: &Handle) {
-    let duty = |next| Duty {
+    let pending = |next| PendingThaw {
         guest: guest.clone(),
         freeze,
         next,
     };
     match runtime.runtime_flavor() {
         RuntimeFlavor::CurrentThread => {
-            let duty = duty(Some(Next::Pool(runtime.clone())));
-            runtime.spawn(duty.run());
+            let pending = pending(Some(Next::Pool(runtime.clone())));
+            runtime.spawn(pending.run());
         }
-        _ => in_pool(duty(Some(Next::Thread)), runtime),
+        _ => in_pool(pending(Some(Next::Thread)), runtime),
     }
 }
 
 /// A thaw that is due. If it is dropped before it is done, the next in line does it.
-struct Duty {
+struct PendingThaw {
     guest: Guest,
     freeze: Number,
     next: Option<Next>,
@@ -43,7 +43,7 @@ enum Next {
     Thread,
 }
 
-impl Duty {
+impl PendingThaw {
     async fn run(mut self) {
         let patience = match self.next {
             // This is what the end of the runtime waits for.
@@ -65,10 +65,10 @@ impl Duty {
     }
 }
 
-impl Drop for Duty {
+impl Drop for PendingThaw {
     fn drop(&mut self) {
         let (guest, freeze) = (self.guest.clone(), self.freeze);
-        let duty = |next| Duty {
+        let pending = |next| PendingThaw {
             guest,
             freeze,
             next,
@@ -76,16 +76,16 @@ impl Drop for Duty {
         match self.next.take() {
             // It is done, or there is nothing left to try.
             None => self.guest.client().attachment::<State>().give_up(freeze),
-            Some(Next::Pool(runtime)) => in_pool(duty(Some(Next::Thread)), &runtime),
+            Some(Next::Pool(runtime)) => in_pool(pending(Some(Next::Thread)), &runtime),
             Some(Next::Thread) => {
-                let duty = duty(None);
+                let pending = pending(None);
                 let thread = thread::Builder::new().name("qga-thaw".to_owned());
-                drop(thread.spawn(move || duty.run_here()));
+                drop(thread.spawn(move || pending.run_here()));
             }
         }
     }
 }
 
-fn in_pool(duty: Duty, runtime: &Handle) {
-    runtime.spawn_blocking(move || duty.run_here());
+fn in_pool(pending: PendingThaw, runtime: &Handle) {
+    runtime.spawn_blocking(move || pending.run_here());
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use qga_core::{NoReply, QgaCommand as _};
 
 use super::Outcome;
-use super::mark::Mark;
+use super::sentinel_file::SentinelFile;
 use super::watch::{Aim, Watch};
 use crate::backoff::after;
 use crate::commands::power::{Shutdown, SuspendDisk, SuspendHybrid, SuspendRam};
 use crate::guest::{Guest, GuestError};
 
 /// How long a channel is waited for that the client pauses for.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CHANNEL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A guest that is to be shut down or put to sleep; await it.
 ///
@@ -78,10 +78,10 @@ impl Transition {
 
     async fn run(self) -> Result<Outcome, GuestError> {
         self.ping().await?;
-        let mark = Mark::set(&self.guest).await;
+        let sentinel = SentinelFile::open(&self.guest).await;
         let heard = self.way.send(&self.guest).await?;
         let end = after(self.deadline);
-        let watch = Watch::new(&self.guest, mark, end, self.way.aim());
+        let watch = Watch::new(&self.guest, sentinel, end, self.way.aim());
         Ok(watch.outcome(heard).await)
     }
 
@@ -98,7 +98,7 @@ impl Transition {
     async fn look_again(&self) -> Result<(), GuestError> {
         let client = self.guest.client();
         let options = client.options();
-        let time = PATIENCE.min(options.command_timeout());
+        let time = CHANNEL_TIMEOUT.min(options.command_timeout());
         let options = options.timeout(time).wait_for_channel(true);
         let guest = Guest::new(client.with_options(options));
         Ok(guest.ping().await?)

@@ -7,7 +7,7 @@ use qga_core::{Error, NoReply};
 use tokio::time::{Instant, timeout_at};
 
 use super::Outcome;
-use super::mark::Mark;
+use super::sentinel_file::SentinelFile;
 use crate::backoff::Backoff;
 use crate::commands::agent::Ping;
 use crate::guest::Guest;
@@ -16,7 +16,7 @@ use crate::incarnation::{Agents, Incarnation, is_unknown_handle};
 
 /// What is not answered for so long is silence. A request that went to an agent that is gone is
 /// answered by nobody, so it is asked again then.
-const PATIENCE: Duration = Duration::from_secs(5);
+const SILENCE: Duration = Duration::from_secs(5);
 /// An agent that takes so long to answer was not there when it was asked, if nothing else tells.
 const GAP: Duration = Duration::from_secs(1);
 /// A channel that is found closed for so long does not come back, unless the guest does.
@@ -51,7 +51,7 @@ enum Seen {
 /// A guest that was told to go.
 pub(super) struct Watch {
     guest: Guest,
-    mark: Option<Mark>,
+    sentinel: Option<SentinelFile>,
     /// The agent that was told to go.
     agent: Arc<Incarnation>,
     end: Instant,
@@ -64,11 +64,16 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(guest: &Guest, mark: Option<Mark>, end: Instant, aim: Aim) -> Self {
+    pub(super) fn new(
+        guest: &Guest,
+        sentinel: Option<SentinelFile>,
+        end: Instant,
+        aim: Aim,
+    ) -> Self {
         let limit = guest.client().deadline();
         Self {
             guest: guest.clone(),
-            mark,
+            sentinel,
             agent: Agents::of(guest.client()).present(guest.client()),
             end: limit.map_or(end, |limit| limit.min(end)),
             aim,
@@ -147,8 +152,8 @@ impl Watch {
         if outcome == Outcome::Back {
             let client = self.guest.client();
             Agents::of(client).has_gone(&self.agent, client);
-        } else if let Some(mark) = &self.mark {
-            mark.forget();
+        } else if let Some(sentinel) = &self.sentinel {
+            sentinel.forget();
         }
         outcome
     }
@@ -158,18 +163,18 @@ impl Watch {
         let asked = Instant::now();
         let left = self.end.saturating_duration_since(asked);
         let client = self.guest.client();
-        let options = client.options().timeout(PATIENCE.min(left));
+        let options = client.options().timeout(SILENCE.min(left));
         // A long pause of the client is not slept through: the guest may be back.
         let waits = self.pause.take().is_some_and(|pause| pause > LONGEST_PAUSE);
         let client = client.with_options(options.wait_for_channel(waits));
-        let answer = match &self.mark {
-            Some(mark) => mark.look(&client).await.map(Some),
+        let answer = match &self.sentinel {
+            Some(sentinel) => sentinel.is_intact(&client).await.map(Some),
             None => client.execute(Ping).await.map(|_| None),
         };
         let seen = match answer {
             Ok(Some(true)) => Seen::Running,
             Ok(Some(false)) => Seen::New,
-            Err(error) if self.mark.is_some() && is_unknown_handle(&error) => Seen::New,
+            Err(error) if self.sentinel.is_some() && is_unknown_handle(&error) => Seen::New,
             Err(error) if error.agent_error().is_none() => {
                 self.pause = error.retry_after();
                 of_failure(&error)?

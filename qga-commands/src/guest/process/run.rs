@@ -89,7 +89,7 @@ impl Command {
     ///
     /// # Errors
     ///
-    /// When it cannot be started: [`GuestError::SpoolFailed`] where the guest has no place for the
+    /// When it cannot be started: [`GuestError::NoOutputFiles`] where the guest has no place for the
     /// files, [`GuestError::InvalidInput`] in Windows. If the reply to the start is lost, the program
     /// may have been started: [`execution`](GuestError::execution) tells.
     ///

@@ -1,4 +1,4 @@
-//! How to know an agent again.
+//! A file that tells whether it is still the same agent that answers.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::SeekFrom;
@@ -19,16 +19,16 @@ const PATHS: [&str; 4] = ["/bin/sh", "/dev/null", r"C:\Windows\win.ini", "NUL"];
 /// does not know it, or by its number another file.
 ///
 /// Dropped, it is closed before the next command, unless its agent is gone.
-pub(super) struct Mark {
+pub(super) struct SentinelFile {
     file: Handle,
     /// In bytes from the beginning; `None` for a file that cannot be set to a place.
     place: Option<u64>,
 }
 
-impl Mark {
+impl SentinelFile {
     /// Opens a file; `None` where the agent, or the client, does not let it, or the agent does not answer.
     /// It serves to know more afterwards, and what was asked for does not wait for it long.
-    pub(super) async fn set(guest: &Guest) -> Option<Self> {
+    pub(super) async fn open(guest: &Guest) -> Option<Self> {
         let options = guest.client().options();
         let end = after(optional::time(guest.client()));
         for path in PATHS {
@@ -64,7 +64,7 @@ impl Mark {
 
     /// Whether the file is still there, in the same agent; an agent that does not know it has an error. This
     /// moves nothing, since another file may have its number by now.
-    pub(super) async fn look(&self, client: &Client) -> Result<bool, Error> {
+    pub(super) async fn is_intact(&self, client: &Client) -> Result<bool, Error> {
         let seek = FileSeek::new(self.file.number(), 0, QgaSeek::Current);
         let found = client.execute(seek).await?.position;
         let place = self.place.map(i64::try_from);
