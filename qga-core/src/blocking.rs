@@ -36,7 +36,7 @@ use crate::error::{AddressError, Error, Execution, Stage};
 use crate::protocol::{Budget, Request};
 use crate::terms::trace::Span;
 use crate::terms::{
-    Attachments, Call, Gate, Hold, LockFile, Options, Repeat, Settings, Waiting, buffers, later,
+    Attachments, Call, Hold, LockFile, Options, Policy, Repeat, Settings, Waiting, buffers, later,
 };
 use crate::transport::{Address, text_of};
 
@@ -70,7 +70,7 @@ struct Shared {
     /// The same as a text, for errors.
     address_text: Option<Arc<str>>,
     attachments: Attachments,
-    gate: Arc<Gate>,
+    policy: Arc<Policy>,
     holds_ended: Arc<HoldsEnded>,
     /// Held until the last clone is dropped.
     _lock: Option<LockFile>,
@@ -117,14 +117,14 @@ impl Client {
     ) -> Self {
         let holds_ended = Arc::new(HoldsEnded::default());
         let told = holds_ended.clone();
-        let gate = Gate::new(settings.lists, move || told.tell());
+        let policy = Policy::new(settings.lists, move || told.tell());
         Self {
             shared: Arc::new(Shared {
                 turns: Turns::new(channel),
                 address_text: address.as_deref().map(text_of),
                 address,
                 attachments: Attachments::default(),
-                gate: Arc::new(gate),
+                policy: Arc::new(policy),
                 holds_ended,
                 _lock: lock,
             }),
@@ -181,7 +181,7 @@ impl Client {
         reason: impl Into<Cow<'static, str>>,
         runs: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> Hold {
-        self.shared.gate.hold(reason.into(), Box::new(runs))
+        self.shared.policy.hold(reason.into(), Box::new(runs))
     }
 
     /// Whether a command would be sent: neither the client's [lists](ClientBuilder::allow) nor a
@@ -319,12 +319,12 @@ impl Client {
 
     /// Waits until a command may be sent, if what keeps it back is about to end.
     fn admit(&self, name: &str, budget: &Budget) -> Result<(), Error> {
-        if self.shared.gate.refusal(name).is_none() {
+        if self.shared.policy.refusal(name).is_none() {
             return Ok(());
         }
         loop {
             let seen = self.shared.holds_ended.count();
-            match self.shared.gate.refusal(name) {
+            match self.shared.policy.refusal(name) {
                 None => return Ok(()),
                 Some(refusal) if refusal.ends_soon() && Instant::now() < budget.deadline => {
                     self.shared.holds_ended.wait(seen, budget.deadline);
@@ -337,7 +337,7 @@ impl Client {
     /// Whether a command may be sent.
     #[inline]
     fn check(&self, name: &str) -> Result<(), Error> {
-        self.shared.gate.check(name)
+        self.shared.policy.check(name)
     }
 
     /// Waits for the channel.

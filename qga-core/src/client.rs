@@ -19,8 +19,8 @@ use crate::error::{AddressError, Error, ErrorKind, Execution, Stage};
 use crate::protocol::{Budget, Request};
 use crate::terms::trace::Span;
 use crate::terms::{
-    Attachments, Call, ChannelState, Contact, Contacts, Gate, Hold, LockFile, MachineState,
-    Openings, Options, Repeat, Settings, Waiting, buffers, later,
+    Attachments, Call, ChannelState, Contact, Contacts, Hold, LockFile, MachineState, Openings,
+    Options, Policy, Repeat, Settings, Waiting, buffers, later,
 };
 use crate::transport::{Address, TransportLimits};
 
@@ -81,7 +81,7 @@ struct Shared {
     address_text: Option<Arc<str>>,
     limits: TransportLimits,
     attachments: Attachments,
-    gate: Arc<Gate>,
+    policy: Arc<Policy>,
     /// Told whenever a hold has ended.
     hold_ended: Arc<Notify>,
     /// How many wait for the channel while somebody else has it.
@@ -354,7 +354,7 @@ impl Client {
         reason: impl Into<Cow<'static, str>>,
         runs: impl Fn(&str) -> bool + Send + Sync + 'static,
     ) -> Hold {
-        self.shared.gate.hold(reason.into(), Box::new(runs))
+        self.shared.policy.hold(reason.into(), Box::new(runs))
     }
 
     /// Whether a command would be sent: neither the client's [lists](ClientBuilder::allow) nor a
@@ -633,7 +633,7 @@ impl Client {
                 budget.check()?;
                 let mut channel = self.lock(budget).await?;
                 self.check(name)?;
-                channel.begin(budget, waits).await?;
+                channel.ensure_synced(budget, waits).await?;
                 Ok(channel)
             };
             match tried.await {
@@ -646,14 +646,14 @@ impl Client {
     /// Waits until a command may be sent, if what keeps it back is about to end.
     async fn admit(&self, name: &str, budget: &Budget) -> Result<(), Error> {
         self.check_contact()?;
-        let gate = &self.shared.gate;
-        if gate.refusal(name).is_none() {
+        let policy = &self.shared.policy;
+        if policy.refusal(name).is_none() {
             return Ok(());
         }
         loop {
             let mut ended = pin!(self.shared.hold_ended.notified());
             ended.as_mut().enable();
-            let Some(refusal) = gate.refusal(name) else {
+            let Some(refusal) = policy.refusal(name) else {
                 return Ok(());
             };
             let deadline = budget.deadline.into();
@@ -666,7 +666,7 @@ impl Client {
     /// Whether a command may be sent.
     #[inline]
     fn check(&self, name: &str) -> Result<(), Error> {
-        self.shared.gate.check(name)?;
+        self.shared.policy.check(name)?;
         self.check_contact()
     }
 

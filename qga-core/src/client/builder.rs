@@ -16,7 +16,7 @@ use super::watchers::Watchers;
 use super::{Client, Shared, now};
 use crate::error::{AddressError, Error};
 use crate::terms::{
-    Attachments, Contacts, Gate, LockFile, MachineState, MachineWatch, Openings, Options, Pauses,
+    Attachments, Contacts, LockFile, MachineState, MachineWatch, Openings, Options, Pauses, Policy,
     Settings,
 };
 use crate::transport::{Address, Carrier, Endpoint, MessageTransport, read_address, text_of};
@@ -329,7 +329,7 @@ impl ClientBuilder {
                 address,
                 limits,
                 attachments: Attachments::default(),
-                gate: Arc::new(Gate::new(self.settings.lists, move || {
+                policy: Arc::new(Policy::new(self.settings.lists, move || {
                     told.notify_waiters();
                 })),
                 hold_ended,

@@ -72,7 +72,7 @@ impl Channel {
         if !self.driver.is_stream() || !self.driver.session.is_synchronized() {
             return false;
         }
-        self.driver.look(cx);
+        self.driver.check_idle(cx);
         self.driver.session.is_synchronized() && !self.driver.session.is_talking()
     }
 
@@ -113,7 +113,7 @@ impl Channel {
         sent: &mut u32,
         span: &Span,
     ) -> Result<R, Error> {
-        self.begin(&call.budget, call.waits).await?;
+        self.ensure_synced(&call.budget, call.waits).await?;
         check()?;
         *sent += 1;
         self.send(call, span);
@@ -182,7 +182,7 @@ impl Channel {
     /// Makes sure that an agent answers, on a channel that is opened again if it was lost and can be.
     pub(crate) async fn sync(&mut self, budget: &Budget, waits: bool) -> Result<(), Error> {
         self.driver.session.forget_sync();
-        self.begin(budget, waits).await
+        self.ensure_synced(budget, waits).await
     }
 
     /// Makes sure that the next line answers the next request, on a channel that is opened again if it was
@@ -191,7 +191,11 @@ impl Channel {
     /// # Cancel safety
     ///
     /// After the future is dropped, the next call goes on where this one was.
-    pub(crate) async fn begin(&mut self, budget: &Budget, waits: bool) -> Result<(), Error> {
+    pub(crate) async fn ensure_synced(
+        &mut self,
+        budget: &Budget,
+        waits: bool,
+    ) -> Result<(), Error> {
         self.driver.is_talking().await;
         if self.driver.session.is_synchronized() && !self.driver.session.is_talking() {
             return Ok(());
@@ -202,7 +206,11 @@ impl Channel {
         }
         let (driver, watchers) = (&mut self.driver, &self.watchers);
         let begun = match &mut self.reconnect {
-            Some(reconnect) => reconnect.begin(driver, watchers, budget, waits).await,
+            Some(reconnect) => {
+                reconnect
+                    .ensure_synced(driver, watchers, budget, waits)
+                    .await
+            }
             None => driver.synchronize(budget).await,
         };
         self.note_handshake(handshakes, begun.is_ok());

@@ -192,7 +192,7 @@ impl Driver {
     /// Looks at the stream, without waiting, before it is used again: an agent that nobody has asked says
     /// nothing, so what it says then is no answer.
     #[inline]
-    pub(crate) fn look(&mut self, cx: &mut Context<'_>) {
+    pub(crate) fn check_idle(&mut self, cx: &mut Context<'_>) {
         if self.session.is_closed() || matches!(self.carrier, Carrier::Messages(_)) {
             return;
         }
@@ -207,7 +207,7 @@ impl Driver {
     /// Whether something came that answers no request, as far as can be seen without waiting.
     pub(crate) async fn is_talking(&mut self) -> bool {
         poll_fn(|cx| {
-            self.look(cx);
+            self.check_idle(cx);
             Poll::Ready(())
         })
         .await;

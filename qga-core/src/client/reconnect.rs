@@ -59,7 +59,7 @@ impl Reconnect {
     /// # Cancel safety
     ///
     /// After the future is dropped, the next call goes on where this one was.
-    pub(crate) async fn begin(
+    pub(crate) async fn ensure_synced(
         &mut self,
         driver: &mut Driver,
         watchers: &Watchers,

@@ -485,7 +485,7 @@ impl Session {
             let in_flight = self.pendings.in_flight();
             self.pendings.first_waiting()?;
             if in_flight == 0 {
-                self.look_before_sending(ids);
+                self.check_idle(ids);
             }
             if self.is_dirty {
                 // What is in flight may still be answered.
@@ -534,7 +534,7 @@ impl Session {
 
     /// Nothing is in flight, so what is there answers nothing. What an agent has sent beside its answer to
     /// the sync is passed over; at any other time it says that the next line may be anything.
-    fn look_before_sending(&mut self, ids: Ids) {
+    fn check_idle(&mut self, ids: Ids) {
         if self.carrier == Carrier::Messages || self.decoder.is_drained() {
             return;
         }

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::error::{Error, ErrorKind, Execution, Stage};
 
 /// What may pass to the agent through all clones of a client.
-pub(crate) struct Gate {
+pub(crate) struct Policy {
     lists: Lists,
-    /// Whether there are holds, so that a gate without any costs next to nothing.
+    /// Whether there are holds, so that a policy without any costs next to nothing.
     held: AtomicBool,
     holds: Mutex<Vec<Entry>>,
     /// Called when a hold has ended.
@@ -88,11 +88,11 @@ enum Lasts {
 /// [`Client::hold`](crate::Client::hold).
 #[must_use = "commands are held back only as long as this lives"]
 pub struct Hold {
-    gate: Arc<Gate>,
+    policy: Arc<Policy>,
     id: u64,
 }
 
-impl Gate {
+impl Policy {
     /// `on_change` is called whenever a hold has ended.
     pub(crate) fn new(lists: Lists, on_change: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
@@ -166,8 +166,8 @@ impl Gate {
         });
         self.held.store(true, Ordering::Release);
         drop(holds);
-        let gate = Arc::clone(self);
-        Hold { gate, id }
+        let policy = Arc::clone(self);
+        Hold { policy, id }
     }
 
     fn lift(&self, id: u64) {
@@ -222,13 +222,13 @@ impl Hold {
     /// # }
     /// ```
     pub fn ends_soon(&self) {
-        self.gate.ends_soon(self.id);
+        self.policy.ends_soon(self.id);
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.gate.lift(self.id);
+        self.policy.lift(self.id);
     }
 }
 
