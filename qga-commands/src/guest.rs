@@ -5,7 +5,7 @@
 //! They fail with a [`GuestError`], which tells what was done, what went wrong, and whether it may have
 //! run in the guest. Each command has the client's [timeout](qga_core::Options::timeout), and all of them together
 //! have the time that [`Guest::within`] gives them. What takes several commands
-//! or waits for something has a `deadline` of its own where that can be set: how long it may take in all.
+//! or waits for something has a `timeout` of its own, which says how long it may take in all.
 //! Every future may be dropped at any time; what then becomes of the guest is said at each.
 
 pub mod accounts;

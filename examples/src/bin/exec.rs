@@ -21,7 +21,7 @@ async fn main() -> anyhow::Result<()> {
     let output = guest
         .command("uname")
         .arg("-r")
-        .deadline(Duration::from_secs(10))
+        .timeout(Duration::from_secs(10))
         .kill_on_drop(true)
         .output()
         .await?;

@@ -22,7 +22,7 @@ async fn main() -> anyhow::Result<()> {
             }
             Ok(())
         })
-        .deadline(Duration::from_secs(120));
+        .timeout(Duration::from_secs(120));
     let guest = ready.connect(address).await?;
     println!("{} is ready", guest.host_name().await?);
     Ok(())

@@ -111,7 +111,7 @@ pub struct Transfer {
     remote: String,
     verify: bool,
     replace: bool,
-    deadline: Option<Duration>,
+    timeout: Option<Duration>,
     max_bytes: u64,
     report: Report,
 }
@@ -167,7 +167,7 @@ impl Transfer {
             remote,
             verify: false,
             replace: false,
-            deadline: None,
+            timeout: None,
             max_bytes: 64 << 30,
             report: Report::default(),
         }
@@ -203,8 +203,8 @@ impl Transfer {
 
     /// How long the copy may take in all. As long as it takes unless set, if it goes on: 8 MiB, or 128 files,
     /// have to be moved in each ten minutes. Each command has the client's timeout in any case.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 
@@ -217,7 +217,7 @@ impl Transfer {
 
     async fn run(mut self) -> Result<Copied, GuestError> {
         self.remote = scripts::path(self.remote)?;
-        let (deadline, direction) = (self.deadline, self.direction);
+        let (timeout, direction) = (self.timeout, self.direction);
         let remote = self.remote.clone();
         let copy = async {
             if self.verify {
@@ -228,19 +228,19 @@ impl Transfer {
                 Direction::Download => download::download(self).await,
             }
         };
-        match deadline {
+        match timeout {
             None => copy.await,
-            Some(deadline) => tokio::time::timeout(deadline, copy)
+            Some(timeout) => tokio::time::timeout(timeout, copy)
                 .await
-                .unwrap_or_else(|_| Err(late(deadline, direction, remote))),
+                .unwrap_or_else(|_| Err(late(timeout, direction, remote))),
         }
     }
 }
 
-fn late(deadline: Duration, direction: Direction, path: String) -> GuestError {
+fn late(timeout: Duration, direction: Direction, path: String) -> GuestError {
     GuestError::Copy {
         path,
-        fault: Box::new(CopyFault::Deadline(deadline)),
+        fault: Box::new(CopyFault::TimedOut(timeout)),
         execution: match direction {
             Direction::Upload => Execution::MaybeRun,
             Direction::Download => Execution::NotRun,

@@ -58,7 +58,7 @@ pub enum GuestError {
         /// How far it has come.
         stage: Stage,
         /// The time it was given.
-        deadline: Duration,
+        timeout: Duration,
         /// The address of its agent, if the client was made from one.
         address: Option<Address>,
         /// What went wrong last: an [`Error`] if the agent did not answer, what the caller's check
@@ -187,14 +187,14 @@ pub enum GuestError {
         limit: usize,
     },
     /// A program did not end in the time that its caller gave it.
-    Deadline {
+    TimedOut {
         /// The program, as it was named.
         program: String,
         /// The program's process; `None` if not even that was known, so that the program may have been
         /// started or not.
         pid: Option<i64>,
         /// The time it was given.
-        deadline: Duration,
+        timeout: Duration,
         /// Whether it was killed.
         kill: Kill,
         /// How it ended and what it had written, if it was killed.
@@ -268,14 +268,14 @@ impl GuestError {
     }
 
     /// Whether the time given was not enough: a command's timeout, a handle's
-    /// [deadline](super::Guest::within), or a deadline of the operation itself.
+    /// [deadline](super::Guest::within), or a timeout of the operation itself.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         match self {
-            Self::Deadline { .. } | Self::TooSlow { .. } => true,
+            Self::TimedOut { .. } | Self::TooSlow { .. } => true,
             Self::NotReady { .. } => !self.is_for_good(),
             Self::Copy { fault, .. } => match &**fault {
-                CopyFault::Deadline(_) => true,
+                CopyFault::TimedOut(_) => true,
                 fault => fault.guest_error().is_some_and(Self::is_timeout),
             },
             Self::Wait { source, .. } | Self::Partial { source, .. } => source.is_timeout(),

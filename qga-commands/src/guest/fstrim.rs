@@ -23,7 +23,7 @@ use super::{Guest, GuestError};
 use crate::commands::fs::{Fstrim, GuestFilesystemTrimResult};
 
 /// How long a trim may take unless another time is given.
-const DEADLINE: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 const TOO_LARGE: &str = "the minimum of a trim is more than 9223372036854775807 bytes, which is the most that an agent reads";
 
@@ -35,7 +35,7 @@ const TOO_LARGE: &str = "the minimum of a trim is more than 9223372036854775807 
 /// # Errors
 ///
 /// [`GuestError::InvalidInput`] for a minimum above `i64::MAX`. Otherwise as [`Guest::execute`]. After
-/// the deadline the trim goes on in the guest, and other commands wait for it.
+/// the [timeout](FilesystemTrim::timeout) the trim goes on in the guest, and other commands wait for it.
 ///
 /// # Cancel safety
 ///
@@ -45,7 +45,7 @@ const TOO_LARGE: &str = "the minimum of a trim is more than 9223372036854775807 
 pub struct FilesystemTrim {
     guest: Guest,
     minimum: u64,
-    deadline: Duration,
+    timeout: Duration,
 }
 
 /// What came of trimming one filesystem.
@@ -71,7 +71,7 @@ impl Guest {
         FilesystemTrim {
             guest: self.clone(),
             minimum: 0,
-            deadline: DEADLINE,
+            timeout: TIMEOUT,
         }
     }
 }
@@ -84,8 +84,8 @@ impl FilesystemTrim {
     }
 
     /// How long it may take in all, ten minutes unless set. The client's own timeout does not count.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -93,7 +93,7 @@ impl FilesystemTrim {
         let minimum = i64::try_from(self.minimum);
         let minimum = minimum.map_err(|_| GuestError::InvalidInput(TOO_LARGE.into()))?;
         let client = self.guest.client();
-        let options = client.options().timeout(self.deadline);
+        let options = client.options().timeout(self.timeout);
         let patient = Guest::new(client.with_options(options));
         let told = patient.execute(Fstrim::new().minimum(minimum)).await?;
         Ok(told.paths.into_iter().map(Into::into).collect())

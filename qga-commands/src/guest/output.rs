@@ -26,6 +26,32 @@ pub struct Output {
 }
 
 impl Output {
+    /// The output of a program that has ended, such as a test of your own code needs. It is not
+    /// [`truncated`](Self::truncated).
+    ///
+    /// ```
+    /// use qga_commands::guest::process::{ExitStatus, Output};
+    ///
+    /// fn version(output: &Output) -> Option<String> {
+    ///     let version = output.status.success().then(|| output.stdout_lossy())?;
+    ///     Some(version.trim().to_owned())
+    /// }
+    ///
+    /// let output = Output::new(ExitStatus::from_code(0), "6.12.43\n", "");
+    /// assert_eq!(version(&output).as_deref(), Some("6.12.43"));
+    /// let output = Output::new(ExitStatus::from_signal(9), "", "");
+    /// assert_eq!(version(&output), None);
+    /// ```
+    #[must_use]
+    pub fn new(status: ExitStatus, stdout: impl Into<Vec<u8>>, stderr: impl Into<Vec<u8>>) -> Self {
+        Self {
+            status,
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+            truncated: false,
+        }
+    }
+
     /// Its standard output as text.
     ///
     /// # Errors
@@ -96,6 +122,24 @@ pub struct ExitStatus {
 }
 
 impl ExitStatus {
+    /// The status of a program that has ended by itself and returned this code.
+    #[must_use]
+    pub const fn from_code(code: i64) -> Self {
+        Self {
+            code: Some(code),
+            signal: None,
+        }
+    }
+
+    /// The status of a program that was killed by this signal or, on Windows, ended by this exception.
+    #[must_use]
+    pub const fn from_signal(signal: i64) -> Self {
+        Self {
+            code: None,
+            signal: Some(signal),
+        }
+    }
+
     /// What the program returned: 0 to 255, on Windows up to 4,294,967,295. `None` if it was killed.
     #[must_use]
     pub fn code(&self) -> Option<i64> {

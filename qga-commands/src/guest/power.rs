@@ -5,7 +5,7 @@
 //! use qga_commands::guest::power::Outcome;
 //! use std::time::Duration;
 //!
-//! match guest.shutdown().deadline(Duration::from_secs(60)).await? {
+//! match guest.shutdown().timeout(Duration::from_secs(60)).await? {
 //!     Outcome::Off => println!("it is off"),
 //!     outcome => println!("not yet: {outcome}"),
 //! }

@@ -7,7 +7,7 @@
 //! let output = guest
 //!     .command("tar")
 //!     .args(["-tzf", "/var/backups/etc.tgz"])
-//!     .deadline(Duration::from_secs(60))
+//!     .timeout(Duration::from_secs(60))
 //!     .kill_on_drop(true)
 //!     .output()
 //!     .await?;

@@ -14,7 +14,7 @@
 //!         }
 //!         Ok(())
 //!     })
-//!     .deadline(Duration::from_secs(120));
+//!     .timeout(Duration::from_secs(120));
 //! let guest = ready.connect("unix:/run/vm1/qga.sock").await?;
 //! # Ok(())
 //! # }
@@ -27,10 +27,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use qga_core::{Address, AddressError, Client};
+use qga_core::{Address, AddressError, ErrorKind};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Guest, GuestError};
+use super::{Guest, GuestBuilder, GuestError};
 use crate::backoff::{Backoff, after};
 use crate::capabilities::Capabilities;
 
@@ -51,7 +51,7 @@ type Checking = Pin<Box<dyn Future<Output = Result<(), CheckError>> + Send>>;
 pub struct Ready {
     commands: Vec<String>,
     checks: Vec<Arc<dyn Fn(Guest) -> Checking + Send + Sync>>,
-    deadline: Duration,
+    timeout: Duration,
 }
 
 impl Ready {
@@ -60,7 +60,7 @@ impl Ready {
         Self {
             commands: Vec::new(),
             checks: Vec::new(),
-            deadline: Duration::from_secs(60),
+            timeout: Duration::from_secs(60),
         }
     }
 
@@ -83,12 +83,13 @@ impl Ready {
     }
 
     /// How long to wait in all, a minute unless set.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
     /// Connects to a guest that may not be there yet, and waits until it is ready.
+    /// [`GuestBuilder::connect_ready`] does so with settings of your own.
     ///
     /// # Errors
     ///
@@ -102,13 +103,7 @@ impl Ready {
     where
         A: TryInto<Address, Error: Into<AddressError>>,
     {
-        let address = address
-            .try_into()
-            .map_err(|error| GuestError::Address(error.into()))?;
-        let client = Client::builder().connect_lazy(address)?;
-        let guest = Guest::new(client);
-        guest.wait_ready(self).await?;
-        Ok(guest)
+        Guest::builder().connect_ready(address, self).await
     }
 
     /// Tries until it succeeds, the time is up, or it cannot succeed any more.
@@ -129,7 +124,7 @@ impl Ready {
                 Err(short) => last.replace_by(short),
             }
             if last.is_for_good() || timeout_at(end, backoff.pause()).await.is_err() {
-                return Err(last.into_error(self.deadline, address.cloned()));
+                return Err(last.into_error(self.timeout, address.cloned()));
             }
         }
     }
@@ -208,10 +203,62 @@ impl Guest {
     ///
     /// Nothing is changed in the guest, but by a check of your own.
     pub async fn wait_ready(&self, ready: &Ready) -> Result<(), GuestError> {
-        let end = after(ready.deadline);
+        self.wait_ready_until(ready, after(ready.timeout)).await
+    }
+
+    async fn wait_ready_until(&self, ready: &Ready, end: Instant) -> Result<(), GuestError> {
         let end = self.client.deadline().map_or(end, |limit| limit.min(end));
         let address = self.client.address();
         ready.until(end, address, || ready.check(self, end)).await
+    }
+}
+
+impl GuestBuilder {
+    /// Connects to a guest that may not be there yet, and waits until it is ready. The settings of this builder
+    /// hold while it waits, and for the guest afterwards.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), qga_commands::GuestError> {
+    /// use qga_commands::guest::ready::Ready;
+    /// use qga_commands::{Guest, policy};
+    ///
+    /// let guest = Guest::builder()
+    ///     .allow(policy::read_only())
+    ///     .lock(true)
+    ///     .connect_ready("unix:/run/vm1/qga.sock", &Ready::ping())
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`GuestError::NotReady`] when the time is up, and at once when the guest cannot become ready;
+    /// [`GuestError::Address`]; and at once when the [lock](Self::lock) cannot be taken although the socket is there.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the connection and gives the lock back.
+    pub async fn connect_ready<A>(self, address: A, ready: &Ready) -> Result<Guest, GuestError>
+    where
+        A: TryInto<Address, Error: Into<AddressError>>,
+    {
+        let address = address
+            .try_into()
+            .map_err(|error| GuestError::Address(error.into()))?;
+        let end = after(ready.timeout);
+        // A lock lies beside the socket, which may not be there yet.
+        let made = ready.until(end, Some(&address), || async {
+            match self.clone().connect_lazy(address.clone()) {
+                Err(GuestError::Command(error)) if matches!(error.kind(), ErrorKind::Open(_)) => {
+                    Err(NotReady::unanswered(error, false))
+                }
+                made => Ok(made),
+            }
+        });
+        let guest = made.await??;
+        guest.wait_ready_until(ready, end).await?;
+        Ok(guest)
     }
 }
 
@@ -220,7 +267,7 @@ impl fmt::Debug for Ready {
         f.debug_struct("Ready")
             .field("commands", &self.commands)
             .field("checks", &self.checks.len())
-            .field("deadline", &self.deadline)
+            .field("timeout", &self.timeout)
             .finish()
     }
 }

@@ -32,7 +32,7 @@ impl Script {
             let mut command = guest.command("sh");
             command.args(["-c", self.text(), attempt]);
             command.args(args.iter().copied());
-            command.deadline(within).kill_on_drop(true);
+            command.timeout(within).kill_on_drop(true);
             match command.output().await {
                 Ok(output) => return Ok(Some(output)),
                 Err(GuestError::Command(error)) if says_none(&error) => return Ok(None),

@@ -17,7 +17,7 @@ fn guest(builder: ClientBuilder) -> (TestAgent, Guest) {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_may_not_open_files_can_shut_down_and_reboot() {
     let (agent, guest) = guest(Client::builder().deny(policy::no_exec()));
-    let outcome = guest.reboot().deadline(Duration::from_secs(1)).await;
+    let outcome = guest.reboot().timeout(Duration::from_secs(1)).await;
     assert_ne!(outcome.unwrap(), Outcome::Off);
     assert_eq!(agent.requests_of("guest-shutdown").len(), 1);
 }
@@ -48,6 +48,6 @@ async fn an_agent_that_refuses_pings_is_there_all_the_same() {
     agent.disable("guest-ping");
     guest.wait_ready(&Ready::ping()).await.unwrap();
     guest.sync_time().await.unwrap();
-    let outcome = guest.shutdown().deadline(Duration::from_secs(1)).await;
+    let outcome = guest.shutdown().timeout(Duration::from_secs(1)).await;
     assert!(outcome.is_ok(), "{outcome:?}");
 }

@@ -352,8 +352,8 @@ async fn a_copy_that_does_not_end_in_time_is_an_error_and_is_removed() {
     let folder = tempfile::tempdir().unwrap();
     agent.program("sh").never_ends();
     let copy = guest.download("/f", folder.path().join("f"));
-    let error = copy.deadline(Duration::from_secs(3)).await.unwrap_err();
-    assert!(matches!(fault(&error), CopyFault::Deadline(_)), "{error}");
+    let error = copy.timeout(Duration::from_secs(3)).await.unwrap_err();
+    assert!(matches!(fault(&error), CopyFault::TimedOut(_)), "{error}");
     assert!(found(folder.path()).is_empty());
 }
 

@@ -99,7 +99,7 @@ async fn a_trim_has_ten_minutes_or_what_it_is_given() {
     agent.on("guest-fstrim").expect(1).fault(delayed(9));
     guest.fstrim().await.unwrap();
     agent.on("guest-fstrim").expect(1).fault(delayed(59));
-    guest.fstrim().deadline(60 * MINUTE).await.unwrap();
+    guest.fstrim().timeout(60 * MINUTE).await.unwrap();
     agent.on("guest-fstrim").expect(1).fault(delayed(11));
     let error = guest.fstrim().await.unwrap_err();
     assert!(error.command_error().unwrap().is_timeout(), "{error:?}");

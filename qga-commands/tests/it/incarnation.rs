@@ -601,7 +601,7 @@ async fn a_reboot_is_told_though_somebody_else_has_the_number_of_the_file_that_t
         sleep(SECOND).await;
     };
     let ((), outcome) = tokio::join!(marked, async {
-        let reboot = guest.reboot().deadline(60 * SECOND);
+        let reboot = guest.reboot().timeout(60 * SECOND);
         tokio::join!(reboot.into_future(), async {
             agent.wait_for("guest-shutdown", 1).await;
             let open = FileOpen::new("/tmp/strange");

@@ -101,7 +101,7 @@ async fn what_went_wrong_below_ends_the_top_line_and_is_not_said_again() {
         copy(fault(CopyFault::Guest(boxed().await))),
         GuestError::NotReady {
             stage: qga_commands::guest::ready::Stage::Check(1),
-            deadline: Duration::from_secs(1),
+            timeout: Duration::from_secs(1),
             address: None,
             source: Some(Box::new(command().await)),
         },
@@ -199,7 +199,7 @@ async fn a_guest_that_is_not_ready_is_named_with_what_to_do() {
     );
     assert!(error.is_disabled() && error.is_command_not_found() && !error.is_timeout());
 
-    let ready = Ready::ping().deadline(Duration::from_millis(50));
+    let ready = Ready::ping().timeout(Duration::from_millis(50));
     let error = ready.connect("unix:/no/such/socket").await.unwrap_err();
     let text = error.to_string();
     let start = "the guest at unix:/no/such/socket was not ready within 50ms: its agent cannot be reached: \
@@ -216,20 +216,20 @@ async fn a_program_is_named_when_it_does_not_end_in_time() {
     let guest = Guest::new(Client::new(stream));
     let mut command = guest.command("backup");
     let error = command
-        .deadline(Duration::from_secs(5))
+        .timeout(Duration::from_secs(5))
         .output()
         .await
         .unwrap_err();
-    let GuestError::Deadline { pid: Some(pid), .. } = &error else {
+    let GuestError::TimedOut { pid: Some(pid), .. } = &error else {
         panic!("{error:?}");
     };
     let text = format!("\"backup\" (process {pid}) did not end within 5s; it was left running");
     assert_eq!(error.to_string(), text);
     assert!(error.is_timeout());
-    let error = GuestError::Deadline {
+    let error = GuestError::TimedOut {
         program: "backup".into(),
         pid: None,
-        deadline: Duration::from_secs(5),
+        timeout: Duration::from_secs(5),
         kill: Kill::NotAsked,
         output: None,
     };

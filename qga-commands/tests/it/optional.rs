@@ -92,14 +92,14 @@ async fn a_power_command_is_sent_whatever_becomes_of_the_file_that_tells_its_out
     for way in [Guest::shutdown, Guest::halt, Guest::reboot] {
         with_each(
             &FILES,
-            async |_, guest| way(guest).deadline(Duration::ZERO).await,
+            async |_, guest| way(guest).timeout(Duration::ZERO).await,
             |agent, _| agent.requests_of("guest-shutdown").len() == 1,
         )
         .await;
     }
     with_each(
         &FILES,
-        async |_, guest| guest.suspend_ram().deadline(Duration::ZERO).await,
+        async |_, guest| guest.suspend_ram().timeout(Duration::ZERO).await,
         |agent, _| agent.requests_of("guest-suspend-ram").len() == 1,
     )
     .await;

@@ -56,7 +56,7 @@ async fn a_shutdown_that_does_not_come_to_its_end_is_told_when_its_time_is_up() 
     let start = Instant::now();
     let (agent, guest) = guest();
     stops_in(&agent, 1000);
-    let outcome = guest.shutdown().deadline(Duration::from_secs(40)).await;
+    let outcome = guest.shutdown().timeout(Duration::from_secs(40)).await;
     assert_eq!(outcome.unwrap(), Outcome::StillRunning);
     let took = start.elapsed().as_secs();
     assert!((40..44).contains(&took), "{took}");
@@ -68,7 +68,7 @@ async fn a_shutdown_that_does_not_come_to_its_end_is_told_when_its_time_is_up() 
         .on(SHUTDOWN)
         .with_fault(Fault::hang())
         .reply(serde_json::Value::Null);
-    let outcome = guest.shutdown().deadline(Duration::from_secs(40)).await;
+    let outcome = guest.shutdown().timeout(Duration::from_secs(40)).await;
     assert_eq!(outcome.unwrap(), Outcome::Silent);
     assert_eq!(agent.requests_of(SHUTDOWN).len(), 1);
 }
@@ -78,7 +78,7 @@ async fn a_channel_that_closes_and_comes_back_is_no_shutdown() {
     let (agent, guest) = reconnecting().await;
     stops_in(&agent, 60);
     agent.on(SHUTDOWN).fault(Fault::close_before());
-    let outcome = guest.shutdown().deadline(Duration::from_secs(20)).await;
+    let outcome = guest.shutdown().timeout(Duration::from_secs(20)).await;
     assert_eq!(outcome.unwrap(), Outcome::StillRunning);
 }
 
@@ -129,7 +129,7 @@ async fn a_reboot_over_a_channel_that_closes_is_waited_for() {
 async fn a_reboot_that_does_not_happen_is_told_and_its_file_is_closed() {
     let (agent, guest) = guest();
     stops_in(&agent, 1000);
-    let outcome = guest.reboot().deadline(Duration::from_secs(30)).await;
+    let outcome = guest.reboot().timeout(Duration::from_secs(30)).await;
     assert_eq!(outcome.unwrap(), Outcome::StillRunning);
     guest.execute(GetHostName).await.unwrap();
     let closed = support::requests_of(&agent, "guest-file-close");
@@ -158,7 +158,7 @@ async fn a_guest_that_wakes_at_once_is_still_running() {
     for profile in [Profile::Qemu10_0, Profile::Rhel9] {
         let (agent, guest) = guest();
         agent.profile(profile);
-        let suspend = guest.suspend_ram().deadline(Duration::from_secs(30));
+        let suspend = guest.suspend_ram().timeout(Duration::from_secs(30));
         let (outcome, ()) = tokio::join!(suspend.into_future(), async {
             tokio::time::sleep(Duration::from_secs(4)).await;
             agent.wake();
@@ -183,7 +183,7 @@ async fn that_a_command_was_sent_is_known_without_its_outcome() {
         let (agent, guest) = guest();
         let start = Instant::now();
         if within {
-            let outcome = guest.reboot().deadline(Duration::ZERO).await;
+            let outcome = guest.reboot().timeout(Duration::ZERO).await;
             assert_eq!(outcome.unwrap(), Outcome::Silent);
         } else {
             assert_eq!(guest.reboot().send().await.unwrap(), NoReply::Silent);
@@ -194,7 +194,7 @@ async fn that_a_command_was_sent_is_known_without_its_outcome() {
     let (_agent, guest) = guest();
     assert_eq!(guest.shutdown().send().await.unwrap(), NoReply::Closed);
     let (_agent, guest) = self::guest();
-    let outcome = guest.shutdown().deadline(Duration::MAX).await;
+    let outcome = guest.shutdown().timeout(Duration::MAX).await;
     assert_eq!(outcome.unwrap(), Outcome::Off);
 }
 
@@ -238,7 +238,7 @@ async fn any_fault_at_any_message_sends_the_command_at_most_once() {
             Duration::from_secs(100),
             |agent| stops_in(agent, 4),
             async |guest| {
-                let outcome = way(guest).deadline(Duration::from_secs(40)).await;
+                let outcome = way(guest).timeout(Duration::from_secs(40)).await;
                 // A client that found nobody rests for a moment, and a guest whose agent was started anew
                 // may still be on its way.
                 tokio::time::sleep(Duration::from_secs(3)).await;
@@ -266,7 +266,7 @@ async fn a_drop_at_any_point_sends_the_command_at_most_once() {
         support::faults::dropped_at_every_poll(
             Duration::from_secs(10),
             |agent| stops_in(agent, 1),
-            async |guest| way(guest).deadline(Duration::from_secs(20)).await,
+            async |guest| way(guest).timeout(Duration::from_secs(20)).await,
             async |agent, _, context| {
                 let sent = agent.requests_of(SHUTDOWN).len()
                     + agent.requests_of("guest-suspend-ram").len();
@@ -276,4 +276,13 @@ async fn a_drop_at_any_point_sends_the_command_at_most_once() {
         )
         .await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_for_an_outcome_that_is_not_waited_for_is_an_error_and_nothing_is_sent() {
+    let (agent, guest) = guest();
+    let shutdown = guest.shutdown().timeout(Duration::from_secs(1));
+    let error = shutdown.send().await.unwrap_err();
+    assert!(matches!(error, GuestError::InvalidInput(_)), "{error}");
+    assert_eq!(agent.requests_of(SHUTDOWN).len(), 0);
 }

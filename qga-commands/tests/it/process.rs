@@ -181,10 +181,12 @@ async fn no_way_to_run_a_program_sends_the_capture_modes_that_break_agents() {
     let (agent, guest) = faults::reconnecting().await;
     agent.program("job").runs(|_| sleeper());
     let mut command = guest.command("job");
-    command.env("A", "1").deadline(SECOND).kill_on_drop(true);
+    command.env("A", "1").timeout(SECOND).kill_on_drop(true);
     command.output().await.unwrap_err();
-    command.deadline(60 * SECOND).output().await.unwrap();
+    command.timeout(60 * SECOND).output().await.unwrap();
     command.status().await.unwrap();
+    let mut command = guest.command("job");
+    command.env("A", "1");
     command.start().await.unwrap().kill().await.unwrap();
     command.spawn().await.unwrap().kill().await.unwrap();
     let sent = agent.requests_of("guest-exec");
@@ -325,7 +327,7 @@ async fn a_program_whose_output_is_dropped_anywhere_is_killed_if_it_is_to_be() {
                 let mut command = guest.command("job");
                 command.kill_on_drop(true);
                 if with_deadline {
-                    command.deadline(10 * SECOND);
+                    command.timeout(10 * SECOND);
                 }
                 command.output().await
             },
@@ -344,11 +346,11 @@ async fn a_program_whose_start_is_not_answered_in_time_is_killed_all_the_same() 
         .expect(1)
         .fault(Fault::delay(3 * SECOND));
     let mut command = guest.command("job");
-    command.kill_on_drop(true).deadline(SECOND);
+    command.kill_on_drop(true).timeout(SECOND);
     let error = command.output().await.unwrap_err();
     let unconfirmed = matches!(
         error,
-        GuestError::Deadline {
+        GuestError::TimedOut {
             pid: None,
             kill: Kill::Unconfirmed,
             ..
@@ -522,12 +524,12 @@ async fn a_deadline_leaves_the_program_running_unless_told_otherwise() {
     let start = Instant::now();
     let error = guest
         .command("sleep")
-        .deadline(5 * SECOND)
+        .timeout(5 * SECOND)
         .output()
         .await
         .unwrap_err();
     assert!(start.elapsed() >= 5 * SECOND && start.elapsed() < 6 * SECOND);
-    let GuestError::Deadline {
+    let GuestError::TimedOut {
         pid: Some(7),
         kill: Kill::NotAsked,
         output: None,
@@ -546,12 +548,12 @@ async fn a_deadline_holds_for_a_start_that_is_not_answered() {
     agent.on("guest-exec").fault(Fault::no_answer());
     let error = guest
         .command("sleep")
-        .deadline(SECOND)
+        .timeout(SECOND)
         .output()
         .await
         .unwrap_err();
     assert!(
-        matches!(error, GuestError::Deadline { pid: None, .. }),
+        matches!(error, GuestError::TimedOut { pid: None, .. }),
         "{error}"
     );
     assert_eq!(error.execution(), Execution::MaybeRun);
@@ -584,7 +586,7 @@ fn guest_with_killer(killer: &Value, os: &str) -> (TestAgent, Guest) {
 async fn late(guest: &Guest) -> GuestError {
     let mut command = guest.command("sleep");
     command
-        .deadline(5 * SECOND)
+        .timeout(5 * SECOND)
         .kill_on_drop(true)
         .output()
         .await
@@ -594,7 +596,7 @@ async fn late(guest: &Guest) -> GuestError {
 #[tokio::test(start_paused = true)]
 async fn a_late_program_is_killed_and_its_output_kept() {
     let (agent, guest) = guest_with_killer(&ended(0), "debian");
-    let GuestError::Deadline {
+    let GuestError::TimedOut {
         kill: Kill::Killed,
         output: Some(output),
         ..
@@ -619,7 +621,7 @@ async fn a_late_program_in_windows_is_killed_by_taskkill() {
     assert!(
         matches!(
             error,
-            GuestError::Deadline {
+            GuestError::TimedOut {
                 kill: Kill::Killed,
                 ..
             }
@@ -641,7 +643,7 @@ async fn a_kill_that_fails_is_said_to_be_unconfirmed() {
     let error = late(&guest).await;
     let unconfirmed = matches!(
         error,
-        GuestError::Deadline {
+        GuestError::TimedOut {
             kill: Kill::Unconfirmed,
             ..
         }
@@ -664,7 +666,7 @@ async fn an_agent_that_falls_silent_does_not_hold_up_a_late_program_for_long() {
     let error = late(&guest).await;
     let unconfirmed = matches!(
         error,
-        GuestError::Deadline {
+        GuestError::TimedOut {
             kill: Kill::Unconfirmed,
             ..
         }
@@ -705,4 +707,25 @@ async fn the_future_of_an_output_may_move_to_another_thread() {
     fn check(_: impl Future<Output = Result<Output, GuestError>> + Send) {}
     let (_agent, guest) = guest(SECOND, ended(0));
     check(guest.command("true").output());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_be_ignored_is_an_error_and_nothing_is_started() {
+    let (agent, guest) = guest(SECOND, ended(0));
+    let mut limited = guest.command("job");
+    limited.timeout(SECOND);
+    let mut killed = guest.command("job");
+    killed.kill_on_drop(true);
+    for (error, said) in [
+        (limited.start().await.unwrap_err(), "a timeout is for"),
+        (limited.spawn().await.unwrap_err(), "a timeout is for"),
+        (
+            killed.start().await.unwrap_err(),
+            "leave out `kill_on_drop`",
+        ),
+    ] {
+        assert!(matches!(error, GuestError::InvalidInput(_)), "{error}");
+        assert!(error.to_string().contains(said), "{error}");
+    }
+    assert_eq!(agent.requests_of("guest-exec").len(), 0);
 }

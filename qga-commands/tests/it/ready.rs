@@ -42,7 +42,7 @@ async fn a_guest_that_stays_silent_is_given_up_in_time_and_asked_seldom() {
     let (agent, guest) = guest();
     agent.on("guest-ping").fault(Fault::no_answer());
     let start = Instant::now();
-    let ready = Ready::ping().deadline(Duration::from_secs(50));
+    let ready = Ready::ping().timeout(Duration::from_secs(50));
     let error = guest.wait_ready(&ready).await.unwrap_err();
     assert!(error.command_error().unwrap().is_timeout());
     assert_eq!(stage(error), Stage::Ping);
@@ -100,7 +100,7 @@ async fn a_guest_whose_socket_is_not_there_yet_is_connected_to_later() {
     let agent = TestAgent::start().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("qga.sock");
-    let ready = Ready::ping().deadline(Duration::from_millis(300));
+    let ready = Ready::ping().timeout(Duration::from_millis(300));
     let error = ready.connect(&*path).await.unwrap_err();
     assert_eq!(stage(error), Stage::Connect);
     let ready = Ready::ping();
@@ -146,7 +146,7 @@ async fn a_check_that_does_not_succeed_is_told_with_its_number_and_its_reason() 
         .command("guest-file-open")
         .then(|_| async { Ok(()) })
         .then(|_| async { Err("not today")? })
-        .deadline(Duration::from_secs(10));
+        .timeout(Duration::from_secs(10));
     let start = Instant::now();
     let error = guest.wait_ready(&ready.clone()).await.unwrap_err();
     let text = "the guest was not ready within 10s: check 2 does not succeed: not today";
@@ -165,7 +165,7 @@ async fn a_command_that_fails_in_a_check_is_in_the_error() {
             guest.read("/none").await?;
             Ok(())
         })
-        .deadline(Duration::from_secs(5));
+        .timeout(Duration::from_secs(5));
     let error = guest.wait_ready(&ready).await.unwrap_err();
     assert!(error.command_error().unwrap().agent_error().is_some());
 }
@@ -175,7 +175,7 @@ async fn a_check_that_hangs_is_dropped_when_the_time_is_up() {
     let (_agent, guest) = guest();
     let ready = Ready::ping()
         .then(|_| std::future::pending())
-        .deadline(Duration::from_secs(10));
+        .timeout(Duration::from_secs(10));
     let start = Instant::now();
     let error = guest.wait_ready(&ready).await.unwrap_err();
     assert_eq!(stage(error), Stage::Check(1));
@@ -185,6 +185,53 @@ async fn a_check_that_hangs_is_dropped_when_the_time_is_up() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_without_end_is_no_overflow() {
     let (_agent, guest) = guest();
-    let ready = Ready::ping().deadline(Duration::MAX);
+    let ready = Ready::ping().timeout(Duration::MAX);
     guest.wait_ready(&ready).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_guest_that_is_waited_for_has_the_settings_of_its_builder() {
+    let agent = TestAgent::start().await;
+    let options = Options::new().timeout(Duration::from_secs(7));
+    let builder = Guest::builder()
+        .options(options)
+        .deny(["guest-get-host-name"])
+        .lock(true);
+    let ready = Ready::ping();
+    let guest = builder.clone().connect_ready(agent.address(), &ready).await;
+    let guest = guest.unwrap();
+    let error = guest.host_name().await.unwrap_err();
+    assert!(error.is_not_allowed(), "{error}");
+    let timeout = guest.client().options().command_timeout();
+    assert_eq!(timeout, Duration::from_secs(7));
+    let other = builder.connect_ready(agent.address(), &ready).await;
+    assert!(other.unwrap_err().is_held());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_without_the_question_holds_while_the_guest_is_waited_for() {
+    let agent = TestAgent::start().await;
+    let builder = Guest::builder().deny(["guest-info"]);
+    let ready = Ready::ping().command("guest-exec");
+    let error = builder.connect_ready(agent.address(), &ready).await;
+    assert_eq!(stage(error.unwrap_err()), Stage::Refused);
+}
+
+#[tokio::test]
+async fn a_lock_is_taken_once_the_socket_is_there() {
+    let agent = TestAgent::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qga.sock");
+    let builder = Guest::builder().lock(true);
+    let ready = Ready::ping().timeout(Duration::from_millis(300));
+    let error = builder.clone().connect_ready(&*path, &ready).await;
+    assert_eq!(stage(error.unwrap_err()), Stage::Connect);
+    let ready = Ready::ping();
+    let (guest, ()) = tokio::join!(builder.clone().connect_ready(&*path, &ready), async {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        std::os::unix::fs::symlink(agent.path(), &path).unwrap();
+    });
+    let _guest = guest.unwrap();
+    let other = builder.connect_ready(&*path, &ready).await;
+    assert!(other.unwrap_err().is_held());
 }

@@ -82,7 +82,7 @@ async fn a_guest_that_does_not_become_ready_is_waited_for_until_the_deadline() {
     let (_agent, guest) = guest();
     let ready = Ready::ping()
         .then(|guest| async move { Ok(guest.read("/none").await.map(drop)?) })
-        .deadline(MINUTE * 60);
+        .timeout(MINUTE * 60);
     let wait = async |guest: Guest| guest.wait_ready(&ready).await;
     let start = Instant::now();
     let error = wait(guest.within(MINUTE)).await.unwrap_err();
@@ -119,7 +119,7 @@ async fn a_reboot_is_watched_until_the_deadline() {
     let (agent, guest) = guest();
     agent.edit_guest(|guest| guest.reboot_milliseconds = 3_600_000);
     let start = Instant::now();
-    let reboot = guest.within(MINUTE).reboot().deadline(MINUTE * 10);
+    let reboot = guest.within(MINUTE).reboot().timeout(MINUTE * 10);
     assert_eq!(reboot.await.unwrap(), Outcome::Silent);
     assert!(
         start.elapsed() <= MINUTE + Duration::from_secs(3),

@@ -32,7 +32,7 @@ pub enum CopyFault {
     /// It cannot be copied from or to there; nothing was done. The text says why.
     Refused(&'static str),
     /// The time given was not enough.
-    Deadline(Duration),
+    TimedOut(Duration),
 }
 
 impl CopyFault {
@@ -130,7 +130,7 @@ impl fmt::Display for CopyFault {
             Self::UnsafeName(why) => write!(f, "the name is not used: {why}"),
             Self::Changed(how) | Self::TooMuch(how) => f.write_str(how),
             Self::Refused(why) => f.write_str(why),
-            Self::Deadline(deadline) => write!(f, "it did not end within {deadline:?}"),
+            Self::TimedOut(timeout) => write!(f, "it did not end within {timeout:?}"),
         }
     }
 }

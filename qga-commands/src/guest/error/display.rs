@@ -77,7 +77,7 @@ impl GuestError {
     fn write_not_ready(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self::NotReady {
             stage,
-            deadline,
+            timeout,
             address,
             source,
         } = self
@@ -94,7 +94,7 @@ impl GuestError {
                 );
             }
             _ if self.is_for_good() => write!(f, "{guest} does not become ready: {stage}")?,
-            _ => write!(f, "{guest} was not ready within {deadline:?}: {stage}")?,
+            _ => write!(f, "{guest} was not ready within {timeout:?}: {stage}")?,
         }
         match source {
             Some(source) => write!(f, ": {source}"),
@@ -173,10 +173,10 @@ impl GuestError {
                 f,
                 "process {pid} wrote more to a stream than the {limit} bytes that were to be kept"
             ),
-            Self::Deadline {
+            Self::TimedOut {
                 program,
                 pid,
-                deadline,
+                timeout,
                 kill,
                 ..
             } => {
@@ -184,11 +184,11 @@ impl GuestError {
                 match pid {
                     Some(pid) => write!(
                         f,
-                        "{program:?} (process {pid}) did not end within {deadline:?}; {kill}"
+                        "{program:?} (process {pid}) did not end within {timeout:?}; {kill}"
                     ),
                     None => write!(
                         f,
-                        "the agent did not say within {deadline:?} that it has started {program:?}, \
+                        "the agent did not say within {timeout:?} that it has started {program:?}, \
                          which may run or not"
                     ),
                 }

@@ -15,6 +15,9 @@ use crate::guest::{Guest, GuestError};
 /// How long a channel is waited for that the client pauses for.
 const CHANNEL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the outcome is waited for unless another time is given.
+const OUTCOME_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// A guest that is to be shut down or put to sleep; await it.
 ///
 /// # Errors
@@ -31,7 +34,7 @@ const CHANNEL_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Transition {
     guest: Guest,
     way: Way,
-    deadline: Duration,
+    timeout: Option<Duration>,
 }
 
 /// How a guest goes.
@@ -50,14 +53,14 @@ impl Transition {
         Self {
             guest: guest.clone(),
             way,
-            deadline: Duration::from_secs(120),
+            timeout: None,
         }
     }
 
-    /// How long to wait for the outcome, from when the command was sent and not refused. 2 minutes
-    /// unless set. That it has passed is no error: the outcome is what was seen last.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+    /// How long to wait for the outcome, counted from when the command was sent and not refused; 2 minutes
+    /// unless set. It is no error when the time is up: the outcome is then what was seen last.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 
@@ -66,12 +69,18 @@ impl Transition {
     ///
     /// # Errors
     ///
-    /// As when it is awaited.
+    /// As when it is awaited, and [`GuestError::InvalidInput`] if a [timeout](Self::timeout) is set, which would
+    /// have no effect.
     ///
     /// # Cancel safety
     ///
     /// As when it is awaited.
     pub async fn send(self) -> Result<NoReply, GuestError> {
+        if self.timeout.is_some() {
+            let text = "a timeout is for the outcome, which `send` does not wait for: leave it out, or await the \
+                        transition";
+            return Err(GuestError::InvalidInput(text.into()));
+        }
         self.ping().await?;
         self.way.send(&self.guest).await
     }
@@ -80,7 +89,7 @@ impl Transition {
         self.ping().await?;
         let sentinel = SentinelFile::open(&self.guest).await;
         let heard = self.way.send(&self.guest).await?;
-        let end = after(self.deadline);
+        let end = after(self.timeout.unwrap_or(OUTCOME_TIMEOUT));
         let watch = Watch::new(&self.guest, sentinel, end, self.way.aim());
         Ok(watch.outcome(heard).await)
     }

@@ -17,7 +17,7 @@ pub struct Command {
     pub(super) env_clear: bool,
     pub(super) current_dir: Option<String>,
     pub(super) stdin: Option<Vec<u8>>,
-    pub(super) deadline: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
     pub(super) kill: bool,
 }
 
@@ -31,7 +31,7 @@ impl Command {
             env_clear: false,
             current_dir: None,
             stdin: None,
-            deadline: None,
+            timeout: None,
             kill: false,
         }
     }
@@ -109,23 +109,29 @@ impl Command {
     }
 
     /// How long [`output`](Self::output) and [`status`](Self::status) may take in all, starting
-    /// the program included. As long as it takes unless set. At the deadline the program is left
-    /// running, or [killed](Self::kill_on_drop).
-    pub fn deadline(&mut self, deadline: Duration) -> &mut Self {
-        self.deadline = Some(deadline);
+    /// the program included; there is no limit unless one is set. When the time is up, the program is left
+    /// running, or [killed](Self::kill_on_drop), and the error is [`GuestError::TimedOut`].
+    ///
+    /// [`start`](Self::start) and [`spawn`](Self::spawn) do not wait for the program's end. With a timeout they
+    /// fail with [`GuestError::InvalidInput`]; put [`tokio::time::timeout`] around the waiting instead.
+    pub fn timeout(&mut self, timeout: Duration) -> &mut Self {
+        self.timeout = Some(timeout);
         self
     }
 
     /// Whether to kill the program when nobody waits for its end any more: when the
-    /// [deadline](Self::deadline) has passed, and when the future of [`output`](Self::output) or
+    /// [timeout](Self::timeout) has passed, and when the future of [`output`](Self::output) or
     /// [`status`](Self::status), or a [`Child`], is dropped. It is left running unless set.
     ///
-    /// At the deadline killing may take another 10 seconds, and [`GuestError::Deadline`] says
+    /// When the timeout has passed, killing may take another 10 seconds, and [`GuestError::TimedOut`] says
     /// whether it succeeded. After a drop a task does it in the background, for ten minutes at most where the
     /// channel is away (and after the thaw, where this client has frozen the guest), and nobody hears of a
     /// failure. Also a program whose start is under way is killed, as soon
     /// as the agent has told its number; a start that still waits for the channel is not called
     /// off, so the program may run for a moment.
+    ///
+    /// A program that is [started](Self::start) is meant to run on, so `start` fails with
+    /// [`GuestError::InvalidInput`] where this is set.
     pub fn kill_on_drop(&mut self, kill: bool) -> &mut Self {
         self.kill = kill;
         self
@@ -152,7 +158,7 @@ impl fmt::Debug for Command {
             .field("env_clear", &self.env_clear)
             .field("current_dir", &self.current_dir)
             .field("stdin", &self.stdin.as_ref().map(Vec::len))
-            .field("deadline", &self.deadline)
+            .field("timeout", &self.timeout)
             .field("kill_on_drop", &self.kill)
             .finish_non_exhaustive()
     }

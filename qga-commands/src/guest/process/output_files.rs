@@ -79,7 +79,7 @@ impl OutputFiles {
     async fn shell(&self, script: Script, within: Duration) -> Result<ExitStatus, GuestError> {
         let mut command = Command::of_script(&self.guest, "/bin/sh", script);
         command.arg(&self.path);
-        command.deadline(within).status().await
+        command.timeout(within).status().await
     }
 }
 

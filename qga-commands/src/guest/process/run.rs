@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{self, Instant};
 
 use super::command::check_for_shell;
 use super::kill::KILL_TIME;
@@ -20,7 +20,7 @@ impl Command {
     /// When the program cannot be started ([`GuestError::Command`]; it may have been, if
     /// [`execution`](GuestError::execution) says so), when its end cannot be learned
     /// ([`GuestError::Wait`], [`GuestError::ResultLost`]), and when it does not end in time
-    /// ([`GuestError::Deadline`]). A program that fails is no error: see [`Output::status`].
+    /// ([`GuestError::TimedOut`]). A program that fails is no error: see [`Output::status`].
     ///
     /// # Cancel safety
     ///
@@ -44,17 +44,24 @@ impl Command {
     }
 
     /// Starts the program, and captures what it writes for [`Process::wait`]. It runs on when the
-    /// process is dropped; neither the deadline nor [`kill_on_drop`](Self::kill_on_drop) is for this.
+    /// process is dropped.
     ///
     /// # Errors
     ///
-    /// When it cannot be started. If the reply is lost, it may have been:
+    /// [`GuestError::InvalidInput`] if a [timeout](Self::timeout) or [`kill_on_drop`](Self::kill_on_drop) is set,
+    /// which would have no effect. Otherwise when it cannot be started. If the reply is lost, it may have been:
     /// [`execution`](GuestError::execution) tells.
     ///
     /// # Cancel safety
     ///
     /// The program may have been started, and nobody knows its number.
     pub async fn start(&self) -> Result<Process, GuestError> {
+        self.refuse_timeout()?;
+        if self.kill {
+            let text = "a program that is started runs on when its process is dropped: leave out `kill_on_drop`, or \
+                        use `spawn`, `output` or `status`";
+            return Err(GuestError::InvalidInput(text.into()));
+        }
         self.exec()?;
         // It is made to last, so it must be known whose it is.
         self.guest.get_acquainted().await;
@@ -85,11 +92,10 @@ impl Command {
     /// - A stream ends when the program has ended and all is read that was written by then. What
     ///   children write that live on is lost from there.
     ///
-    /// The deadline is not for this.
-    ///
     /// # Errors
     ///
-    /// When it cannot be started: [`GuestError::NoOutputFiles`] where the guest has no place for the
+    /// [`GuestError::InvalidInput`] if a [timeout](Self::timeout) is set, which would have no effect. Otherwise when
+    /// it cannot be started: [`GuestError::NoOutputFiles`] where the guest has no place for the
     /// files, [`GuestError::InvalidInput`] in Windows. If the reply to the start is lost, the program
     /// may have been started: [`execution`](GuestError::execution) tells.
     ///
@@ -98,6 +104,7 @@ impl Command {
     /// The program may have been started. The files are removed in the background; the program is
     /// killed if it is [to be](Self::kill_on_drop).
     pub async fn spawn(&self) -> Result<Child, GuestError> {
+        self.refuse_timeout()?;
         self.check()?;
         let words = self.words()?;
         check_for_shell(&words)?;
@@ -118,6 +125,16 @@ impl Command {
         ))
     }
 
+    /// A timeout would be ignored by what does not wait for the program's end.
+    fn refuse_timeout(&self) -> Result<(), GuestError> {
+        if self.timeout.is_none() {
+            return Ok(());
+        }
+        let text = "a timeout is for `output` and `status`, which wait for the program's end: leave it out, and put \
+                    `tokio::time::timeout` around the waiting";
+        Err(GuestError::InvalidInput(text.into()))
+    }
+
     async fn launch(&self, exec: Exec, kill: bool) -> Result<KillOnDrop, GuestError> {
         match KillOnDrop::start(&self.guest, exec, kill).await {
             Err(GuestError::Command(error)) if self.current_dir.is_some() => {
@@ -133,26 +150,26 @@ impl Command {
         let start = Instant::now();
         let exec = self.exec()?.capture_output(capture);
         let starting = self.launch(exec, self.kill);
-        let Some((deadline, end)) = self
-            .deadline
-            .and_then(|deadline| Some((deadline, start.checked_add(deadline)?)))
+        let Some((timeout, end)) = self
+            .timeout
+            .and_then(|timeout| Some((timeout, start.checked_add(timeout)?)))
         else {
             return starting.await?.wait().await;
         };
-        let Ok(started) = timeout_at(end, starting).await else {
+        let Ok(started) = time::timeout_at(end, starting).await else {
             let kill = if self.kill {
                 Kill::Unconfirmed
             } else {
                 Kill::NotAsked
             };
-            return Err(self.late(None, deadline, kill, None));
+            return Err(self.late(None, timeout, kill, None));
         };
         let mut process = started?;
         let pid = process.pid();
-        match timeout_at(end, process.wait()).await {
+        match time::timeout_at(end, process.wait()).await {
             Ok(result) => result,
-            Err(_) if self.kill => self.kill_late(process, deadline).await,
-            Err(_) => Err(self.late(pid, deadline, Kill::NotAsked, None)),
+            Err(_) if self.kill => self.kill_late(process, timeout).await,
+            Err(_) => Err(self.late(pid, timeout, Kill::NotAsked, None)),
         }
     }
 
@@ -160,29 +177,29 @@ impl Command {
     async fn kill_late(
         &self,
         mut process: KillOnDrop,
-        deadline: Duration,
+        timeout: Duration,
     ) -> Result<Output, GuestError> {
         let pid = process.pid();
-        match timeout(KILL_TIME, process.kill()).await {
+        match time::timeout(KILL_TIME, process.kill()).await {
             Ok(Ok(Ok(output))) => Ok(output),
             Ok(Ok(Err(output))) => {
-                Err(self.late(pid, deadline, Kill::Killed, Some(Box::new(output))))
+                Err(self.late(pid, timeout, Kill::Killed, Some(Box::new(output))))
             }
-            Ok(Err(_)) | Err(_) => Err(self.late(pid, deadline, Kill::Unconfirmed, None)),
+            Ok(Err(_)) | Err(_) => Err(self.late(pid, timeout, Kill::Unconfirmed, None)),
         }
     }
 
     fn late(
         &self,
         pid: Option<i64>,
-        deadline: Duration,
+        timeout: Duration,
         kill: Kill,
         output: Option<Box<Output>>,
     ) -> GuestError {
-        GuestError::Deadline {
+        GuestError::TimedOut {
             program: self.program.clone(),
             pid,
-            deadline,
+            timeout,
             kill,
             output,
         }

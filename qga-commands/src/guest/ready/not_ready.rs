@@ -71,10 +71,10 @@ impl NotReady {
             || error.is_some_and(|error| error.is_permanent() || error.is_deadline())
     }
 
-    pub(super) fn into_error(self, deadline: Duration, address: Option<Address>) -> GuestError {
+    pub(super) fn into_error(self, timeout: Duration, address: Option<Address>) -> GuestError {
         GuestError::NotReady {
             stage: self.stage,
-            deadline,
+            timeout,
             address,
             source: self.cause,
         }

@@ -36,7 +36,7 @@ async fn a_guest_behind_a_silent_proxy_is_not_off() {
         let (agent, line, guest) = over_a_line().await;
         hangs_up_at_power_commands(&agent, 600);
         line.becomes(SILENT);
-        let outcome = way(&guest).deadline(MINUTE).await;
+        let outcome = way(&guest).timeout(MINUTE).await;
         assert_eq!(outcome.unwrap(), Outcome::Silent);
     }
 }
@@ -47,7 +47,7 @@ async fn a_proxy_that_is_away_for_a_moment_is_no_machine_that_is_off() {
         let (agent, line, guest) = over_a_line().await;
         hangs_up_at_power_commands(&agent, 600);
         line.becomes(door);
-        let shutdown = guest.shutdown().deadline(20 * SECOND).into_future();
+        let shutdown = guest.shutdown().timeout(20 * SECOND).into_future();
         let (outcome, ()) = tokio::join!(shutdown, heals_after(&line, SECOND / 2));
         assert_eq!(outcome.unwrap(), Outcome::StillRunning, "{door:?}");
     }
@@ -59,7 +59,7 @@ async fn a_failure_of_this_host_is_no_machine_that_is_off() {
         let (agent, line, guest) = over_a_line().await;
         hangs_up_at_power_commands(&agent, 600);
         line.becomes(Door::Fails(kind));
-        let outcome = guest.shutdown().deadline(20 * SECOND).await;
+        let outcome = guest.shutdown().timeout(20 * SECOND).await;
         assert_eq!(outcome.unwrap(), Outcome::Silent, "{kind}");
     }
 }
@@ -123,7 +123,7 @@ async fn a_long_pause_of_the_client_does_not_keep_a_power_command_from_a_channel
         assert_eq!(error.execution(), Execution::NotRun, "{error}");
         assert!(start.elapsed() <= 5 * SECOND);
         line.heals();
-        let _ = way(&guest).deadline(SECOND).await.unwrap();
+        let _ = way(&guest).timeout(SECOND).await.unwrap();
     }
 }
 
@@ -136,7 +136,7 @@ async fn what_becomes_of_a_guest_is_true_whatever_message_is_spoilt() {
             |agent| agent.edit_guest(|guest| guest.stop_milliseconds = 4000),
             async |guest| {
                 let start = Instant::now();
-                let outcome = way(guest).deadline(90 * SECOND).await?;
+                let outcome = way(guest).timeout(90 * SECOND).await?;
                 Ok((outcome, start.elapsed()))
             },
             |agent, context, result| {

@@ -60,7 +60,7 @@ async fn a_guest_whose_queue_is_full_is_there() {
     for _ in 0..4 {
         assert_eq!(state_later(&guest).await, HealthState::Starting);
     }
-    let ready = Ready::ping().deadline(30 * SECOND);
+    let ready = Ready::ping().timeout(30 * SECOND);
     let error = ready.connect(&path).await.unwrap_err();
     let (stage, source) = stage_and_source(&error);
     assert_eq!(stage, Stage::Ping);
@@ -83,7 +83,7 @@ async fn a_guest_that_is_there_becomes_ready_whatever_message_is_spoilt() {
 
 #[tokio::test(start_paused = true)]
 async fn a_guest_that_hangs_up_and_is_silent_then_does_not_answer_but_can_be_reached() {
-    let ready = Ready::ping().deadline(MINUTE);
+    let ready = Ready::ping().timeout(MINUTE);
     let wait = async |guest: &Guest| guest.wait_ready(&ready).await;
     let check = |_: &TestAgent, context: &str, ready: Result<(), GuestError>| {
         let Err(error) = ready else {
@@ -160,7 +160,7 @@ async fn a_long_pause_of_the_client_does_not_keep_a_guest_from_being_ready() {
         trip_the_pause(&agent, &line, &guest).await;
         line.heals();
         let start = Instant::now();
-        let ready = Ready::ping().deadline(deadline);
+        let ready = Ready::ping().timeout(deadline);
         guest.wait_ready(&ready).await.unwrap();
         assert!(start.elapsed() < 5 * SECOND, "{:?}", start.elapsed());
     }
@@ -171,7 +171,7 @@ async fn a_guest_that_cannot_be_reached_is_told_with_the_reason_also_from_a_paus
     let (agent, line, guest) = over_a_line().await;
     trip_the_pause(&agent, &line, &guest).await;
     let start = Instant::now();
-    let ready = Ready::ping().deadline(50 * SECOND);
+    let ready = Ready::ping().timeout(50 * SECOND);
     let error = guest.wait_ready(&ready).await.unwrap_err();
     let (stage, source) = stage_and_source(&error);
     assert_eq!(stage, Stage::Connect);
@@ -184,7 +184,7 @@ async fn a_wait_that_is_shorter_than_the_clients_timeout_tells_what_it_has_seen(
     for (door, stage) in [(SILENT, Stage::Ping), (REFUSED, Stage::Connect)] {
         let (agent, line, guest) = over_a_line().await;
         lose(&agent, &line, &guest, door).await;
-        let ready = Ready::ping().deadline(TIMEOUT / 2);
+        let ready = Ready::ping().timeout(TIMEOUT / 2);
         let error = guest.wait_ready(&ready).await.unwrap_err();
         let (seen, source) = stage_and_source(&error);
         assert_eq!(seen, stage);

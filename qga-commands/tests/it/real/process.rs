@@ -51,10 +51,10 @@ async fn a_real_program_that_is_late_is_killed() {
     let mut command = guest.command("/bin/sh");
     command.args(["-c", "echo begun; exec sleep 60"]);
     command
-        .deadline(Duration::from_millis(300))
+        .timeout(Duration::from_millis(300))
         .kill_on_drop(true);
     let error = command.output().await.unwrap_err();
-    let GuestError::Deadline {
+    let GuestError::TimedOut {
         kill: Kill::Killed,
         output: Some(output),
         ..
