@@ -40,6 +40,39 @@ const TESTSERVER: &[&[&str]] = &[
     &["cli"],
 ];
 
+/// The floors of `qga-commands`, the lowest first. Modules on one floor do not know each other.
+const COMMANDS: &[&[&str]] = &[
+    &["bytes", "guest_time", "secret", "table"],
+    &["commands"],
+    &["address", "limits", "schema"],
+    &["policy", "usable"],
+    &["backoff", "optional"],
+    &["incarnation"],
+    &["capabilities"],
+    &["guest"],
+];
+
+/// The floors of what is done with a guest, the lowest first; the operations do not know each other.
+const GUEST: &[&[&str]] = &[
+    &["output", "presence", "records"],
+    &["error"],
+    &[
+        "admission",
+        "builder",
+        "clean_up",
+        "pace",
+        "retries",
+        "scripts",
+    ],
+    &["files"],
+    &["process"],
+    &["shell"],
+    &[
+        "accounts", "clock", "copy", "disks", "freeze", "fs", "fstrim", "health", "hotplug",
+        "network", "power", "ready", "ssh_keys", "system",
+    ],
+];
+
 const CRATES: &[&str] = &[
     "qga-core",
     "qga-derive",
@@ -110,25 +143,31 @@ fn no_modules_know_each_other_in_a_circle() {
 
 #[test]
 fn each_floor_of_the_core_knows_only_those_below() {
-    check_floors("qga-core", CORE);
+    check_floors("qga-core", "", CORE);
 }
 
 #[test]
 fn each_floor_of_the_fake_agent_knows_only_those_below() {
-    check_floors("qga-testserver", TESTSERVER);
+    check_floors("qga-testserver", "", TESTSERVER);
 }
 
-fn check_floors(name: &str, floors: &[&[&str]]) {
+#[test]
+fn each_floor_of_the_commands_knows_only_those_below() {
+    check_floors("qga-commands", "", COMMANDS);
+    check_floors("qga-commands", "guest", GUEST);
+}
+
+fn check_floors(name: &str, parent: &str, floors: &[&[&str]]) {
     let modules = Modules::read(name);
     let floor = |module: &str| floors.iter().position(|floor| floor.contains(&module));
-    for child in modules.children() {
+    for child in modules.children(parent) {
         assert!(floor(&child).is_some(), "on which floor is {child}?");
     }
-    let known = |module: &&str| modules.children().any(|child| child == **module);
+    let known = |module: &&str| modules.children(parent).any(|child| child == **module);
     for module in floors.iter().flat_map(|floor| floor.iter()) {
         assert!(known(module), "{name} has no module {module}");
     }
-    let uses = uses_among_children(&modules).remove("").unwrap();
+    let uses = uses_among_children(&modules).remove(parent).unwrap();
     for ((from, to), place) in uses {
         assert!(floor(&from) > floor(&to), "{place}, which is not below");
     }

@@ -41,10 +41,12 @@ impl Modules {
         Self(parsed.collect())
     }
 
-    /// The modules right below the root.
-    pub(crate) fn children(&self) -> impl Iterator<Item = String> {
-        let children = self.0.keys().filter(|place| place.len() == 1);
-        children.map(|place| place[0].clone())
+    /// The modules right below another one, or below the root if that has no name.
+    pub(crate) fn children(&self, parent: &str) -> impl Iterator<Item = String> {
+        self.0.keys().filter_map(move |place| {
+            let (name, folders) = place.split_last()?;
+            (folders.join("::") == parent).then(|| name.clone())
+        })
     }
 
     /// Each module and its file.
