@@ -23,6 +23,7 @@ pub mod fstrim;
 mod health;
 pub mod hotplug;
 pub(crate) mod incarnation;
+mod machine;
 pub mod network;
 pub(crate) mod optional;
 mod pace;

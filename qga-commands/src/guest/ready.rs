@@ -31,6 +31,7 @@ use qga_core::{Address, AddressError, Client};
 use tokio::time::{Instant, timeout_at};
 
 use super::backoff::{Backoff, after};
+use super::machine::Machine;
 use super::{Guest, GuestError};
 use crate::capabilities::Capabilities;
 
@@ -118,7 +119,7 @@ impl Ready {
     async fn until<T, F>(
         &self,
         end: Instant,
-        address: Option<&Address>,
+        client: &Client,
         attempt: impl Fn() -> F,
     ) -> Result<T, GuestError>
     where
@@ -126,13 +127,18 @@ impl Ready {
     {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         let mut last = Short::default();
+        let mut machine = Machine::of(client);
         loop {
             match attempt().await {
                 Ok(ready) => return Ok(ready),
                 Err(short) => last.replace_by(short),
             }
-            if last.is_for_good() || timeout_at(end, backoff.pause()).await.is_err() {
-                return Err(last.into_error(self.deadline, address.cloned()));
+            if last.is_for_good()
+                || timeout_at(end, machine.rest(backoff.pause()))
+                    .await
+                    .is_err()
+            {
+                return Err(last.into_error(self.deadline, client.address().cloned()));
             }
         }
     }
@@ -213,8 +219,9 @@ impl Guest {
     pub async fn wait_ready(&self, ready: &Ready) -> Result<(), GuestError> {
         let end = after(ready.deadline);
         let end = self.client.deadline().map_or(end, |limit| limit.min(end));
-        let address = self.client.address();
-        ready.until(end, address, || ready.check(self, end)).await
+        ready
+            .until(end, &self.client, || ready.check(self, end))
+            .await
     }
 }
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use qga_commands::commands::os::GetHostName;
 use qga_commands::guest::power::Outcome;
 use qga_commands::{Guest, GuestError};
-use qga_core::{Client, Execution, NoReply, Options};
+use qga_core::{Client, Execution, MachineState, NoReply, Options, Power};
 use qga_testserver::{Fault, Profile, TestAgent};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::support::faults::reconnecting;
@@ -276,4 +277,46 @@ async fn a_drop_at_any_point_sends_the_command_at_most_once() {
         )
         .await;
     }
+}
+
+/// A guest whose channel tells nothing: a proxy holds it open, whatever becomes of the machine.
+fn guest_of_a_told_machine() -> (TestAgent, Guest, watch::Sender<MachineState>) {
+    let (agent, stream) = TestAgent::in_memory();
+    let (events, machine) = watch::channel(MachineState::new());
+    let client = Client::builder().machine(&machine).build(stream);
+    (agent, Guest::new(client), events)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_host_tells_of_the_machine_ends_the_wait_at_once() {
+    let cases = [
+        (Power::Off, Outcome::Off),
+        (Power::Panicked, Outcome::Panicked),
+        (Power::Suspended, Outcome::Suspended),
+    ];
+    for (power, expected) in cases {
+        let (agent, guest, events) = guest_of_a_told_machine();
+        let told = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            events.send_modify(|state| state.power = power);
+            (Instant::now(), events)
+        });
+        stops_in(&agent, 1000);
+        let outcome = match power {
+            Power::Suspended => guest.suspend_ram().await,
+            _ => guest.shutdown().await,
+        };
+        assert_eq!(outcome.unwrap(), expected);
+        let (at, _events) = told.await.unwrap();
+        assert!(at.elapsed() < Duration::from_secs(6), "{:?}", at.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_host_told_before_may_have_been_late() {
+    let (agent, guest, events) = guest_of_a_told_machine();
+    events.send_modify(|state| state.power = Power::Off);
+    stops_in(&agent, 1000);
+    let outcome = guest.shutdown().deadline(Duration::from_secs(40)).await;
+    assert_eq!(outcome.unwrap(), Outcome::StillRunning);
 }

@@ -10,6 +10,7 @@ use super::mark::Mark;
 use super::watch::{Aim, Watch};
 use crate::commands::power::{Shutdown, SuspendDisk, SuspendHybrid, SuspendRam};
 use crate::guest::backoff::after;
+use crate::guest::machine::Machine;
 use crate::guest::{Guest, GuestError};
 
 /// How long a channel is waited for that the client pauses for.
@@ -79,9 +80,10 @@ impl Transition {
     async fn run(self) -> Result<Outcome, GuestError> {
         self.ping().await?;
         let mark = Mark::set(&self.guest).await;
+        let machine = Machine::of(self.guest.client());
         let heard = self.way.send(&self.guest).await?;
         let end = after(self.deadline);
-        let watch = Watch::new(&self.guest, mark, end, self.way.aim());
+        let watch = Watch::new(&self.guest, mark, machine, end, self.way.aim());
         Ok(watch.outcome(heard).await)
     }
 
