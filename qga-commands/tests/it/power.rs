@@ -320,3 +320,48 @@ async fn what_the_host_told_before_may_have_been_late() {
     let outcome = guest.shutdown().deadline(Duration::from_secs(40)).await;
     assert_eq!(outcome.unwrap(), Outcome::StillRunning);
 }
+
+/// What the host of a fake guest sees, as a client is told.
+fn machine_of(agent: &TestAgent) -> watch::Receiver<MachineState> {
+    let mut views = agent.machine();
+    let (events, machine) = watch::channel(MachineState::new());
+    tokio::spawn(async move {
+        while views.changed().await.is_ok() {
+            let view = *views.borrow_and_update();
+            events.send_modify(|state| {
+                state.port_is_open = Some(view.port_is_open);
+                state.resets = view.resets;
+                state.power = match view.power {
+                    qga_testserver::Power::On => Power::Running,
+                    qga_testserver::Power::Asleep => Power::Suspended,
+                    _ => Power::Off,
+                };
+            });
+        }
+    });
+    machine
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_that_the_host_tells_of_proves_a_reboot_that_nothing_else_shows() {
+    for is_told in [true, false] {
+        let (agent, stream) = TestAgent::in_memory();
+        let machine = machine_of(&agent);
+        let builder = Client::builder();
+        let builder = if is_told {
+            builder.machine(&machine)
+        } else {
+            builder
+        };
+        let guest = Guest::new(builder.build(stream));
+        agent.disable("guest-file-open");
+        agent.edit_guest(|guest| guest.reboot_milliseconds = 100);
+        let outcome = guest.reboot().deadline(Duration::from_secs(40)).await;
+        let expected = if is_told {
+            Outcome::Back
+        } else {
+            Outcome::StillRunning
+        };
+        assert_eq!(outcome.unwrap(), expected);
+    }
+}
