@@ -54,7 +54,7 @@ const COMMANDS: &[&[&str]] = &[
 
 /// The floors of what is done with a guest, the lowest first; the operations do not know each other.
 const GUEST: &[&[&str]] = &[
-    &["output", "presence", "records"],
+    &["machine", "output", "presence", "records"],
     &["error"],
     &[
         "admission",

@@ -8,11 +8,16 @@ use std::process::Command;
 use qga_testserver::real_agent::RealAgent;
 
 /// Each program and a piece of what it prints with the fake agent.
-const EXAMPLES: [(&str, &str, &str); 10] = [
+const EXAMPLES: [(&str, &str, &str); 11] = [
     (
         "hello",
         env!("CARGO_BIN_EXE_hello"),
         "test-guest says hello",
+    ),
+    (
+        "blocking",
+        env!("CARGO_BIN_EXE_blocking"),
+        "test-guest runs ",
     ),
     ("host_name", env!("CARGO_BIN_EXE_host_name"), "test-guest"),
     (

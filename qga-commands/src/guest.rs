@@ -22,6 +22,7 @@ pub mod fs;
 pub mod fstrim;
 mod health;
 pub mod hotplug;
+mod machine;
 pub mod network;
 mod output;
 mod pace;

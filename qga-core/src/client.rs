@@ -44,16 +44,15 @@ use watchers::Watchers;
 /// Cloning is cheap, and clones share the channel: their commands run one after the other, in
 /// the order in which they came.
 ///
-/// A client that was [connected](Self::connect) connects again when the channel was lost: with the
-/// command that notices the loss if that may be [sent again](Options::retry), else with the next one,
-/// within that command's deadline. After two failures in a row there is a [pause](ClientBuilder::pauses), of up to 30 seconds, in which
-/// commands fail at once with what went wrong last ([`Error::retry_after`]), unless they
-/// [wait](Options::wait_for_channel). A failure is that the channel cannot be opened or closes at once, and
-/// that the agent does not answer within the [time for connecting](ClientBuilder::connect_timeout); that a
-/// caller has less time is none.
+/// A client that was [connected](Self::connect) connects again when its channel was lost. The command that notices
+/// the loss does so if it may be [sent again](Options::retry); otherwise the next command does. After two failures in
+/// a row the client [pauses](ClientBuilder::pauses) for up to 30 seconds. During a pause commands fail at once with
+/// what went wrong last ([`Error::retry_after`]), unless they [wait](Options::wait_for_channel). It counts as a
+/// failure if the channel cannot be opened, if it closes at once, and if the agent does not answer within the [time
+/// for connecting](ClientBuilder::connect_timeout). It does not count if a caller had less time than that.
 ///
-/// A connection that is open and on which nothing answers is closed after twice that time, and another one is
-/// opened; if that one is silent too, after twice as long, up to a minute.
+/// If nothing answers on an open connection, the client closes it after twice the time for connecting and opens
+/// another one. It waits twice as long on each further one that is silent, up to a minute.
 ///
 /// ```no_run
 /// # #[derive(qga_core::QgaCommand)]
@@ -186,9 +185,10 @@ impl Client {
         }
     }
 
-    /// A handle on the same channel all of whose commands together have so long, counted from now. It never
-    /// lengthens what this handle has. What is still under way then fails with [`ErrorKind::Deadline`](crate::ErrorKind::Deadline), and tells
-    /// which command it was and how far it had come; what is begun later is not sent.
+    /// A handle on the same channel whose commands share this much time, counted from now. If this handle has less
+    /// time left, the new one has no more than that. A command that is still under way at the end fails with
+    /// [`ErrorKind::Deadline`](crate::ErrorKind::Deadline), and its error tells which command it was and how far it
+    /// had come. Later commands are not sent.
     ///
     /// ```no_run
     /// # #[derive(qga_core::QgaCommand)]
@@ -291,8 +291,8 @@ impl Client {
         }
     }
 
-    /// What another crate keeps with this channel, such as what it has learned of the agent. All
-    /// clones share it; it is made when it is first asked for.
+    /// A value of type `T` that another crate keeps with this channel, such as what it has learned of the agent. All
+    /// clones share it. It is created when it is first asked for.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -310,10 +310,10 @@ impl Client {
         self.shared.attachments.get()
     }
 
-    /// What the channel does, to look at or to wait for changes.
+    /// The state of the channel, to look at and to wait for changes of it.
     ///
-    /// Nobody reads the channel while no command runs, so a loss is noticed by the next command. The receiver keeps
-    /// nothing alive: its [`changed`](https://docs.rs/tokio/latest/tokio/sync/watch/struct.Receiver.html#method.changed) fails once the last clone is dropped.
+    /// Nobody reads the channel while no command runs, so the next command is the one that notices a loss. The
+    /// receiver does not keep the client alive: its [`changed`](https://docs.rs/tokio/latest/tokio/sync/watch/struct.Receiver.html#method.changed) fails once the last clone is dropped.
     ///
     /// ```
     /// use qga_core::ChannelState;
@@ -336,11 +336,10 @@ impl Client {
         self.shared.machine.clone()
     }
 
-    /// Holds commands back on the host, through all clones of this client, until the [`Hold`] is
-    /// dropped: each for whose name `runs` is false fails at once with
-    /// [`ErrorKind::NotAllowed`](crate::ErrorKind::NotAllowed) and the `reason`. Several holds add up. What waits for the channel, or
-    /// is about to be sent after a sync, is held back too; what is on its way to the agent is not. The
-    /// client's own syncs go on. With [`Hold::ends_soon`] commands wait instead.
+    /// Holds commands back until the [`Hold`] is dropped, for all clones of this client. A command for whose name
+    /// `runs` returns false fails at once, with [`ErrorKind::NotAllowed`](crate::ErrorKind::NotAllowed) and the
+    /// `reason`. Several holds add up. Commands that wait for the channel are held back too; a command that was
+    /// already sent is not. The client's own syncs go on. After [`Hold::ends_soon`] commands wait instead of failing.
     ///
     /// ```no_run
     /// # async fn example(client: qga_core::Client) {
@@ -357,8 +356,8 @@ impl Client {
         self.shared.policy.hold(reason.into(), Box::new(runs))
     }
 
-    /// Whether a command would be sent: neither the client's [lists](ClientBuilder::allow) nor a
-    /// [hold](Self::hold) keeps it back. What the agent says to it is another matter.
+    /// Whether the client would send a command: neither its [lists](ClientBuilder::allow) nor a [hold](Self::hold)
+    /// forbids it. The agent may still refuse it.
     ///
     /// ```
     /// # let (_agent, stream) = tokio::io::duplex(64);
@@ -527,8 +526,8 @@ impl Client {
         Execute::new(self, &name, call).await
     }
 
-    /// Runs commands of one type with the next request already written while the agent works on
-    /// the one before, which saves a way there and back for each.
+    /// Runs commands of one type, and writes the next request while the agent still works on the one before. This
+    /// saves a round trip for each command.
     ///
     /// See [`Pipeline`].
     pub fn pipeline<I>(&self, commands: I) -> Pipeline<I::IntoIter>

@@ -92,6 +92,7 @@ pub use guest::facts::{
     Account, Disk, DiskAddress, Filesystem, Guest, Interface, InterfaceStatistics, IpAddress,
     LoadAverage, Login, MemoryBlock, OsInfo, Password, PciAddress, Route, Timezone, Vcpu,
 };
+pub use guest::power::{HostView, Power};
 pub use guest::processes::{Invocation, Script};
 pub use guest::program::Program;
 pub use profile::{ParseProfileError, Profile, RequestIds};

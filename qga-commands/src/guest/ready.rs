@@ -30,6 +30,7 @@ use std::time::Duration;
 use qga_core::{Address, AddressError, ErrorKind};
 use tokio::time::{Instant, timeout_at};
 
+use super::machine::Machine;
 use super::{Guest, GuestBuilder, GuestError};
 use crate::backoff::{Backoff, after};
 use crate::capabilities::Capabilities;
@@ -111,6 +112,7 @@ impl Ready {
         &self,
         end: Instant,
         address: Option<&Address>,
+        mut machine: Machine,
         attempt: impl Fn() -> F,
     ) -> Result<T, GuestError>
     where
@@ -123,7 +125,8 @@ impl Ready {
                 Ok(ready) => return Ok(ready),
                 Err(short) => last.replace_by(short),
             }
-            if last.is_for_good() || timeout_at(end, backoff.pause()).await.is_err() {
+            let pause = machine.rest(backoff.pause());
+            if last.is_for_good() || timeout_at(end, pause).await.is_err() {
                 return Err(last.into_error(self.timeout, address.cloned()));
             }
         }
@@ -208,8 +211,9 @@ impl Guest {
 
     async fn wait_ready_until(&self, ready: &Ready, end: Instant) -> Result<(), GuestError> {
         let end = self.client.deadline().map_or(end, |limit| limit.min(end));
-        let address = self.client.address();
-        ready.until(end, address, || ready.check(self, end)).await
+        let (address, machine) = (self.client.address(), Machine::of(&self.client));
+        let check = || ready.check(self, end);
+        ready.until(end, address, machine, check).await
     }
 }
 
@@ -248,7 +252,7 @@ impl GuestBuilder {
             .map_err(|error| GuestError::Address(error.into()))?;
         let end = after(ready.timeout);
         // A lock lies beside the socket, which may not be there yet.
-        let made = ready.until(end, Some(&address), || async {
+        let made = ready.until(end, Some(&address), Machine::default(), || async {
             match self.clone().connect_lazy(address.clone()) {
                 Err(GuestError::Command(error)) if matches!(error.kind(), ErrorKind::Open(_)) => {
                     Err(NotReady::unanswered(error, false))

@@ -5,8 +5,9 @@ use std::time::Duration;
 use qga_commands::commands::os::GetHostName;
 use qga_commands::guest::power::Outcome;
 use qga_commands::{Guest, GuestError};
-use qga_core::{Client, Execution, NoReply, Options};
+use qga_core::{Client, Execution, MachineState, NoReply, Options, Power};
 use qga_testserver::{Fault, Profile, TestAgent};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::support::faults::reconnecting;
@@ -285,4 +286,91 @@ async fn a_timeout_for_an_outcome_that_is_not_waited_for_is_an_error_and_nothing
     let error = shutdown.send().await.unwrap_err();
     assert!(matches!(error, GuestError::InvalidInput(_)), "{error}");
     assert_eq!(agent.requests_of(SHUTDOWN).len(), 0);
+}
+
+/// A guest whose channel tells nothing: a proxy holds it open, whatever becomes of the machine.
+fn guest_of_a_told_machine() -> (TestAgent, Guest, watch::Sender<MachineState>) {
+    let (agent, stream) = TestAgent::in_memory();
+    let (events, machine) = watch::channel(MachineState::new());
+    let client = Client::builder().machine(&machine).build(stream);
+    (agent, Guest::new(client), events)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_host_tells_of_the_machine_ends_the_wait_at_once() {
+    let cases = [
+        (Power::Off, Outcome::Off),
+        (Power::Panicked, Outcome::Panicked),
+        (Power::Suspended, Outcome::Suspended),
+    ];
+    for (power, expected) in cases {
+        let (agent, guest, events) = guest_of_a_told_machine();
+        let told = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            events.send_modify(|state| state.power = power);
+            (Instant::now(), events)
+        });
+        stops_in(&agent, 1000);
+        let outcome = match power {
+            Power::Suspended => guest.suspend_ram().await,
+            _ => guest.shutdown().await,
+        };
+        assert_eq!(outcome.unwrap(), expected);
+        let (at, _events) = told.await.unwrap();
+        assert!(at.elapsed() < Duration::from_secs(6), "{:?}", at.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_host_told_before_may_have_been_late() {
+    let (agent, guest, events) = guest_of_a_told_machine();
+    events.send_modify(|state| state.power = Power::Off);
+    stops_in(&agent, 1000);
+    let outcome = guest.shutdown().timeout(Duration::from_secs(40)).await;
+    assert_eq!(outcome.unwrap(), Outcome::StillRunning);
+}
+
+/// What the host of a fake guest sees, as a client is told.
+fn machine_of(agent: &TestAgent) -> watch::Receiver<MachineState> {
+    let mut views = agent.machine();
+    let (events, machine) = watch::channel(MachineState::new());
+    tokio::spawn(async move {
+        while views.changed().await.is_ok() {
+            let view = *views.borrow_and_update();
+            events.send_modify(|state| {
+                state.port_is_open = Some(view.port_is_open);
+                state.resets = view.resets;
+                state.power = match view.power {
+                    qga_testserver::Power::On => Power::Running,
+                    qga_testserver::Power::Asleep => Power::Suspended,
+                    _ => Power::Off,
+                };
+            });
+        }
+    });
+    machine
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_that_the_host_tells_of_proves_a_reboot_that_nothing_else_shows() {
+    for is_told in [true, false] {
+        let (agent, stream) = TestAgent::in_memory();
+        let machine = machine_of(&agent);
+        let builder = Client::builder();
+        let builder = if is_told {
+            builder.machine(&machine)
+        } else {
+            builder
+        };
+        let guest = Guest::new(builder.build(stream));
+        agent.disable("guest-file-open");
+        agent.edit_guest(|guest| guest.reboot_milliseconds = 100);
+        let outcome = guest.reboot().timeout(Duration::from_secs(40)).await;
+        let expected = if is_told {
+            Outcome::Back
+        } else {
+            Outcome::StillRunning
+        };
+        assert_eq!(outcome.unwrap(), expected);
+    }
 }

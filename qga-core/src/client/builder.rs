@@ -44,7 +44,7 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// What holds for every command of the client.
+    /// The timeouts and limits of every command of the client.
     pub fn options(mut self, options: Options) -> Self {
         self.settings.options = options;
         self
@@ -53,8 +53,8 @@ impl ClientBuilder {
     /// How long connecting may take, the agent's answer to the sync included. 5 seconds unless
     /// set.
     ///
-    /// It is also how long a channel that was lost is given at least before it counts as failed that its agent
-    /// does not answer.
+    /// After a channel was lost, an agent that does not answer has at least this long before that counts as a
+    /// failure.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.settings.connect_timeout = timeout;
         self
@@ -63,7 +63,7 @@ impl ClientBuilder {
     /// How long connecting and all commands of the client that it makes may take together, counted from when
     /// connecting begins; see [`Client::within`]. Connecting has its [own limit](Self::connect_timeout) as well.
     ///
-    /// A handle that may be used for longer has other [options](Options::deadline):
+    /// A handle without this limit has other [options](Options::deadline):
     /// `client.with_options(client.options().deadline(None))`.
     ///
     /// ```no_run
@@ -88,8 +88,8 @@ impl ClientBuilder {
     /// Commands that may run; all others fail with [`ErrorKind::NotAllowed`](crate::ErrorKind::NotAllowed) and are never sent.
     /// Further calls add to them. The client's own syncs go on.
     ///
-    /// The names are compared whole and as they are, and nobody knows them all: one that is misspelt
-    /// is no error, and the command that was meant does not run.
+    /// Names are compared exactly. A misspelt name is not an error, since nobody knows all names; the command that
+    /// was meant does not run then.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), qga_core::Error> {
@@ -108,16 +108,16 @@ impl ClientBuilder {
     /// Commands that never run, even [allowed](Self::allow) ones: they fail with
     /// [`ErrorKind::NotAllowed`](crate::ErrorKind::NotAllowed) and are never sent. Further calls add to them.
     ///
-    /// A name that is misspelt denies nothing, nor does a list deny what a later agent learns: where
-    /// it matters, say what is [allowed](Self::allow) instead.
+    /// A misspelt name denies nothing, and a list does not deny the commands of later agents. Where it matters, list
+    /// what is [allowed](Self::allow) instead.
     pub fn deny<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.settings.lists.deny(names);
         self
     }
 
-    /// How long commands fail at once after the channel, which was lost, could not be brought back twice in a
-    /// row: from the start of the range, doubled with each further failure, to its end; 200 milliseconds to 30
-    /// seconds unless set. Up to half of a pause is taken off by chance, so that many clients do not
+    /// How long commands fail at once after a lost channel could not be brought back twice in a row. The first pause
+    /// is the start of the range, each further failure doubles it, and the end of the range is the longest; 200
+    /// milliseconds to 30 seconds unless set. Up to half of a pause is taken off by chance, so that many clients do not
     /// move in step. [`Error::retry_after`] tells how much is left.
     pub fn pauses(mut self, pauses: RangeInclusive<Duration>) -> Self {
         self.settings.pauses = Pauses::from(pauses);
@@ -125,7 +125,7 @@ impl ClientBuilder {
     }
 
     /// Whether to hold a lock on the file `SOCKET.lock` beside a Unix socket, from before the socket
-    /// is opened until the last clone of the client is dropped; not so unless set.
+    /// is opened until the last clone of the client is dropped. It is not held unless set.
     ///
     /// An agent serves one client at a time, and a second one hears nothing. With the lock it is told
     /// so at once, by [`ErrorKind::Held`](crate::ErrorKind::Held) with the number of the process that holds the channel. Only clients that

@@ -19,9 +19,9 @@ use crate::terms::{Ahead, Step};
 /// order. The iterator is asked for a command only when there is room for it in flight, so it
 /// may be endless.
 ///
-/// When another task waits for the channel, the pipeline sends nothing more, reads the answers to
-/// what is in flight, and queues again behind that task. It does so in the calls of `next`, so go on
-/// calling: between two calls with requests in flight it keeps the channel.
+/// When another task waits for the channel, the pipeline sends nothing more, reads the answers to the commands in
+/// flight, and queues again behind that task. All this happens within `next`, so keep calling it: between two calls
+/// the pipeline keeps the channel while it has commands in flight.
 ///
 /// ```no_run
 /// # #[derive(qga_core::QgaCommand)]

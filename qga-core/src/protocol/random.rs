@@ -21,3 +21,22 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_those_of_splitmix64() {
+        let mut random = Random::from_seed(1_234_567);
+        let known = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+        ];
+        for bits in known {
+            assert_eq!(random.bits(), bits);
+        }
+        assert_eq!(random.token(), 4_593_380_528_125_082_431 >> 11);
+    }
+}

@@ -30,7 +30,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// What is said at each method.
+    /// The default options; each method says which value it has.
     #[must_use]
     pub const fn new() -> Self {
         Self {

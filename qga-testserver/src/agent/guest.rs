@@ -6,10 +6,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::TestAgent;
+use tokio::sync::watch;
+
 use crate::guest::files::Special;
 #[cfg(unix)]
 use crate::guest::files::host::HostFiles;
-use crate::guest::power::Power;
+use crate::guest::power::{HostView, Power};
 #[cfg(unix)]
 use crate::guest::processes::host::HostProcesses;
 use crate::lock::lock;
@@ -169,7 +171,50 @@ impl TestAgent {
     /// anew, `/proc/sys/kernel/random/boot_id` is another, and nothing is frozen any more.
     pub fn reboot(&self) {
         lock(&self.state.machine).reboot();
+        self.state.power.reset();
         self.state.power.set(Power::On);
+    }
+
+    /// Watches what the guest's host sees of its machine, as the events of libvirt or of QEMU's monitor tell it.
+    ///
+    /// ```
+    /// use qga_core::{Client, MachineState, Power};
+    /// use qga_testserver::{HostView, TestAgent};
+    /// use tokio::sync::watch;
+    ///
+    /// /// Tells a client what the host sees.
+    /// fn machine_of(agent: &TestAgent) -> watch::Receiver<MachineState> {
+    ///     let mut views = agent.machine();
+    ///     let (events, machine) = watch::channel(MachineState::new());
+    ///     tokio::spawn(async move {
+    ///         while views.changed().await.is_ok() {
+    ///             let view: HostView = *views.borrow_and_update();
+    ///             events.send_modify(|state| {
+    ///                 state.port_is_open = Some(view.port_is_open);
+    ///                 state.resets = view.resets;
+    ///                 state.power = match view.power {
+    ///                     qga_testserver::Power::On => Power::Running,
+    ///                     qga_testserver::Power::Asleep => Power::Suspended,
+    ///                     _ => Power::Off,
+    ///                 };
+    ///             });
+    ///         }
+    ///     });
+    ///     machine
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let (agent, stream) = TestAgent::in_memory();
+    /// let client = Client::builder().machine(&machine_of(&agent)).build(stream);
+    /// agent.reboot();
+    /// let mut machine = client.machine().unwrap();
+    /// machine.wait_for(|state| state.resets == 1).await.unwrap();
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn machine(&self) -> watch::Receiver<HostView> {
+        self.state.power.watch()
     }
 
     /// Wakes the guest from a suspension or a halt, or switches it on after a shutdown.

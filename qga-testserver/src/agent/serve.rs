@@ -102,8 +102,10 @@ async fn change_power(state: &State, change: PowerChange) -> Power {
         PowerChange::Sleep => state.power.set(Power::Asleep),
         PowerChange::Reboot => {
             let time = lock(&state.machine).facts().reboot_milliseconds;
+            state.power.reset();
             tokio::time::sleep(Duration::from_millis(time)).await;
             lock(&state.machine).reboot();
+            state.power.set(Power::On);
         }
     }
     state.power.settled().await

@@ -1,16 +1,31 @@
-//! Whether the guest is on, asleep or off.
+//! Whether the guest is on, asleep or off, and what its host sees of that.
 
 use tokio::sync::watch;
 
-/// Whether the guest is running.
+/// Whether the machine of a guest runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Power {
+#[non_exhaustive]
+pub enum Power {
+    /// It runs.
     #[default]
     On,
     /// The guest is halted or suspended: the channel is open, and the agent does not answer.
     Asleep,
     /// The guest is shut down: the channel is closed.
     Off,
+}
+
+/// What the host of a guest sees of its machine, beside the channel of its agent;
+/// [`TestAgent::machine`](crate::TestAgent::machine) watches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HostView {
+    /// Whether the machine runs.
+    pub power: Power,
+    /// How often it was reset, as by a reboot.
+    pub resets: u64,
+    /// Whether the guest has the port of its agent open.
+    pub port_is_open: bool,
 }
 
 /// How a power command changes the guest.
@@ -23,23 +38,49 @@ pub(crate) enum PowerChange {
 }
 
 /// The guest's power switch.
-#[derive(Debug, Default)]
-pub(crate) struct Switch(watch::Sender<Power>);
+#[derive(Debug)]
+pub(crate) struct Switch(watch::Sender<HostView>);
+
+impl Default for Switch {
+    fn default() -> Self {
+        Self(watch::Sender::new(HostView {
+            power: Power::On,
+            resets: 0,
+            port_is_open: true,
+        }))
+    }
+}
 
 impl Switch {
     pub(crate) fn set(&self, power: Power) {
-        self.0.send_replace(power);
+        self.0.send_modify(|view| {
+            view.power = power;
+            view.port_is_open = power == Power::On;
+        });
+    }
+
+    /// The machine begins anew, and the guest is not up yet.
+    pub(crate) fn reset(&self) {
+        self.0.send_modify(|view| {
+            view.power = Power::On;
+            view.resets += 1;
+            view.port_is_open = false;
+        });
     }
 
     pub(crate) fn now(&self) -> Power {
-        *self.0.borrow()
+        self.0.borrow().power
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<HostView> {
+        self.0.subscribe()
     }
 
     /// Waits until the guest is on or off, and no longer asleep.
     pub(crate) async fn settled(&self) -> Power {
-        let mut power = self.0.subscribe();
-        let settled = power.wait_for(|power| *power != Power::Asleep).await;
+        let mut views = self.0.subscribe();
+        let settled = views.wait_for(|view| view.power != Power::Asleep).await;
         // The sender is ours, so waiting cannot fail.
-        settled.map_or(Power::Off, |power| *power)
+        settled.map_or(Power::Off, |view| view.power)
     }
 }

@@ -7,13 +7,18 @@ use std::fmt;
 #[must_use = "the guest may still run"]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The channel closed and cannot be opened, or closes again each time: the machine is off.
+    /// The machine is off: the channel closed and cannot be opened, or closes again each time, or somebody on the
+    /// [host](qga_core::ClientBuilder::machine) tells.
     Off,
     /// An agent answers that was started since.
     Back,
     /// The agent does not answer, and it does not show that the machine is off. After a halt or a suspend that
     /// is the aim; after a shutdown or a reboot it means that the guest is still on its way, or stuck.
     Silent,
+    /// The machine is suspended to memory, as somebody on the [host](qga_core::ClientBuilder::machine) tells.
+    Suspended,
+    /// The guest's kernel has panicked, as somebody on the [host](qga_core::ClientBuilder::machine) tells.
+    Panicked,
     /// The same agent still answers: the guest has not gone, or, after a suspend, is awake already.
     StillRunning,
 }
@@ -24,6 +29,8 @@ impl fmt::Display for Outcome {
             Self::Off => "the machine is off",
             Self::Back => "an agent answers that was started since",
             Self::Silent => "the agent does not answer",
+            Self::Suspended => "the machine is suspended",
+            Self::Panicked => "the guest's kernel has panicked",
             Self::StillRunning => "the agent still answers",
         })
     }

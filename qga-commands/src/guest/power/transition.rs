@@ -10,6 +10,7 @@ use super::sentinel_file::SentinelFile;
 use super::watch::{Aim, Watch};
 use crate::backoff::after;
 use crate::commands::power::{Shutdown, SuspendDisk, SuspendHybrid, SuspendRam};
+use crate::guest::machine::Machine;
 use crate::guest::{Guest, GuestError};
 
 /// How long a channel is waited for that the client pauses for.
@@ -88,9 +89,10 @@ impl Transition {
     async fn run(self) -> Result<Outcome, GuestError> {
         self.ping().await?;
         let sentinel = SentinelFile::open(&self.guest).await;
+        let machine = Machine::of(self.guest.client());
         let heard = self.way.send(&self.guest).await?;
         let end = after(self.timeout.unwrap_or(OUTCOME_TIMEOUT));
-        let watch = Watch::new(&self.guest, sentinel, end, self.way.aim());
+        let watch = Watch::new(&self.guest, sentinel, machine, end, self.way.aim());
         Ok(watch.outcome(heard).await)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use qga_core::{Error, NoReply};
+use qga_core::{Error, NoReply, Power};
 use tokio::time::{Instant, timeout_at};
 
 use super::Outcome;
@@ -11,6 +11,7 @@ use super::sentinel_file::SentinelFile;
 use crate::backoff::Backoff;
 use crate::commands::agent::Ping;
 use crate::guest::Guest;
+use crate::guest::machine::Machine;
 use crate::guest::presence::Presence;
 use crate::incarnation::{Agents, Incarnation, is_unknown_handle};
 
@@ -52,6 +53,7 @@ enum Seen {
 pub(super) struct Watch {
     guest: Guest,
     sentinel: Option<SentinelFile>,
+    machine: Machine,
     /// The agent that was told to go.
     agent: Arc<Incarnation>,
     end: Instant,
@@ -67,6 +69,7 @@ impl Watch {
     pub(super) fn new(
         guest: &Guest,
         sentinel: Option<SentinelFile>,
+        machine: Machine,
         end: Instant,
         aim: Aim,
     ) -> Self {
@@ -74,6 +77,7 @@ impl Watch {
         Self {
             guest: guest.clone(),
             sentinel,
+            machine,
             agent: Agents::of(guest.client()).present(guest.client()),
             end: limit.map_or(end, |limit| limit.min(end)),
             aim,
@@ -93,7 +97,11 @@ impl Watch {
         self.note(last);
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         while Instant::now() < self.end {
-            if let Some(seen) = self.look().await {
+            let seen = self.look().await;
+            if let Some(outcome) = self.told() {
+                return self.end_with(outcome);
+            }
+            if let Some(seen) = seen {
                 let was_closed = self.closed.is_some();
                 self.note(seen);
                 if self.is_reached(seen, was_closed) {
@@ -106,7 +114,10 @@ impl Watch {
             }
             let pause = backoff.pause_at_least(self.pause.map(|pause| pause.min(LONGEST_PAUSE)));
             // At the end of the time there is one look less.
-            let _ = timeout_at(self.end, pause).await;
+            let _ = timeout_at(self.end, self.machine.rest(pause)).await;
+        }
+        if let Some(outcome) = self.told() {
+            return self.end_with(outcome);
         }
         if last == Seen::Lost {
             // What is known at once of a channel that has just closed.
@@ -149,6 +160,20 @@ impl Watch {
             Seen::New => Outcome::Back,
             Seen::Lost | Seen::Gone | Seen::Ended => Outcome::Off,
         };
+        self.end_with(outcome)
+    }
+
+    /// What the host tells of the machine, where that is the end of it.
+    fn told(&mut self) -> Option<Outcome> {
+        match self.machine.power() {
+            Power::Off => Some(Outcome::Off),
+            Power::Panicked => Some(Outcome::Panicked),
+            Power::Suspended if self.aim == Aim::Silence => Some(Outcome::Suspended),
+            _ => None,
+        }
+    }
+
+    fn end_with(self, outcome: Outcome) -> Outcome {
         if outcome == Outcome::Back {
             let client = self.guest.client();
             Agents::of(client).has_gone(&self.agent, client);
@@ -172,6 +197,7 @@ impl Watch {
             None => client.execute(Ping).await.map(|_| None),
         };
         let seen = match answer {
+            Ok(_) if self.machine.was_reset() => Seen::New,
             Ok(Some(true)) => Seen::Running,
             Ok(Some(false)) => Seen::New,
             Err(error) if self.sentinel.is_some() && is_unknown_handle(&error) => Seen::New,

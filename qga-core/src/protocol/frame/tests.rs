@@ -226,3 +226,10 @@ fn the_position_counts_what_was_handed_out_or_dropped() {
     decoder.reclaim();
     assert_eq!(decoder.position(), 116);
 }
+
+#[test]
+fn debug_shows_no_bytes() {
+    let mut decoder = Decoder::default();
+    feed(&mut decoder, b"secret", &mut Vec::new());
+    assert_eq!(format!("{decoder:?}"), "Decoder { .. }");
+}

@@ -514,6 +514,21 @@ fn a_sync_is_sent_again_after_one_two_and_four_seconds() {
 }
 
 #[test]
+fn a_sync_is_not_sent_again_before_its_time() {
+    let mut wire = wire();
+    wire.submit_as(&CommandSpec::new("guest-ping"), 60);
+    wire.written();
+    wire.session
+        .handle_timeout(wire.now + Duration::from_millis(999));
+    wire.settle();
+    assert!(!wire.session.wants_write());
+    wire.session
+        .handle_timeout(wire.now + Duration::from_secs(1));
+    wire.settle();
+    assert!(wire.session.wants_write());
+}
+
+#[test]
 fn a_sync_that_nobody_takes_is_not_sent_twice() {
     let mut wire = wire();
     wire.submit_as(&CommandSpec::new("guest-ping"), 60);
