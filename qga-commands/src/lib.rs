@@ -35,7 +35,7 @@
 //! | look at files and folders, make and remove them | [`Guest::metadata`], [`Guest::read_dir`], [`Guest::create_dir_all`], [`Guest::remove_file`] | [`guest::fs`] |
 //! | copy files and trees | [`Guest::upload`], [`Guest::download`] | [`guest::copy`] |
 //! | take a snapshot with the filesystems at rest | [`Guest::while_frozen`], [`Guest::freeze`] | [`guest::freeze`] |
-//! | wait until the guest is ready | [`Ready::connect`](guest::ready::Ready::connect), [`Guest::wait_ready`] | [`guest::ready`] |
+//! | wait until the guest is ready | [`Ready::connect`](guest::ready::Ready::connect), [`GuestBuilder::connect_ready`], [`Guest::wait_ready`] | [`guest::ready`] |
 //! | see how it fares | [`Guest::health`] | [`HealthState`](guest::HealthState) |
 //! | see what it is | [`Guest::host_name`], [`Guest::os_info`] | |
 //! | shut it down, start it again, put it to sleep | [`Guest::shutdown`], [`Guest::reboot`], [`Guest::suspend_ram`] | [`guest::power`] |

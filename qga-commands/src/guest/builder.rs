@@ -4,7 +4,9 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use qga_core::{Address, AddressError, Client, ClientBuilder, MessageTransport, Options};
+use qga_core::{
+    Address, AddressError, Client, ClientBuilder, MachineWatch, MessageTransport, Options,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{Guest, GuestError};
@@ -26,7 +28,7 @@ use super::{Guest, GuestError};
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "nothing is connected to until `connect`, `connect_with` or `build` is called"]
+#[must_use = "nothing is connected to until `connect`, `connect_ready`, `connect_with` or `build` is called"]
 pub struct GuestBuilder {
     client: ClientBuilder,
 }
@@ -79,6 +81,12 @@ impl GuestBuilder {
     /// Whether to hold a lock on the channel; see [`ClientBuilder::lock`].
     pub fn lock(mut self, lock: bool) -> Self {
         self.client = self.client.lock(lock);
+        self
+    }
+
+    /// What the host knows of the machine; see [`ClientBuilder::machine`].
+    pub fn machine(mut self, source: &impl MachineWatch) -> Self {
+        self.client = self.client.machine(source);
         self
     }
 

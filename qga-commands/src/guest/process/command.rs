@@ -121,7 +121,7 @@ impl Command {
 
     /// Whether to kill the program when nobody waits for its end any more: when the
     /// [timeout](Self::timeout) has passed, and when the future of [`output`](Self::output) or
-    /// [`status`](Self::status), or a [`Child`], is dropped. It is left running unless set.
+    /// [`status`](Self::status), or a [`Child`](super::Child), is dropped. It is left running unless set.
     ///
     /// When the timeout has passed, killing may take another 10 seconds, and [`GuestError::TimedOut`] says
     /// whether it succeeded. After a drop a task does it in the background, for ten minutes at most where the
