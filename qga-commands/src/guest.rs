@@ -1,12 +1,14 @@
-//! What people do with a guest, as methods of [`Guest`]; the [front page](crate) has the table.
+//! The operations on a guest, as methods of [`Guest`]. The [front page](crate) has a table of them.
 //!
-//! # What holds for all of them
+//! # What holds for all operations
 //!
-//! They fail with a [`GuestError`], which tells what was done, what went wrong, and whether it may have
-//! run in the guest. Each command has the client's [timeout](qga_core::Options::timeout), and all of them together
-//! have the time that [`Guest::within`] gives them. What takes several commands
-//! or waits for something has a `timeout` of its own, which says how long it may take in all.
-//! Every future may be dropped at any time; what then becomes of the guest is said at each.
+//! - **Errors**: an operation fails with a [`GuestError`]. It tells what was done, what went wrong, and whether the
+//!   operation may have changed the guest.
+//! - **Time**: each command has the client's [timeout](qga_core::Options::timeout). An operation that takes several
+//!   commands, or waits for something, has a method `timeout` that limits all of it. [`Guest::within`] gives several
+//!   operations one deadline.
+//! - **Cancellation**: every future may be dropped at any time. Each operation documents what happens in the guest
+//!   then, under "Cancel safety".
 
 pub mod accounts;
 mod admission;
@@ -72,7 +74,7 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// A guest behind a client that is there already.
+    /// A guest that is reached through an existing client.
     #[must_use]
     pub fn new(client: Client) -> Self {
         // From here on the client keeps in mind whether it is still the same agent that answers.
@@ -101,8 +103,9 @@ impl Guest {
         GuestBuilder::new()
     }
 
-    /// A handle on the same guest all of whose commands and operations together have so long, counted from now; it
-    /// never lengthens what this handle has. The error of what is cut off tells which command hung.
+    /// Returns a handle on the same guest whose commands and operations have this much time in all, counted from
+    /// now. A deadline that this handle already has is never moved to a later time. The error of an operation that is
+    /// cut off names the command that hung.
     ///
     /// ```no_run
     /// # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
@@ -115,24 +118,24 @@ impl Guest {
     /// # }
     /// ```
     ///
-    /// What undoes something goes on after that: a [thaw](Self::while_frozen) and the removal of temporary files,
-    /// and a program that is to be [killed](process::Command::kill_on_drop) is killed. What the caller does between
+    /// Cleaning up goes on after the deadline: filesystems are [thawed](Self::while_frozen), temporary files are
+    /// removed, and programs are [killed](process::Command::kill_on_drop) that are to be. What the caller does between
     /// the commands, such as the work of [`while_frozen`](Self::while_frozen), is not cut off.
     ///
-    /// [`GuestBuilder::within`] counts the connecting too.
+    /// The deadline of [`GuestBuilder::within`] includes connecting.
     #[must_use]
     pub fn within(&self, time: Duration) -> Self {
         Self::new(self.client.within(time))
     }
 
-    /// The client below, for single commands.
+    /// The client through which this guest is reached, for single commands.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Runs a command; see [`Client::execute`]. Files that were dropped without a close are closed
-    /// first.
+    /// Runs a command; see [`Client::execute`]. Files of the guest that were dropped without being closed are
+    /// closed first.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What can go wrong with an operation.
+//! Errors of operations.
 
 mod copy_fault;
 mod display;
@@ -21,14 +21,15 @@ pub(super) use copy_fault::{after_changes, within};
 pub use kill::Kill;
 pub use stage::Stage;
 
-/// Why a check of your own does not succeed: any error, or a text.
+/// The error of a check of your own: any error type, or a text.
 pub type CheckError = Box<dyn std::error::Error + Send + Sync>;
 
-/// An operation on a guest that failed.
+/// An operation on a guest has failed.
 ///
-/// The message says what failed, where, and why, also where the reason is an error below: it then ends with that
-/// error's own message, and [`source`](std::error::Error::source) goes on from there, so that a program that prints
-/// the whole chain says nothing twice. [`command_error`](Self::command_error) has the error of the command below.
+/// The message says what failed, where, and why. If the reason is another error, the message ends with the message of
+/// that error, and [`source`](std::error::Error::source) returns the source of that error. So a program that prints
+/// the whole chain says nothing twice. [`command_error`](Self::command_error) returns the error of the command that
+/// failed.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -53,25 +54,25 @@ pub enum GuestError {
     InvalidInput(Cow<'static, str>),
     /// The address of a guest cannot be read.
     Address(AddressError),
-    /// A guest was not ready in time, or cannot become so.
+    /// A guest was not ready in time, or cannot become ready.
     NotReady {
-        /// How far it has come.
+        /// What the guest was waited for in the end.
         stage: Stage,
-        /// The time it was given.
+        /// How long it was waited for.
         timeout: Duration,
         /// The address of its agent, if the client was made from one.
         address: Option<Address>,
-        /// What went wrong last: an [`Error`] if the agent did not answer, what the caller's check
-        /// returned if that did not succeed.
+        /// What went wrong last: an [`Error`] if the agent did not answer, or the error that the caller's check
+        /// returned.
         source: Option<CheckError>,
     },
     /// The command was not sent: it has to wait until the filesystems are thawed.
     Frozen {
         /// The command.
         command: &'static str,
-        /// Whether it is this client that has frozen them: then they are thawed when its
-        /// [`Frozen`](super::freeze::Frozen) is. What somebody else has frozen may stay so for ever, if that
-        /// program has ended; [`Guest::thaw`](super::Guest::thaw) thaws it.
+        /// Whether this client has frozen them. If so, they are thawed by its
+        /// [`Frozen`](super::freeze::Frozen). Filesystems that another program has frozen may stay frozen for ever,
+        /// if that program has ended; [`Guest::thaw`](super::Guest::thaw) thaws them.
         by_this_client: bool,
         /// The address of the guest's agent, if the client was made from one.
         address: Option<Address>,
@@ -81,54 +82,53 @@ pub enum GuestError {
         /// The address of the guest's agent, if the client was made from one.
         address: Option<Address>,
     },
-    /// It is not known whether filesystems are frozen. [`Guest::thaw`](super::Guest::thaw) may be called until it
-    /// succeeds.
+    /// It is not known whether filesystems are frozen. Call [`Guest::thaw`](super::Guest::thaw) until it succeeds.
     MaybeFrozen {
         /// Why the freeze or the thaw failed.
         source: Error,
     },
-    /// The agent answered what makes no sense. The text says what.
+    /// The agent's answer makes no sense. The text says why.
     Unexpected(Cow<'static, str>),
-    /// A file or a process belongs to an agent that is gone: the guest was rebooted, or its agent was
-    /// started anew. What was to be done with it was not sent, since its number may be another's by now.
+    /// An open file or a process belongs to an agent that is gone: the guest was rebooted, or its agent was
+    /// restarted. The command was not sent, since the new agent may use the same number for something else.
     AgentGone {
-        /// What belonged to it.
+        /// The file or process.
         what: Belonging,
         /// Whether an earlier attempt may have done something in the guest.
         execution: Execution,
     },
-    /// The guest has no program of this name, which has blanks in it: there may be arguments in it, which
-    /// go to [`Command::arg`](super::process::Command::arg), one by one.
+    /// The guest has no program of this name. The name has blanks in it, so it may contain arguments; pass these to
+    /// [`Command::arg`](super::process::Command::arg), one by one.
     NoSuchProgram {
         /// The name.
         program: String,
         /// What the agent says.
         source: Error,
     },
-    /// The tokio runtime in which the work was under way has ended.
+    /// The tokio runtime that did the work has been shut down.
     Stopped,
-    /// A file of the guest is longer than what is read at once; open it and read it piece by piece.
+    /// A file of the guest is too long to be read at once. Open it, and read it piece by piece.
     TooLarge {
         /// The file.
         path: String,
-        /// What is read at once, in bytes.
+        /// How many bytes are read at once.
         limit: usize,
     },
     /// A file of the guest is not UTF-8.
     NotText {
         /// The file.
         path: String,
-        /// Where it is not.
+        /// Where the first byte is that is not.
         source: Utf8Error,
     },
-    /// Too little was moved, to the guest or from it, in the time in which that much has to be.
+    /// Fewer bytes were moved, to the guest or from it, than have to be in a stretch of time.
     TooSlow {
-        /// What has to be moved in that time, in bytes.
+        /// How many bytes have to be moved in that time.
         least: u64,
         /// The time.
         within: Duration,
     },
-    /// This guest cannot do what was asked for; nothing was changed. The text says what it lacks.
+    /// This guest cannot do what was asked for, and nothing was changed. The text says what it lacks.
     Unsupported(&'static str),
     /// A program of the guest could not do something with a path.
     Path {
@@ -147,11 +147,10 @@ pub enum GuestError {
         path: String,
         /// Why.
         fault: Box<CopyFault>,
-        /// Whether anything was changed in the guest; what was changed is removed again as far as the
-        /// channel allows.
+        /// Whether anything was changed in the guest. What was copied is removed again, if the channel allows it.
         execution: Execution,
     },
-    /// A program was started, and then its end or its output could not be learned. It may still run:
+    /// A program was started, but the agent could not be asked for its end or its output. It may still run;
     /// [`Guest::process`](super::Guest::process) attaches to it.
     Wait {
         /// The program's process.
@@ -159,39 +158,37 @@ pub enum GuestError {
         /// What went wrong.
         source: Box<GuestError>,
     },
-    /// A program has ended, or the agent was started anew, and how the program ended and what it
-    /// wrote are lost: the agent tells it once, and the answer did not arrive or somebody else
-    /// has had it.
+    /// The exit status and the output of a program are lost. The agent tells them only once: either that answer did
+    /// not arrive, or somebody else has received it, or the agent was restarted.
     ResultLost {
         /// The program's process.
         pid: i64,
         /// What the agent says of a process that it does not know.
         source: Error,
     },
-    /// The program that was to kill another one did not succeed: the other has ended, or the agent
-    /// may not kill it.
+    /// A process was not killed: it has ended already, or the agent has no permission to kill it.
     KillFailed {
         /// The process that was to be killed.
         pid: i64,
-        /// How the program that kills ended, and what it says.
+        /// The output of the program that was to kill it.
         output: Output,
     },
-    /// A guest has no place for the files that a program writes to whose output is streamed.
-    /// The program was not started.
+    /// The files for the output of a [spawned](super::process::Command::spawn) program could not be made in the
+    /// guest. The program was not started. This is the exit status of the script that was to make them.
     NoOutputFiles(ExitStatus),
-    /// A program has written more to one of its streams than its caller wants to keep.
+    /// A program has written more to one of its streams than its caller is willing to keep.
     TooMuchOutput {
         /// The program's process.
         pid: i64,
-        /// What was to be kept of a stream, in bytes.
+        /// How many bytes of a stream were to be kept.
         limit: usize,
     },
     /// A program did not end in the time that its caller gave it.
     TimedOut {
         /// The program, as it was named.
         program: String,
-        /// The program's process; `None` if not even that was known, so that the program may have been
-        /// started or not.
+        /// The program's process. `None` if the agent had not told it yet; then it is not known whether the program
+        /// was started.
         pid: Option<i64>,
         /// The time it was given.
         timeout: Duration,
@@ -200,21 +197,20 @@ pub enum GuestError {
         /// How it ended and what it had written, if it was killed.
         output: Option<Box<Output>>,
     },
-    /// A command failed, and what the agent says of it is not shown, since it contains the password
-    /// that was to be set.
+    /// A command failed, and the agent's message is not shown, since it contains the password that was to be set.
     Withheld {
         /// The command.
         command: &'static str,
         /// Whether it may have run.
         execution: Execution,
     },
-    /// A part of what was asked for was done, and the rest was not, or it is not known.
+    /// The operation failed halfway. Some of its steps were done; of the others it is not known, or they were not.
     Partial {
-        /// How many things or steps were done, the first ones.
+        /// How many steps were done, counted from the first.
         done: usize,
-        /// How many there are.
+        /// How many steps there are.
         of: usize,
-        /// What went wrong then.
+        /// Why the next step failed.
         source: Box<GuestError>,
     },
 }
@@ -241,8 +237,8 @@ impl GuestError {
         self.command_error()?.agent_error()
     }
 
-    /// Whether the operation may have done something in the guest. Where it takes several
-    /// commands, this is said of the one that failed.
+    /// Whether the operation may have done something in the guest. For an operation of several commands, this is
+    /// about the command that failed.
     #[must_use]
     pub fn execution(&self) -> Execution {
         match self {
@@ -267,8 +263,8 @@ impl GuestError {
         }
     }
 
-    /// Whether the time given was not enough: a command's timeout, a handle's
-    /// [deadline](super::Guest::within), or a timeout of the operation itself.
+    /// Whether a limit of time was exceeded: the timeout of a command or of the operation, or the handle's
+    /// [deadline](super::Guest::within).
     #[must_use]
     pub fn is_timeout(&self) -> bool {
         match self {
@@ -295,13 +291,13 @@ impl GuestError {
         self.command_error().is_some_and(Error::is_closed)
     }
 
-    /// How long the client does not try the channel again; see [`Error::retry_after`].
+    /// How long the client will not try to open the channel again; see [`Error::retry_after`].
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.command_error().and_then(Error::retry_after)
     }
 
-    /// Whether trying again is of no use through this client; see [`Error::is_permanent`].
+    /// Whether it is useless to try again with this client; see [`Error::is_permanent`].
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         self.command_error().is_some_and(Error::is_permanent)
@@ -313,15 +309,15 @@ impl GuestError {
         self.command_error().is_some_and(Error::is_held)
     }
 
-    /// Whether the client was made [not to send](super::GuestBuilder::allow) the command.
+    /// Whether the client's [policy](super::GuestBuilder::allow) forbids the command.
     #[must_use]
     pub fn is_not_allowed(&self) -> bool {
         self.command_error().is_some_and(Error::is_not_allowed)
     }
 
-    /// Whether the agent refused a command: it does not know it, has it disabled, or is frozen.
-    /// [`is_disabled`](Self::is_disabled) and [`is_frozen`](Self::is_frozen) tell more, and
-    /// [`Refusal::explain`] asks the agent.
+    /// Whether the agent refused a command, because it does not know it, has it disabled, or is frozen.
+    /// [`is_disabled`](Self::is_disabled) and [`is_frozen`](Self::is_frozen) tell these apart as far as the agent's
+    /// message allows; [`Refusal::explain`] asks the agent.
     #[must_use]
     pub fn is_command_not_found(&self) -> bool {
         self.refusal().is_some()
@@ -330,15 +326,15 @@ impl GuestError {
                 .is_some_and(Error::is_command_not_found)
     }
 
-    /// Whether the agent knows the command but has it disabled, as far as its words tell.
+    /// Whether the agent knows the command but has it disabled, as far as its message tells.
     #[must_use]
     pub fn is_disabled(&self) -> bool {
         matches!(self.refusal(), Some(Refusal::Disabled { .. }))
             || self.command_error().is_some_and(Error::is_disabled)
     }
 
-    /// Whether the command has to wait until the guest's filesystems are thawed, as far as this client
-    /// knows or the agent's words tell.
+    /// Whether the command has to wait until the guest's filesystems are thawed, as far as this client knows or the
+    /// agent's message tells.
     #[must_use]
     pub fn is_frozen(&self) -> bool {
         match self {
@@ -370,8 +366,8 @@ impl GuestError {
         }
     }
 
-    /// Whether it was about a file or a process of an agent that is [gone](Self::AgentGone): the file has to
-    /// be opened again, and the process has ended or cannot be asked for any more.
+    /// Whether the operation was on a file or a process of an agent that is [gone](Self::AgentGone). The file has to
+    /// be opened again; the process has ended, or nobody can ask for its end any more.
     #[must_use]
     pub fn is_agent_gone(&self) -> bool {
         match self {
@@ -411,7 +407,7 @@ impl From<Error> for GuestError {
     }
 }
 
-/// For what reads and writes files as streams; [`io::Error::get_ref`] has the error itself.
+/// For code that reads and writes files as streams. [`io::Error::get_ref`] returns the [`GuestError`].
 impl From<GuestError> for io::Error {
     fn from(error: GuestError) -> Self {
         let kind = match error {

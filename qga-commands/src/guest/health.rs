@@ -1,4 +1,4 @@
-//! How a guest fares.
+//! Whether a guest is well.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,34 +20,34 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an answer is given again.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// How a guest fares, and why it is taken to.
+/// The state of a guest, and the error that led to it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Health {
-    /// How it fares.
+    /// The state.
     pub state: HealthState,
-    /// What went wrong, if something did.
+    /// The error of the question that failed, if one did.
     pub cause: Option<Arc<Error>>,
 }
 
-/// How a guest fares.
+/// The state of a guest, as far as its agent's channel shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HealthState {
-    /// Nobody listens on the agent's channel, or it closes each time: no machine runs there.
+    /// No machine runs there: nobody listens on the agent's channel, or the channel closes each time.
     Absent,
-    /// Somebody listens, and no agent has ever answered a question for health through this client:
-    /// the guest boots, or has no agent, or another program holds the channel.
+    /// The channel is open, but no agent has answered this client's questions for health so far. The guest boots, has
+    /// no agent, or another program uses the channel.
     Starting,
-    /// The agent has answered before and does not now, or commands of this client are before the
-    /// question: it is at work, or its machine is paused or boots anew.
+    /// The agent has answered before and does not answer now, or other commands of this client are still under way.
+    /// The agent is at work, or its machine is paused or reboots.
     Busy,
     /// The agent answers, and its filesystems are frozen.
     Frozen,
     /// The agent answers.
     Ready,
-    /// It cannot be told, since this host fails to open the channel, as for lack of a permission.
-    /// [`Health::cause`] says why.
+    /// The state is not known, since this host cannot open the channel, for example because it lacks the permission.
+    /// [`Health::cause`] has the error.
     Unknown,
 }
 
@@ -69,11 +69,11 @@ struct Answer {
 }
 
 impl Guest {
-    /// Asks how the guest fares, for 2 seconds a question and two questions at most. An answer is given
-    /// again for a second, to clones too, and who asks meanwhile waits for it with the first.
+    /// Asks for the state of the guest. That takes at most two questions, each of which may take 2 seconds.
     ///
-    /// Where the channel is lost and cannot be opened again, the client pauses, and `health` answers
-    /// at once meanwhile, as it did before.
+    /// The answer is kept for a second: within that time, this guest and its clones return it without asking again.
+    /// Calls at the same time share one question. While the client [pauses](super::GuestBuilder::pauses), because the
+    /// channel cannot be opened, `health` fails to ask and answers at once.
     ///
     /// # Cancel safety
     ///

@@ -1,4 +1,4 @@
-//! What goes wrong with a copy.
+//! Why a copy failed.
 
 use std::borrow::Cow;
 use std::error::Error as _;
@@ -10,28 +10,27 @@ use qga_core::{Excerpt, Execution};
 use super::GuestError;
 use crate::guest::output::Output;
 
-/// Why a copy failed; [`GuestError::Copy`] has the path with it.
+/// Why a copy failed. [`GuestError::Copy`] tells the path too.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CopyFault {
-    /// An operation on the guest.
+    /// An operation on the guest failed.
     Guest(Box<GuestError>),
-    /// A program of the guest that was to prepare or to end the copy: how it ended and what it
-    /// said.
+    /// A program of the guest that prepares or completes the copy failed. This is its output.
     Program(Output),
-    /// An operation on a file of this host.
+    /// An operation on a file of this host failed.
     Local(io::Error),
     /// The checksums in the guest and on this host differ.
     Mismatch,
-    /// A name that must not or cannot be used. The text says why.
+    /// A name cannot be used, or it would be dangerous to use it. The text says why.
     UnsafeName(&'static str),
-    /// It is not what it was when it was listed. The text says in which way, and what to do.
+    /// The file or folder has changed since it was listed. The text says how, and what to do.
     Changed(Cow<'static, str>),
-    /// It is more than may be copied. The text says in which way, and how much may be.
+    /// There is more than may be copied. The text says what there is too much of, and what the limit is.
     TooMuch(Cow<'static, str>),
-    /// It cannot be copied from or to there; nothing was done. The text says why.
+    /// It is impossible to copy from there, or to there, and nothing was done. The text says why.
     Refused(&'static str),
-    /// The time given was not enough.
+    /// The copy did not end within its [timeout](super::super::copy::Transfer::timeout), which this is.
     TimedOut(Duration),
 }
 

@@ -6,11 +6,11 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kill {
-    /// It was not to be.
+    /// It was left running, since [`kill_on_drop`](crate::guest::process::Command::kill_on_drop) was not set.
     NotAsked,
-    /// It was, and the agent has told its end.
+    /// It was killed, and the agent has told its end.
     Killed,
-    /// It was tried, and it is not known whether the program runs on.
+    /// An attempt was made to kill it, and it is not known whether it still runs.
     Unconfirmed,
 }
 

@@ -4,21 +4,21 @@ use std::fmt;
 
 use crate::capabilities::Refusal;
 
-/// How far a guest has come that did not become ready: what it was waited for.
+/// What a guest was waited for that did not become ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {
-    /// Nobody could be reached who would speak for its agent.
+    /// The channel of its agent could not be opened.
     Connect,
     /// Its agent did not answer.
     Ping,
     /// Its agent refuses a command.
     Command(Refusal),
-    /// A check of the caller's did not succeed: the first is 1.
+    /// A check of the caller's did not succeed. This is its number, counted from 1.
     Check(usize),
-    /// Its channel has ended, and the client was made from a stream, which it cannot open again.
+    /// Its channel has ended, and it cannot be opened again, since the client was made from a stream.
     Ended,
-    /// What it takes to ask its agent is refused, by the agent or by what the client was made to refuse.
+    /// A command that is needed to ask its agent is refused, by the agent or by the client's policy.
     Refused,
 }
 
