@@ -1,8 +1,8 @@
 //! What an agent can do, and why it refuses.
 //!
-//! An agent answers a command that it does not know, one that is disabled in the guest, and one
-//! that has to wait until the filesystems are thawed, with errors of one class. What it says of
-//! itself tells them apart:
+//! An agent returns the same class of error for a command that it does not know, for one that is disabled in the guest,
+//! and for one that has to wait until the filesystems are thawed. [`Refusal::explain`] asks the agent about itself to
+//! tell these apart:
 //!
 //! ```no_run
 //! use qga_commands::capabilities::Refusal;
@@ -36,7 +36,7 @@ use crate::schema;
 
 pub use refusal::Refusal;
 
-/// What an agent says of itself: its version, and which commands it knows and carries out.
+/// What an agent tells about itself: its version, and which commands it knows and allows.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Capabilities {
     version: String,
@@ -45,8 +45,8 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// Asks an agent. It takes `guest-info`, and `guest-fsfreeze-status` where hardly any command
-    /// is enabled; an agent that does not answer that within 2 seconds is taken for frozen.
+    /// Asks an agent by `guest-info`. If hardly any command is enabled, `guest-fsfreeze-status` follows; an agent that
+    /// does not answer that within 2 seconds is assumed to be frozen.
     ///
     /// # Errors
     ///
@@ -80,7 +80,7 @@ impl Capabilities {
         self.commands.contains_key(command)
     }
 
-    /// Whether the agent carried out a command when it was asked.
+    /// Whether the agent allowed a command at the time when it was asked.
     #[must_use]
     pub fn is_enabled(&self, command: &str) -> bool {
         self.commands
@@ -94,7 +94,7 @@ impl Capabilities {
         self.frozen
     }
 
-    /// The commands that the agent knows, in no order.
+    /// The commands that the agent knows, in no particular order.
     pub fn commands(&self) -> impl Iterator<Item = &GuestAgentCommandInfo> {
         self.commands.values()
     }
@@ -144,15 +144,15 @@ impl fmt::Debug for Capabilities {
     }
 }
 
-/// What a client knows of its agent.
+/// Adds to a [`Client`] what its agent can do.
 pub trait ClientExt {
-    /// What the agent can do. It is asked once in a [contact](qga_core::Contact), since afterwards another
-    /// agent may answer: after a reboot, or an update. All clones of the client share the answer until one
-    /// [forgets](Self::forget_capabilities) it.
+    /// What the agent can do. The agent is asked once in each [contact](qga_core::Contact), since another agent may
+    /// answer in the next one, as after a reboot or an update. All clones of the client share the answer until one of
+    /// them [forgets](Self::forget_capabilities) it.
     ///
     /// # Errors
     ///
-    /// As [`Capabilities::ask`]; an error is not kept.
+    /// As [`Capabilities::ask`]. After an error the agent is asked again the next time.
     ///
     /// # Cancel safety
     ///

@@ -1,4 +1,4 @@
-//! Passwords of the guest's users, and who is logged in.
+//! Setting the passwords of the guest's users, and listing who is logged in.
 //!
 //! ```no_run
 //! # use qga_commands::{Guest, GuestError};
@@ -22,20 +22,20 @@ use crate::Secret;
 use crate::commands::user::{GetUsers, GuestUser, SetUserPassword};
 
 impl Guest {
-    /// Sets the password of a user who exists.
+    /// Sets the password of an existing user.
     ///
     /// Since QEMU 2.3, on Linux and Windows.
     ///
     /// # Errors
     ///
-    /// [`GuestError::InvalidInput`], with nothing sent, for a password with a line break or a NUL and
-    /// for a user's name that is empty or has one of these or a colon: the agent refuses such, or
-    /// would set a part of the password. Otherwise as [`execute`](Self::execute). No error shows the
-    /// password: where the agent's words contain it, they are [withheld](GuestError::Withheld).
+    /// [`GuestError::InvalidInput`] if the password contains a line break or a NUL, or if the user's name is empty or
+    /// contains one of these or a colon. Nothing is sent then, since the agent would refuse it or set only a part of the
+    /// password. Otherwise as [`execute`](Self::execute). No error shows the password: if the agent's message contains
+    /// it, the message is [withheld](GuestError::Withheld).
     ///
     /// # Cancel safety
     ///
-    /// The password may be set or not. Setting it again does no harm.
+    /// The password may have been set. Setting it again does no harm.
     pub async fn set_password(
         &self,
         user: &str,
@@ -44,14 +44,14 @@ impl Guest {
         self.send_password(user, password.into(), false).await
     }
 
-    /// Sets the password of a user who exists by its hash, as `/etc/shadow` has it. Not in Windows.
+    /// Sets the password of an existing user by its hash, in the form that `/etc/shadow` has. Not in Windows.
     ///
     /// Since QEMU 2.3.
     ///
     /// # Errors
     ///
-    /// As [`set_password`](Self::set_password); a hash is neither empty, which would let anybody in,
-    /// nor has it a colon.
+    /// As [`set_password`](Self::set_password). [`GuestError::InvalidInput`] also if the hash is empty, which would let
+    /// anybody in, or contains a colon.
     ///
     /// # Cancel safety
     ///
@@ -69,7 +69,7 @@ impl Guest {
         self.send_password(user, hash, true).await
     }
 
-    /// Who is logged in, once for each user, by name.
+    /// The users who are logged in, each once, sorted by name.
     ///
     /// Since QEMU 2.10.
     ///
@@ -100,7 +100,8 @@ impl Guest {
 }
 
 impl GuestUser {
-    /// Since when; the earliest login counts. `None` if this system cannot tell that time.
+    /// When the user has logged in, the earliest time if there are several. `None` if this host's clock cannot represent
+    /// that time.
     #[must_use]
     pub fn logged_in_at(&self) -> Option<SystemTime> {
         let distance = Duration::try_from_secs_f64(self.login_time.abs()).ok()?;

@@ -1,4 +1,4 @@
-//! The guest's clock, and how far it is from the host's.
+//! Setting the guest's clock, and comparing it with the host's.
 //!
 //! ```no_run
 //! # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
@@ -13,7 +13,8 @@
 //! # }
 //! ```
 //!
-//! A guest that was paused, restored or moved is behind. Its own time service may set the clock too.
+//! The clock of a guest is behind after the guest was paused, restored or migrated. A time service in the guest may set
+//! it too.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -36,7 +37,7 @@ const CLOSE: Duration = Duration::from_secs(1);
 /// How often the clock is set, where the channel is so busy that the time is old on arrival.
 const ATTEMPTS: usize = 3;
 
-/// How far a guest's clock is from the host's.
+/// The difference between a guest's clock and the host's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockOffset {
     nanos: i64,
@@ -44,19 +45,19 @@ pub struct ClockOffset {
 }
 
 impl ClockOffset {
-    /// Nanoseconds that the guest is ahead of the host; negative if it is behind.
+    /// How far the guest is ahead of the host, in nanoseconds; negative if it is behind.
     #[must_use]
     pub fn as_nanos(&self) -> i64 {
         self.nanos
     }
 
-    /// How far it is, ahead or behind.
+    /// The difference without its sign.
     #[must_use]
     pub fn apart(&self) -> Duration {
         Duration::from_nanos(self.nanos.unsigned_abs())
     }
 
-    /// How much it may be more or less: half of the time that the quickest answer took.
+    /// By how much the true difference may be larger or smaller: half of the time that the quickest answer took.
     #[must_use]
     pub fn uncertainty(&self) -> Duration {
         self.uncertainty
@@ -72,9 +73,9 @@ impl fmt::Display for ClockOffset {
 }
 
 impl Guest {
-    /// How far the guest's clock is from this host's. It is asked three times, and the quickest answer
-    /// counts: the guest is taken to have looked at its clock in the middle of the way there and
-    /// back. Where the first question is answered, the others may fail.
+    /// Compares the guest's clock with this host's. The guest is asked three times, and the quickest answer counts; the
+    /// guest is assumed to have read its clock halfway between the question and the answer. Only the first question has
+    /// to be answered.
     ///
     /// Since QEMU 1.5.
     ///
@@ -101,23 +102,21 @@ impl Guest {
         Ok(best)
     }
 
-    /// Sets the guest's clock to this host's, and tells how far it is from it then.
+    /// Sets the guest's clock to this host's time, and returns the difference that remains.
     ///
-    /// Where other commands hold the channel meanwhile, the time arrives late: so it is set again, to
-    /// the time it is by then, while it is more than a second off, three times at most. What comes
-    /// back tells what remains.
+    /// The time arrives late if other commands use the channel meanwhile. So the clock is set again if it is more than a
+    /// second off afterwards, three times at most.
     ///
     /// Since QEMU 1.5.
     ///
     /// # Errors
     ///
-    /// [`GuestError::Partial`] if the clock was set, and then could not be compared. Otherwise as
-    /// [`clock_offset`](Self::clock_offset). After a lost reply the clock may be set or not, and
-    /// `sync_time` may be called again.
+    /// [`GuestError::Partial`] if the clock was set but could not be compared afterwards. Otherwise as
+    /// [`clock_offset`](Self::clock_offset). If a reply was lost, the clock may have been set; call `sync_time` again.
     ///
     /// # Cancel safety
     ///
-    /// The clock may be set or not.
+    /// The clock may have been set.
     pub async fn sync_time(&self) -> Result<ClockOffset, GuestError> {
         let mut offset = self.set_and_look().await?;
         for _ in 1..ATTEMPTS {
@@ -140,7 +139,7 @@ impl Guest {
     ///
     /// # Cancel safety
     ///
-    /// The clock may be set or not.
+    /// The clock may have been set.
     pub async fn set_time(&self, time: SystemTime) -> Result<(), GuestError> {
         let time = on_wire(time)?;
         self.execute(SetTime::new().time(time)).await.map(drop)

@@ -1,4 +1,4 @@
-//! Filesystems brought to rest for a snapshot, and never left so.
+//! Freezing the guest's filesystems for a snapshot, and thawing them whatever happens.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -13,7 +13,7 @@
 //! # }
 //! ```
 //!
-//! [`until`](WhileFrozen::until) ends the work early, at a signal or after a time. For some filesystems only:
+//! [`until`](WhileFrozen::until) ends the work early, at a signal or after a time. This freezes only some filesystems:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -30,43 +30,45 @@
 //!
 //! # While they are frozen
 //!
-//! The guest's programs wait as soon as they write, so be quick. Windows holds writes for 10 seconds and
-//! then lets them go by itself; [`Thawed::is_complete`] tells. Through this [`Guest`], its
-//! [client](Guest::client) and all clones only the few commands run that an agent carries out then; all
-//! others fail at once with [`GuestError::Frozen`], from the client with
-//! [`ErrorKind::NotAllowed`](qga_core::ErrorKind::NotAllowed).
+//! A program of the guest that writes to a frozen filesystem has to wait, so be quick. Windows holds writes for
+//! 10 seconds and then thaws by itself; [`Thawed::is_complete`] tells whether that happened.
 //!
-//! From when a thaw begins, also one in the background, they wait for it instead, each within its own time,
-//! and fail only if the guest stays frozen.
+//! An agent carries out only a few commands while filesystems are frozen. Through this [`Guest`], its
+//! [client](Guest::client) and all clones of them, all other commands fail at once: with [`GuestError::Frozen`] from a
+//! `Guest`, and with [`ErrorKind::NotAllowed`](qga_core::ErrorKind::NotAllowed) from a client.
+//!
+//! Once a thaw has begun, also one in the background, such commands wait for it instead, each within its own timeout.
+//! They fail only if the guest stays frozen.
 //!
 //! # What happens in the worst case
 //!
-//! A freeze is sent once. Where its reply is lost, the agent is asked whether it is frozen. When a
-//! future or a [`Frozen`] is dropped on the way, by a deadline, an abort, an error or a panic, it is
-//! thawed in the background, for up to ten minutes, also where the channel is away for a while.
-//! After that nothing is held back any more, and the next command through a [`Guest`] that has to wait
-//! for a thaw thaws first; [`Guest::thaw`] does so at any time.
+//! A freeze is sent once. If its reply is lost, the agent is asked whether filesystems are frozen. When a future or a
+//! [`Frozen`] is dropped before the thaw, because of a deadline, an abort, an error or a panic, the guest is thawed in
+//! the background. This is tried for up to ten minutes, also while the channel is lost. If it does not succeed by then,
+//! commands are no longer held back, and the next command through a [`Guest`] that cannot run while filesystems are
+//! frozen thaws them first. [`Guest::thaw`] thaws them at any time.
 //!
-//! A runtime that ends meanwhile, as after an early return or a panic in `main`, waits for that thaw
-//! for up to 90 seconds when it is dropped. It does not wait after
-//! [`shutdown_background`](https://docs.rs/tokio/latest/tokio/runtime/struct.Runtime.html#method.shutdown_background); a thread goes on then.
+//! A tokio runtime that is dropped meanwhile, as after an early return or a panic in `main`, waits up to 90 seconds for
+//! that thaw. It does not wait after
+//! [`shutdown_background`](https://docs.rs/tokio/latest/tokio/runtime/struct.Runtime.html#method.shutdown_background);
+//! then a thread goes on with the thaw.
 //!
-//! A freeze belongs to the guest and not to its agent: it outlives an agent that is killed, and ends with a
-//! reboot. The thaw after that counts 0, so that [`Thawed::is_complete`] is false; what somebody else has
-//! frozen since is thawed by it too, since an agent does not tell who has frozen.
+//! A freeze belongs to the guest and not to its agent. It goes on when the agent is killed, and ends when the guest
+//! reboots. A thaw after a reboot thaws 0 filesystems, so [`Thawed::is_complete`] is false. It also thaws what somebody
+//! else has frozen since, as an agent does not tell who has frozen.
 //!
-//! A runtime of one thread does nothing while nobody is in its
-//! [`block_on`](https://docs.rs/tokio/latest/tokio/runtime/struct.Runtime.html#method.block_on). So a [`Frozen`] that is dropped outside, or right before that
-//! returns, thaws when `block_on` is called again, or when the runtime is dropped, and not before: await
-//! [`Frozen::thaw`] inside.
+//! A runtime with one thread makes no progress while nobody is in its
+//! [`block_on`](https://docs.rs/tokio/latest/tokio/runtime/struct.Runtime.html#method.block_on). So if a [`Frozen`] is dropped outside
+//! of `block_on`, or right before it returns, the guest is thawed only when `block_on` is called again or when the
+//! runtime is dropped. Await [`Frozen::thaw`] inside instead.
 //!
 //! # Ctrl-C and other ends of the process
 //!
 //! A signal that ends the process leaves the guest frozen, unless the program handles it: let
 //! [`until`](WhileFrozen::until) end the work at SIGINT and SIGTERM, as the example `snapshot_freeze` does.
-//! Nothing helps against SIGKILL, [`exit`](std::process::exit), an abort, or the host's loss of power: then the
-//! guest stays frozen, also when its agent is killed and starts again, until somebody thaws it. The next freeze
-//! fails with [`GuestError::Frozen`], and [`Guest::thaw`] thaws, whoever has frozen.
+//! Nothing helps against SIGKILL, [`exit`](std::process::exit), an abort, or a power failure of the host. Then the guest
+//! stays frozen until somebody thaws it, even if its agent is restarted. The next freeze fails with
+//! [`GuestError::Frozen`]; [`Guest::thaw`] thaws the guest, whoever has frozen it.
 
 mod background;
 mod frozen;
@@ -88,15 +90,16 @@ impl Guest {
     ///
     /// # Errors
     ///
-    /// [`GuestError::Frozen`] when they are frozen already, by this client or by somebody else, who is
-    /// left alone; [`GuestError::NothingFrozen`] when there was nothing to freeze;
-    /// [`GuestError::InvalidInput`] when this client or its agent does not allow the thaw; and when the agent
-    /// cannot freeze them, in which case they are not frozen. If that is not known
-    /// ([`GuestError::MaybeFrozen`]), they are being thawed.
+    /// - [`GuestError::Frozen`] when filesystems are frozen already, by this client or by somebody else. They stay
+    ///   frozen.
+    /// - [`GuestError::NothingFrozen`] when there was nothing to freeze.
+    /// - [`GuestError::InvalidInput`] when this client or the agent does not allow the thaw.
+    /// - [`GuestError::MaybeFrozen`] when it is not known whether they are frozen. They are thawed in the background.
+    /// - As [`execute`](Self::execute) when the agent cannot freeze them. Then they are not frozen.
     ///
     /// # Cancel safety
     ///
-    /// After the future is dropped, what it has frozen is thawed in the background.
+    /// When the future is dropped, the filesystems are thawed in the background.
     ///
     /// # Panics
     ///
@@ -105,8 +108,10 @@ impl Guest {
         frozen::freeze(self, None).await
     }
 
-    /// Freezes some filesystems, by where they are mounted in the guest; since QEMU 2.2. An agent
-    /// passes over those that it does not have: compare [`Frozen::count`].
+    /// Freezes the filesystems that are mounted at these places of the guest. An agent passes over places where
+    /// nothing is mounted; [`Frozen::count`] tells how many filesystems were frozen.
+    ///
+    /// Since QEMU 2.2.
     ///
     /// # Errors
     ///
@@ -127,22 +132,20 @@ impl Guest {
         frozen::freeze(self, Some(mountpoints)).await
     }
 
-    /// Freezes all local filesystems, does some work, and thaws them. The work begins when they are
-    /// frozen: it is a closure that returns a future.
+    /// Freezes all local filesystems, does some work, and thaws them. The work is a closure that returns a future; it
+    /// is called once the filesystems are frozen.
     ///
     /// Ctrl-C and SIGTERM end the process and leave the guest frozen, unless [`until`](WhileFrozen::until) lets
     /// them end the work.
     ///
     /// # Errors
     ///
-    /// As [`freeze`](Self::freeze) when the freezing fails: the work has not begun. What the work
-    /// returns, an error too, comes back in any case, beside what came of the thaw, as
-    /// [`Frozen::thaw`] has it.
+    /// As [`freeze`](Self::freeze) when the filesystems cannot be frozen; the work has not begun then. Otherwise the
+    /// result is a pair: what the work returned, be it an error, and the result of [`Frozen::thaw`].
     ///
     /// # Cancel safety
     ///
-    /// After the future is dropped, what it has frozen is thawed in the background. So it is when the
-    /// work panics.
+    /// When the future is dropped, or the work panics, the filesystems are thawed in the background.
     ///
     /// # Panics
     ///
@@ -155,11 +158,11 @@ impl Guest {
         WhileFrozen::new(self, work)
     }
 
-    /// Thaws what is frozen, whoever has frozen it. None being frozen is no error.
+    /// Thaws all frozen filesystems, whoever has frozen them. It is no error if none are frozen.
     ///
     /// # Errors
     ///
-    /// [`GuestError::MaybeFrozen`] when it does not succeed in several attempts.
+    /// [`GuestError::MaybeFrozen`] when several attempts have failed.
     ///
     /// # Cancel safety
     ///

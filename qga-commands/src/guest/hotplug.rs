@@ -1,6 +1,7 @@
-//! Processors and memory of a guest that are taken online and offline.
+//! Taking processors and memory of a guest online and offline.
 //!
-//! QEMU plugs processors and memory in; that the guest uses them is for the guest. Linux only.
+//! QEMU plugs processors and memory into the machine, but the guest uses them only once they are online. This works in
+//! Linux only.
 //!
 //! ```no_run
 //! # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {

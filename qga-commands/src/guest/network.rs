@@ -31,20 +31,20 @@ const REJECT: u64 = 0x200;
 pub struct Route {
     /// The interface through which it leads.
     pub interface: String,
-    /// The network it leads to.
+    /// The network to which it leads.
     pub destination: IpAddr,
     /// How many leading bits of the destination count.
     pub prefix: u8,
-    /// The router it leads over; `None` if the network is on the interface's own link.
+    /// The router that forwards the packets; `None` if the network is on the interface's own link.
     pub gateway: Option<IpAddr>,
-    /// What it costs; the lowest is taken. `None` if the guest does not tell.
+    /// Its cost: of several routes, the guest takes the one with the lowest. `None` if the guest does not tell.
     pub metric: Option<u32>,
-    /// Whether it leads nowhere: packets to there are refused.
+    /// Whether packets to this network are rejected.
     pub is_reject: bool,
 }
 
 impl Route {
-    /// Whether it is taken where no other fits.
+    /// Whether this is a default route, which the guest takes if no other route fits.
     #[must_use]
     pub fn is_default(&self) -> bool {
         self.prefix == 0 && !self.is_reject
@@ -52,7 +52,7 @@ impl Route {
 }
 
 impl Guest {
-    /// The guest's network interfaces, with their addresses and what they have carried.
+    /// The guest's network interfaces, with their addresses and their counts of packets and bytes.
     ///
     /// Since QEMU 1.1.
     ///
@@ -67,8 +67,8 @@ impl Guest {
         self.execute(NetworkGetInterfaces).await
     }
 
-    /// The addresses under which the guest can be reached, the best first; what is of use is said by
-    /// [`Usable`]. What the guest tells that is no address is passed over.
+    /// The addresses under which the guest can be reached, the best first. [`Usable`] selects which addresses count.
+    /// Texts of the guest that are no address are passed over.
     ///
     /// Since QEMU 1.1.
     ///
@@ -83,8 +83,8 @@ impl Guest {
         Ok(usable.pick(&self.interfaces().await?))
     }
 
-    /// The guest's routes in its own order. What the guest tells that is no route is passed over;
-    /// [`NetworkGetRoute`] has it as it came.
+    /// The guest's routes, in the guest's order. Entries that are no valid route are passed over;
+    /// [`NetworkGetRoute`] returns them as they came.
     ///
     /// Since QEMU 9.1, on Linux, and on Windows since 11.0.
     ///

@@ -13,13 +13,13 @@
 //! # }
 //! ```
 //!
-//! Each operation asks first whether the agent is there, sends its command once, and then looks at the
-//! channel until it knows the [`Outcome`] or the time is up. An agent answers these commands only when
-//! it fails, and that is the error. It is listened for during the client's
-//! [grace](qga_core::Options::grace), 2 seconds unless set; an agent that finds out later that it has
-//! failed is [`Outcome::StillRunning`].
+//! Each operation first asks whether the agent is there, then sends its command once, and then watches the channel
+//! until it knows the [`Outcome`] or the time is up. An agent answers these commands only when they fail, and that
+//! answer is the operation's error. The operation waits for it during the client's
+//! [grace](qga_core::Options::grace), 2 seconds unless set. If the agent fails later than that, the outcome is
+//! [`Outcome::StillRunning`].
 //!
-//! That the guest has gone all the way is for QEMU to say: an agent's silence is not a guest's.
+//! Only QEMU knows for sure that a machine is off: the guest may still run when its agent has fallen silent.
 
 mod outcome;
 mod sentinel_file;
@@ -47,10 +47,10 @@ impl Guest {
     /// Shuts the guest down and starts it again: [`Outcome::Back`] once an agent answers that was
     /// started since.
     ///
-    /// The old agent answers for a while. They are told apart by an open file, which only the old one
-    /// knows. Where an agent does not let files be opened, or does not say so in 2 seconds, the first that
-    /// answers after a second or more of silence is taken for the new one. Files and processes of the old
-    /// one are [gone](crate::GuestError::AgentGone) then.
+    /// The old agent still answers for a while. An open file, which only the old agent knows, tells it from the new
+    /// one. If the agent does not allow files to be opened, or does not answer that within 2 seconds, the first agent
+    /// that answers after at least a second of silence is taken for the new one. Files and processes of the old agent
+    /// are [gone](crate::GuestError::AgentGone) then.
     pub fn reboot(&self) -> Transition {
         Transition::new(self, Way::Reboot)
     }

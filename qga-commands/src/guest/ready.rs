@@ -43,10 +43,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 type Checking = Pin<Box<dyn Future<Output = Result<(), CheckError>> + Send>>;
 
-/// What a guest must do to be ready, and how long to wait for it.
+/// The conditions under which a guest is ready, and how long to wait for them.
 ///
-/// It is tried in the order agent, commands, checks, from the beginning each time, with pauses of up to
-/// 2 seconds.
+/// The agent is asked first, then the commands are looked up, and then the checks are made. If one of them fails, all
+/// of this is tried again from the beginning, after a pause of at most 2 seconds.
 #[derive(Clone)]
 #[must_use = "nothing is waited for until `connect` or `Guest::wait_ready` is called"]
 pub struct Ready {
@@ -56,7 +56,8 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// The agent answers, within a minute.
+    /// The guest is ready when its agent answers. This is waited for up to a minute, unless another
+    /// [timeout](Self::timeout) is set.
     pub fn ping() -> Self {
         Self {
             commands: Vec::new(),
@@ -65,14 +66,14 @@ impl Ready {
         }
     }
 
-    /// The agent carries out this command too, such as `guest-exec`. It is not run.
+    /// The agent must also know and allow this command, such as `guest-exec`. The command is not run.
     pub fn command(mut self, name: impl Into<String>) -> Self {
         self.commands.push(name.into());
         self
     }
 
-    /// A check of your own succeeds too, after those that were given before. It is made again and
-    /// again while it returns an error, and dropped when the time is up.
+    /// A check of your own must also succeed. Checks are made in the order in which they were added. A check that returns
+    /// an error is made again; one that is under way when the time is up is dropped.
     pub fn then<F, C>(mut self, check: F) -> Self
     where
         F: Fn(Guest) -> C + Send + Sync + 'static,
@@ -83,7 +84,7 @@ impl Ready {
         self
     }
 
-    /// How long to wait in all, a minute unless set.
+    /// How long to wait in all; a minute unless set.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -193,18 +194,18 @@ async fn in_time<T>(
 }
 
 impl Guest {
-    /// Waits until the guest is ready; the client opens a channel that was lost again and again, also where
-    /// it makes other commands fail at once meanwhile.
+    /// Waits until the guest is ready. A channel that was lost is opened again, as often as needed, also during the
+    /// [pauses](GuestBuilder::pauses) in which the client lets other commands fail at once.
     ///
     /// # Errors
     ///
-    /// [`GuestError::NotReady`] when the time is up, and at once when the guest cannot become ready: the
-    /// channel is a stream that has ended, a command is unknown or forbidden, or the client was made to refuse
-    /// what has to be asked.
+    /// [`GuestError::NotReady`] when the time is up, and at once when the guest cannot become ready. That is so if the
+    /// channel has ended and cannot be opened again, if the agent does not know or allow one of the commands, or if the
+    /// client's policy forbids a command that is needed to ask.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is changed in the guest, but by a check of your own.
+    /// Nothing is changed in the guest, except by checks of your own.
     pub async fn wait_ready(&self, ready: &Ready) -> Result<(), GuestError> {
         self.wait_ready_until(ready, after(ready.timeout)).await
     }

@@ -11,9 +11,10 @@
 //! # }
 //! ```
 //!
-//! The agent keeps them where `sshd` looks for them by default: in `.ssh/authorized_keys` of the user's
-//! home, or in Windows, for administrators, in the file that all of them share. Since QEMU 5.2, in
-//! Windows since 9.1.
+//! The agent keeps the keys where `sshd` looks for them by default: in `.ssh/authorized_keys` of the user's home. For
+//! administrators in Windows, that is a file which all of them share.
+//!
+//! Since QEMU 5.2, and in Windows since 9.1.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,9 +24,8 @@ use crate::commands::ssh::{SshAddAuthorizedKeys, SshGetAuthorizedKeys, SshRemove
 
 /// The SSH keys of one user, from [`Guest::ssh_keys`].
 ///
-/// A key is one line, as in a `.pub` file: type, key and comment, and options before them if need be.
-/// Blanks and line breaks around it are taken off. What is no key is
-/// [refused](GuestError::InvalidInput) before anything is sent.
+/// A key is one line, as in a `.pub` file: type, key and comment, which options may precede. Blanks and line breaks around
+/// it are removed. A text that is no key is [refused](GuestError::InvalidInput) before anything is sent.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is done until `list`, `add`, `remove` or `replace` is called"]
 pub struct SshKeys {
@@ -34,7 +34,7 @@ pub struct SshKeys {
 }
 
 impl Guest {
-    /// The SSH keys of a user. This asks nothing of the guest.
+    /// The SSH keys of a user. Nothing is sent to the guest yet.
     pub fn ssh_keys(&self, user: impl Into<String>) -> SshKeys {
         SshKeys {
             guest: self.clone(),
@@ -44,13 +44,13 @@ impl Guest {
 }
 
 impl SshKeys {
-    /// The user's keys in the order of the file, without comments and blank lines. None if there is
-    /// no file.
+    /// The user's keys in the order of the file, without comments and blank lines. The list is empty if there is no
+    /// file.
     ///
     /// # Errors
     ///
-    /// As [`Guest::execute`]. An agent that calls a file that is not there by words of its own
-    /// language is an error too.
+    /// As [`Guest::execute`]. A file that does not exist is also an error if the agent says so in another language than
+    /// English.
     ///
     /// # Cancel safety
     ///
@@ -65,16 +65,16 @@ impl SshKeys {
         }
     }
 
-    /// Lets the user log in with more keys. One that is there, letter by letter, is not added again.
+    /// Adds keys with which the user can log in. A line that is in the file already is not added again.
     ///
     /// # Errors
     ///
-    /// [`GuestError::InvalidInput`], with nothing sent, if one of them is no public key. Otherwise as
+    /// [`GuestError::InvalidInput`] if one of them is no public key; nothing is sent then. Otherwise as
     /// [`Guest::execute`].
     ///
     /// # Cancel safety
     ///
-    /// All of them are added, or none. Adding them again does no harm.
+    /// Either all of them were added, or none. Adding them again does no harm.
     pub async fn add(
         &self,
         keys: impl IntoIterator<Item = impl Into<String>>,
@@ -83,8 +83,8 @@ impl SshKeys {
         self.guest.execute(add).await.map(drop)
     }
 
-    /// Lets the user log in with these keys alone. All else in the file is lost, comments too; without
-    /// keys, the user can no longer log in by a key.
+    /// Replaces the user's keys by these. Everything else in the file is lost, comments too. If there are none, the user
+    /// can no longer log in with a key.
     ///
     /// # Errors
     ///
@@ -92,7 +92,7 @@ impl SshKeys {
     ///
     /// # Cancel safety
     ///
-    /// All of them are replaced, or none. Replacing them again does no harm.
+    /// Either all of them were replaced, or none. Replacing them again does no harm.
     pub async fn replace(
         &self,
         keys: impl IntoIterator<Item = impl Into<String>>,
@@ -101,16 +101,16 @@ impl SshKeys {
         self.guest.execute(replace).await.map(drop)
     }
 
-    /// Takes keys away from the user. The whole line counts, options and comment too, as
-    /// [`list`](Self::list) has it. One that is not there is passed over.
+    /// Removes keys of the user. A key is found by its whole line, with options and comment, as
+    /// [`list`](Self::list) returns it. Keys that are not there are passed over.
     ///
     /// # Errors
     ///
-    /// As [`add`](Self::add), but whatever a line of the file may be can be removed.
+    /// As [`add`](Self::add), but any text that may be a line of the file is accepted, also one that is no key.
     ///
     /// # Cancel safety
     ///
-    /// All of them are removed, or none. Removing them again does no harm.
+    /// Either all of them were removed, or none. Removing them again does no harm.
     pub async fn remove(
         &self,
         keys: impl IntoIterator<Item = impl Into<String>>,

@@ -15,8 +15,9 @@ use crate::commands::fs::{
 use crate::guest::{Guest, GuestError};
 use crate::optional;
 
-/// Frozen filesystems. Dropped without a [`thaw`](Self::thaw), they are thawed in the background, in a runtime of
-/// one thread only [while somebody is in it](super#what-happens-in-the-worst-case).
+/// The guest's filesystems, which are frozen. If this is dropped without a [`thaw`](Self::thaw), they are thawed in the
+/// background. A runtime with one thread does that only
+/// [while somebody is in it](super#what-happens-in-the-worst-case).
 #[must_use = "the filesystems are thawed when this is dropped"]
 pub struct Frozen {
     guard: Guard,
@@ -30,16 +31,16 @@ impl Frozen {
         self.count
     }
 
-    /// Thaws them, in several attempts if need be, for up to a minute and a half. Where
-    /// [`Guest::thaw`] was called meanwhile, nothing is sent, and 0 were thawed.
+    /// Thaws them. If that fails, it is tried again for up to a minute and a half. If [`Guest::thaw`] has thawed them
+    /// already, nothing is sent, and the result says that 0 were thawed.
     ///
     /// # Errors
     ///
-    /// [`GuestError::MaybeFrozen`] when it does not succeed; it is tried further in the background.
+    /// [`GuestError::MaybeFrozen`] when it does not succeed. It is then tried further in the background.
     ///
     /// # Cancel safety
     ///
-    /// After the future is dropped, they are thawed in the background.
+    /// When the future is dropped, they are thawed in the background.
     pub async fn thaw(self) -> Result<Thawed, GuestError> {
         let Guard { guest, freeze, .. } = &self.guard;
         let thawed = thaw::thaw_freeze(guest, *freeze, self.count, thaw::SHORT).await?;

@@ -8,21 +8,21 @@ use std::task::Poll;
 use super::{Frozen, Thawed};
 use crate::guest::{Guest, GuestError};
 
-/// Work that is to be done while a guest's filesystems are frozen: await it, or set [what ends it
-/// early](Self::until) first. Made by [`Guest::while_frozen`].
+/// Work that is to be done while a guest's filesystems are frozen. Await it, or set [what ends it
+/// early](Self::until) first. It is made by [`Guest::while_frozen`].
 #[must_use = "nothing is frozen until it is awaited"]
 pub struct WhileFrozen<'a, W> {
     guest: &'a Guest,
     work: W,
 }
 
-/// What became of work that could be [ended early](WhileFrozen::until).
+/// The outcome of work that could be [ended early](WhileFrozen::until).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "the work may have been ended early"]
 pub enum WorkOutcome<T, S> {
-    /// It was done, with this result.
+    /// The work was done, with this result.
     Finished(T),
-    /// It was not begun, or was dropped before it was done, since this came.
+    /// The future that ends the work was ready first, with this result. The work was dropped, or never begun.
     Stopped(S),
 }
 
@@ -38,8 +38,8 @@ where
         Self { guest, work }
     }
 
-    /// Ends the work early when this future is ready, such as at a signal or after a time: the work is dropped,
-    /// and the guest thawed. The outcome says so.
+    /// Ends the work early when this future is ready, for example at a signal or after a time. The work is dropped
+    /// then, and the guest is thawed. The outcome is [`WorkOutcome::Stopped`].
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -63,9 +63,9 @@ where
     /// # }
     /// ```
     ///
-    /// It is polled before anything is sent, so that a handler of signals is in place by then. If it is ready at
-    /// once, nothing is frozen; if it becomes so while the agent freezes, the freeze is waited for, and undone.
-    /// The thaw is not ended early.
+    /// The future is polled before anything is sent, so that it can install its signal handlers. If it is ready at
+    /// once, nothing is frozen. If it becomes ready while the agent freezes, the filesystems are thawed as soon as the
+    /// freeze is done. The thaw is never ended early.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use crate::commands::memory::{
 };
 
 impl Guest {
-    /// The blocks of the guest's memory, by their numbers.
+    /// The blocks of the guest's memory, sorted by number.
     ///
     /// Since QEMU 2.3.
     ///
@@ -27,7 +27,7 @@ impl Guest {
         Ok(by_index.into_values().collect())
     }
 
-    /// How large a block of the guest's memory is, in bytes.
+    /// The size of a block of the guest's memory, in bytes.
     ///
     /// Since QEMU 2.3.
     ///
@@ -42,9 +42,9 @@ impl Guest {
         Ok(self.execute(GetMemoryBlockInfo).await?.size)
     }
 
-    /// Takes blocks of memory online or offline, and tells what became of each, by its number. One
-    /// that fails does not keep the others from being tried:
-    /// [`is_success`](GuestMemoryBlockResponse::is_success) tells.
+    /// Takes blocks of memory online or offline, and returns a result for each of them, sorted by number. If one
+    /// fails, the others are tried all the same; see
+    /// [`is_success`](GuestMemoryBlockResponse::is_success).
     ///
     /// Since QEMU 2.3.
     ///
@@ -55,7 +55,7 @@ impl Guest {
     ///
     /// # Cancel safety
     ///
-    /// Some may be done, and the rest not. Doing it again does no harm.
+    /// Some of the blocks may have been changed. Doing it again does no harm.
     pub async fn set_memory_blocks(
         &self,
         blocks: impl IntoIterator<Item = GuestMemoryBlock>,
@@ -93,7 +93,7 @@ impl Guest {
 }
 
 impl GuestMemoryBlockResponse {
-    /// Whether the block is as it was to be.
+    /// Whether the block is now online or offline as requested.
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.response == GuestMemoryBlockResponseType::Success

@@ -12,7 +12,7 @@ use crate::optional;
 const MOST_STOPS: usize = 16;
 
 impl Guest {
-    /// The guest's processors, by their numbers.
+    /// The guest's processors, sorted by number.
     ///
     /// Since QEMU 1.5, on Linux and Windows.
     ///
@@ -30,7 +30,7 @@ impl Guest {
         Ok(by_id.into_values().collect())
     }
 
-    /// Takes processors online or offline, one after the other. The others stay as they are.
+    /// Takes these processors online or offline, one after the other.
     ///
     /// ```no_run
     /// # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
@@ -46,13 +46,13 @@ impl Guest {
     ///
     /// # Errors
     ///
-    /// [`GuestError::InvalidInput`], with nothing changed, if the guest tells of its processors, and some are
-    /// to go offline of which it does not say that they can. [`GuestError::Partial`] if the first ones were
-    /// done and then one failed. Otherwise as [`execute`](Self::execute).
+    /// [`GuestError::InvalidInput`] if one is to go offline that cannot, according to the guest's list; nothing is
+    /// changed then. [`GuestError::Partial`] if the first ones were done and then one failed. Otherwise as
+    /// [`execute`](Self::execute).
     ///
     /// # Cancel safety
     ///
-    /// The first ones may be done, and the rest not. Doing it again does no harm.
+    /// The first ones may have been changed. Doing it again does no harm.
     pub async fn set_vcpus(
         &self,
         vcpus: impl IntoIterator<Item = GuestLogicalProcessor>,
@@ -66,15 +66,15 @@ impl Guest {
         self.send_vcpus(&wanted).await
     }
 
-    /// Takes processors online, the lowest numbers first, or offline, the highest first, until so many
-    /// are online. What it has changed comes back, empty if there was nothing to do.
+    /// Takes processors online, the lowest numbers first, or offline, the highest numbers first, until this many are
+    /// online. Returns those that it has changed.
     ///
     /// Since QEMU 1.5.
     ///
     /// # Errors
     ///
-    /// [`GuestError::InvalidInput`], with nothing changed, if the guest has too few processors, or
-    /// too many that cannot go offline. Otherwise as [`set_vcpus`](Self::set_vcpus).
+    /// [`GuestError::InvalidInput`] if the guest has too few processors, or too many that cannot go offline; nothing is
+    /// changed then. Otherwise as [`set_vcpus`](Self::set_vcpus).
     ///
     /// # Cancel safety
     ///

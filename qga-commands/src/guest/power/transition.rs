@@ -19,17 +19,19 @@ const CHANNEL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the outcome is waited for unless another time is given.
 const OUTCOME_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A guest that is to be shut down or put to sleep; await it.
+/// A shutdown, reboot or suspend of a guest that is to be done: await it.
 ///
 /// # Errors
 ///
-/// When the agent is not there, in which case the command was not sent; when it answers that it has failed;
-/// and when the channel breaks in such a way that it may not have read the command, as by a reset. What the
-/// guest does otherwise is no error but an [`Outcome`].
+/// - The agent is not there. Then the command was not sent.
+/// - The agent answers that the command has failed.
+/// - The channel breaks, as by a reset, in such a way that the agent may not have read the command.
+///
+/// Whatever the guest does otherwise is no error but an [`Outcome`].
 ///
 /// # Cancel safety
 ///
-/// The command is sent once or not at all. The guest may be on its way.
+/// The command was sent once or not at all, so the guest may be shutting down.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Transition {
@@ -65,8 +67,8 @@ impl Transition {
         self
     }
 
-    /// Sends the command and does not wait for what comes of it, but for an error, during the client's
-    /// [grace](qga_core::Options::grace).
+    /// Sends the command without waiting for its outcome. It only waits whether the agent answers with an error, during
+    /// the client's [grace](qga_core::Options::grace).
     ///
     /// # Errors
     ///
