@@ -13,13 +13,13 @@
 //! # }
 //! ```
 //!
-//! To read and write files there are [`files`](super::files), to copy them [`copy`](super::copy).
+//! [`files`](super::files) is about reading and writing files, and [`copy`](super::copy) about copying them.
 //!
 //! # What the guest needs
 //!
-//! An agent has no commands for any of this, so it is done by the shell of a POSIX guest, and what it has of
-//! `stat`, `find`, `mkdir` and `rm`: GNU's, busybox's or BSD's. A guest with Windows, or whose agent may not run
-//! programs, answers [`GuestError::Unsupported`]; only [`Guest::try_exists`] works there too.
+//! An agent has no commands for any of this. So it is done by the shell of a POSIX guest, with the `stat`, `find`,
+//! `mkdir` and `rm` of GNU, busybox or BSD. In a guest with Windows, or one whose agent may not run programs, the error is
+//! [`GuestError::Unsupported`]; only [`Guest::try_exists`] works there too.
 
 use std::borrow::Cow;
 use std::io;
@@ -38,7 +38,7 @@ const WITHIN: Duration = Duration::from_secs(60);
 const NO_SHELL: &str = "this needs a POSIX shell, and the agent runs none: the guest has Windows or no \
                         shell, or guest-exec is disabled";
 
-/// What is known of a file or folder, as [`std::fs::Metadata`].
+/// The metadata of a file or folder, as [`std::fs::Metadata`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metadata {
     mode: u32,
@@ -48,11 +48,11 @@ pub struct Metadata {
     gid: u32,
 }
 
-/// What something is, as [`std::fs::FileType`].
+/// Whether something is a file, a folder, a link or something else, as [`std::fs::FileType`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileType(u32);
 
-/// Something that lies in a folder, as [`std::fs::DirEntry`].
+/// An entry of a folder, as [`std::fs::DirEntry`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirEntry {
     folder: String,
@@ -61,7 +61,7 @@ pub struct DirEntry {
 }
 
 impl Guest {
-    /// Makes a folder, and those above it that are not there. It is no error if it is there already.
+    /// Creates a folder, and its parents if they do not exist. It is no error if the folder exists already.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl Guest {
         succeeded(output, "create the directory", &path).map(drop)
     }
 
-    /// Removes a file, or a link, but not what it leads to.
+    /// Removes a file or a link. The target of a link stays.
     ///
     /// # Errors
     ///
@@ -93,13 +93,15 @@ impl Guest {
         succeeded(output, "remove the file", &path).map(drop)
     }
 
-    /// Whether a path leads to anything. A link that leads nowhere does not.
+    /// Whether something exists at a path. Links are followed, so the answer for a broken link is `false`.
     ///
-    /// Without a shell the agent is asked to open it for reading, so that what may not be read is an error.
+    /// In a guest without a shell, the agent tries to open the path for reading. There it is an error if the agent has no
+    /// permission to read it.
     ///
     /// # Errors
     ///
-    /// Where it cannot be told, as for want of permission: [`GuestError::Path`], and as [`Guest::execute`].
+    /// [`GuestError::Path`] when it cannot be found out, for example because a permission is missing. Otherwise as
+    /// [`Guest::execute`].
     ///
     /// # Cancel safety
     ///
@@ -117,7 +119,7 @@ impl Guest {
         }
     }
 
-    /// What is known of the file or folder to which a path leads; links are followed.
+    /// Returns the metadata of the file or folder at a path. Links are followed.
     ///
     /// # Errors
     ///
@@ -131,7 +133,7 @@ impl Guest {
         self.look("file", path.into()).await
     }
 
-    /// What is known of what is at a path; a link is not followed.
+    /// Returns the metadata of what is at a path. If that is a link, it is not followed.
     ///
     /// # Errors
     ///
@@ -144,7 +146,7 @@ impl Guest {
         self.look("link", path.into()).await
     }
 
-    /// What lies in a folder, in the order of the names. Links are not followed.
+    /// Returns the entries of a folder, sorted by name. Links are not followed.
     ///
     /// # Errors
     ///
@@ -243,14 +245,14 @@ impl Metadata {
         self.file_type().is_symlink()
     }
 
-    /// Its length in bytes. Files of `/proc` say 0, whatever is in them.
+    /// Its length in bytes. For files of `/proc` this is 0, whatever their content.
     #[must_use]
     #[allow(clippy::len_without_is_empty, reason = "as in std::fs")]
     pub fn len(&self) -> u64 {
         self.size
     }
 
-    /// When its content was changed last, in whole seconds; `None` for a time that this host cannot say.
+    /// When its content was last changed, in whole seconds. `None` for a time that this host's clock cannot represent.
     #[must_use]
     pub fn modified(&self) -> Option<SystemTime> {
         let distance = Duration::from_secs(self.modified.unsigned_abs());
@@ -267,13 +269,13 @@ impl Metadata {
         self.mode & 0o7777
     }
 
-    /// The number of the user to whom it belongs.
+    /// The number of the user who owns it.
     #[must_use]
     pub fn uid(&self) -> u32 {
         self.uid
     }
 
-    /// The number of the group to which it belongs.
+    /// The number of the group that owns it.
     #[must_use]
     pub fn gid(&self) -> u32 {
         self.gid
@@ -301,32 +303,32 @@ impl FileType {
 }
 
 impl DirEntry {
-    /// Its name in the folder; what is not UTF-8 becomes U+FFFD.
+    /// Its name in the folder. Bytes that are not UTF-8 become U+FFFD.
     #[must_use]
     pub fn file_name(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.name)
     }
 
-    /// Its name in the folder as it is.
+    /// Its name in the folder, as bytes.
     #[must_use]
     pub fn file_name_bytes(&self) -> &[u8] {
         &self.name
     }
 
-    /// Its path: that of the folder, and the name. An agent takes no path that is not UTF-8, so what has U+FFFD
-    /// in it cannot be opened.
+    /// Its path: that of the folder, and the name. An agent takes only paths that are UTF-8, so a path that contains
+    /// U+FFFD cannot be opened.
     #[must_use]
     pub fn path(&self) -> String {
         format!("{}/{}", self.folder.trim_end_matches('/'), self.file_name())
     }
 
-    /// What it is; a link is a link.
+    /// Its type. A link is not followed.
     #[must_use]
     pub fn file_type(&self) -> FileType {
         self.metadata.file_type()
     }
 
-    /// What was known of it when the folder was read; links are not followed.
+    /// Its metadata at the time when the folder was read. Links are not followed.
     #[must_use]
     pub fn metadata(&self) -> Metadata {
         self.metadata

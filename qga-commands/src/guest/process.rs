@@ -20,27 +20,27 @@
 //!
 //! # What the agent does
 //!
-//! There is no shell: the program is a path or a name, and its arguments reach it as they are. It
-//! runs as the agent does, as root or as the system, in the agent's folder unless
-//! [another](Command::current_dir) is set. Output is kept in the
-//! agent until the program and all that hold its streams have ended, up to 16 MiB a stream.
+//! The agent starts the program without a shell: the program is a path or a name, and its arguments are passed as they
+//! are. It runs as the user of the agent, mostly root or the system, and in the agent's folder unless
+//! [another](Command::current_dir) is set. The agent keeps its output, up to 16 MiB for each stream, until the program
+//! and all processes that hold its streams have ended.
 //!
-//! The agent tells how a program ended **once** and then forgets it. An answer that is lost on the
-//! way is [`GuestError::ResultLost`].
+//! The agent tells **once** how a program ended, and then forgets it. If that answer is lost, the error is
+//! [`GuestError::ResultLost`].
 //!
-//! A process belongs to the agent that has started it, and not to the connection. After a reboot, or when the
-//! agent was started anew, its number may be another process's: it is neither asked for nor killed then, and
-//! [`GuestError::AgentGone`] says so. [How sure](super::files#when-the-agent-is-gone) that is, is the same for
-//! files.
+//! A process belongs to the agent that has started it, and not to the connection. After a reboot or a restart of the
+//! agent, its number may belong to another process. So nothing is asked or killed then, and the error is
+//! [`GuestError::AgentGone`]. The page on files says
+//! [how sure that is](super::files#when-the-agent-is-gone).
 //!
 //! # Four ways to run a program
 //!
-//! | | what it writes | for |
+//! | | its output is | use it for |
 //! |---|---|---|
-//! | [`Command::output`] | captured, 16 MiB a stream | most things |
-//! | [`Command::status`] | lost | what only succeeds or fails |
-//! | [`Command::start`] | captured, 16 MiB a stream | to detach, and [attach](Guest::process) later, by the process's number |
-//! | [`Command::spawn`] | read while it runs, no limit | long output, or output as it comes; not in Windows |
+//! | [`Command::output`] | captured, up to 16 MiB for each stream | most programs |
+//! | [`Command::status`] | lost | programs that only succeed or fail |
+//! | [`Command::start`] | captured, up to 16 MiB for each stream | detaching, and [attaching](Guest::process) later by the process's number |
+//! | [`Command::spawn`] | read while the program runs, without a limit | long output, or output as it comes; not in Windows |
 
 mod child;
 mod command;
@@ -67,7 +67,7 @@ pub(super) use kill::is_windows_by;
 
 /// A program that was started in the guest.
 ///
-/// It runs on when this is dropped: that is how to detach. [`Guest::process`] attaches again.
+/// The program runs on when this is dropped, which is how to detach from it. [`Guest::process`] attaches again.
 #[derive(Debug)]
 pub struct Process {
     guest: Guest,
@@ -86,24 +86,24 @@ impl Process {
         self.owned.number()
     }
 
-    /// Waits until the program has ended. Its output is empty unless it was
-    /// [captured](Command::start).
+    /// Waits until the program has ended. The output is empty if the program was started by somebody who did not have
+    /// it captured; [`Command::start`] does.
     ///
-    /// The agent is asked after 10 milliseconds and then ever more rarely, once a second in the
-    /// end. A question that the channel fails is asked again, three times in a row at most.
+    /// The agent is asked after 10 milliseconds and then less and less often, down to once a second. If the channel
+    /// fails, the question is asked again, three times in a row at most.
     ///
     /// # Errors
     ///
-    /// [`GuestError::ResultLost`] if the agent has forgotten the process: when this returned before
-    /// with the result, when somebody else asked, and when the answer was lost.
-    /// [`GuestError::AgentGone`] if the agent is gone that has started it, so that its number may be another
-    /// process's; [how sure](super::files#when-the-agent-is-gone) that is, is the same for files.
-    /// [`GuestError::Wait`] if the agent cannot be asked.
+    /// - [`GuestError::ResultLost`] if the agent has forgotten the process. That is so after `wait` has returned the
+    ///   result, after somebody else has asked for it, and if the answer was lost.
+    /// - [`GuestError::AgentGone`] if the agent that started the process is gone, so that its number may belong to
+    ///   another process. The page on files says [how sure that is](super::files#when-the-agent-is-gone).
+    /// - [`GuestError::Wait`] if the agent cannot be asked.
     ///
     /// # Cancel safety
     ///
-    /// The future may be dropped, and `wait` called again; if the program ended while a question was
-    /// under way, that ends in `ResultLost`.
+    /// The future may be dropped and `wait` called again. If the program ended while a question was under way, the next
+    /// `wait` fails with `ResultLost`.
     pub async fn wait(&mut self) -> Result<Output, GuestError> {
         match self.ended.take() {
             Some(output) => Ok(output),
@@ -111,7 +111,7 @@ impl Process {
         }
     }
 
-    /// Asks once; `None` while the program runs.
+    /// Asks once whether the program has ended. `None` means that it still runs.
     ///
     /// # Errors
     ///
@@ -127,17 +127,18 @@ impl Process {
         }
     }
 
-    /// Kills the program, by its number: `kill -KILL` in a shell of a POSIX guest, `taskkill` with
-    /// all its children in Windows. [`wait`](Self::wait) then tells how it ended.
+    /// Kills the program by its number, with `kill -KILL` in a shell of a POSIX guest or with `taskkill` in Windows.
+    /// [`wait`](Self::wait) then tells how it ended. In Windows its children are killed too; in a POSIX guest they live
+    /// on.
     ///
-    /// The agent is asked first whether it has ended already, since its number may then be another's;
-    /// if so, nothing is killed, and `wait` has the result. Nor is anything killed where another agent
-    /// answers by then. In a POSIX guest its children live on.
+    /// The agent is first asked whether the program has ended already, since its number may belong to another process
+    /// by then. If so, nothing is killed, and `wait` returns the result. Nothing is killed either if another agent
+    /// answers than the one that started the program.
     ///
     /// # Errors
     ///
-    /// As [`try_wait`](Self::try_wait), and when the program that kills cannot be started or does
-    /// not succeed ([`GuestError::KillFailed`]).
+    /// As [`try_wait`](Self::try_wait). Also when the program that kills cannot be started, and
+    /// [`GuestError::KillFailed`] when it fails.
     ///
     /// # Cancel safety
     ///
@@ -164,15 +165,15 @@ impl Process {
 }
 
 impl Guest {
-    /// A program to be run: a path, or a name that is looked up in the agent's `PATH`.
+    /// A program that is to be run. It is a path, or a name that is looked up in the agent's `PATH`.
     pub fn command(&self, program: impl Into<String>) -> Command {
         Command::new(self.clone(), program.into())
     }
 
-    /// Attaches to a program that was started earlier, by its number. Nothing is asked yet.
+    /// Attaches to a program that was started earlier, by its number. Nothing is sent to the guest yet.
     ///
-    /// The agent must have started it, and not have told its end to anybody. A number from before a reboot
-    /// may be another process's by now, and nobody can tell: keep it no longer than the guest runs.
+    /// The agent must have started the program, and must not have told its end to anybody. Do not keep a number beyond a
+    /// reboot of the guest: it may belong to another process then, and nobody can tell.
     #[must_use]
     pub fn process(&self, pid: i64) -> Process {
         let owned = Owned::new(Belonging::Process(pid), None);

@@ -14,15 +14,15 @@ use crate::guest::GuestError;
 /// An open file of the guest, to be read, written and sought with the traits of
 /// [`tokio::io`](https://docs.rs/tokio/latest/tokio/io/index.html).
 ///
-/// As with `tokio::fs::File`, a write returns when its bytes are taken, and an error of it comes with
-/// the next operation: end with [`close`](Self::close), which reports what is left. A file that is
-/// dropped instead is closed by an operation on its guest soon afterwards; a read under way is given
-/// up, and what the last write took is still written, if the runtime lives so long.
+/// As with `tokio::fs::File`, a write returns before its bytes are written, and the next operation returns the error of
+/// a write that failed. So end with [`close`](Self::close), which reports the last one. If the file is dropped instead,
+/// the next operation on its guest closes it. A read that is under way is given up then; the last write is still
+/// carried out, unless the runtime ends before.
 ///
 /// # Panics
 ///
-/// Reading, writing and seeking panic outside a tokio runtime: they run in tasks of their own, so that
-/// other tasks' commands get on whatever becomes of the future that waits for them.
+/// Reading, writing and seeking panic outside a tokio runtime. They run in tasks of their own, so that they do not hold up
+/// the commands of other tasks while nobody polls their futures.
 pub struct File {
     pub(super) handle: Handle,
     /// What was read and not yet taken, from `taken` on.
@@ -69,17 +69,16 @@ impl File {
         self.handle.number()
     }
 
-    /// Writes what is left to write and closes the file.
+    /// Completes the last write and closes the file.
     ///
     /// # Errors
     ///
-    /// When a write has failed, now or before, or the close, as on a full disk. After a close that did
-    /// not reach the agent, the next operation closes the file.
+    /// When the last write or the close has failed, as on a full disk. If the close did not reach the agent, the next
+    /// operation on the guest closes the file.
     ///
     /// # Cancel safety
     ///
-    /// What was written is written, and the file is closed, if the runtime lives so long; a failure of
-    /// that is not told.
+    /// The last write and the close are still carried out, unless the runtime ends before. Nobody is told if they fail.
     pub async fn close(mut self) -> Result<(), GuestError> {
         let worked = poll_fn(|cx| self.poll_job(cx)).await;
         let closed = self.handle.close().await;

@@ -6,10 +6,10 @@ use crate::commands::file::FileOpen;
 use crate::guest::{Guest, GuestError};
 use crate::incarnation::{Agents, Belonging, Owned};
 
-/// How to open a file of the guest, as [`std::fs::OpenOptions`].
+/// How to open a file of the guest, as with [`std::fs::OpenOptions`].
 ///
-/// The agent opens as C's `fopen` does, which has no way to create without truncating, except to
-/// append, and none to append without creating.
+/// The agent opens files as C's `fopen` does. So a file that is created is also truncated, unless it is opened for
+/// appending, and a file that is opened for appending is also created.
 ///
 /// ```no_run
 /// # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
@@ -34,38 +34,38 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// Nothing is set.
+    /// Options of which none is set.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether it can be read.
+    /// Whether the file can be read.
     pub fn read(&mut self, read: bool) -> &mut Self {
         self.read = read;
         self
     }
 
-    /// Whether it can be written. Without `create` and `truncate` the agent must be allowed to read
-    /// the file too.
+    /// Whether the file can be written. Without `create` and `truncate`, the agent also needs the permission to read the
+    /// file.
     pub fn write(&mut self, write: bool) -> &mut Self {
         self.write = write;
         self
     }
 
-    /// Whether all writes go to the file's end, wherever that is then. Needs `create`.
+    /// Whether each write goes to the end that the file has at that time. This needs `create`.
     pub fn append(&mut self, append: bool) -> &mut Self {
         self.append = append;
         self
     }
 
-    /// Whether a file that is there is emptied. Needs `create`.
+    /// Whether an existing file is emptied. This needs `create`.
     pub fn truncate(&mut self, truncate: bool) -> &mut Self {
         self.truncate = truncate;
         self
     }
 
-    /// Whether a file that is not there is made. Needs `append` or `truncate`.
+    /// Whether a file is created if it does not exist. This needs `append` or `truncate`.
     pub fn create(&mut self, create: bool) -> &mut Self {
         self.create = create;
         self
@@ -75,13 +75,13 @@ impl OpenOptions {
     ///
     /// # Errors
     ///
-    /// [`GuestError::InvalidInput`] for options that the agent cannot do; otherwise as
+    /// [`GuestError::InvalidInput`] for a combination of options that the agent does not have; otherwise as
     /// [`Guest::execute`].
     ///
     /// # Cancel safety
     ///
-    /// The opening goes on, and an operation on the guest closes the file soon afterwards. Where the
-    /// agent's answer is lost, the file may stay open in the agent until that ends.
+    /// The file is still opened, and the next operation on the guest closes it. If the agent's answer is lost, the file
+    /// may stay open for as long as the agent runs.
     pub async fn open(&self, guest: &Guest, path: impl Into<String>) -> Result<File, GuestError> {
         // It is made to last, so it must be known whose it is.
         self.mode().ok_or_else(|| self.invalid())?;
@@ -163,7 +163,7 @@ impl Guest {
         OpenOptions::new().read(true).open(self, path).await
     }
 
-    /// Opens a file for writing: makes it, or empties it if it is there.
+    /// Opens a file for writing. It is created if it does not exist, and emptied otherwise.
     ///
     /// # Errors
     ///

@@ -8,9 +8,10 @@ use crate::guest::{Guest, GuestError};
 const LONGEST: usize = 64 * 1024 * 1024;
 
 impl Guest {
-    /// Reads a file to its end, of 64 MiB at most, whatever length it is said to have: also one of `/proc`.
+    /// Reads a whole file of at most 64 MiB. It is read to its end, whatever length the guest tells, so this also works
+    /// for the files of `/proc`.
     ///
-    /// It takes as long as it takes, as long as at least 8 MiB, or all of it, come in each ten minutes.
+    /// There is no limit of time, but at least 8 MiB, or what is left of the file, have to arrive in each ten minutes.
     ///
     /// # Errors
     ///
@@ -18,12 +19,12 @@ impl Guest {
     ///
     /// # Cancel safety
     ///
-    /// Nothing is changed in the guest. An operation soon afterwards closes the file.
+    /// Nothing is changed in the guest. The next operation on the guest closes the file.
     pub async fn read(&self, path: impl Into<String>) -> Result<Vec<u8>, GuestError> {
         self.read_up_to(path, LONGEST).await
     }
 
-    /// Reads a file that is UTF-8, of 64 MiB at most.
+    /// Reads a whole file of at most 64 MiB that is UTF-8.
     ///
     /// # Errors
     ///
@@ -41,11 +42,12 @@ impl Guest {
         })
     }
 
-    /// Writes a file: makes it, or replaces what is in it. A disk that is full is an error.
+    /// Writes a whole file. It is created if it does not exist; otherwise its content is replaced. A full disk is an
+    /// error.
     ///
-    /// Until it is done the file holds a part of the bytes, and after a power failure it may hold none:
-    /// [`upload`](Self::upload) a file for which that matters. It takes as long as it takes, as long as at
-    /// least 8 MiB, or all of it, go in each ten minutes.
+    /// Until this is done, the file holds only a part of the bytes, and after a power failure it may hold none. Where
+    /// that matters, [`upload`](Self::upload) the file. There is no limit of time, but at least 8 MiB, or what is left,
+    /// have to be written in each ten minutes.
     ///
     /// # Errors
     ///
@@ -53,7 +55,7 @@ impl Guest {
     ///
     /// # Cancel safety
     ///
-    /// The file may then hold a part of the bytes; an operation soon afterwards closes it.
+    /// The file may then hold a part of the bytes. The next operation on the guest closes it.
     pub async fn write(
         &self,
         path: impl Into<String>,

@@ -28,10 +28,9 @@ use crate::guest::GuestError;
 /// # }
 /// ```
 ///
-/// It runs on when this is dropped, unless it is to be
-/// [killed](super::Command::kill_on_drop); the streams can be read on. While this client holds the
-/// guest's filesystems frozen, reading and waiting fail with [`GuestError::Frozen`]; they go on
-/// after the thaw.
+/// The program runs on when this is dropped, unless it is to be [killed](super::Command::kill_on_drop). Streams that were
+/// taken before can still be read. While this client keeps the guest's filesystems frozen, reading and waiting fail with
+/// [`GuestError::Frozen`]; after the thaw they work again.
 #[derive(Debug)]
 pub struct Child {
     /// Its standard output; take it to read it in another task.
@@ -45,14 +44,14 @@ pub struct Child {
 
 /// The standard output of a [`Child`].
 ///
-/// It is read in runs of at most 1 MiB, and waits for more as [`Process::wait`] does: at most a
-/// second at a time. It ends when the program has ended and all is read. Dropping the future of a
-/// read loses no bytes; after an error it can be read on. When it is dropped, the next operation on the
+/// At most 1 MiB is read at once. A read waits for more output by asking again, as [`Process::wait`] does, at least
+/// once a second. The stream ends when the program has ended and everything is read. No bytes are lost when the future
+/// of a read is dropped, and reading can go on after an error. When the stream is dropped, the next operation on the
 /// guest closes its file.
 #[derive(Debug)]
 pub struct ChildStdout(Reader);
 
-/// The standard error of a [`Child`]; as [`ChildStdout`].
+/// The standard error of a [`Child`]. It is read as [`ChildStdout`] is.
 #[derive(Debug)]
 pub struct ChildStderr(Reader);
 
@@ -74,8 +73,7 @@ impl Child {
         self.ending.pid()
     }
 
-    /// Waits until the program has ended, whether or not its output is read. The answer can be had
-    /// again.
+    /// Waits until the program has ended, whether or not its output is read. Later calls return the same status.
     ///
     /// # Errors
     ///
@@ -88,7 +86,7 @@ impl Child {
         self.ending.wait().await
     }
 
-    /// Asks once; `None` while the program runs.
+    /// Asks once whether the program has ended. `None` means that it still runs.
     ///
     /// # Errors
     ///
@@ -101,8 +99,8 @@ impl Child {
         self.ending.ask().await
     }
 
-    /// Kills the program, as [`Process::kill`] does; [`wait`](Self::wait) then tells how it ended,
-    /// and the streams end after what it had written.
+    /// Kills the program, as [`Process::kill`] does. [`wait`](Self::wait) then tells how it ended, and the streams end
+    /// after what the program had written.
     ///
     /// # Errors
     ///
@@ -115,17 +113,17 @@ impl Child {
         self.ending.kill().await
     }
 
-    /// Reads both streams, unless they were taken, and waits for the end.
+    /// Reads both streams, except those that were taken, and waits until the program has ended.
     ///
     /// # Errors
     ///
-    /// [`GuestError::TooMuchOutput`] as soon as one of the streams is longer than `limit`, in bytes;
-    /// the program runs on then, unless it is to be [killed](super::Command::kill_on_drop).
-    /// Otherwise as [`wait`](Self::wait) and as the reading of a file.
+    /// [`GuestError::TooMuchOutput`] as soon as one of the streams is longer than `limit` bytes. The program runs on
+    /// then, unless it is to be [killed](super::Command::kill_on_drop). Otherwise as [`wait`](Self::wait), and as
+    /// reading a file.
     ///
     /// # Cancel safety
     ///
-    /// What was read is lost.
+    /// The output that was read so far is lost.
     pub async fn wait_with_output(mut self, limit: usize) -> Result<Output, GuestError> {
         let pid = self.pid();
         let stdout = self.stdout.take().map(|stream| stream.0);

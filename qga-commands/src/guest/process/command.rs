@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::guest::scripts::Script;
 use crate::guest::{Guest, GuestError};
 
-/// A program to be run in the guest; made by [`Guest::command`].
+/// A program that is to be run in the guest. It is made by [`Guest::command`].
 #[derive(Clone)]
 #[must_use = "nothing runs until `output`, `status`, `start` or `spawn` is called"]
 pub struct Command {
@@ -43,13 +43,13 @@ impl Command {
         command
     }
 
-    /// Another argument. There is no shell that would look into it.
+    /// Adds an argument. It is passed as it is, since no shell interprets it.
     pub fn arg(&mut self, arg: impl Into<String>) -> &mut Self {
         self.args.push(arg.into());
         self
     }
 
-    /// More arguments.
+    /// Adds arguments.
     pub fn args(&mut self, args: impl IntoIterator<Item = impl Into<String>>) -> &mut Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
@@ -58,10 +58,10 @@ impl Command {
     /// Sets an environment variable, on top of the agent's environment, or of nothing after
     /// [`env_clear`](Self::env_clear).
     ///
-    /// An agent can only replace the whole environment. So without `env_clear` the program is run
-    /// through the guest's `env`, which Windows lacks. The variables then stand in a command line,
-    /// for a moment, where other users of the guest can see them, and a program that is not
-    /// found is the exit code 127. With `env_clear` none of this is so, and `PATH` is what you set.
+    /// An agent can only replace the whole environment. So without `env_clear` the program is run through the guest's
+    /// `env`, which Windows lacks. For a moment the variables are then part of a command line, which other users of the
+    /// guest can see, and a program that is not found ends with the exit code 127. With `env_clear` none of this is so,
+    /// and `PATH` is only what you set.
     ///
     /// With [`spawn`](Self::spawn) the variables of `env_clear` go through the guest's shell, which
     /// may add some of its own, such as `PWD`, and may leave out those whose names are no
@@ -73,18 +73,19 @@ impl Command {
         self
     }
 
-    /// Lets the environment be nothing but what [`env`](Self::env) sets, earlier or later.
+    /// Starts the program with an environment of only those variables that [`env`](Self::env) sets, before or after
+    /// this call.
     pub fn env_clear(&mut self) -> &mut Self {
         self.env_clear = true;
         self
     }
 
-    /// The folder of the guest in which the program is run; the agent's own, mostly `/`, unless set.
+    /// Sets the folder of the guest in which the program is run. Unless it is set, that is the agent's own, mostly `/`.
     ///
-    /// An agent knows no such thing, so the program is run through the guest's shell, which becomes the program;
-    /// Windows has none, and answers [`GuestError::Unsupported`]. A folder that cannot be entered is the exit code
-    /// 125, and a program that is not found 127; the shell says so in standard error. A program whose
-    /// name has a slash and does not begin with one is looked for from there.
+    /// An agent cannot do this, so the program is run through the guest's shell, which replaces itself with the program.
+    /// Windows has no such shell, and the error is [`GuestError::Unsupported`]. If the folder cannot be entered, the exit
+    /// code is 125; if the program is not found, it is 127. The shell then gives the reason on standard error. A relative
+    /// path of the program, with a slash in it, starts at this folder.
     ///
     /// ```no_run
     /// # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
@@ -97,7 +98,7 @@ impl Command {
         self
     }
 
-    /// What the program reads from its standard input; nothing unless set.
+    /// Sets what the program reads from its standard input, which is empty otherwise.
     ///
     /// It goes along with the request that starts the program, and an agent takes no request beyond
     /// 64 MiB, of which base64 leaves a little less than 48 MiB: more is

@@ -13,8 +13,8 @@ use super::{Child, ExitStatus};
 const CHUNK: usize = 64 * 1024;
 
 impl Child {
-    /// Writes what the child writes to two writers while it runs, each stream to its own, and waits for its
-    /// end. A stream that was taken is left out.
+    /// Copies the child's standard output and standard error to two writers while it runs, and waits until it has ended.
+    /// A stream that was taken is left out.
     ///
     /// ```no_run
     /// # async fn example(guest: qga_commands::Guest) -> Result<(), Box<dyn std::error::Error>> {
@@ -25,17 +25,17 @@ impl Child {
     /// # }
     /// ```
     ///
-    /// It goes on as long as the program does, and there is no limit to what a program may write: put
-    /// `tokio::time::timeout` around it, and [kill](Child::kill) the child then, where that matters.
+    /// This takes as long as the program runs, and there is no limit to its output. Where that matters, put
+    /// `tokio::time::timeout` around it, and [kill](Child::kill) the child when the time is up.
     ///
     /// # Errors
     ///
-    /// Those of the writers, which leave the program running. [`io::Error::get_ref`] has the
-    /// [`GuestError`](crate::GuestError) where the output or the end cannot be learned.
+    /// When a writer fails, and when the output or the end of the program cannot be learned. For the latter,
+    /// [`io::Error::get_ref`] returns the [`GuestError`](crate::GuestError). The program is left running.
     ///
     /// # Cancel safety
     ///
-    /// What was read and not yet written is lost; the program runs on.
+    /// Output that was read and not yet written is lost. The program runs on.
     pub async fn copy_output<O, E>(
         &mut self,
         stdout: &mut O,

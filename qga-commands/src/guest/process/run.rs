@@ -13,24 +13,26 @@ use crate::commands::exec::Exec;
 use crate::guest::GuestError;
 
 impl Command {
-    /// Runs the program to its end and captures what it writes.
+    /// Runs the program to its end and captures its output.
     ///
     /// # Errors
     ///
-    /// When the program cannot be started ([`GuestError::Command`]; it may have been, if
-    /// [`execution`](GuestError::execution) says so), when its end cannot be learned
-    /// ([`GuestError::Wait`], [`GuestError::ResultLost`]), and when it does not end in time
-    /// ([`GuestError::TimedOut`]). A program that fails is no error: see [`Output::status`].
+    /// - [`GuestError::Command`] when the program cannot be started. If the reply was lost, it may have been started:
+    ///   see [`execution`](GuestError::execution).
+    /// - [`GuestError::Wait`] and [`GuestError::ResultLost`] when its end cannot be learned.
+    /// - [`GuestError::TimedOut`] when it does not end in time.
+    ///
+    /// It is no error if the program itself fails: see [`Output::status`].
     ///
     /// # Cancel safety
     ///
-    /// The program is left running if it was started, and nobody knows its number, unless it is to be
-    /// [killed](Self::kill_on_drop). Or [`start`](Self::start) it and cancel the waiting.
+    /// If the program was started, it is left running and nobody knows its number, unless it is to be
+    /// [killed](Self::kill_on_drop). To keep the number, [`start`](Self::start) the program and drop only the waiting.
     pub async fn output(&self) -> Result<Output, GuestError> {
         self.run(true).await
     }
 
-    /// Runs the program to its end; what it writes is lost.
+    /// Runs the program to its end. Its output is lost.
     ///
     /// # Errors
     ///
@@ -43,8 +45,8 @@ impl Command {
         Ok(self.run(false).await?.status)
     }
 
-    /// Starts the program, and captures what it writes for [`Process::wait`]. It runs on when the
-    /// process is dropped.
+    /// Starts the program and captures its output, which [`Process::wait`] returns. The program runs on when the
+    /// [`Process`] is dropped.
     ///
     /// # Errors
     ///
@@ -74,7 +76,7 @@ impl Command {
         self.launch(exec, false).await?.into_process()
     }
 
-    /// Starts the program with its output to be read while it runs, without a limit.
+    /// Starts the program, and lets its output be read while it runs, without a limit.
     ///
     /// An agent gives output only after the end, so the program writes to two files that are read
     /// while it runs. In the guest this needs a shell at `/bin/sh`, its `mkdir`, and room in `/var/tmp`
