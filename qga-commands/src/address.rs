@@ -17,7 +17,7 @@ use crate::commands::net::{GuestIpAddress, GuestNetworkInterface};
 /// assert_eq!(address.zone(), Some("14"));
 /// assert!(address.is_link_local());
 /// assert_eq!(address.to_string(), "fe80::1%14");
-/// # Ok::<_, qga_commands::AddressError>(())
+/// # Ok::<_, qga_commands::ParseAddressError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GuestIp {
@@ -33,14 +33,14 @@ pub struct GuestIp {
 /// let mac: MacAddress = "52:54:00:12:34:56".parse()?;
 /// assert_eq!(mac, "52-54-00-12-34-56".parse()?);
 /// assert_eq!(mac.to_string(), "52:54:00:12:34:56");
-/// # Ok::<_, qga_commands::AddressError>(())
+/// # Ok::<_, qga_commands::ParseAddressError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MacAddress(pub [u8; 6]);
 
 /// A text is not the address that it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AddressError {
+pub struct ParseAddressError {
     what: &'static str,
     text: String,
 }
@@ -75,10 +75,10 @@ impl GuestIp {
 }
 
 impl FromStr for GuestIp {
-    type Err = AddressError;
+    type Err = ParseAddressError;
 
-    fn from_str(text: &str) -> Result<Self, AddressError> {
-        let error = || AddressError::new("an IP address", text);
+    fn from_str(text: &str) -> Result<Self, ParseAddressError> {
+        let error = || ParseAddressError::new("an IP address", text);
         let (ip, zone) = match text.split_once('%') {
             Some((_, zone)) if !is_zone(zone) => return Err(error()),
             Some((ip, zone)) => (
@@ -102,10 +102,10 @@ impl fmt::Display for GuestIp {
 }
 
 impl FromStr for MacAddress {
-    type Err = AddressError;
+    type Err = ParseAddressError;
 
-    fn from_str(text: &str) -> Result<Self, AddressError> {
-        let error = || AddressError::new("a MAC address", text);
+    fn from_str(text: &str) -> Result<Self, ParseAddressError> {
+        let error = || ParseAddressError::new("a MAC address", text);
         let mut parts = text.split([':', '-']);
         let mut bytes = [0; 6];
         for byte in &mut bytes {
@@ -139,20 +139,20 @@ impl fmt::Display for MacAddress {
     }
 }
 
-impl AddressError {
+impl ParseAddressError {
     fn new(what: &'static str, text: &str) -> Self {
         let text = text.to_owned();
         Self { what, text }
     }
 }
 
-impl fmt::Display for AddressError {
+impl fmt::Display for ParseAddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?} is not {}", Excerpt(&self.text), self.what)
     }
 }
 
-impl std::error::Error for AddressError {}
+impl std::error::Error for ParseAddressError {}
 
 impl GuestIpAddress {
     /// The address, parsed.
@@ -160,7 +160,7 @@ impl GuestIpAddress {
     /// # Errors
     ///
     /// When the guest's text is no address.
-    pub fn ip(&self) -> Result<GuestIp, AddressError> {
+    pub fn ip(&self) -> Result<GuestIp, ParseAddressError> {
         self.ip_address.parse()
     }
 }

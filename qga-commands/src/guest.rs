@@ -49,7 +49,7 @@ use crate::commands::agent::Ping;
 use crate::incarnation::{Dropped, Owned};
 use crate::{backoff, optional};
 
-pub use crate::incarnation::Belonging;
+pub use crate::incarnation::AgentResource;
 pub use builder::GuestBuilder;
 pub use error::GuestError;
 pub use health::{Health, HealthState};

@@ -25,17 +25,17 @@ pub(crate) use identify::identify;
 use identity::Identity;
 pub(crate) use identity::{Answer, Asked, Need, ask};
 
-/// Something of an agent's that is known by a number, and is gone with the agent.
+/// An open file or a process, which an agent knows by a number. It is lost when the agent ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Belonging {
+pub enum AgentResource {
     /// An open file, by its handle.
     File(i64),
     /// A process, by its number in the guest.
     Process(i64),
 }
 
-impl fmt::Display for Belonging {
+impl fmt::Display for AgentResource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(handle) => write!(f, "open file {handle}"),
@@ -287,7 +287,7 @@ pub(crate) fn is_unknown_handle(error: &Error) -> bool {
 /// Something that belongs to an agent, and to which one.
 #[derive(Debug)]
 pub(crate) struct Owned {
-    pub(crate) what: Belonging,
+    pub(crate) what: AgentResource,
     origin: Mutex<Origin>,
 }
 
@@ -300,7 +300,7 @@ struct Origin {
 }
 
 impl Owned {
-    pub(crate) fn new(what: Belonging, agent: Option<Arc<Incarnation>>) -> Self {
+    pub(crate) fn new(what: AgentResource, agent: Option<Arc<Incarnation>>) -> Self {
         let origin = Origin {
             agent,
             taken_for: None,
@@ -313,7 +313,7 @@ impl Owned {
 
     pub(crate) fn number(&self) -> i64 {
         match self.what {
-            Belonging::File(number) | Belonging::Process(number) => number,
+            AgentResource::File(number) | AgentResource::Process(number) => number,
         }
     }
 

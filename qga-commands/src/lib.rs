@@ -106,7 +106,7 @@ mod secret;
 mod table;
 mod usable;
 
-pub use address::{AddressError, GuestIp, MacAddress};
+pub use address::{GuestIp, MacAddress, ParseAddressError};
 pub use bytes::Bytes;
 pub use capabilities::{Capabilities, ClientExt};
 pub use guest::{Guest, GuestBuilder, GuestError};

@@ -8,7 +8,7 @@ use qga_core::{Client, Contact, Error, Execution, QgaCommand};
 use super::{Guest, GuestError};
 use crate::commands::file::FileClose;
 use crate::incarnation::{
-    Agents, Answer, Asked, Belonging, Incarnation, Need, Owned, ask, identify,
+    AgentResource, Agents, Answer, Asked, Incarnation, Need, Owned, ask, identify,
 };
 
 /// What is used for so long is used by an agent whose name is worth knowing.
@@ -200,9 +200,9 @@ fn gone(owned: &Owned) -> GuestError {
     GuestError::AgentGone {
         what: owned.what,
         execution: match owned.what {
-            Belonging::File(_) => Execution::NotRun,
+            AgentResource::File(_) => Execution::NotRun,
             // It was started, whatever was to be done with it.
-            Belonging::Process(_) => Execution::MaybeRun,
+            AgentResource::Process(_) => Execution::MaybeRun,
         },
     }
 }

@@ -2,8 +2,8 @@
 
 mod copy_fault;
 mod display;
-mod kill;
-mod stage;
+mod kill_outcome;
+mod ready_stage;
 
 use std::borrow::Cow;
 use std::io;
@@ -14,12 +14,12 @@ use qga_core::{Address, AddressError, AgentError, Error, Execution};
 
 use super::output::{ExitStatus, Output};
 use crate::capabilities::Refusal;
-use crate::incarnation::Belonging;
+use crate::incarnation::AgentResource;
 
 pub use copy_fault::CopyFault;
 pub(super) use copy_fault::{after_changes, within};
-pub use kill::Kill;
-pub use stage::Stage;
+pub use kill_outcome::KillOutcome;
+pub use ready_stage::ReadyStage;
 
 /// The error of a check of your own: any error type, or a text.
 pub type CheckError = Box<dyn std::error::Error + Send + Sync>;
@@ -57,7 +57,7 @@ pub enum GuestError {
     /// A guest was not ready in time, or cannot become ready.
     NotReady {
         /// What the guest was waited for in the end.
-        stage: Stage,
+        stage: ReadyStage,
         /// How long it was waited for.
         timeout: Duration,
         /// The address of its agent, if the client was made from one.
@@ -93,7 +93,7 @@ pub enum GuestError {
     /// restarted. The command was not sent, since the new agent may use the same number for something else.
     AgentGone {
         /// The file or process.
-        what: Belonging,
+        what: AgentResource,
         /// Whether an earlier attempt may have done something in the guest.
         execution: Execution,
     },
@@ -193,7 +193,7 @@ pub enum GuestError {
         /// The time it was given.
         timeout: Duration,
         /// Whether it was killed.
-        kill: Kill,
+        kill: KillOutcome,
         /// How it ended and what it had written, if it was killed.
         output: Option<Box<Output>>,
     },
@@ -351,7 +351,7 @@ impl GuestError {
     fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::NotReady {
-                stage: Stage::Command(refusal),
+                stage: ReadyStage::Command(refusal),
                 ..
             } => Some(refusal),
             _ => None,

@@ -57,9 +57,9 @@ mod wait;
 use std::sync::Arc;
 
 use super::{Guest, GuestError};
-use crate::incarnation::{Belonging, Owned};
+use crate::incarnation::{AgentResource, Owned};
 
-pub use super::error::Kill;
+pub use super::error::KillOutcome;
 pub use super::output::{ExitStatus, Output};
 pub use child::{Child, ChildStderr, ChildStdout};
 pub use command::Command;
@@ -176,7 +176,7 @@ impl Guest {
     /// reboot of the guest: it may belong to another process then, and nobody can tell.
     #[must_use]
     pub fn process(&self, pid: i64) -> Process {
-        let owned = Owned::new(Belonging::Process(pid), None);
+        let owned = Owned::new(AgentResource::Process(pid), None);
         Process::new(self.clone(), owned, false)
     }
 }

@@ -35,7 +35,7 @@ use super::{Guest, GuestBuilder, GuestError};
 use crate::backoff::{Backoff, after};
 use crate::capabilities::Capabilities;
 
-pub use super::error::{CheckError, Stage};
+pub use super::error::{CheckError, ReadyStage};
 use not_ready::{Attempt, NotReady};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -134,13 +134,13 @@ impl Ready {
     }
 
     async fn check(&self, guest: &Guest, end: Instant) -> Attempt<()> {
-        in_time(end, Stage::Ping, ping(guest, end)).await?;
-        in_time(end, Stage::Ping, self.check_commands(guest, end)).await?;
+        in_time(end, ReadyStage::Ping, ping(guest, end)).await?;
+        in_time(end, ReadyStage::Ping, self.check_commands(guest, end)).await?;
         for (number, check) in (1..).zip(&self.checks) {
-            let stage = Stage::Check(number);
+            let stage = ReadyStage::Check(number);
             let checking = check(guest.clone());
             let checking = async { checking.await.map_err(|error| NotReady::new(stage, error)) };
-            in_time(end, Stage::Check(number), checking).await?;
+            in_time(end, ReadyStage::Check(number), checking).await?;
         }
         Ok(())
     }
@@ -155,7 +155,7 @@ impl Ready {
         let mut commands = self.commands.iter();
         match commands.find_map(|command| capabilities.refusal(command)) {
             None => Ok(()),
-            Some(refusal) => Err(NotReady::at(Stage::Command(refusal))),
+            Some(refusal) => Err(NotReady::at(ReadyStage::Command(refusal))),
         }
     }
 }
@@ -184,7 +184,7 @@ fn until(guest: &Guest, end: Instant) -> (Guest, bool) {
 /// What is cut off by the end of the time has not come further than this stage.
 async fn in_time<T>(
     end: Instant,
-    stage: Stage,
+    stage: ReadyStage,
     work: impl Future<Output = Attempt<T>>,
 ) -> Attempt<T> {
     match timeout_at(end, work).await {

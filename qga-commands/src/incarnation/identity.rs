@@ -10,7 +10,7 @@ use qga_core::{Client, Contact, Error, Execution, Options, QgaCommand};
 use tokio::time::Instant;
 
 use super::dropped::Dropped;
-use super::{Agents, Belonging, Owned};
+use super::{AgentResource, Agents, Owned};
 use crate::backoff::after;
 use crate::commands::file::{FileClose, FileOpen, FileRead};
 use crate::optional;
@@ -194,7 +194,7 @@ impl Question<'_> {
                 };
             if !is_closed {
                 let origin = Some(agents.answering(contact, self.client));
-                let file = Owned::new(Belonging::File(handle), origin);
+                let file = Owned::new(AgentResource::File(handle), origin);
                 dropped.push(Arc::new(file));
             }
         }

@@ -11,7 +11,7 @@ use qga_commands::commands::os::GetHostName;
 use qga_commands::guest::files::File;
 use qga_commands::guest::power::Outcome;
 use qga_commands::guest::process::Process;
-use qga_commands::guest::{Belonging, HealthState};
+use qga_commands::guest::{AgentResource, HealthState};
 use qga_commands::{ClientExt as _, Guest, GuestError};
 use qga_core::Execution;
 use qga_testserver::{Answer, Fault, Profile, TestAgent};
@@ -91,7 +91,7 @@ async fn assert_untouched(agent: &TestAgent, guest: &Guest, handle: i64, context
     assert_eq!(agent.file_content("/tmp/strange").unwrap(), b"strange");
 }
 
-fn assert_gone(error: &GuestError, what: Belonging, context: &str) {
+fn assert_gone(error: &GuestError, what: AgentResource, context: &str) {
     assert!(error.is_agent_gone(), "{context}: {error:?}");
     let GuestError::AgentGone { what: gone, .. } = error else {
         panic!("{context}: {error:?}");
@@ -130,9 +130,9 @@ async fn a_file_of_an_agent_that_is_gone_is_never_used_again() {
             let closed = file.close().await.unwrap_err();
             if way == "read" || way == "seek" {
                 let error = failed.unwrap_err();
-                assert_gone(of_stream(&error), Belonging::File(handle), &context);
+                assert_gone(of_stream(&error), AgentResource::File(handle), &context);
             }
-            assert_gone(&closed, Belonging::File(handle), &context);
+            assert_gone(&closed, AgentResource::File(handle), &context);
             assert_eq!(closed.execution(), Execution::NotRun, "{context}");
             assert_untouched(&agent, &guest, handle, &context).await;
         }
@@ -175,7 +175,7 @@ async fn what_was_read_ahead_is_told_and_then_that_the_agent_is_gone() {
     Change::Quietly.happen(&agent, &guest).await;
     let mut rest = Vec::new();
     let error = file.read_to_end(&mut rest).await.unwrap_err();
-    assert_gone(of_stream(&error), Belonging::File(handle), "read ahead");
+    assert_gone(of_stream(&error), AgentResource::File(handle), "read ahead");
     assert!(rest.len() >= (1 << 20) - 1 && rest.iter().all(|byte| *byte == 7));
     assert_untouched(&agent, &guest, handle, "read ahead").await;
 }
@@ -205,7 +205,7 @@ async fn a_process_of_an_agent_that_is_gone_is_neither_waited_for_nor_killed() {
                 _ => process.kill().await,
             };
             let error = error.unwrap_err();
-            assert_gone(&error, Belonging::Process(pid), &context);
+            assert_gone(&error, AgentResource::Process(pid), &context);
             // The program was started, whatever became of it.
             assert_eq!(error.execution(), Execution::MaybeRun, "{context}");
             assert!(
@@ -254,12 +254,12 @@ async fn a_child_of_an_agent_that_is_gone_has_neither_streams_nor_an_end() {
         assert!(of_stream(&error).is_agent_gone(), "{context}");
         assert_gone(
             &child.wait().await.unwrap_err(),
-            Belonging::Process(pid),
+            AgentResource::Process(pid),
             &context,
         );
         assert_gone(
             &child.kill().await.unwrap_err(),
-            Belonging::Process(pid),
+            AgentResource::Process(pid),
             &context,
         );
         drop((child, stdout));
@@ -309,14 +309,22 @@ async fn an_agent_that_was_started_anew_has_none_of_the_old_files_and_processes(
             sleep(10 * SECOND).await;
         }
         let error = file.read_u8().await.unwrap_err();
-        assert_gone(of_stream(&error), Belonging::File(file.handle()), "file");
+        assert_gone(
+            of_stream(&error),
+            AgentResource::File(file.handle()),
+            "file",
+        );
         let before = agent.requests().len();
         let error = other.read_u8().await.unwrap_err();
-        assert_gone(of_stream(&error), Belonging::File(other.handle()), "other");
+        assert_gone(
+            of_stream(&error),
+            AgentResource::File(other.handle()),
+            "other",
+        );
         let pid = process.pid();
         assert_gone(
             &process.wait().await.unwrap_err(),
-            Belonging::Process(pid),
+            AgentResource::Process(pid),
             "process",
         );
         assert_eq!(agent.requests().len(), before);
@@ -383,7 +391,7 @@ async fn a_number_that_is_handed_out_again_tells_of_another_agent_in_any_system(
             }
             change.happen(&agent, &guest).await;
             for mut file in files {
-                let handle = Belonging::File(file.handle());
+                let handle = AgentResource::File(file.handle());
                 let error = file.read_u8().await.unwrap_err();
                 assert_gone(of_stream(&error), handle, &format!("{profile} {change:?}"));
             }
@@ -511,7 +519,7 @@ async fn an_answer_that_may_be_the_next_agents_is_not_believed() {
         });
     let mut text = Vec::new();
     let error = file.read_to_end(&mut text).await.unwrap_err();
-    assert_gone(of_stream(&error), Belonging::File(handle), "late");
+    assert_gone(of_stream(&error), AgentResource::File(handle), "late");
     assert!(text.is_empty(), "{text:?}");
 }
 
@@ -528,7 +536,7 @@ async fn an_end_that_may_be_a_strangers_is_not_believed() {
             Answer::from(json!({"exited": true, "exitcode": 0, "out-data": "c3RyYW5nZQ=="}))
         });
     let error = process.wait().await.unwrap_err();
-    assert_gone(&error, Belonging::Process(process.pid()), "late");
+    assert_gone(&error, AgentResource::Process(process.pid()), "late");
 }
 
 /// The loss shows only when the next command is about to be sent, and is then mended by the client itself.
@@ -648,7 +656,7 @@ async fn a_process_that_is_attached_to_belongs_to_the_agent_that_is_first_asked_
     assert!(guest.client().execute(ExecStatus::new(pid)).await.is_ok());
     assert_gone(
         &process.kill().await.unwrap_err(),
-        Belonging::Process(pid),
+        AgentResource::Process(pid),
         "attached",
     );
     assert!(agent.running_processes().contains(&pid));
@@ -744,11 +752,11 @@ async fn a_file_that_the_next_agent_does_not_know_is_gone_and_not_what_was_opene
     agent.on("guest-file-read").up_to(1).fault(Fault::restart());
     let error = file.read_u8().await.unwrap_err();
     let handle = file.handle();
-    assert_gone(of_stream(&error), Belonging::File(handle), "the first");
+    assert_gone(of_stream(&error), AgentResource::File(handle), "the first");
     let mut since = open().await;
     assert_eq!(since.read_u8().await.unwrap(), b'c');
     let error = file.close().await.unwrap_err();
-    assert_gone(&error, Belonging::File(handle), "the first, once more");
+    assert_gone(&error, AgentResource::File(handle), "the first, once more");
     sleep(10 * SECOND).await;
     assert_eq!(since.read_u8().await.unwrap(), b'o');
     since.close().await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use qga_commands::commands::os::GetHostName;
 use qga_commands::guest::copy::CopyFault;
-use qga_commands::guest::process::Kill;
+use qga_commands::guest::process::KillOutcome;
 use qga_commands::guest::ready::Ready;
 use qga_commands::{Guest, GuestError};
 use qga_core::{Address, Client, Options};
@@ -100,7 +100,7 @@ async fn what_went_wrong_below_ends_the_top_line_and_is_not_said_again() {
         },
         copy(fault(CopyFault::Guest(boxed().await))),
         GuestError::NotReady {
-            stage: qga_commands::guest::ready::Stage::Check(1),
+            stage: qga_commands::guest::ready::ReadyStage::Check(1),
             timeout: Duration::from_secs(1),
             address: None,
             source: Some(Box::new(command().await)),
@@ -230,7 +230,7 @@ async fn a_program_is_named_when_it_does_not_end_in_time() {
         program: "backup".into(),
         pid: None,
         timeout: Duration::from_secs(5),
-        kill: Kill::NotAsked,
+        kill: KillOutcome::NotAsked,
         output: None,
     };
     let text =

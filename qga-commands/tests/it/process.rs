@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::support::faults;
-use qga_commands::guest::process::{Kill, Output};
+use qga_commands::guest::process::{KillOutcome, Output};
 use qga_commands::{Guest, GuestError};
 use qga_core::{Client, Execution, Options};
 use qga_testserver::{Answer, Fault, Profile, Script, TestAgent};
@@ -352,7 +352,7 @@ async fn a_program_whose_start_is_not_answered_in_time_is_killed_all_the_same() 
         error,
         GuestError::TimedOut {
             pid: None,
-            kill: Kill::Unconfirmed,
+            kill: KillOutcome::Unconfirmed,
             ..
         }
     );
@@ -531,7 +531,7 @@ async fn a_deadline_leaves_the_program_running_unless_told_otherwise() {
     assert!(start.elapsed() >= 5 * SECOND && start.elapsed() < 6 * SECOND);
     let GuestError::TimedOut {
         pid: Some(7),
-        kill: Kill::NotAsked,
+        kill: KillOutcome::NotAsked,
         output: None,
         ..
     } = error
@@ -597,7 +597,7 @@ async fn late(guest: &Guest) -> GuestError {
 async fn a_late_program_is_killed_and_its_output_kept() {
     let (agent, guest) = guest_with_killer(&ended(0), "debian");
     let GuestError::TimedOut {
-        kill: Kill::Killed,
+        kill: KillOutcome::Killed,
         output: Some(output),
         ..
     } = late(&guest).await
@@ -622,7 +622,7 @@ async fn a_late_program_in_windows_is_killed_by_taskkill() {
         matches!(
             error,
             GuestError::TimedOut {
-                kill: Kill::Killed,
+                kill: KillOutcome::Killed,
                 ..
             }
         ),
@@ -644,7 +644,7 @@ async fn a_kill_that_fails_is_said_to_be_unconfirmed() {
     let unconfirmed = matches!(
         error,
         GuestError::TimedOut {
-            kill: Kill::Unconfirmed,
+            kill: KillOutcome::Unconfirmed,
             ..
         }
     );
@@ -667,7 +667,7 @@ async fn an_agent_that_falls_silent_does_not_hold_up_a_late_program_for_long() {
     let unconfirmed = matches!(
         error,
         GuestError::TimedOut {
-            kill: Kill::Unconfirmed,
+            kill: KillOutcome::Unconfirmed,
             ..
         }
     );

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use qga_commands::capabilities::Refusal;
-use qga_commands::guest::ready::{Ready, Stage};
+use qga_commands::guest::ready::{Ready, ReadyStage};
 use qga_commands::{Guest, GuestError};
 use qga_core::{Client, Options};
 use qga_testserver::{Fault, TestAgent};
@@ -19,7 +19,7 @@ fn guest() -> (TestAgent, Guest) {
     (agent, Guest::new(client))
 }
 
-fn stage(error: GuestError) -> Stage {
+fn stage(error: GuestError) -> ReadyStage {
     match error {
         GuestError::NotReady { stage, .. } => stage,
         error => panic!("{error}"),
@@ -45,7 +45,7 @@ async fn a_guest_that_stays_silent_is_given_up_in_time_and_asked_seldom() {
     let ready = Ready::ping().timeout(Duration::from_secs(50));
     let error = guest.wait_ready(&ready).await.unwrap_err();
     assert!(error.command_error().unwrap().is_timeout());
-    assert_eq!(stage(error), Stage::Ping);
+    assert_eq!(stage(error), ReadyStage::Ping);
     assert!(start.elapsed() < Duration::from_secs(51));
     assert!(agent.requests().len() < 40);
 }
@@ -61,7 +61,7 @@ async fn a_command_that_is_forbidden_or_unknown_is_not_waited_for() {
     let error = guest.wait_ready(&ready).await.unwrap_err();
     assert!(matches!(
         stage(error),
-        Stage::Command(Refusal::Disabled { .. })
+        ReadyStage::Command(Refusal::Disabled { .. })
     ));
     let ready = Ready::ping().command("acme-backup");
     let error = guest.wait_ready(&ready).await.unwrap_err();
@@ -71,7 +71,7 @@ async fn a_command_that_is_forbidden_or_unknown_is_not_waited_for() {
     );
     assert!(matches!(
         stage(error),
-        Stage::Command(Refusal::Unknown { .. })
+        ReadyStage::Command(Refusal::Unknown { .. })
     ));
     assert!(start.elapsed() < Duration::from_secs(1));
 }
@@ -102,7 +102,7 @@ async fn a_guest_whose_socket_is_not_there_yet_is_connected_to_later() {
     let path = folder.path().join("qga.sock");
     let ready = Ready::ping().timeout(Duration::from_millis(300));
     let error = ready.connect(&*path).await.unwrap_err();
-    assert_eq!(stage(error), Stage::Connect);
+    assert_eq!(stage(error), ReadyStage::Connect);
     let ready = Ready::ping();
     let (guest, ()) = tokio::join!(ready.connect(&*path), async {
         tokio::time::sleep(Duration::from_millis(150)).await;
@@ -152,7 +152,7 @@ async fn a_check_that_does_not_succeed_is_told_with_its_number_and_its_reason() 
     let text = "the guest was not ready within 10s: check 2 does not succeed: not today";
     assert_eq!(error.to_string(), text);
     assert!(error.command_error().is_none());
-    assert_eq!(stage(error), Stage::Check(2));
+    assert_eq!(stage(error), ReadyStage::Check(2));
     assert!(start.elapsed() <= Duration::from_secs(11));
     assert!(format!("{ready:?}").contains("checks: 2"));
 }
@@ -178,7 +178,7 @@ async fn a_check_that_hangs_is_dropped_when_the_time_is_up() {
         .timeout(Duration::from_secs(10));
     let start = Instant::now();
     let error = guest.wait_ready(&ready).await.unwrap_err();
-    assert_eq!(stage(error), Stage::Check(1));
+    assert_eq!(stage(error), ReadyStage::Check(1));
     assert!(start.elapsed() <= Duration::from_secs(11));
 }
 
@@ -214,7 +214,7 @@ async fn a_policy_without_the_question_holds_while_the_guest_is_waited_for() {
     let builder = Guest::builder().deny(["guest-info"]);
     let ready = Ready::ping().command("guest-exec");
     let error = builder.connect_ready(agent.address(), &ready).await;
-    assert_eq!(stage(error.unwrap_err()), Stage::Refused);
+    assert_eq!(stage(error.unwrap_err()), ReadyStage::Refused);
 }
 
 #[tokio::test]
@@ -225,7 +225,7 @@ async fn a_lock_is_taken_once_the_socket_is_there() {
     let builder = Guest::builder().lock(true);
     let ready = Ready::ping().timeout(Duration::from_millis(300));
     let error = builder.clone().connect_ready(&*path, &ready).await;
-    assert_eq!(stage(error.unwrap_err()), Stage::Connect);
+    assert_eq!(stage(error.unwrap_err()), ReadyStage::Connect);
     let ready = Ready::ping();
     let (guest, ()) = tokio::join!(builder.clone().connect_ready(&*path, &ready), async {
         tokio::time::sleep(Duration::from_millis(150)).await;

@@ -4,7 +4,7 @@ use super::File;
 use super::handle::Handle;
 use crate::commands::file::FileOpen;
 use crate::guest::{Guest, GuestError};
-use crate::incarnation::{Agents, Belonging, Owned};
+use crate::incarnation::{AgentResource, Agents, Owned};
 
 /// How to open a file of the guest, as with [`std::fs::OpenOptions`].
 ///
@@ -128,7 +128,7 @@ impl OpenOptions {
             let (number, contact) = guest.execute_with_contact(request).await?;
             agents.opened(number, highest, contact);
             let origin = agents.answering(contact, &guest.client);
-            let file = Owned::new(Belonging::File(number), Some(origin));
+            let file = Owned::new(AgentResource::File(number), Some(origin));
             Ok(Handle::new(guest, file, append))
         });
         opening.await.unwrap_or(Err(GuestError::Stopped))

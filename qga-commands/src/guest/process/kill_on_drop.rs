@@ -11,7 +11,7 @@ use super::ending::Ending;
 use super::{Output, Process};
 use crate::commands::exec::Exec;
 use crate::guest::{Guest, GuestError};
-use crate::incarnation::{Agents, Belonging, Owned};
+use crate::incarnation::{AgentResource, Agents, Owned};
 
 /// A process that is killed when this is dropped before its end is known, if it is to be.
 pub(super) struct KillOnDrop {
@@ -116,7 +116,7 @@ async fn start(guest: Guest, exec: Exec) -> Result<Process, GuestError> {
     let started = guest.execute_with_contact(&exec).await;
     let (started, contact) = started.map_err(|error| explain(exec, error))?;
     let origin = Agents::of(guest.client()).answering(contact, guest.client());
-    let owned = Owned::new(Belonging::Process(started.pid), Some(origin));
+    let owned = Owned::new(AgentResource::Process(started.pid), Some(origin));
     Ok(Process::new(guest, owned, true))
 }
 

@@ -8,7 +8,7 @@ use super::command::check_for_shell;
 use super::kill::KILL_TIME;
 use super::kill_on_drop::KillOnDrop;
 use super::output_files::{self, OutputFiles};
-use super::{Child, Command, ExitStatus, Kill, Output, Process};
+use super::{Child, Command, ExitStatus, KillOutcome, Output, Process};
 use crate::commands::exec::Exec;
 use crate::guest::GuestError;
 
@@ -160,9 +160,9 @@ impl Command {
         };
         let Ok(started) = time::timeout_at(end, starting).await else {
             let kill = if self.kill {
-                Kill::Unconfirmed
+                KillOutcome::Unconfirmed
             } else {
-                Kill::NotAsked
+                KillOutcome::NotAsked
             };
             return Err(self.late(None, timeout, kill, None));
         };
@@ -171,7 +171,7 @@ impl Command {
         match time::timeout_at(end, process.wait()).await {
             Ok(result) => result,
             Err(_) if self.kill => self.kill_late(process, timeout).await,
-            Err(_) => Err(self.late(pid, timeout, Kill::NotAsked, None)),
+            Err(_) => Err(self.late(pid, timeout, KillOutcome::NotAsked, None)),
         }
     }
 
@@ -185,9 +185,9 @@ impl Command {
         match time::timeout(KILL_TIME, process.kill()).await {
             Ok(Ok(Ok(output))) => Ok(output),
             Ok(Ok(Err(output))) => {
-                Err(self.late(pid, timeout, Kill::Killed, Some(Box::new(output))))
+                Err(self.late(pid, timeout, KillOutcome::Killed, Some(Box::new(output))))
             }
-            Ok(Err(_)) | Err(_) => Err(self.late(pid, timeout, Kill::Unconfirmed, None)),
+            Ok(Err(_)) | Err(_) => Err(self.late(pid, timeout, KillOutcome::Unconfirmed, None)),
         }
     }
 
@@ -195,7 +195,7 @@ impl Command {
         &self,
         pid: Option<i64>,
         timeout: Duration,
-        kill: Kill,
+        kill: KillOutcome,
         output: Option<Box<Output>>,
     ) -> GuestError {
         GuestError::TimedOut {

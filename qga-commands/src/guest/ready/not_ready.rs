@@ -5,28 +5,28 @@ use std::time::Duration;
 use qga_core::{Address, Error, ErrorKind};
 
 use crate::guest::GuestError;
-use crate::guest::error::{CheckError, Stage, command_error_of};
+use crate::guest::error::{CheckError, ReadyStage, command_error_of};
 use crate::guest::presence::Presence;
 
 pub(super) type Attempt<T> = Result<T, NotReady>;
 
 /// A guest that is not ready, and why.
 pub(super) struct NotReady {
-    stage: Stage,
+    stage: ReadyStage,
     cause: Option<CheckError>,
     /// The time was up before it was known.
     cut_off: bool,
 }
 
 impl NotReady {
-    pub(super) fn new(stage: Stage, cause: impl Into<CheckError>) -> Self {
+    pub(super) fn new(stage: ReadyStage, cause: impl Into<CheckError>) -> Self {
         Self {
             cause: Some(cause.into()),
             ..Self::at(stage)
         }
     }
 
-    pub(super) fn at(stage: Stage) -> Self {
+    pub(super) fn at(stage: ReadyStage) -> Self {
         Self {
             stage,
             cause: None,
@@ -34,7 +34,7 @@ impl NotReady {
         }
     }
 
-    pub(super) fn cut_off(stage: Stage) -> Self {
+    pub(super) fn cut_off(stage: ReadyStage) -> Self {
         Self {
             cut_off: true,
             ..Self::at(stage)
@@ -44,10 +44,10 @@ impl NotReady {
     /// An agent that was asked and did not answer. Whether it had less time than the client gives.
     pub(super) fn unanswered(error: Error, was_short: bool) -> Self {
         let stage = match (Presence::after(&error), error.kind()) {
-            (Presence::Ended, _) => Stage::Ended,
-            (_, ErrorKind::NotAllowed(_) | ErrorKind::SyncRefused(_)) => Stage::Refused,
-            (Presence::Absent | Presence::Untold, _) => Stage::Connect,
-            _ => Stage::Ping,
+            (Presence::Ended, _) => ReadyStage::Ended,
+            (_, ErrorKind::NotAllowed(_) | ErrorKind::SyncRefused(_)) => ReadyStage::Refused,
+            (Presence::Absent | Presence::Untold, _) => ReadyStage::Connect,
+            _ => ReadyStage::Ping,
         };
         Self {
             cut_off: was_short && error.is_timeout(),
@@ -83,6 +83,6 @@ impl NotReady {
 
 impl Default for NotReady {
     fn default() -> Self {
-        Self::at(Stage::Ping)
+        Self::at(ReadyStage::Ping)
     }
 }

@@ -3,7 +3,7 @@
 use qga_commands::commands::agent::Ping;
 use qga_commands::commands::os::GetHostName;
 use qga_commands::guest::HealthState;
-use qga_commands::guest::ready::{Ready, Stage};
+use qga_commands::guest::ready::{Ready, ReadyStage};
 use qga_commands::{Guest, GuestError};
 use qga_core::{Client, Error};
 use qga_testserver::{Fault, TestAgent};
@@ -16,7 +16,7 @@ use crate::support::faults::{
     SILENT_FOR_GOOD, TIMEOUT, at_every_message, lose, over_a_line, trouble_at_every_message,
 };
 
-fn stage_and_source(error: &GuestError) -> (Stage, Option<&Error>) {
+fn stage_and_source(error: &GuestError) -> (ReadyStage, Option<&Error>) {
     match error {
         GuestError::NotReady { stage, .. } => (stage.clone(), error.command_error()),
         error => panic!("{error}"),
@@ -48,7 +48,7 @@ async fn an_agent_that_refuses_to_synchronize_is_there() {
     assert!(health.cause.is_some());
     let start = Instant::now();
     let error = guest.wait_ready(&Ready::ping()).await.unwrap_err();
-    assert_eq!(stage_and_source(&error).0, Stage::Refused);
+    assert_eq!(stage_and_source(&error).0, ReadyStage::Refused);
     assert!(start.elapsed() < SECOND);
 }
 
@@ -63,7 +63,7 @@ async fn a_guest_whose_queue_is_full_is_there() {
     let ready = Ready::ping().timeout(30 * SECOND);
     let error = ready.connect(&path).await.unwrap_err();
     let (stage, source) = stage_and_source(&error);
-    assert_eq!(stage, Stage::Ping);
+    assert_eq!(stage, ReadyStage::Ping);
     assert!(source.unwrap().is_timeout(), "{error}");
 }
 
@@ -91,7 +91,7 @@ async fn a_guest_that_hangs_up_and_is_silent_then_does_not_answer_but_can_be_rea
             return;
         };
         let (stage, source) = stage_and_source(&error);
-        assert_eq!(stage, Stage::Ping, "{context}");
+        assert_eq!(stage, ReadyStage::Ping, "{context}");
         let source = source.unwrap();
         assert!(source.is_timeout(), "{context}: {source}");
         assert_eq!(source.stage(), qga_core::Stage::Sync, "{context}: {source}");
@@ -109,7 +109,7 @@ async fn a_stream_that_has_ended_is_not_waited_for() {
     agent.fault(Fault::close_before());
     let start = Instant::now();
     let error = guest.wait_ready(&Ready::ping()).await.unwrap_err();
-    assert_eq!(stage_and_source(&error).0, Stage::Ended);
+    assert_eq!(stage_and_source(&error).0, ReadyStage::Ended);
     let text = error.to_string();
     for said in ["does not become ready", "cannot open it again"] {
         assert!(text.contains(said), "{text}");
@@ -138,14 +138,14 @@ async fn what_a_client_is_made_to_refuse_is_not_waited_for() {
     guest.wait_ready(&Ready::ping()).await.unwrap();
     let ready = Ready::ping().command("guest-exec");
     let error = guest.wait_ready(&ready).await.unwrap_err();
-    assert_eq!(stage_and_source(&error).0, Stage::Refused);
+    assert_eq!(stage_and_source(&error).0, ReadyStage::Refused);
     assert!(
         error.to_string().contains("does not become ready"),
         "{error}"
     );
     let too_long = format!("/{}", "x".repeat(200));
     let error = Ready::ping().connect(&too_long).await.unwrap_err();
-    assert_eq!(stage_and_source(&error).0, Stage::Connect);
+    assert_eq!(stage_and_source(&error).0, ReadyStage::Connect);
     assert!(
         error.to_string().contains("does not become ready"),
         "{error}"
@@ -174,14 +174,14 @@ async fn a_guest_that_cannot_be_reached_is_told_with_the_reason_also_from_a_paus
     let ready = Ready::ping().timeout(50 * SECOND);
     let error = guest.wait_ready(&ready).await.unwrap_err();
     let (stage, source) = stage_and_source(&error);
-    assert_eq!(stage, Stage::Connect);
+    assert_eq!(stage, ReadyStage::Connect);
     assert!(!source.unwrap().is_timeout(), "{error}");
     assert!(start.elapsed() > 45 * SECOND);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_is_shorter_than_the_clients_timeout_tells_what_it_has_seen() {
-    for (door, stage) in [(SILENT, Stage::Ping), (REFUSED, Stage::Connect)] {
+    for (door, stage) in [(SILENT, ReadyStage::Ping), (REFUSED, ReadyStage::Connect)] {
         let (agent, line, guest) = over_a_line().await;
         lose(&agent, &line, &guest, door).await;
         let ready = Ready::ping().timeout(TIMEOUT / 2);

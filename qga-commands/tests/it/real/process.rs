@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use qga_commands::GuestError;
-use qga_commands::guest::process::Kill;
+use qga_commands::guest::process::KillOutcome;
 
 use crate::real;
 
@@ -55,7 +55,7 @@ async fn a_real_program_that_is_late_is_killed() {
         .kill_on_drop(true);
     let error = command.output().await.unwrap_err();
     let GuestError::TimedOut {
-        kill: Kill::Killed,
+        kill: KillOutcome::Killed,
         output: Some(output),
         ..
     } = error

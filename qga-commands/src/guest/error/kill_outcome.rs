@@ -5,7 +5,7 @@ use std::fmt;
 /// Whether a program that did not end in time was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Kill {
+pub enum KillOutcome {
     /// It was left running, since [`kill_on_drop`](crate::guest::process::Command::kill_on_drop) was not set.
     NotAsked,
     /// It was killed, and the agent has told its end.
@@ -14,7 +14,7 @@ pub enum Kill {
     Unconfirmed,
 }
 
-impl fmt::Display for Kill {
+impl fmt::Display for KillOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotAsked => "it was left running",

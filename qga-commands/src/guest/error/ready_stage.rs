@@ -7,7 +7,7 @@ use crate::capabilities::Refusal;
 /// What a guest was waited for that did not become ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Stage {
+pub enum ReadyStage {
     /// The channel of its agent could not be opened.
     Connect,
     /// Its agent did not answer.
@@ -22,7 +22,7 @@ pub enum Stage {
     Refused,
 }
 
-impl Stage {
+impl ReadyStage {
     /// Whether it is no use to wait.
     pub(in crate::guest) fn is_for_good(&self) -> bool {
         match self {
@@ -43,7 +43,7 @@ impl Stage {
     }
 }
 
-impl fmt::Display for Stage {
+impl fmt::Display for ReadyStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect => f.write_str("its agent cannot be reached"),
