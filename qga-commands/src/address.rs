@@ -38,7 +38,7 @@ pub struct GuestIp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MacAddress(pub [u8; 6]);
 
-/// A text is not the address that it should be.
+/// A text cannot be parsed as an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseAddressError {
     what: &'static str,
@@ -58,13 +58,13 @@ impl GuestIp {
         self.zone.as_deref()
     }
 
-    /// Whether it is the guest's own, such as `127.0.0.1` and `::1`.
+    /// Whether it is a loopback address, such as `127.0.0.1` and `::1`.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.ip.to_canonical().is_loopback()
     }
 
-    /// Whether it holds on one link only, such as `169.254.1.1` and `fe80::1`.
+    /// Whether it is valid on one link only, such as `169.254.1.1` and `fe80::1`.
     #[must_use]
     pub fn is_link_local(&self) -> bool {
         match self.ip.to_canonical() {

@@ -63,7 +63,7 @@ impl From<Bytes> for Vec<u8> {
     }
 }
 
-/// Shows how many they are: they may be anything, from a file with keys to what a program has printed.
+/// Shows only their number, since they may hold secrets: a file with keys, or the output of a program.
 impl fmt::Debug for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Hidden::bytes(self).fmt(f)

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-/// A moment on the guest's clock: nanoseconds after 1970 began in UTC, negative before.
+/// A moment on the guest's clock, in nanoseconds since the beginning of 1970 in UTC; negative before that.
 ///
 /// ```
 /// use qga_commands::GuestTime;
@@ -20,26 +20,25 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct GuestTime(i64);
 
-/// A time is before 1677 or after 2262, which nanoseconds in 64 bits do not reach.
+/// A time is before 1677 or after 2262, so it does not fit into 64 bits of nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TimeError;
 
 impl GuestTime {
-    /// The moment so many nanoseconds after 1970 began in UTC.
+    /// The moment that is this many nanoseconds after the beginning of 1970 in UTC.
     #[must_use]
     pub const fn from_nanos(nanos: i64) -> Self {
         Self(nanos)
     }
 
-    /// Nanoseconds after 1970 began in UTC.
+    /// The number of nanoseconds since the beginning of 1970 in UTC.
     #[must_use]
     pub const fn as_nanos(self) -> i64 {
         self.0
     }
 
-    /// The moment on this system's clock; `None` if this system cannot tell it, as some cannot
-    /// before 1970.
+    /// The same moment as a [`SystemTime`]. `None` if this system cannot represent it, as some cannot before 1970.
     #[must_use]
     pub fn to_system_time(self) -> Option<SystemTime> {
         let distance = Duration::from_nanos(self.0.unsigned_abs());

@@ -36,7 +36,7 @@
 //! | copy files and trees | [`Guest::upload`], [`Guest::download`] | [`guest::copy`] |
 //! | take a snapshot with the filesystems at rest | [`Guest::while_frozen`], [`Guest::freeze`] | [`guest::freeze`] |
 //! | wait until the guest is ready | [`Ready::connect`](guest::ready::Ready::connect), [`GuestBuilder::connect_ready`], [`Guest::wait_ready`] | [`guest::ready`] |
-//! | see how it fares | [`Guest::health`] | [`HealthState`](guest::HealthState) |
+//! | ask whether it is well | [`Guest::health`] | [`HealthState`](guest::HealthState) |
 //! | see what it is | [`Guest::host_name`], [`Guest::os_info`] | |
 //! | shut it down, start it again, put it to sleep | [`Guest::shutdown`], [`Guest::reboot`], [`Guest::suspend_ram`] | [`guest::power`] |
 //! | set a password, see who is logged in | [`Guest::set_password`], [`Guest::users`] | [`guest::accounts`] |

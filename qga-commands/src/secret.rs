@@ -6,7 +6,7 @@ use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 
-/// A password. It is sent, as base64, and otherwise never shown.
+/// A password. It is sent to the agent as base64, and shown nowhere else.
 ///
 /// ```
 /// use qga_commands::Secret;
@@ -15,8 +15,7 @@ use serde::{Serialize, Serializer};
 /// assert_eq!(format!("{secret:?}"), "Secret");
 /// ```
 ///
-/// Neither `Display` nor a comparison gives it away: it has none. Its memory is not wiped when it
-/// is dropped.
+/// It has neither `Display` nor a comparison, which could give it away. Its memory is not wiped when it is dropped.
 #[derive(Clone)]
 pub struct Secret(Vec<u8>);
 

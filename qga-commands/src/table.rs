@@ -1,4 +1,4 @@
-//! What the table of commands consists of.
+//! The types of the table of commands.
 
 use std::fmt;
 
@@ -14,11 +14,11 @@ pub struct Command {
     pub module: &'static str,
     /// The name of its type.
     pub type_name: &'static str,
-    /// What it does, in a sentence without its full stop.
+    /// What the command does, as a sentence without a full stop.
     pub summary: &'static str,
-    /// The version of QEMU that brought it.
+    /// The version of QEMU that introduced it.
     pub since: &'static str,
-    /// Where the newest agent has it.
+    /// The platforms on which the newest agent has it.
     pub platforms: &'static [Platform],
     /// Its arguments, in the order of the schema.
     pub arguments: &'static [Argument],
@@ -29,7 +29,8 @@ pub struct Command {
     pub reply: Reply,
     /// Whether it may be sent again after its reply was lost.
     pub retry: RetryClass,
-    /// What shows whether it has run, where its reply was lost; it stands after "check".
+    /// What to look at to find out whether the command has run, if its reply was lost. The text completes a sentence that
+    /// begins with "check".
     pub check: Option<&'static str>,
     /// Whether the agent runs it while filesystems are frozen.
     pub while_frozen: bool,

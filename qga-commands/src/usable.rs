@@ -3,10 +3,10 @@
 use crate::commands::net::GuestNetworkInterface;
 use crate::{GuestIp, MacAddress};
 
-/// Which of a guest's addresses are of use.
+/// Selects addresses under which a guest can be reached.
 ///
-/// By default those that are neither loopback nor link-local, IPv4 first; otherwise in the order
-/// of the guest.
+/// By default these are the addresses that are neither loopback nor link-local. IPv4 comes first; otherwise they are in
+/// the guest's order.
 ///
 /// ```no_run
 /// use qga_commands::Usable;
@@ -47,35 +47,35 @@ pub struct UsableAddress {
     pub mac: Option<MacAddress>,
     /// The address.
     pub ip: GuestIp,
-    /// How many leading bits are the network's; `None` if the guest tells no such number.
+    /// How many leading bits belong to the network. `None` if the guest tells no valid number.
     pub prefix: Option<u8>,
 }
 
 impl Usable {
-    /// Neither loopback nor link-local, IPv4 first.
+    /// Selects the addresses that are neither loopback nor link-local, IPv4 first.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Loopback addresses too.
+    /// Also selects loopback addresses.
     pub fn with_loopback(mut self) -> Self {
         self.loopback = true;
         self
     }
 
-    /// Link-local addresses too, which need the zone of the one who uses them.
+    /// Also selects link-local addresses. To connect to one of these, the zone of the host's own interface is needed.
     pub fn with_link_local(mut self) -> Self {
         self.link_local = true;
         self
     }
 
-    /// IPv6 before IPv4.
+    /// Puts IPv6 before IPv4.
     pub fn v6_first(mut self) -> Self {
         self.v6_first = true;
         self
     }
 
-    /// IPv4 addresses only.
+    /// Selects only IPv4 addresses.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -94,20 +94,20 @@ impl Usable {
         self
     }
 
-    /// IPv6 addresses only. Of this and [`v4_only`](Self::v4_only), the last one counts.
+    /// Selects only IPv6 addresses. If [`v4_only`](Self::v4_only) is called too, the last call counts.
     pub fn v6_only(mut self) -> Self {
         self.only = Some(Family::V6);
         self
     }
 
-    /// Of the interface with this MAC address only. The host knows it from the machine's
-    /// configuration, so it finds the right interface of several.
+    /// Selects only addresses of the interface with this MAC address. The host knows it from the machine's configuration,
+    /// so it can find the right one of several interfaces.
     pub fn mac(mut self, mac: MacAddress) -> Self {
         self.mac = Some(mac);
         self
     }
 
-    /// The addresses of use, the best first. What cannot be parsed is passed over.
+    /// Returns the selected addresses, the best first. Texts that are no address are passed over.
     #[must_use]
     pub fn pick(&self, interfaces: &[GuestNetworkInterface]) -> Vec<UsableAddress> {
         let of_interest = interfaces

@@ -1,4 +1,4 @@
-//! Files and whole trees copied into the guest and out of it.
+//! Copying files and whole trees into the guest and out of it.
 //!
 //! ```no_run
 //! # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
@@ -15,65 +15,71 @@
 //!
 //! # What becomes of the target
 //!
-//! It is the exact path, as with `cp -T`. A file replaces a file that is there; a folder is copied only
-//! to where nothing is, unless it is to [replace](Transfer::replace) what is there. Everything goes to a
-//! fresh folder beside the target, which nobody else may enter, is written through to the disk, and is moved
-//! to its place at the very end: a copy that breaks off leaves nothing behind that looks whole, also after a
-//! power failure. What was made until then is removed, in the guest as far as the channel allows.
+//! The target is the exact path, as with `cp -T`. A file replaces a file that exists there. A folder is copied only if
+//! nothing exists there, unless it is to [replace](Transfer::replace) what does.
 //!
-//! Moving a file is one step: whoever opens the target finds the old file or the new one, whole. So is
-//! moving a folder to where nothing is, and on a host with Linux also replacing one. In a guest, a folder that
-//! is replaced is moved aside first, so for a moment there is nothing; if the host dies in that very moment, the
-//! old one is left in a folder `.NAME.*.part` beside it, as it is if it cannot be removed. [`Copied::atomic`] tells
-//! whether it was one step.
+//! Everything is first copied to a new folder beside the target, which nobody else may enter, and is written through to
+//! the disk. It is moved to its place at the very end. So a copy that breaks off leaves nothing at the target that looks
+//! complete, not even after a power failure. What was copied until then is removed, in the guest as far as the channel
+//! allows.
 //!
-//! Writing through costs on this host a few milliseconds for each file (eight at a time), and in the guest one `sync`
-//! of the file, or of the filesystem that a tree lies on, which may take as long as it takes to write what
-//! others have left unwritten there. [`Copied::synced`] tells whether it was done.
+//! A file is moved in one step: whoever opens the target finds either the whole old file or the whole new one. A folder
+//! is also moved in one step if nothing was there, and on a host with Linux even if it replaces another. In a guest, a
+//! folder that is replaced is first moved aside, so for a moment nothing is there. If the host dies in that very moment,
+//! or the old folder cannot be removed, it is left in a folder `.NAME.*.part` beside the target. [`Copied::atomic`] tells
+//! whether the target was changed in one step.
+//!
+//! Writing through to the disk takes a few milliseconds for each file on this host, eight files at a time. In the guest it
+//! is one `sync` of the file, or of the filesystem of a tree. That may take long if other programs have left much
+//! unwritten there. [`Copied::synced`] tells whether it was done.
 //!
 //! # What is copied
 //!
-//! Files and folders, with the permissions of owner, group and others and with the time of their
-//! last change in whole seconds. They belong to the user as whom the agent, or this program, runs. Bits
-//! such as setuid are dropped, and holes become zeros. Links, pipes, sockets and devices below
-//! the folder are neither opened nor copied, only [counted](Copied::skipped); a link that was named itself
-//! is followed. Names have to be UTF-8, as the agent takes no others.
+//! Files and folders are copied, with the permissions of owner, group and others, and with the time of their last change
+//! in whole seconds. The copies belong to the user as whom the agent, or this program, runs. Bits such as setuid are not
+//! copied, and holes become zeros. Links, pipes, sockets and devices below the folder are neither opened nor copied, only
+//! [counted](Copied::skipped). If the source itself is a link, it is followed. Names have to be UTF-8, as the agent takes
+//! no others.
 //!
 //! # Files that change
 //!
-//! The tree is listed once, at the beginning. Of a file that grows, such as a log, what it had then is copied,
-//! and it is [counted](Copied::grown). One that ends earlier than it was listed is an error. One that was
-//! listed as empty is copied to its end, up to 64 MiB: those in `/proc` are made as they are read. So are those in
-//! `/sys`, which are listed longer than they are. A file of the same length that somebody writes to
-//! meanwhile is copied as it is read, the beginning old and the end new; [`verify`](Transfer::verify)
-//! notices that.
+//! The tree is listed once, at the beginning.
+//!
+//! - A file that grows afterwards, such as a log, is copied up to the length that was listed, and is
+//!   [counted](Copied::grown).
+//! - A file that turns out to be shorter than it was listed is an error. Files in `/sys` are an exception, since they are
+//!   always listed longer than they are.
+//! - A file that was listed as empty is copied to its end, up to 64 MiB, since the files in `/proc` are listed so.
+//! - If somebody writes to a file while it is copied, and its length stays the same, the copy may begin with old bytes and
+//!   end with new ones. [`verify`](Transfer::verify) notices that.
 //!
 //! # What a guest may send
 //!
-//! A guest that lies cannot write outside the target: its names are looked at one by one, everything
-//! goes to a fresh folder, and nothing is written through a link. It cannot send more than it has listed,
-//! nor more than [`max_bytes`](Transfer::max_bytes), and not for ever: if fewer than 8 MiB (or 128 files)
-//! are moved within ten minutes, the copy ends in [`GuestError::TooSlow`].
+//! A hostile guest cannot make this host write outside the target: each name is checked, everything goes to a new folder,
+//! and nothing is written through a link. The guest cannot send more than it has listed, nor more than
+//! [`max_bytes`](Transfer::max_bytes). Nor can it go on for ever: if fewer than 8 MiB, or 128 files, are copied within
+//! ten minutes, the copy fails with [`GuestError::TooSlow`].
 //!
 //! # What others may do on this host
 //!
-//! On Unix, folders are held open, and what is in them is reached from there and never through a link, when it is
-//! read as well as when it is written. If something else lies at a place than when it was listed, it is left
-//! alone, and the copy fails. Elsewhere only what lies at each path is looked at before.
+//! On Unix, folders are kept open, and their entries are reached from there and never through a link, for reading as well
+//! as for writing. If an entry is not the one that was listed, it is left alone and the copy fails. On other systems,
+//! each path is only checked before it is used.
 //!
 //! # What the guest needs
 //!
-//! A POSIX shell with `find` and `stat`, GNU's, busybox's or BSD's, and the agent's leave to run it. A
-//! guest without one, such as Windows, can have single files copied only: they come without permissions
-//! and times, cannot be [verified](Transfer::verify), and an uploaded one is written in its place, so that a copy which
-//! breaks off leaves a part of it there ([`Copied::atomic`] is false), and not
-//! [written through](Copied::synced). What the shell is asked for is [here](crate::guest::scripts).
+//! The guest needs a POSIX shell with the `find` and `stat` of GNU, busybox or BSD, and its agent must be allowed to run
+//! it. The [scripts that it runs](crate::guest::scripts) are documented.
+//!
+//! From and to a guest without a shell, such as Windows, only single files can be copied. They are copied without
+//! permissions and times, and cannot be [verified](Transfer::verify). An uploaded file is written at its place directly,
+//! so a copy that breaks off leaves a part of it there ([`Copied::atomic`] is false), and it is not
+//! [written through](Copied::synced) to the disk.
 //!
 //! # A channel that breaks
 //!
-//! A copy goes on where it was, also after the agent was started anew, if the client can open its
-//! channel again. It gives up when eight attempts in a row, over some 25 seconds and what the commands
-//! themselves take, have brought nothing.
+//! If the client can open its channel again, a copy goes on where it was, even after a restart of the agent. It fails after
+//! eight attempts in a row without progress. The pauses between these take about 25 seconds in all.
 
 mod checksum;
 mod download;
@@ -102,7 +108,7 @@ pub use super::error::CopyFault;
 pub use report::Progress;
 use report::Report;
 
-/// A copy that is to be made: await it. Made by [`Guest::upload`] and [`Guest::download`].
+/// A copy that is to be made: await it. It is made by [`Guest::upload`] and [`Guest::download`].
 #[must_use = "nothing is copied until it is awaited"]
 pub struct Transfer {
     guest: Guest,
@@ -126,21 +132,21 @@ enum Direction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Copied {
-    /// Files.
+    /// The number of files.
     pub files: u64,
-    /// Folders, the one that was named included.
+    /// The number of folders, including the one that was named.
     pub folders: u64,
-    /// Bytes in all files.
+    /// The number of bytes in all files.
     pub bytes: u64,
-    /// What was left out: links, pipes, sockets, devices.
+    /// The number of links, pipes, sockets and devices, which were not copied.
     pub skipped: u64,
-    /// Files that were longer in the end than when they were listed. The copies have what was there then.
+    /// The number of files that have grown since they were listed. Their copies have the length that was listed.
     pub grown: u64,
-    /// Whether the target has changed in one step, so that there was never a part of it, nor nothing in
-    /// place of what was replaced.
+    /// Whether the target was changed in one step. If so, nobody has seen a part of it, nor a moment in which nothing was
+    /// there instead of what was replaced.
     pub atomic: bool,
-    /// Whether all of it was written through to the disk, so that it outlives a power failure. In a guest
-    /// this needs a shell that has `sync`, or `fsync`; an agent by itself cannot do it. On a host it needs Unix.
+    /// Whether everything was written through to the disk, so that it survives a power failure. In a guest this needs a
+    /// shell with `sync` or `fsync`, since an agent cannot do it by itself. On a host it needs Unix.
     pub synced: bool,
 }
 
@@ -173,16 +179,16 @@ impl Transfer {
         }
     }
 
-    /// Whether to compare the SHA-256 checksum of every file at the end, before anything is moved to its
-    /// place. A guest that has no program to make one (`sha256sum`, `shasum`, `sha256`, `openssl`), or no
-    /// shell, is an error, and nothing is copied.
+    /// Whether to compare the SHA-256 checksums of all files at the end, before anything is moved to its place. This
+    /// needs a shell in the guest with one of the programs `sha256sum`, `shasum`, `sha256` and `openssl`. Without these
+    /// the copy fails, and nothing is copied.
     pub fn verify(mut self, verify: bool) -> Self {
         self.verify = verify;
         self
     }
 
-    /// Whether the target may replace whatever is there, a whole folder too. The old one stays until the new
-    /// one is whole; see [what becomes of the target](crate::guest::copy#what-becomes-of-the-target).
+    /// Whether the copy may replace whatever exists at the target, even a whole folder. The old content stays until the
+    /// copy is complete; see [what becomes of the target](crate::guest::copy#what-becomes-of-the-target).
     ///
     /// ```no_run
     /// # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
@@ -195,21 +201,21 @@ impl Transfer {
         self
     }
 
-    /// Calls this with how far the copy is, after each piece of at most 256 KiB. It must not block.
+    /// Sets a function that is told the progress of the copy, after each piece of at most 256 KiB. It must not block.
     pub fn progress(mut self, progress: impl FnMut(&Progress<'_>) + Send + 'static) -> Self {
         self.report.call(Box::new(progress));
         self
     }
 
-    /// How long the copy may take in all. As long as it takes unless set, if it goes on: 8 MiB, or 128 files,
-    /// have to be moved in each ten minutes. Each command has the client's timeout in any case.
+    /// How long the copy may take in all. Unless this is set, there is no limit as long as the copy makes progress: 8 MiB,
+    /// or 128 files, have to be copied in each ten minutes. Each command has the client's timeout in any case.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// How much may be copied, in bytes; 64 GiB unless set. There may be 100,000 files and folders, one
-    /// within the other to a depth of 64.
+    /// How many bytes may be copied; 64 GiB unless set. The number of files and folders is limited to 100,000, and the
+    /// depth of folders to 64.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
         self
@@ -250,14 +256,14 @@ fn late(timeout: Duration, direction: Direction, path: String) -> GuestError {
 
 /// # Errors
 ///
-/// [`GuestError::Copy`] with the path at fault, and [`GuestError::Command`] and its like for what
-/// failed before it came to a file. Its [`execution`](GuestError::execution) is `NotRun` if nothing was
-/// changed in the guest, as where a file of this host is missing.
+/// [`GuestError::Copy`] with the path of the file that failed; [`GuestError::Command`] and others if something failed
+/// that is not about one file. The error's [`execution`](GuestError::execution) is `NotRun` if nothing was changed in the
+/// guest, for example because a file of this host is missing.
 ///
 /// # Cancel safety
 ///
-/// When the future is dropped, nothing is at the target; what was copied until then is removed in the
-/// background. In the last moment, when it is moved to its place, the target may be there, whole.
+/// When the future is dropped, the target is as it was, and what was copied until then is removed in the background. If
+/// the future is dropped at the very end, the complete copy may be at the target.
 impl IntoFuture for Transfer {
     type Output = Result<Copied, GuestError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;

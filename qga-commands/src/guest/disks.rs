@@ -25,11 +25,11 @@ use crate::commands::fs::{GetFsInfo, GuestFilesystemInfo};
 pub use usage::DiskUsage;
 
 impl Guest {
-    /// How full the guest's disks are: each device once, however often it is mounted.
+    /// How full the guest's disks are. Each device is returned once, however often it is mounted.
     ///
-    /// A guest [lists](Self::filesystems) a filesystem once for each place where it is mounted, with all its space
-    /// each time: for each subvolume of a btrfs, and for each bind mount, such as those that systemd makes for a
-    /// service with a `/tmp` of its own. Here it counts once, so that sizes can be added:
+    /// A guest [lists](Self::filesystems) a filesystem once for each place where it is mounted, with its whole size each
+    /// time. A btrfs is mounted once for each subvolume, and systemd makes a bind mount for each service with a `/tmp` of
+    /// its own. Here each filesystem counts once, so that sizes can be added:
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -45,14 +45,19 @@ impl Guest {
     /// # }
     /// ```
     ///
-    /// What is no disk that could fill up is left out: loop devices, which are files of another filesystem, with the
-    /// snaps on them; compressed and plain RAM disks; CD-ROMs and floppy disks; images that can only be read
-    /// (squashfs, erofs, iso9660, udf and their like); and, where an agent lists them at all, what lies in
-    /// memory, on another machine, or over another filesystem (tmpfs, NFS, overlay and their like).
-    /// [`filesystems`](Self::filesystems) has them all. A guest with its only writable filesystem on a loop
-    /// device, as small routers may have it, has no disk here.
+    /// Devices that are no disk which could fill up are left out:
     ///
-    /// Since QEMU 2.2; how large they are and how full, since 3.0.
+    /// - loop devices, such as those of snaps, since they are files of another filesystem;
+    /// - RAM disks, compressed or not;
+    /// - CD-ROMs and floppy disks;
+    /// - read-only images, such as squashfs, erofs, iso9660 and udf;
+    /// - if an agent lists them at all, filesystems in memory, on another machine, or over another filesystem, such as
+    ///   tmpfs, NFS and overlay.
+    ///
+    /// [`filesystems`](Self::filesystems) returns all of them. A guest whose only writable filesystem is on a loop device,
+    /// such as a small router, has no disk here.
+    ///
+    /// Since QEMU 2.2; their sizes since 3.0.
     ///
     /// # Errors
     ///
@@ -65,11 +70,11 @@ impl Guest {
         Ok(DiskUsage::of(&self.execute(GetFsInfo).await?))
     }
 
-    /// The mounted filesystems, by where they are mounted. The agent tells of those that are on a block device,
-    /// and not of others such as tmpfs; one that is mounted at several places is told of several times, with the
-    /// same sizes. To add sizes, see [`disk_usage`](Self::disk_usage).
+    /// The mounted filesystems, sorted by the place where they are mounted. The agent lists those on a block device, and
+    /// not others such as tmpfs. One that is mounted at several places is listed several times, with the same sizes. To
+    /// add sizes, use [`disk_usage`](Self::disk_usage).
     ///
-    /// Since QEMU 2.2; how large they are and how full, since 3.0.
+    /// Since QEMU 2.2; their sizes since 3.0.
     ///
     /// # Errors
     ///
@@ -84,7 +89,7 @@ impl Guest {
         Ok(told)
     }
 
-    /// The disks and partitions by their names, mounted or not.
+    /// The disks and partitions, mounted or not, sorted by name.
     ///
     /// Since QEMU 5.2, on Linux and Windows.
     ///
@@ -103,15 +108,14 @@ impl Guest {
 }
 
 impl GuestFilesystemInfo {
-    /// How much of it is in use, from 0 for nothing to 1 for full. What is kept for root does not
-    /// count as free. `None` if the guest does not tell, as before QEMU 3.0; that is not the same as 0.
+    /// The share of its space that is in use, from 0 to 1. Space that is reserved for root does not count as free. `None`
+    /// if the guest does not tell, as before QEMU 3.0; that is not the same as 0.
     #[must_use]
     pub fn usage(&self) -> Option<f64> {
         usage(self.used_bytes?, self.total_bytes?)
     }
 
-    /// Bytes that ordinary users may still fill. `None` if the guest does not tell, as before QEMU
-    /// 3.0.
+    /// The number of bytes that ordinary users can still write. `None` if the guest does not tell, as before QEMU 3.0.
     #[must_use]
     pub fn free_bytes(&self) -> Option<u64> {
         Some(self.total_bytes?.saturating_sub(self.used_bytes?))
