@@ -108,3 +108,7 @@ fn skip_string(rest: &mut std::slice::Iter<'_, u8>) {
     }
     *rest = [].iter();
 }
+
+#[cfg(test)]
+#[path = "limits/tests.rs"]
+mod tests;

@@ -560,6 +560,8 @@ fn what_a_sync_brings_about_does_not_count_as_passed_over() {
 fn more_than_may_be_passed_over_ends_the_sync() {
     for old in [
         "{\"return\": 1}\n".repeat(3),
+        // One of these is the agent's for our 0xFF.
+        "{\"error\": {\"class\": \"E\", \"desc\": \"\"}}\n".repeat(4),
         "x".repeat(2000),
         "\n".repeat(200),
     ] {
