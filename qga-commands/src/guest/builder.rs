@@ -31,12 +31,14 @@ use super::{Guest, GuestError};
 #[must_use = "nothing is connected to until `connect`, `connect_ready`, `connect_with` or `build` is called"]
 pub struct GuestBuilder {
     client: ClientBuilder,
+    pub(super) within: Option<Duration>,
 }
 
 impl GuestBuilder {
     pub(super) fn new() -> Self {
         Self {
             client: Client::builder(),
+            within: None,
         }
     }
 
@@ -56,6 +58,7 @@ impl GuestBuilder {
     /// [`Guest::within`].
     pub fn within(mut self, time: Duration) -> Self {
         self.client = self.client.within(time);
+        self.within = Some(time);
         self
     }
 

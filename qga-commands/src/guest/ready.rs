@@ -251,7 +251,9 @@ impl GuestBuilder {
         let address = address
             .try_into()
             .map_err(|error| GuestError::Address(error.into()))?;
+        let deadline = self.within.map(after);
         let end = after(ready.timeout);
+        let end = deadline.map_or(end, |deadline| deadline.min(end));
         // A lock lies beside the socket, which may not be there yet.
         let made = ready.until(end, Some(&address), Machine::default(), || async {
             match self.clone().connect_lazy(address.clone()) {
@@ -261,7 +263,10 @@ impl GuestBuilder {
                 made => Ok(made),
             }
         });
-        let guest = made.await??;
+        let mut guest = made.await??;
+        if let Some(deadline) = deadline {
+            guest = guest.within(deadline.saturating_duration_since(Instant::now()));
+        }
         guest.wait_ready_until(ready, end).await?;
         Ok(guest)
     }

@@ -235,3 +235,31 @@ async fn a_lock_is_taken_once_the_socket_is_there() {
     let other = builder.connect_ready(&*path, &ready).await;
     assert!(other.unwrap_err().is_held());
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_wait_for_a_socket_that_a_lock_needs_counts_for_the_deadline() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qga.sock");
+    let start = Instant::now();
+    let builder = Guest::builder().lock(true).within(Duration::from_secs(5));
+    let error = builder.connect_ready(&*path, &Ready::ping()).await;
+    assert_eq!(stage(error.unwrap_err()), ReadyStage::Connect);
+    assert!(start.elapsed() < Duration::from_secs(6));
+}
+
+#[tokio::test]
+async fn what_was_waited_for_a_socket_is_taken_off_the_deadline() {
+    let agent = TestAgent::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qga.sock");
+    let builder = Guest::builder().lock(true).within(Duration::from_secs(60));
+    let ready = Ready::ping();
+    let (guest, linked) = tokio::join!(builder.connect_ready(&*path, &ready), async {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        let before = Instant::now();
+        std::os::unix::fs::symlink(agent.path(), &path).unwrap();
+        before
+    });
+    let deadline = guest.unwrap().client().deadline().unwrap();
+    assert!(deadline < linked + Duration::from_secs(60));
+}
