@@ -20,10 +20,10 @@ pub(crate) struct Alarm {
 impl Alarm {
     /// Ready when `deadline` has passed.
     pub(crate) fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        if self.is_set(deadline, cx.waker()) {
+        let runtime = Handle::current().id();
+        if self.is_set(runtime, deadline, cx.waker()) {
             return Poll::Pending;
         }
-        let runtime = Handle::current().id();
         self.woken = Some(cx.waker().clone());
         loop {
             let timer = match &mut self.timer {
@@ -44,12 +44,16 @@ impl Alarm {
         }
     }
 
-    /// Whether the timer wakes this task, at the deadline or before.
-    fn is_set(&self, deadline: Instant, waker: &Waker) -> bool {
-        let (Some((_, timer)), Some(woken)) = (&self.timer, &self.woken) else {
+    /// Whether the timer wakes this task, at the deadline or before. A thread that is blocked on futures has one
+    /// waker in all runtimes, and nobody may drive the timers of another one.
+    fn is_set(&self, runtime: Id, deadline: Instant, waker: &Waker) -> bool {
+        let (Some((id, timer)), Some(woken)) = (&self.timer, &self.woken) else {
             return false;
         };
-        is_same(woken, waker) && timer.deadline() <= deadline && !timer.is_elapsed()
+        *id == runtime
+            && is_same(woken, waker)
+            && timer.deadline() <= deadline
+            && !timer.is_elapsed()
     }
 }
 

@@ -204,6 +204,12 @@ impl Driver {
         }
     }
 
+    /// Has the stream asked again, since whoever polls next may be another task.
+    #[inline]
+    pub(crate) fn forget_waker(&mut self) {
+        self.will_wake = false;
+    }
+
     /// Whether something came that answers no request, as far as can be seen without waiting.
     pub(crate) async fn is_talking(&mut self) -> bool {
         poll_fn(|cx| {

@@ -84,6 +84,10 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
     /// busy with an unread reply until the next command on this client.
     pub async fn next(&mut self) -> Option<Result<<I::Item as QgaCommand>::Response, Error>> {
         let budget = self.ahead.begin(self.client.budget());
+        if let Some(channel) = &mut self.channel {
+            // Another task may ask than before.
+            channel.driver().forget_waker();
+        }
         let result = self.next_under(&budget).await;
         self.ahead.end();
         let is_over = matches!(self.ahead.step(), Step::Over);

@@ -1,7 +1,9 @@
 //! Bringing a lost channel back.
 
 use std::future::poll_fn;
+use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 
 use tokio::runtime::{Handle, Id};
 use tokio::time::{Instant, timeout_at};
@@ -39,7 +41,8 @@ impl Reconnect {
     /// Opens the channel for the first time. The error is of this attempt alone.
     pub(crate) async fn open_and_sync(&mut self, budget: &Budget) -> Result<Driver, Error> {
         let mut opening = self.endpoint.open();
-        let carrier = opened(&self.endpoint, &mut opening, budget).await?;
+        let opened = poll_fn(|cx| opening.as_mut().poll(cx));
+        let carrier = in_time(&self.endpoint, opened, budget).await?;
         let mut driver = Driver::new(carrier);
         driver.begin();
         let synchronized = driver.synchronize(budget).await;
@@ -139,23 +142,30 @@ impl Reconnect {
     }
 
     async fn open(&mut self, here: Id, budget: &Budget) -> Result<Carrier, Error> {
-        let open = || (here, self.endpoint.open());
-        let (_, opening) = self.opening.get_or_insert_with(open);
-        let opened = opened(&self.endpoint, opening, budget).await;
-        if !matches!(&opened, Err(error) if error.is_timeout()) {
-            self.opening = None;
-        }
-        opened
+        let endpoint = &self.endpoint;
+        let kept = &mut self.opening;
+        kept.get_or_insert_with(|| (here, endpoint.open()));
+        let opened = poll_fn(|cx| {
+            // It is kept only if it is still to be polled, and not if it has panicked.
+            let Some((here, mut opening)) = kept.take() else {
+                return Poll::Pending;
+            };
+            let polled = opening.as_mut().poll(cx);
+            if polled.is_pending() {
+                *kept = Some((here, opening));
+            }
+            polled
+        });
+        in_time(endpoint, opened, budget).await
     }
 }
 
 /// What has been opened, if that is in time. If not, it may go on later.
-async fn opened(
+async fn in_time(
     endpoint: &Endpoint,
-    opening: &mut Opening,
+    opened: impl Future<Output = io::Result<Carrier>>,
     budget: &Budget,
 ) -> Result<Carrier, Error> {
-    let opened = poll_fn(|cx| opening.as_mut().poll(cx));
     match timeout_at(budget.deadline.into(), opened).await {
         Ok(opened) => endpoint.opened(opened),
         Err(_) => Err(connect_error(budget.time_is_up())),

@@ -265,10 +265,12 @@ impl Session {
         }
     }
 
-    /// Forgets all requests.
+    /// Forgets all requests, also the one that can be [had back](Self::take_unsent): it must not be taken for
+    /// that of the next caller.
     pub(crate) fn cancel_all(&mut self) {
         self.is_settled = false;
         self.current = None;
+        self.unsent = None;
         while let Some(pending) = self.pendings.pop_last() {
             self.give_up(&pending);
         }

@@ -184,15 +184,16 @@ impl From<SocketAddr> for Address {
     }
 }
 
-/// A path that is not UTF-8 cannot be written.
+/// What would not be read as the same address cannot be written, such as a path that is not UTF-8 or holds a
+/// line break.
 impl Serialize for Address {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if let Self::Unix(path) = self
-            && path.to_str().is_none()
-        {
-            return Err(ser::Error::custom("the path of the socket is not UTF-8"));
+        let text = self.to_string();
+        match text.parse::<Self>() {
+            Ok(read) if read == *self => serializer.serialize_str(&text),
+            Ok(_) => Err(ser::Error::custom("the path of the socket is not UTF-8")),
+            Err(error) => Err(ser::Error::custom(error)),
         }
-        serializer.collect_str(self)
     }
 }
 
@@ -265,6 +266,29 @@ mod tests {
         use std::os::unix::ffi::OsStrExt;
         let path = Path::new(std::ffi::OsStr::from_bytes(b"/run/\xFF.sock"));
         assert!(serde_json::to_string(&Address::from(path)).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_read_again_is_not_written() {
+        let path = |path: &str| Address::Unix(path.into());
+        let port_0 = Address::from(SocketAddr::from(([127, 0, 0, 1], 0)));
+        for address in [
+            path(""),
+            path("/run/a\nb"),
+            port_0,
+            Address::Tcp("vm".into()),
+        ] {
+            assert!(serde_json::to_string(&address).is_err(), "{address:?}");
+        }
+        for address in [
+            path("a:b"),
+            path("tcp:vm:80"),
+            path("unix:x"),
+            path("/a\"b"),
+        ] {
+            let json = serde_json::to_string(&address).unwrap();
+            assert_eq!(serde_json::from_str::<Address>(&json).unwrap(), address);
+        }
     }
 
     #[test]

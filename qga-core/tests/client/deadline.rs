@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::support::{Peer, Ping, echo, synced_pair};
+use crate::support::{Peer, Ping, QUICK, echo, pair, synced_pair};
 use qga_core::{Client, ErrorKind, Execution, Options, Stage};
+use serde_json::json;
+use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep};
 
 const TEN: Duration = Duration::from_secs(10);
@@ -166,4 +168,31 @@ async fn connecting_ends_at_the_deadline_or_at_its_own_limit() {
         .unwrap_err();
     assert_eq!((error.is_timeout(), error.is_deadline()), (true, false));
     assert_eq!(start.elapsed(), seconds(7));
+}
+
+#[test]
+fn a_thread_that_blocks_on_one_runtime_after_another_meets_its_deadlines() {
+    let runtime = |mut builder: Builder| builder.enable_all().build().unwrap();
+    let idle = runtime(Builder::new_current_thread());
+    let running = runtime(Builder::new_multi_thread());
+    let (client, mut peer) = pair(4096);
+    running.spawn(async move {
+        peer.sync().await;
+        peer.answer(json!({})).await;
+        peer.request().await;
+        std::future::pending::<()>().await;
+    });
+    let with_millis =
+        move |millis| client.with_options(QUICK.timeout(Duration::from_millis(millis)));
+
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        // Nobody drives the timers of this one.
+        let first = with_millis(500);
+        idle.handle().block_on(first.execute(Ping)).unwrap();
+        let second = with_millis(1000);
+        done.send(running.block_on(second.execute(Ping)))
+    });
+    let result = is_done.recv_timeout(Duration::from_secs(10));
+    assert!(result.unwrap().unwrap_err().is_timeout());
 }

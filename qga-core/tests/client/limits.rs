@@ -1,11 +1,13 @@
 //! What a reply and a sync may bring.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use crate::support::{QUICK, echo, pair, reply, synced_pair};
-use qga_core::{Error, ErrorKind, Execution, Malformed, Options, QgaCommand, Stage};
+use crate::support::{Peer, Ping, QUICK, STRAY, echo, pair, reply, synced_pair};
+use qga_core::{Client, Error, ErrorKind, Execution, Malformed, Options, QgaCommand, Stage};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 /// What a command comes to that is answered so, under these options; the next command must work.
 async fn answered(options: Options, returned: Value) -> Result<Value, Error> {
@@ -173,4 +175,24 @@ async fn what_was_seen_to_wait_in_a_channel_is_passed_over() {
         peer.answer_echo().await;
     });
     assert_eq!(answer.unwrap(), "1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_the_answer_to_a_sync_does_not_count_as_passed_over_however_it_is_cut() {
+    let (ours, theirs) = tokio::io::duplex(4096);
+    let options = QUICK.skip_limit(0, 0);
+    let client = Client::builder().options(options).build(ours);
+    let mut peer = Peer::over(theirs);
+    let agent = async {
+        let request = peer.request().await;
+        let answer = reply(&request, &request["arguments"]["id"]);
+        let sent = [STRAY.as_bytes(), b"\xFF", answer.as_bytes()].concat();
+        for byte in sent {
+            peer.send([byte]).await;
+            tokio::task::yield_now().await;
+        }
+        peer.answer(json!({})).await;
+    };
+    let (result, _) = tokio::join!(client.execute(Ping), timeout(Duration::from_secs(1), agent));
+    result.unwrap();
 }

@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use crate::support::{Echo, Peer, Ping, echo, echo_reply, pair, reply, synced_pair};
-use qga_core::{Client, ErrorKind, Execution};
+use qga_core::{Client, ErrorKind, Execution, QgaCommand};
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -365,4 +366,38 @@ async fn a_task_that_comes_between_two_results_has_its_turn_before_the_next() {
     });
     assert_eq!(second.unwrap().unwrap(), "2");
     assert_eq!(other.await.unwrap().unwrap(), "other");
+}
+
+/// A text that cannot be encoded where it is none.
+struct Fragile(Option<&'static str>);
+
+impl Serialize for Fragile {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = self.0.ok_or_else(|| serde::ser::Error::custom("broken"))?;
+        serializer.serialize_str(text)
+    }
+}
+
+#[derive(QgaCommand)]
+#[qga(name = "test-echo", response = Value)]
+struct FragileEcho {
+    text: Fragile,
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pipeline_that_goes_to_another_task_before_it_has_read_is_woken_there() {
+    let (client, mut peer) = synced_pair().await;
+    let commands = [None, Some("x")].map(|text| FragileEcho {
+        text: Fragile(text),
+    });
+    let mut pipeline = client.pipeline(commands);
+    let first = tokio::spawn(async move { (pipeline.next().await, pipeline) });
+    let (result, mut pipeline) = first.await.unwrap();
+    assert!(result.unwrap().is_err());
+
+    let start = Instant::now();
+    let second = tokio::spawn(async move { pipeline.next().await.unwrap() });
+    peer.answer_echo().await;
+    assert_eq!(second.await.unwrap().unwrap(), json!("x"));
+    assert_eq!(start.elapsed(), Duration::ZERO);
 }

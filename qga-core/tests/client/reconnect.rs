@@ -1,5 +1,6 @@
 //! A channel that ends while nobody looks, and comes back.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use qga_core::{Client, ErrorKind, Execution, Stage};
@@ -131,4 +132,32 @@ async fn after_two_failures_commands_fail_at_once_until_a_pause_is_over() {
         accept(&listener).await.answer(json!({})).await;
     });
     pinged.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_while_the_channel_is_opened_is_not_met_again() {
+    let opened = AtomicU32::new(0);
+    let open = move || {
+        let number = opened.fetch_add(1, Ordering::SeqCst);
+        async move {
+            tokio::task::yield_now().await;
+            assert_ne!(number, 1, "this is the second");
+            let (ours, theirs) = tokio::io::duplex(4096);
+            tokio::spawn(async move {
+                let mut peer = Peer::over(theirs);
+                peer.sync().await;
+                peer.answer(json!({})).await;
+            });
+            Ok(ours)
+        }
+    };
+    let client = Client::builder().options(QUICK).connect_with(open).await;
+    let client = client.unwrap();
+    client.execute(Ping).await.unwrap();
+    tokio::task::yield_now().await;
+
+    let other = client.clone();
+    let failed = tokio::spawn(async move { other.execute(Ping).await }).await;
+    assert!(failed.unwrap_err().is_panic());
+    client.execute(Ping).await.unwrap();
 }

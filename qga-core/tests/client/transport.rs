@@ -278,3 +278,23 @@ async fn a_transport_that_cannot_be_opened_is_an_error_of_connecting() {
     assert!(matches!(error.kind(), ErrorKind::Open(_)), "{error:?}");
     assert_eq!(error.stage(), Stage::Connect);
 }
+
+/// One that may not be sent twice.
+#[derive(QgaCommand)]
+#[qga(name = "test-erase", response = Value)]
+struct Erase;
+
+#[tokio::test(start_paused = true)]
+async fn what_a_pipeline_could_not_send_is_never_sent_for_another_command() {
+    let unsent = TransportError::other("no room").with_execution(Execution::NotRun);
+    let closed = TransportError::closed(None);
+    let host = Host::new([Call::Fails(unsent), Call::Fails(closed)]);
+    let client = host.connect().await;
+
+    let mut erasing = client.pipeline([Erase]);
+    let error = erasing.next().await.unwrap().unwrap_err();
+    assert_eq!(error.execution(), Execution::NotRun);
+    drop(erasing);
+    client.execute(Ask).await.unwrap();
+    assert_eq!(host.ran(), ["test-erase", "test-ask", "test-ask"]);
+}

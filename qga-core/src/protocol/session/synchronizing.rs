@@ -16,6 +16,9 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(16);
 /// No answer to a sync is longer, in bytes.
 const LONGEST_ANSWER: u64 = 512;
 
+/// The 0xFF before the answer to a sync, in bytes, which may come before the rest of it.
+const SENTINEL: u64 = 1;
+
 /// A handshake that goes on until it is answered, whoever waits for it: an impatient request that
 /// gives up leaves it to the next one.
 #[derive(Debug)]
@@ -73,7 +76,7 @@ impl Session {
             Progress::Incomplete => {
                 let bytes = self.decoder.position().saturating_sub(passed.start);
                 let unfinished = self.decoder.unfinished() as u64;
-                if bytes > budget.bytes
+                if bytes > budget.bytes.saturating_add(SENTINEL)
                     || (unfinished > LONGEST_ANSWER && bytes + unfinished > budget.bytes)
                 {
                     return self.fail_flooded();
