@@ -32,7 +32,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::command::{CommandSpec, NoReply, QgaCommand};
-use crate::error::{AddressError, Error, Execution, Stage};
+use crate::error::{AddressError, Error};
 use crate::protocol::{Budget, Request};
 use crate::terms::trace::Span;
 use crate::terms::{
@@ -201,7 +201,7 @@ impl Client {
         let mut waiting = Waiting::new(&budget, waits, Repeat::Lost);
         loop {
             let tried = budget
-                .check()
+                .check(Instant::now)
                 .and_then(|()| self.take(&budget)?.sync(&budget, waits));
             match tried {
                 Ok(()) => return Ok(()),
@@ -283,7 +283,7 @@ impl Client {
             if let Err(error) = self.admit(name, &budget) {
                 return Err(waiting.after(error));
             }
-            let tried = budget.check().and_then(|()| {
+            let tried = budget.check(Instant::now).and_then(|()| {
                 let mut channel = self.take(&budget)?;
                 self.check(name)?;
                 channel.exchange(call, || self.check(name), &mut waiting.sent, span)
@@ -302,7 +302,7 @@ impl Client {
         let mut waiting = Waiting::new(budget, waits, Repeat::Lost);
         loop {
             self.admit(name, budget)?;
-            let tried = budget.check().and_then(|()| {
+            let tried = budget.check(Instant::now).and_then(|()| {
                 let mut channel = self.take(budget)?;
                 self.check(name)?;
                 // A pipeline does not send again what meets a closed channel.
@@ -343,7 +343,7 @@ impl Client {
     /// Waits for the channel.
     fn take(&self, budget: &Budget) -> Result<InUse<'_>, Error> {
         let taken = self.shared.turns.take(budget.deadline);
-        taken.ok_or_else(|| Error::new(Stage::Queue, Execution::NotRun, budget.time_is_up()))
+        taken.ok_or_else(|| budget.ended_in_queue())
     }
 
     /// Whether somebody waits for the channel.

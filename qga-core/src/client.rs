@@ -348,6 +348,8 @@ impl Client {
     /// drop(hold);
     /// # }
     /// ```
+    ///
+    /// `runs` must not use the client, since it is asked while the client looks at its holds.
     pub fn hold(
         &self,
         reason: impl Into<Cow<'static, str>>,
@@ -400,7 +402,7 @@ impl Client {
         let mut waiting = Waiting::new(&budget, waits, Repeat::Lost);
         loop {
             let tried = async {
-                budget.check()?;
+                budget.check(now)?;
                 self.lock(&budget).await?.sync(&budget, waits).await
             };
             match tried.await {
@@ -498,7 +500,7 @@ impl Client {
     /// A [`Value`] takes up to a hundred times the memory of its text: for a guest that you do not
     /// trust, lower the [limit](Options::reply_limit) or use a type.
     ///
-    /// By its name alone a command counts as one that is answered, is never sent twice and holds no
+    /// Given only a name, the client assumes that the command is answered, may not be sent twice and holds no
     /// secrets; a [`CommandSpec`] says more. What is answered only on failure, such as `guest-shutdown`,
     /// returns how it ended as a text: `"closed"`, `"silent"` or `"replied"`; see [`NoReply`].
     ///
@@ -573,7 +575,7 @@ impl Client {
         let channel = Arc::clone(&self.channel).try_lock_owned().ok()?;
         let mut channel = InUse::new(channel);
         let is_ready = channel.is_ready(cx) && self.check(call.spec.name()).is_ok();
-        (is_ready && call.budget.check().is_ok()).then_some(channel)
+        (is_ready && call.budget.check(now).is_ok()).then_some(channel)
     }
 
     /// Runs a command that may have to wait, or that has failed once, and tells in which contact.
@@ -598,7 +600,7 @@ impl Client {
                 let (mut channel, before) = if let Some((channel, error)) = failed.take() {
                     (channel, Some(error))
                 } else {
-                    budget.check()?;
+                    budget.check(now)?;
                     let channel = self.lock(&budget).await?;
                     self.check(name)?;
                     (channel, None)
@@ -629,7 +631,7 @@ impl Client {
         loop {
             self.admit(name, budget).await?;
             let tried = async {
-                budget.check()?;
+                budget.check(now)?;
                 let mut channel = self.lock(budget).await?;
                 self.check(name)?;
                 channel.ensure_synced(budget, waits).await?;
@@ -688,10 +690,10 @@ impl Client {
         }
         let _queued = Queued::new(&self.shared.queued);
         let locked = Arc::clone(&self.channel).lock_owned();
-        timeout_at(budget.deadline.into(), locked)
-            .await
-            .map(InUse::new)
-            .map_err(|_| Error::new(Stage::Queue, Execution::NotRun, budget.time_is_up()))
+        match timeout_at(budget.deadline.into(), locked).await {
+            Ok(channel) if now() < budget.deadline => Ok(InUse::new(channel)),
+            _ => Err(budget.ended_in_queue()),
+        }
     }
 
     /// Whether somebody waits for the channel.

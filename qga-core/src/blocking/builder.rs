@@ -40,7 +40,7 @@ impl ClientBuilder {
         }
     }
 
-    /// What holds for every command of the client.
+    /// The timeouts and limits of every command of the client.
     pub fn options(mut self, options: Options) -> Self {
         self.settings.options = options;
         self
@@ -140,7 +140,7 @@ impl ClientBuilder {
         let budget = self.settings.connect_budget(Instant::now());
         let mut reconnect = self.reconnect(endpoint);
         let mut open = || {
-            budget.check()?;
+            budget.check(Instant::now)?;
             let address = reconnect.endpoint.address().map(|address| &**address);
             let lock = self.lock_file(address)?;
             Ok((reconnect.open_and_sync(&budget)?, lock))

@@ -203,7 +203,7 @@ impl Driver {
             (Ok(count), _) => self.session.received(count),
             (Err(error), _) if is_timeout(&error) => {}
             (Err(error), _) if error.kind() == ErrorKind::Interrupted => {}
-            (Err(_), _) => self.session.closed(None),
+            (Err(error), _) => self.session.closed(Some(error)),
         }
     }
 

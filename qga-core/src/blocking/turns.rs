@@ -81,14 +81,14 @@ impl Turns {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         let taken = loop {
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else {
+                break None;
+            };
             if queue.places.front() == Some(&place)
                 && let Some(channel) = self.try_lock()
             {
                 break Some(channel);
             }
-            let Some(left) = deadline.checked_duration_since(Instant::now()) else {
-                break None;
-            };
             let waited = self.is_over.wait_timeout(queue, left);
             (queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
         };

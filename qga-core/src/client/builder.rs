@@ -286,7 +286,7 @@ impl ClientBuilder {
         let budget = self.settings.connect_budget(now());
         let mut reconnect = self.reconnect(endpoint);
         let opened = async {
-            budget.check()?;
+            budget.check(now)?;
             let address = reconnect.address().map(|address| &**address);
             let lock = self
                 .settings

@@ -58,7 +58,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
         }
     }
 
-    /// How many commands may be unanswered at once; 2 unless set, which gives nearly all the
+    /// How many commands may be unanswered at once, 1024 at most; 2 unless set, which gives nearly all the
     /// gain. An agent that does not echo ids gets one at a time, since its replies could not be
     /// told apart if one were lost.
     #[must_use]

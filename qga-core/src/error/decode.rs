@@ -75,21 +75,28 @@ impl fmt::Debug for DecodeError {
 
 /// Reads what the agent returned.
 pub(crate) fn decode<R: DeserializeOwned>(json: &str, secret: bool) -> Result<R, Error> {
-    json::from_str(json).map_err(|error| {
-        let piece = piece(json, error.path());
-        let path = if secret {
-            ".".to_owned()
-        } else {
-            error.path().to_string()
-        };
-        let kind = ErrorKind::Decode(DecodeError {
-            path,
-            source: JsonError::new(withheld(error.into_inner(), secret)),
-            json: Some(json.to_owned()).filter(|_| !secret),
-            piece: piece.filter(|_| !secret),
-        });
-        Error::new(Stage::Decode, Execution::Answered, kind)
-    })
+    json::from_str(json)
+        .or_else(|error| {
+            let mended = json::replace_lone_surrogates(json);
+            mended
+                .and_then(|json| json::from_str(&json).ok())
+                .ok_or(error)
+        })
+        .map_err(|error| {
+            let piece = piece(json, error.path());
+            let path = if secret {
+                ".".to_owned()
+            } else {
+                error.path().to_string()
+            };
+            let kind = ErrorKind::Decode(DecodeError {
+                path,
+                source: JsonError::new(withheld(error.into_inner(), secret)),
+                json: Some(json.to_owned()).filter(|_| !secret),
+                piece: piece.filter(|_| !secret),
+            });
+            Error::new(Stage::Decode, Execution::Answered, kind)
+        })
 }
 
 /// serde's words may quote what they speak of.
@@ -129,4 +136,17 @@ fn element(list: &str, index: usize) -> Option<&RawValue> {
 fn member<'a>(object: &'a str, name: &str) -> Option<&'a RawValue> {
     let mut members: HashMap<String, &RawValue> = serde_json::from_str(object).ok()?;
     members.remove(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_not_lost_for_half_a_character_in_it() {
+        let names: Vec<String> = decode(r#"["a", "b\udcff"]"#, false).unwrap();
+        assert_eq!(names, ["a", "b\u{FFFD}"]);
+        let error = decode::<Vec<u8>>(r#"["\udcff"]"#, false).unwrap_err();
+        assert_eq!(error.decode_error().unwrap().path(), "[0]");
+    }
 }

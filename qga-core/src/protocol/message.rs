@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::limits::ReplyLimits;
 use crate::command::QgaCommand;
 use crate::error::{AgentError, Malformed};
-use crate::json::natural;
+use crate::json::{natural, replace_lone_surrogates};
 use crate::text::Hidden;
 
 /// What stands before an id.
@@ -219,9 +219,7 @@ impl<'a> ReplyLine<'a> {
         };
         let result = match (envelope.returned, envelope.error) {
             (Some(value), None) => Ok(value),
-            (None, Some(error)) => {
-                Err(serde_json::from_str(error.get()).map_err(|_| Malformed::BadError)?)
-            }
+            (None, Some(error)) => Err(agent_error(error.get()).ok_or(Malformed::BadError)?),
             (None, None) => return Err(Malformed::NoReturnOrError),
             (Some(_), Some(_)) => return Err(Malformed::ReturnAndError),
         };
@@ -240,6 +238,11 @@ impl<'a> ReplyLine<'a> {
             Self::parse(line.get(at..)?, limits).ok()
         })
     }
+}
+
+fn agent_error(json: &str) -> Option<AgentError> {
+    let mended = || serde_json::from_str(&replace_lone_surrogates(json)?).ok();
+    serde_json::from_str(json).ok().or_else(mended)
 }
 
 /// The place of X in a reply that is spelt as agents spell a success, `{"return": X, "id": 7}`, if it has

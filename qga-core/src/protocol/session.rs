@@ -120,12 +120,16 @@ impl Budget {
 
     /// Nothing is begun once the deadline that commands share has passed.
     #[inline]
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.is_shared && self.timeout.is_zero() {
-            let kind = ErrorKind::Deadline(Duration::ZERO);
-            return Err(Error::new(Stage::Queue, Execution::NotRun, kind));
+    pub(crate) fn check(&self, now: impl FnOnce() -> Instant) -> Result<(), Error> {
+        if self.is_shared && self.deadline <= now() {
+            return Err(self.ended_in_queue());
         }
         Ok(())
+    }
+
+    /// The error of who had no turn in time.
+    pub(crate) fn ended_in_queue(&self) -> Error {
+        Error::new(Stage::Queue, Execution::NotRun, self.time_is_up())
     }
 
     /// What it is that the time is up.

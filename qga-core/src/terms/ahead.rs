@@ -11,6 +11,9 @@ use crate::command::{QgaCommand, Reply};
 use crate::error::{Error, ErrorKind, Stage};
 use crate::protocol::{Budget, Event, Request, Session, Ticket};
 
+/// More in flight gain nothing, and each takes memory.
+const MOST_IN_FLIGHT: usize = 1024;
+
 type Response<I> = <<I as Iterator>::Item as QgaCommand>::Response;
 
 /// The commands of a pipeline, and what has become of those that were taken from its iterator.
@@ -65,7 +68,7 @@ impl<I: Iterator<Item: QgaCommand>> Ahead<I> {
     }
 
     pub(crate) fn set_capacity(&mut self, commands: usize) {
-        self.capacity = commands.max(1);
+        self.capacity = commands.clamp(1, MOST_IN_FLIGHT);
     }
 
     /// What there is for the next result, which counts from when it is first asked for.

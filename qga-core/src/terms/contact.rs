@@ -1,6 +1,5 @@
 //! Whether it is still the same agent that answers, as far as a channel shows.
 
-use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,11 +11,15 @@ use std::time::{Duration, Instant};
 /// may answer: the guest may have been rebooted, which a channel need not show. Within a contact no guest
 /// is known to come back from a reboot, since the fastest take longer.
 ///
-/// What an agent has handed out, such as the number of an open file, is worth nothing to the next one.
+/// What an agent has handed out, such as the number of an open file, means nothing to another agent.
 /// So ask again who it is before you use that in another contact than the one in which you got it, and
 /// send it [in the contact](crate::Client::in_contact) in which you have asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Contact(NonZeroU64);
+pub struct Contact {
+    /// Each channel has its own contacts.
+    channel: u64,
+    number: u64,
+}
 
 /// No guest is back from a reboot, with its agent, in so short a time. In milliseconds.
 const QUIET: u64 = 2000;
@@ -33,6 +36,7 @@ const HEARD_BITS: u32 = 40;
 /// that is done for one here.
 #[derive(Debug)]
 pub(crate) struct Contacts {
+    channel: u64,
     start: Instant,
     /// Both in one, since they are read together; 0 until somebody looks.
     present: AtomicU64,
@@ -52,7 +56,9 @@ struct Present {
 
 impl Contacts {
     pub(crate) fn new(start: Instant) -> Self {
+        static CHANNELS: AtomicU64 = AtomicU64::new(0);
         Self {
+            channel: CHANNELS.fetch_add(1, Ordering::Relaxed),
             start,
             present: AtomicU64::new(0),
             latency: AtomicU64::new(UNKNOWN),
@@ -73,7 +79,7 @@ impl Contacts {
                 self.present
                     .compare_exchange(0, first.bits(), Ordering::AcqRel, Ordering::Acquire);
         }
-        self.present_at(time).contact()
+        self.contact(self.present_at(time))
     }
 
     /// Whether anybody looks.
@@ -105,13 +111,20 @@ impl Contacts {
             heard: Some(time),
         };
         self.note(present);
-        present.contact()
+        self.contact(present)
     }
 
     /// Whoever is heard next may be another agent.
     pub(crate) fn end(&self) {
         if self.are_watched() {
             self.note(self.noted().ended());
+        }
+    }
+
+    fn contact(&self, present: Present) -> Contact {
+        Contact {
+            channel: self.channel,
+            number: present.number,
         }
     }
 
@@ -145,10 +158,6 @@ impl Present {
             number: (bits >> HEARD_BITS).max(FIRST),
             heard: (heard != 0).then_some(heard),
         }
-    }
-
-    fn contact(self) -> Contact {
-        Contact(NonZeroU64::new(self.number).unwrap_or(NonZeroU64::MIN))
     }
 
     fn bits(self) -> u64 {

@@ -25,7 +25,7 @@ pub trait MachineWatch: Send + Sync {
     fn watch(&self) -> watch::Receiver<MachineState>;
 }
 
-/// What is known of a machine.
+/// What the host knows of a machine's state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MachineState {
@@ -41,7 +41,7 @@ pub struct MachineState {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Power {
-    /// Nobody tells.
+    /// Not known.
     #[default]
     Unknown,
     /// Its processors run.

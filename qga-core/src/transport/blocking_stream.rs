@@ -17,7 +17,7 @@ pub trait Stream: Read + Write + Send {
     /// When the stream refuses it.
     fn set_read_timeout(&self, timeout: Duration) -> Result<()>;
 
-    /// How long a write may wait, where it cannot take a single byte.
+    /// How long a write may block while not one byte can be written.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::error::TransportError;
 
-/// What a [`MessageTransport`] promises while it works on a request.
+/// The future that [`MessageTransport::call`] returns.
 pub type Answering<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, TransportError>> + Send + 'a>>;
 
 /// A transport that carries a request as a whole and brings its reply, and so needs neither lines nor a
@@ -48,8 +48,7 @@ pub trait MessageTransport: Send {
         TransportLimits::default()
     }
 
-    /// Carries a request to the agent, which has no newline, and brings the reply, by the deadline if it
-    /// can.
+    /// Sends one request, which is JSON without a newline, and returns its reply, by the deadline if possible.
     ///
     /// # Errors
     ///

@@ -281,3 +281,11 @@ async fn a_failure_of_a_transport_that_needs_no_sync_ends_the_contact() {
     let same = client.in_contact(contact);
     assert!(is_kept_back(&same.execute(Ping).await.unwrap_err()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_contact_of_one_channel_is_none_of_another() {
+    let ((one, _one_peer), (other, _other_peer)) = (synced_pair().await, synced_pair().await);
+    assert_ne!(one.contact(), other.contact());
+    let error = one.in_contact(other.contact()).execute(Ping).await;
+    assert!(is_kept_back(&error.unwrap_err()));
+}

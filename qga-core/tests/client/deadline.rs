@@ -196,3 +196,23 @@ fn a_thread_that_blocks_on_one_runtime_after_another_meets_its_deadlines() {
     let result = is_done.recv_timeout(Duration::from_secs(10));
     assert!(result.unwrap().unwrap_err().is_timeout());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_first_awaited_after_the_deadline_is_not_sent() {
+    let (client, mut peer) = synced_pair().await;
+    let limited = client.within(seconds(1));
+    let late = limited.execute(echo("late"));
+    sleep(seconds(2)).await;
+    let error = late.await.unwrap_err();
+    assert!(error.is_deadline(), "{error}");
+    assert_eq!(error.execution(), Execution::NotRun);
+    assert_eq!(error.stage(), Stage::Queue);
+    let patient = client.with_options(Options::new());
+    let (answer, request) = tokio::join!(patient.execute(echo("next")), async {
+        let request = peer.request().await;
+        peer.send(crate::support::echo_reply(&request)).await;
+        request
+    });
+    answer.unwrap();
+    assert_eq!(request["arguments"]["text"], "next");
+}

@@ -225,3 +225,10 @@ fn debug_shows_neither_arguments_nor_what_was_returned() {
         "Request { json: <53 bytes> } ReplyLine { id: Number(7), result: Ok(<7 bytes>) }";
     assert_eq!(shown, expected);
 }
+
+#[test]
+fn an_error_with_half_a_character_in_its_words_is_an_error_all_the_same() {
+    let line = br#"{"error": {"class": "GenericError", "desc": "no file '\udcff'"}, "id": 7}"#;
+    let reply = ReplyLine::parse(line, &ReplyLimits::DEFAULT).unwrap();
+    assert_eq!(reply.result.unwrap_err().desc, "no file '\u{FFFD}'");
+}
