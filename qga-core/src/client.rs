@@ -433,12 +433,8 @@ impl Client {
     ///
     /// Outside a tokio runtime with time enabled.
     pub fn execute<'a, C: QgaCommand + 'a>(&'a self, command: C) -> Execute<'a, C::Response> {
-        let request = || Request::of(&command, buffers::take_line());
-        Execute::new(
-            self,
-            C::NAME,
-            self.call(command.spec(), request, C::no_reply),
-        )
+        let request = Request::of(&command, buffers::take_line());
+        self.executing(command.spec(), request, C::no_reply)
     }
 
     /// Runs a command as [`execute`](Self::execute) does, and tells the contact in which it was answered: what the
@@ -521,11 +517,10 @@ impl Client {
         arguments: Value,
     ) -> Result<Value, Error> {
         let spec = command.into();
-        let name = spec.name().to_owned();
         let arguments = Some(arguments).filter(|arguments| !arguments.is_null());
-        let request = || Request::new(&name, arguments.as_ref());
-        let call = self.call(spec, request, |how| serde_json::to_value(how).ok());
-        Execute::new(self, &name, call).await
+        let request = Request::new(spec.name(), arguments.as_ref());
+        self.executing(spec, request, |how| serde_json::to_value(how).ok())
+            .await
     }
 
     /// Runs commands of one type, and writes the next request while the agent still works on the one before. This
@@ -545,22 +540,25 @@ impl Client {
         self.shared.limits
     }
 
+    /// A command on its way, or the error of one that cannot be encoded.
     #[inline]
-    fn call<'a, R>(
-        &self,
+    fn executing<'a, R: DeserializeOwned + Send + 'a>(
+        &'a self,
         spec: CommandSpec<'a>,
-        request: impl FnOnce() -> serde_json::Result<Request>,
+        request: serde_json::Result<Request>,
         no_reply: fn(NoReply) -> Option<R>,
-    ) -> Result<Call<'a, R>, Error> {
-        match request() {
-            Ok(request) => Ok(Call::new(
-                spec,
-                request,
-                &self.options,
-                self.budget(),
-                no_reply,
-            )),
-            Err(error) => Err(Error::encode(error).with_spec(&spec)),
+    ) -> Execute<'a, R> {
+        let span = self.span(spec.name());
+        match request {
+            Ok(request) => {
+                let (options, budget) = (&self.options, self.budget());
+                Execute::new(
+                    self,
+                    span,
+                    Call::new(spec, request, options, budget, no_reply),
+                )
+            }
+            Err(error) => Execute::failed(self, span, Error::encode(error).with_spec(&spec)),
         }
     }
 

@@ -142,6 +142,7 @@ impl Channel {
 
     /// Takes note of whether the agent was heard, once something has become of what was sent then. In which
     /// contact that was, if anybody wants to know.
+    #[inline]
     pub(crate) fn note(&self, event: &Event, sent: Instant) -> Option<Contact> {
         if !self.contacts.are_watched() {
             return None;

@@ -41,16 +41,24 @@ type Ended<R> = (Result<R, Error>, Option<Contact>);
 
 impl<'a, R: DeserializeOwned + Send + 'a> Execute<'a, R> {
     #[inline]
-    pub(super) fn new(client: &'a Client, name: &str, call: Result<Call<'a, R>, Error>) -> Self {
-        let (call, state) = match call {
-            Ok(call) => (Some(call), State::New),
-            Err(error) => (None, State::Failed(error)),
-        };
+    pub(super) fn new(client: &'a Client, span: Span, call: Call<'a, R>) -> Self {
         Self {
             client,
-            span: client.span(name),
-            call,
-            state,
+            span,
+            call: Some(call),
+            state: State::New,
+            contact: None,
+        }
+    }
+
+    /// A command that cannot be sent.
+    #[cold]
+    pub(super) fn failed(client: &'a Client, span: Span, error: Error) -> Self {
+        Self {
+            client,
+            span,
+            call: None,
+            state: State::Failed(error),
             contact: None,
         }
     }

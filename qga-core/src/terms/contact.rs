@@ -1,5 +1,6 @@
 //! Whether it is still the same agent that answers, as far as a channel shows.
 
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,11 +16,7 @@ use std::time::{Duration, Instant};
 /// So ask again who it is before you use that in another contact than the one in which you got it, and
 /// send it [in the contact](crate::Client::in_contact) in which you have asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Contact {
-    /// Each channel has its own contacts.
-    channel: u64,
-    number: u64,
-}
+pub struct Contact(NonZeroU64);
 
 /// No guest is back from a reboot, with its agent, in so short a time. In milliseconds.
 const QUIET: u64 = 2000;
@@ -29,6 +26,9 @@ const FIRST: u64 = 1;
 
 /// How many bits tell when the agent was heard; enough for thirty years of milliseconds.
 const HEARD_BITS: u32 = 40;
+
+/// How many bits are left for the number of a contact.
+const NUMBER_BITS: u32 = u64::BITS - HEARD_BITS;
 
 /// The contacts of one channel. Anybody may look, and only who has the channel changes them.
 ///
@@ -122,10 +122,9 @@ impl Contacts {
     }
 
     fn contact(&self, present: Present) -> Contact {
-        Contact {
-            channel: self.channel,
-            number: present.number,
-        }
+        // Each channel has its own contacts.
+        let bits = self.channel << NUMBER_BITS | present.number;
+        Contact(NonZeroU64::new(bits).unwrap_or(NonZeroU64::MIN))
     }
 
     fn present_at(&self, time: u64) -> Present {

@@ -219,9 +219,11 @@ fn millis(time: Duration) -> NonZeroU32 {
 }
 
 /// The moment so long after another; far away where that overflows.
+#[inline]
 pub(crate) fn later(from: Instant, time: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
-    from.checked_add(time.min(FAR)).unwrap_or(from)
+    let time = if time < FAR { time } else { FAR };
+    from.checked_add(time).unwrap_or(from)
 }
 
 impl Default for Options {

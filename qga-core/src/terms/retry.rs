@@ -61,6 +61,7 @@ impl<'a, R> Call<'a, R> {
     }
 
     /// Sends it, which must not wait for anything.
+    #[inline]
     pub(crate) fn submit(
         &mut self,
         session: &mut Session,
