@@ -233,3 +233,20 @@ fn debug_shows_no_bytes() {
     feed(&mut decoder, b"secret", &mut Vec::new());
     assert_eq!(format!("{decoder:?}"), "Decoder { .. }");
 }
+
+#[test]
+fn what_was_handed_out_makes_room_before_the_buffer_grows() {
+    let mut decoder = Decoder::default();
+    let mut most = 0;
+    for _ in 0..1000 {
+        let spare = decoder.spare();
+        most = most.max(spare.len());
+        let count = spare.len().min(60);
+        spare[..count].fill(b'y');
+        // What comes behind it is the beginning of the next line.
+        spare[count / 2] = b'\n';
+        decoder.filled(count);
+        while decoder.advance(LIMIT) != Progress::Incomplete {}
+    }
+    assert!(most <= 8 * 1024, "{most}");
+}

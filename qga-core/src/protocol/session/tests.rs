@@ -589,6 +589,47 @@ fn more_than_may_be_passed_over_ends_the_sync() {
 }
 
 #[test]
+fn as_much_as_may_be_passed_over_does_not_end_the_sync() {
+    for (old, budget) in [
+        ("{}\n".repeat(2), (1000, 2)),
+        ("x".repeat(99) + "\n", (100, 5)),
+    ] {
+        let mut wire = wire();
+        let request = Request::new("guest-ping", None::<&()>).unwrap();
+        let (bytes, lines) = budget;
+        let sync = SyncBudget { bytes, lines };
+        let budget = Budget {
+            sync,
+            ..wire.budget(10)
+        };
+        wire.session
+            .submit(&CommandSpec::new("guest-ping"), request, &budget);
+        let sync = wire.request();
+        wire.read(&old);
+        wire.settle();
+        let token = &sync["arguments"]["id"];
+        wire.read(format!("{{\"return\": {token}, \"id\": {token}}}\n"));
+        assert_eq!(wire.request()["execute"], "guest-ping", "{old}");
+    }
+}
+
+#[test]
+fn a_line_may_be_as_long_as_the_most_generous_in_flight_allows() {
+    let mut wire = synced(true);
+    let mut tickets = Vec::new();
+    for bytes in [100, 1000, 10] {
+        let request = Request::new("guest-ping", None::<&()>).unwrap();
+        let mut budget = wire.budget(10);
+        budget.reply.bytes = bytes;
+        let spec = CommandSpec::new("guest-ping");
+        tickets.push(wire.session.submit(&spec, request, &budget));
+    }
+    wire.written();
+    wire.answer(tickets[0], &format!("\"{}\"", "x".repeat(900)));
+    assert!(matches!(wire.event(), Event::Reply(told) if told == tickets[0]));
+}
+
+#[test]
 fn an_agent_with_both_syncs_disabled_refuses_each_request() {
     let mut wire = wire();
     wire.submit("guest-ping");
