@@ -4,6 +4,8 @@
 
 mod errors;
 #[cfg(target_os = "linux")]
+mod idle;
+#[cfg(target_os = "linux")]
 mod memory;
 mod page;
 mod replies;

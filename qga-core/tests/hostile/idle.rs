@@ -1,0 +1,185 @@
+//! What a client costs that nobody uses, measured in a process of its own, which is this test started once more.
+
+use std::io::{self, Read, Write};
+use std::pin::Pin;
+use std::process::Command;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use qga_core::{Client, blocking};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::GetHostName;
+
+const MEASURED: &str = "QGA_IDLE";
+const CLIENTS: u64 = 4000;
+/// In bytes, of one client with all that it stands on.
+const COST: u64 = 2048;
+/// Of the reply that each has had, in bytes.
+const REPLY: usize = 300_000;
+
+/// The other end of a channel, which needs no memory once its reply was read.
+#[derive(Default)]
+struct Agent {
+    reply: Vec<u8>,
+    at: usize,
+    reader: Option<Waker>,
+}
+
+impl Agent {
+    fn answer(&mut self, request: &[u8]) {
+        let request = String::from_utf8_lossy(request);
+        let (_, id) = request.rsplit_once("\"id\":").unwrap();
+        let id = id.trim_end_matches(['}', '\n']);
+        self.at = 0;
+        self.reply = if request.contains("guest-sync") {
+            let reply = format!("{{\"return\": {id}, \"id\": {id}}}\n");
+            [b"\xFF", reply.as_bytes()].concat()
+        } else {
+            let name = "x".repeat(REPLY);
+            format!("{{\"return\": {{\"host-name\": \"{name}\"}}, \"id\": {id}}}\n").into_bytes()
+        };
+    }
+
+    fn give(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        let rest = &self.reply[self.at..];
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        self.at += count;
+        if self.at == self.reply.len() {
+            self.reply = Vec::new();
+            self.at = 0;
+        }
+        (count > 0).then_some(count)
+    }
+}
+
+impl AsyncRead for Agent {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.give(buffer.initialize_unfilled()) {
+            Some(count) => {
+                buffer.advance(count);
+                Poll::Ready(Ok(()))
+            }
+            None => {
+                self.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Agent {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.answer(bytes);
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Read for Agent {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.give(buffer)
+            .ok_or_else(|| io::ErrorKind::WouldBlock.into())
+    }
+}
+
+impl Write for Agent {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.answer(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl blocking::Stream for Agent {
+    fn set_read_timeout(&self, _: Duration) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_write_timeout(&self, _: Duration) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_nonblocking(&self, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The memory that this process has now, in bytes.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.unwrap().trim().trim_end_matches(" kB");
+    kib.parse::<u64>().unwrap() * 1024
+}
+
+/// Makes clients that have had a large reply, and counts what they cost; in a process that does nothing else.
+fn measured<C>(name: &str, mut make: impl FnMut() -> C) {
+    if std::env::var_os(MEASURED).is_none() {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &format!("idle::{name}"), "--nocapture"])
+            .env(MEASURED, "1")
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        let is_measured = output.status.success() && said.contains("bytes each");
+        assert!(is_measured, "{said}");
+        return println!("{said}");
+    }
+    // What is made once is not a client's.
+    let mut clients = Vec::with_capacity(usize::try_from(CLIENTS).unwrap());
+    clients.extend((0..10).map(|_| make()));
+    let before = resident();
+    clients.extend((0..CLIENTS).map(|_| make()));
+    let each = resident().saturating_sub(before) / CLIENTS;
+    println!("{each} bytes each");
+    assert!(each < COST, "{each} bytes each");
+}
+
+#[test]
+fn a_client_that_nobody_uses_needs_no_buffers() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    measured("a_client_that_nobody_uses_needs_no_buffers", || {
+        let client = Client::new(Agent::default());
+        let answer = runtime.block_on(client.execute(GetHostName)).unwrap();
+        assert_eq!(answer.host_name.len(), REPLY);
+        client
+    });
+}
+
+#[test]
+fn a_blocking_client_that_nobody_uses_needs_no_buffers() {
+    let name = "a_blocking_client_that_nobody_uses_needs_no_buffers";
+    measured(name, || {
+        let client = blocking::Client::new(Agent::default());
+        let answer = client.execute(GetHostName).unwrap();
+        assert_eq!(answer.host_name.len(), REPLY);
+        client
+    });
+}
