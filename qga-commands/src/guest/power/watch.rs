@@ -192,12 +192,17 @@ impl Watch {
         // A long pause of the client is not slept through: the guest may be back.
         let waits = self.pause.take().is_some_and(|pause| pause > LONGEST_PAUSE);
         let client = client.with_options(options.wait_for_channel(waits));
+        // What is told only while an answer comes says nothing of who gave it.
+        let was_reset = self.machine.was_reset();
         let answer = match &self.sentinel {
             Some(sentinel) => sentinel.is_intact(&client).await.map(Some),
             None => client.execute(Ping).await.map(|_| None),
         };
         let seen = match answer {
-            Ok(_) if self.machine.was_reset() => Seen::New,
+            Ok(Some(true)) if self.sentinel.as_ref().is_some_and(SentinelFile::is_proof) => {
+                Seen::Running
+            }
+            Ok(_) if was_reset => Seen::New,
             Ok(Some(true)) => Seen::Running,
             Ok(Some(false)) => Seen::New,
             Err(error) if self.sentinel.is_some() && is_unknown_handle(&error) => Seen::New,
