@@ -155,6 +155,20 @@ async fn a_halt_and_a_suspend_end_in_silence() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_question_that_the_end_of_the_time_cut_off_is_no_silence() {
+    for milliseconds in (8000..12_000).step_by(50) {
+        let (agent, guest) = guest();
+        agent.fault(Fault::delay(Duration::from_millis(300)).always());
+        stops_in(&agent, 1000);
+        let halt = guest.halt().timeout(Duration::from_millis(milliseconds));
+        assert_eq!(halt.await.unwrap(), Outcome::StillRunning, "{milliseconds}");
+        let guest = guest.within(Duration::from_millis(milliseconds));
+        let halt = guest.halt().await;
+        assert_eq!(halt.unwrap(), Outcome::StillRunning, "{milliseconds}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_guest_that_wakes_at_once_is_still_running() {
     for profile in [Profile::Qemu10_0, Profile::Rhel9] {
         let (agent, guest) = guest();
