@@ -216,3 +216,25 @@ fn the_dependency_lines_of_the_front_pages_name_all_that_their_programs_use() {
         assert!(main, "{file} does not show `main`");
     }
 }
+
+#[test]
+fn the_links_of_the_pages_lead_to_what_is_there() {
+    for file in [
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "README.md",
+        "SECURITY.md",
+        "examples/vendor/README.md",
+        "qga-testserver/PROGRAM.md",
+    ] {
+        let place = workspace().join(file);
+        let text = std::fs::read_to_string(&place).unwrap();
+        for link in text.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap();
+            let is_path = !target.is_empty() && !target.contains(':');
+            let found = place.parent().unwrap().join(target).exists();
+            assert!(!is_path || found, "{file}: {target}");
+        }
+    }
+}

@@ -6,8 +6,10 @@ use qga_core::Client;
 use crate::commands::exec::Exec;
 use crate::commands::file::FileRead;
 
-/// What surrounds the data.
+/// What surrounds the data, in bytes, where there is room.
 const REST: usize = 4 * 1024;
+/// The same at least.
+const LEAST_REST: usize = 256;
 
 /// The agent keeps 16 MiB of each of two streams, and sends them as base64: 43 MiB.
 pub(crate) const EXEC_STATUS: usize = 48 * 1024 * 1024;
@@ -28,7 +30,7 @@ const CHUNK: usize = 256 * 1024;
 /// The longest request to an agent, in bytes, less what surrounds the arguments.
 pub(crate) fn request(client: &Client) -> usize {
     let carried = client.transport_limits().request.unwrap_or(REQUEST);
-    carried.min(REQUEST).saturating_sub(REST)
+    data(carried.min(REQUEST))
 }
 
 /// How many bytes one read of a file brings.
@@ -43,26 +45,42 @@ pub(crate) fn write_chunk(client: &Client) -> usize {
 
 /// As base64, within what is carried; one byte at least.
 fn chunk(carried: Option<usize>) -> usize {
-    let most = carried.map_or(CHUNK, |carried| carried.saturating_sub(REST) / 4 * 3);
+    let most = carried.map_or(CHUNK, |carried| data(carried) / 4 * 3);
     most.clamp(1, CHUNK)
+}
+
+/// What is left for the data. Where little is carried, that is half of it, as long as a message fits around it.
+fn data(carried: usize) -> usize {
+    carried.saturating_sub((carried / 2).clamp(LEAST_REST, REST))
+}
+
+/// How much of a request is left for the arguments of a script, in bytes.
+pub(crate) fn arguments(client: &Client, script: &str) -> usize {
+    // The shell, its option and a few words.
+    request(client).saturating_sub(length_of(script) + 64)
 }
 
 /// How long this is as a request, in bytes, without what surrounds the arguments. Characters that JSON
 /// escapes count as the longest escape.
 pub(crate) fn length(command: &Exec) -> usize {
-    let text = |text: &String| {
-        let escaped = |byte: u8| byte < b' ' || matches!(byte, b'"' | b'\\' | 0x7F);
-        let bytes = text.bytes();
-        // Two quotes and a comma.
-        3 + bytes
-            .map(|byte| if escaped(byte) { 6 } else { 1 })
-            .sum::<usize>()
+    let list = |list: &Option<Vec<String>>| -> usize {
+        let texts = list.iter().flatten();
+        texts.map(|text| length_of(text)).sum()
     };
-    let list = |list: &Option<Vec<String>>| -> usize { list.iter().flatten().map(text).sum() };
     let input = command.input_data.as_ref().map_or(0, Vec::len);
     let input = input.div_ceil(3).saturating_mul(4);
-    let rest = text(&command.path) + list(&command.arg) + list(&command.env);
+    let rest = length_of(&command.path) + list(&command.arg) + list(&command.env);
     input.saturating_add(rest)
+}
+
+/// How long this is as one of several texts in a request, in bytes.
+pub(crate) fn length_of(text: &str) -> usize {
+    let escaped = |byte: u8| byte < b' ' || matches!(byte, b'"' | b'\\' | 0x7F);
+    let bytes = text.bytes();
+    // Two quotes and a comma.
+    3 + bytes
+        .map(|byte| if escaped(byte) { 6 } else { 1 })
+        .sum::<usize>()
 }
 
 #[cfg(test)]

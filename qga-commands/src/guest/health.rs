@@ -46,8 +46,8 @@ pub enum HealthState {
     Frozen,
     /// The agent answers.
     Ready,
-    /// The state is not known, since this host cannot open the channel, for example because it lacks the permission.
-    /// [`Health::cause`] has the error.
+    /// The state is not known, since this host cannot open the channel, for example because it lacks the permission,
+    /// or the [deadline](Guest::within) of the handle has passed. [`Health::cause`] has the error.
     Unknown,
 }
 
@@ -90,7 +90,13 @@ impl Guest {
             return answer.health.clone();
         }
         let health = self.ask_for_health(&known.answered).await;
-        if let Some(last) = last.as_deref_mut() {
+        let was_cut_off = health
+            .cause
+            .as_ref()
+            .is_some_and(|error| error.is_deadline());
+        if let Some(last) = last.as_deref_mut()
+            && !was_cut_off
+        {
             *last = Some(Answer {
                 at: Instant::now(),
                 frozen,
@@ -141,6 +147,8 @@ fn state_after(error: &Error, answered: bool) -> HealthState {
         ErrorKind::Agent(_) | ErrorKind::SyncRefused(_)
     );
     match Presence::after(error) {
+        // That says how much time this handle had left, and nothing of the guest.
+        _ if error.is_deadline() => HealthState::Unknown,
         Presence::Queued => HealthState::Busy,
         Presence::Absent | Presence::HangsUp | Presence::Ended => HealthState::Absent,
         Presence::Untold => HealthState::Unknown,

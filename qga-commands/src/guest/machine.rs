@@ -3,9 +3,14 @@
 use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use qga_core::{Client, MachineState, Power};
 use tokio::sync::watch;
+use tokio::time::sleep;
+
+/// How long news is not heeded after something was looked at.
+const SHORTEST_REST: Duration = Duration::from_millis(50);
 
 /// What somebody on the host tells of a machine from now on, if anybody does; by default nobody does.
 #[derive(Default)]
@@ -41,7 +46,7 @@ impl Machine {
         self.now().resets > self.before.resets
     }
 
-    /// Waits for the end of a pause, or for news.
+    /// Waits for the end of a pause, or for news, which a source may have without end.
     pub(crate) async fn rest(&mut self, pause: impl Future<Output = ()>) {
         let (mut pause, mut news) = (pin!(pause), pin!(self.news()));
         poll_fn(|cx| match news.as_mut().poll(cx) {
@@ -55,11 +60,14 @@ impl Machine {
         let Some(states) = &mut self.states else {
             return self.before;
         };
-        self.has_changed |= states.has_changed().unwrap_or(false);
-        *states.borrow_and_update()
+        // The receiver itself tells no change any more once the source has ended.
+        let state = states.borrow_and_update();
+        self.has_changed |= state.has_changed();
+        *state
     }
 
     async fn news(&mut self) {
+        sleep(SHORTEST_REST).await;
         if let Some(states) = &mut self.states
             && states.changed().await.is_ok()
         {

@@ -112,6 +112,7 @@ impl Ready {
     async fn until<T, F>(
         &self,
         end: Instant,
+        timeout: Duration,
         address: Option<&Address>,
         mut machine: Machine,
         attempt: impl Fn() -> F,
@@ -128,7 +129,7 @@ impl Ready {
             }
             let pause = machine.rest(backoff.pause());
             if last.is_for_good() || timeout_at(end, pause).await.is_err() {
-                return Err(last.into_error(self.timeout, address.cloned()));
+                return Err(last.into_error(timeout, address.cloned()));
             }
         }
     }
@@ -207,15 +208,30 @@ impl Guest {
     ///
     /// Nothing is changed in the guest, except by checks of your own.
     pub async fn wait_ready(&self, ready: &Ready) -> Result<(), GuestError> {
-        self.wait_ready_until(ready, after(ready.timeout)).await
+        let left = self.client.deadline().map(left_until);
+        let timeout = left.map_or(ready.timeout, |left| left.min(ready.timeout));
+        let end = after(ready.timeout);
+        self.wait_ready_until(ready, end, timeout).await
     }
 
-    async fn wait_ready_until(&self, ready: &Ready, end: Instant) -> Result<(), GuestError> {
+    /// Waits until then, which is so long after the beginning.
+    async fn wait_ready_until(
+        &self,
+        ready: &Ready,
+        end: Instant,
+        timeout: Duration,
+    ) -> Result<(), GuestError> {
         let end = self.client.deadline().map_or(end, |limit| limit.min(end));
         let (address, machine) = (self.client.address(), Machine::of(&self.client));
         let check = || ready.check(self, end);
-        ready.until(end, address, machine, check).await
+        ready.until(end, timeout, address, machine, check).await
     }
+}
+
+/// In whole milliseconds, rounded up, as it is told to somebody.
+fn left_until(end: Instant) -> Duration {
+    let left = end.saturating_duration_since(Instant::now()).as_micros();
+    Duration::from_millis(u64::try_from(left.div_ceil(1000)).unwrap_or(u64::MAX))
 }
 
 impl GuestBuilder {
@@ -251,11 +267,12 @@ impl GuestBuilder {
         let address = address
             .try_into()
             .map_err(|error| GuestError::Address(error.into()))?;
+        let timeout = ready.timeout.min(self.within.unwrap_or(Duration::MAX));
         let deadline = self.within.map(after);
         let end = after(ready.timeout);
         let end = deadline.map_or(end, |deadline| deadline.min(end));
         // A lock lies beside the socket, which may not be there yet.
-        let made = ready.until(end, Some(&address), Machine::default(), || async {
+        let made = ready.until(end, timeout, Some(&address), Machine::default(), || async {
             match self.clone().connect_lazy(address.clone()) {
                 Err(GuestError::Command(error)) if matches!(error.kind(), ErrorKind::Open(_)) => {
                     Err(NotReady::unanswered(error, false))
@@ -267,7 +284,7 @@ impl GuestBuilder {
         if let Some(deadline) = deadline {
             guest = guest.within(deadline.saturating_duration_since(Instant::now()));
         }
-        guest.wait_ready_until(ready, end).await?;
+        guest.wait_ready_until(ready, end, timeout).await?;
         Ok(guest)
     }
 }

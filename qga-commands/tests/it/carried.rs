@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use qga_commands::Guest;
-use qga_core::{Answering, Client, MessageTransport, TransportError, TransportLimits};
+use qga_core::{Answering, Client, Execution, MessageTransport, TransportError, TransportLimits};
 use qga_testserver::TestAgent;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 
@@ -11,34 +11,46 @@ const REQUEST: usize = 60 * 1024;
 const REPLY: usize = 40 * 1024;
 
 /// Carries messages to an agent, one a line.
-struct Carried<S>(BufReader<S>);
+struct Carried<S> {
+    stream: BufReader<S>,
+    limits: TransportLimits,
+}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> MessageTransport for Carried<S> {
     fn limits(&self) -> TransportLimits {
-        TransportLimits::new().request(REQUEST).reply(REPLY)
+        self.limits
     }
 
     fn call<'a>(&'a mut self, request: &'a [u8], _: Instant) -> Answering<'a> {
-        assert!(request.len() <= REQUEST);
+        assert!(request.len() <= self.limits.request.unwrap());
         Box::pin(async move {
             let line = [request, b"\n"].concat();
-            self.0
+            self.stream
                 .write_all(&line)
                 .await
                 .map_err(TransportError::other)?;
             let mut reply = Vec::new();
-            let read = self.0.read_until(b'\n', &mut reply).await;
+            let read = self.stream.read_until(b'\n', &mut reply).await;
             read.map_err(TransportError::other)?;
-            assert!(reply.len() <= REPLY, "{} bytes", reply.len());
+            if reply.len() > self.limits.reply.unwrap() {
+                return Err(TransportError::other("the reply is too long"));
+            }
             Ok(reply)
         })
     }
 }
 
 fn guest() -> (TestAgent, Guest) {
+    guest_within(REQUEST, REPLY)
+}
+
+fn guest_within(request: usize, reply: usize) -> (TestAgent, Guest) {
     let (agent, stream) = TestAgent::in_memory();
-    let client = Client::builder().build_messages(Carried(BufReader::new(stream)));
-    (agent, Guest::new(client))
+    let carried = Carried {
+        stream: BufReader::new(stream),
+        limits: TransportLimits::new().request(request).reply(reply),
+    };
+    (agent, Guest::new(Client::builder().build_messages(carried)))
 }
 
 fn bytes() -> Vec<u8> {
@@ -76,4 +88,46 @@ async fn an_input_that_the_channel_does_not_carry_is_told_before_anything_is_sen
         .unwrap_err();
     assert!(error.to_string().contains("can be sent"), "{error}");
     assert!(agent.requests_of("guest-exec").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn small_limits_cost_no_exchange_for_each_byte() {
+    for limit in [512, 1024, 4096, 8192] {
+        let (agent, guest) = guest_within(limit, limit);
+        let bytes = &bytes()[..5000];
+        guest.write("/tmp/f", bytes).await.unwrap();
+        assert_eq!(agent.file_content("/tmp/f").unwrap(), bytes);
+        assert_eq!(guest.read("/tmp/f").await.unwrap(), bytes);
+        let messages = agent.requests().len();
+        assert!(messages < 100, "{limit}: {messages}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_request_fits_there_is_an_error() {
+    let (agent, guest) = guest_within(60, 60);
+    let written = guest.write("/tmp/f", "x").await.unwrap_err();
+    let read = guest.read("/tmp/f").await.unwrap_err();
+    for error in [written, read] {
+        assert_eq!(error.execution(), Execution::NotRun);
+        assert!(error.to_string().contains("60 bytes"), "{error}");
+    }
+    guest.command("true").output().await.unwrap_err();
+    assert!(agent.requests_of("guest-exec").is_empty());
+}
+
+#[tokio::test]
+async fn trees_are_copied_in_requests_that_the_channel_carries() {
+    let (_agent, guest) = guest_within(16 * 1024, 256 * 1024);
+    let folder = tempfile::tempdir().unwrap();
+    let (here, back) = (folder.path().join("here"), folder.path().join("back"));
+    for number in 0..400 {
+        let inner = here.join(format!("{number:0>60}"));
+        std::fs::create_dir_all(&inner).unwrap();
+        std::fs::write(inner.join("f"), "x").unwrap();
+    }
+    let copied = guest.upload(&here, "/tmp/d").verify(true).await.unwrap();
+    assert_eq!((copied.files, copied.folders), (400, 401));
+    let copied = guest.download("/tmp/d", &back).verify(true).await.unwrap();
+    assert_eq!((copied.files, copied.folders), (400, 401));
 }

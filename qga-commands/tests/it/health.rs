@@ -53,6 +53,24 @@ async fn a_freeze_by_this_client_shows_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_deadline_of_one_handle_is_no_answer_for_others() {
+    let (agent, guest) = guest();
+    for has_passed in [true, false] {
+        let time = if has_passed {
+            Duration::ZERO
+        } else {
+            agent.on("guest-ping").up_to(1).fault(Fault::no_answer());
+            Duration::from_millis(100)
+        };
+        let health = guest.within(time).health().await;
+        assert_eq!(health.state, HealthState::Unknown, "{has_passed}");
+        assert!(health.cause.unwrap().is_deadline());
+        assert_eq!(guest.health().await.state, HealthState::Ready);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_silent_guest_is_starting_until_it_has_answered_once() {
     let (agent, guest) = guest();
     agent.fault(Fault::delay(Duration::from_secs(10)));

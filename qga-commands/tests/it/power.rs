@@ -155,6 +155,20 @@ async fn a_halt_and_a_suspend_end_in_silence() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_question_that_the_end_of_the_time_cut_off_is_no_silence() {
+    for milliseconds in (8000..12_000).step_by(50) {
+        let (agent, guest) = guest();
+        agent.fault(Fault::delay(Duration::from_millis(300)).always());
+        stops_in(&agent, 1000);
+        let halt = guest.halt().timeout(Duration::from_millis(milliseconds));
+        assert_eq!(halt.await.unwrap(), Outcome::StillRunning, "{milliseconds}");
+        let guest = guest.within(Duration::from_millis(milliseconds));
+        let halt = guest.halt().await;
+        assert_eq!(halt.unwrap(), Outcome::StillRunning, "{milliseconds}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_guest_that_wakes_at_once_is_still_running() {
     for profile in [Profile::Qemu10_0, Profile::Rhel9] {
         let (agent, guest) = guest();
@@ -328,6 +342,50 @@ async fn what_the_host_told_before_may_have_been_late() {
     stops_in(&agent, 1000);
     let outcome = guest.shutdown().timeout(Duration::from_secs(40)).await;
     assert_eq!(outcome.unwrap(), Outcome::StillRunning);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_that_a_source_told_counts_although_it_has_ended() {
+    let (agent, guest, events) = guest_of_a_told_machine();
+    stops_in(&agent, 1000);
+    tokio::spawn(async move {
+        // While the command waits for an error.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        events.send_modify(|state| state.power = Power::Off);
+    });
+    let outcome = guest.shutdown().timeout(Duration::from_secs(40)).await;
+    assert_eq!(outcome.unwrap(), Outcome::Off);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_that_is_told_late_is_no_proof_while_the_old_agent_answers() {
+    let (agent, guest, events) = guest_of_a_told_machine();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        events.send_modify(|state| state.resets += 1);
+        std::future::pending::<()>().await;
+    });
+    stops_in(&agent, 20);
+    let start = Instant::now();
+    assert_eq!(guest.reboot().await.unwrap(), Outcome::Back);
+    assert!(start.elapsed() > Duration::from_secs(20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_never_rests_makes_nobody_ask_without_rest() {
+    let (agent, guest, events) = guest_of_a_told_machine();
+    let telling = tokio::spawn(async move {
+        for power in [Power::Paused, Power::Running].into_iter().cycle() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            events.send_modify(|state| state.power = power);
+        }
+    });
+    stops_in(&agent, 1000);
+    let outcome = guest.shutdown().timeout(Duration::from_secs(40)).await;
+    assert_eq!(outcome.unwrap(), Outcome::StillRunning);
+    let asked = agent.requests().len();
+    assert!(asked < 1000, "{asked}");
+    telling.abort();
 }
 
 /// What the host of a fake guest sees, as a client is told.

@@ -247,6 +247,24 @@ async fn the_wait_for_a_socket_that_a_lock_needs_counts_for_the_deadline() {
     assert!(start.elapsed() < Duration::from_secs(6));
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_time_that_is_told_is_the_one_that_was_waited() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qga.sock");
+    for lock in [false, true] {
+        let builder = Guest::builder().lock(lock).within(Duration::from_secs(5));
+        let error = builder.connect_ready(&*path, &Ready::ping()).await;
+        let text = error.unwrap_err().to_string();
+        assert!(text.contains("was not ready within 5s"), "{text}");
+    }
+    let (agent, guest) = guest();
+    agent.on("guest-ping").fault(Fault::no_answer());
+    let guest = guest.within(Duration::from_secs(3));
+    let error = guest.wait_ready(&Ready::ping()).await.unwrap_err();
+    let text = "the guest was not ready within 3s";
+    assert!(error.to_string().starts_with(text), "{error}");
+}
+
 #[tokio::test]
 async fn what_was_waited_for_a_socket_is_taken_off_the_deadline() {
     let agent = TestAgent::start().await;

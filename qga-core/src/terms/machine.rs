@@ -86,8 +86,9 @@ impl Openings {
 
     /// Whether the port was opened since this was asked last.
     pub(crate) fn has_come(&mut self) -> bool {
-        let has_changed = self.0.has_changed().unwrap_or(false);
-        has_changed && self.0.borrow_and_update().port_is_open == Some(true)
+        // The receiver itself tells no change any more once the source has ended.
+        let state = self.0.borrow_and_update();
+        state.has_changed() && state.port_is_open == Some(true)
     }
 
     /// Waits for the next one; for ever where nobody tells any more.

@@ -36,6 +36,15 @@ async fn a_pause_ends_when_the_guest_opens_the_port_of_its_agent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_port_that_was_opened_ends_a_pause_although_its_source_has_ended() {
+    let (host, client, events) = paused().await;
+    host.doors(&[Door::Agent]);
+    opens(&events);
+    drop(events);
+    client.execute(Ping).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waits_for_the_channel_goes_on_when_the_port_is_opened() {
     let (host, client, events) = paused().await;
     let patient = client.with_options(client.options().wait_for_channel(true));

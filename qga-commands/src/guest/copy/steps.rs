@@ -8,12 +8,23 @@ use super::stamp::stamp;
 use crate::guest::scripts::{MAKE_FOLDERS, SET_METADATA, Script};
 use crate::guest::shell::{NO_SHELL, SCRIPT_TIMEOUT};
 use crate::guest::{Guest, GuestError};
+use crate::limits;
 
 /// What the arguments of one program may take, in bytes: libvirt and every kernel take that much.
 const BYTES: usize = 48 * 1024;
+/// What stands beside a path: the length of a file, where it is needed.
+const BESIDE: usize = 24;
+/// What stands before a group of paths that are to be set alike.
+const SETTING: usize = 64;
+
+/// What the arguments of a script may take, in bytes, where the channel carries less too.
+pub(super) fn most(guest: &Guest, script: Script) -> usize {
+    limits::arguments(guest.client(), script.text()).min(BYTES)
+}
 
 pub(super) async fn make_folders(guest: &Guest, folders: &[String]) -> Result<(), GuestError> {
-    for batch in batches(folders.iter().map(String::as_str)) {
+    let most = most(guest, MAKE_FOLDERS);
+    for batch in batches(folders.iter().map(String::as_str), most) {
         run(guest, MAKE_FOLDERS, &batch).await?;
     }
     Ok(())
@@ -25,7 +36,10 @@ pub(super) async fn set_metadata(
     listing: &Listing,
     content: &str,
 ) -> Result<(), GuestError> {
-    for args in packed(&changes(&listing.entries, content)) {
+    for args in packed(
+        &changes(&listing.entries, content),
+        most(guest, SET_METADATA),
+    ) {
         let args: Vec<_> = args.iter().map(String::as_str).collect();
         run(guest, SET_METADATA, &args).await?;
     }
@@ -45,21 +59,26 @@ async fn run(guest: &Guest, script: Script, args: &[&str]) -> Result<(), GuestEr
     }
 }
 
-/// Cuts a list into pieces that one program takes.
-pub(super) fn batches<'a>(args: impl Iterator<Item = &'a str>) -> Vec<Vec<&'a str>> {
+/// Cuts a list into pieces of at most so many bytes, which one program takes; what is longer itself is alone.
+pub(super) fn batches<'a>(args: impl Iterator<Item = &'a str>, most: usize) -> Vec<Vec<&'a str>> {
     let mut batches: Vec<Vec<&str>> = Vec::new();
-    let mut bytes = BYTES;
+    let mut bytes = 0;
     for arg in args {
-        bytes += arg.len() + 8;
-        if bytes > BYTES {
+        let size = size(arg);
+        bytes += size;
+        if bytes > most || batches.is_empty() {
             batches.push(Vec::new());
-            bytes = arg.len() + 8;
+            bytes = size;
         }
         if let Some(batch) = batches.last_mut() {
             batch.push(arg);
         }
     }
     batches
+}
+
+fn size(path: &str) -> usize {
+    limits::length_of(path) + BESIDE
 }
 
 /// What is to be set: `time` or `mode`, the value, and the same as a stamp.
@@ -92,19 +111,20 @@ fn changes(entries: &[Entry], content: &str) -> Vec<(Setting, String)> {
 }
 
 /// The arguments of as many programs as it takes: in groups, each a setting, a number, and so many paths.
-fn packed(changes: &[(Setting, String)]) -> Vec<Vec<String>> {
+fn packed(changes: &[(Setting, String)], most: usize) -> Vec<Vec<String>> {
     let mut programs: Vec<Vec<String>> = Vec::new();
-    let mut bytes = BYTES;
+    let mut bytes = 0;
     for group in changes.chunk_by(|(a, _), (b, _)| a == b) {
         let Some((setting, _)) = group.first() else {
             continue;
         };
-        for paths in batches(group.iter().map(|(_, path)| path.as_str())) {
-            let size: usize = paths.iter().map(|path| path.len() + 8).sum();
-            bytes += size + 64;
-            if bytes > BYTES {
+        let paths = group.iter().map(|(_, path)| path.as_str());
+        for paths in batches(paths, most.saturating_sub(SETTING)) {
+            let size = SETTING + paths.iter().map(|path| size(path)).sum::<usize>();
+            bytes += size;
+            if bytes > most || programs.is_empty() {
                 programs.push(Vec::new());
-                bytes = size + 64;
+                bytes = size;
             }
             if let Some(args) = programs.last_mut() {
                 args.extend_from_slice(setting);
@@ -124,13 +144,13 @@ mod tests {
     #[test]
     fn long_lists_are_cut_into_requests() {
         let args: Vec<String> = (0..4000).map(|n| format!("{n:0>40}")).collect();
-        let cut = batches(args.iter().map(String::as_str));
+        let cut = batches(args.iter().map(String::as_str), BYTES);
         assert!(cut.len() > 2);
         for batch in &cut {
             assert!(batch.iter().map(|arg| arg.len()).sum::<usize>() < 50_000);
         }
         assert!(cut.concat() == args);
-        assert!(batches([].into_iter()).is_empty());
+        assert!(batches([].into_iter(), BYTES).is_empty());
     }
 
     fn entry(path: &str, kind: Kind, mode: u32, modified: i64) -> Entry {
@@ -151,7 +171,7 @@ mod tests {
             entry("in/b", Kind::File, 0o600, 7),
             entry("in/c", Kind::File, 0o644, 7),
         ];
-        let args = packed(&changes(&entries, "/t"));
+        let args = packed(&changes(&entries, "/t"), BYTES);
         assert_eq!(args.len(), 1);
         let wanted = "time 7 197001010000.07 4 /t /t/a /t/in/b /t/in/c time 8 197001010000.08 1 /t/in \
                       mode 600 - 1 /t/in/b mode 644 - 2 /t/a /t/in/c mode 500 - 1 /t/in mode 755 - 1 /t";
@@ -163,7 +183,7 @@ mod tests {
         let many: Vec<_> = (0..5000)
             .map(|n| entry(&format!("{n:0>40}"), Kind::File, 0o644, n / 3000))
             .collect();
-        let programs = packed(&changes(&many, "/t"));
+        let programs = packed(&changes(&many, "/t"), BYTES);
         let mut set = 0;
         for args in &programs {
             assert!(args.iter().map(String::len).sum::<usize>() < 50_000);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::CopyFault;
-use super::steps::batches;
+use super::steps::{batches, most};
 use crate::guest::process::Output;
 use crate::guest::scripts::CHECKSUMS;
 use crate::guest::shell::{NO_SHELL, SCRIPT_TIMEOUT, may_have_shell};
@@ -38,7 +38,8 @@ pub(super) async fn verify(guest: &Guest, checks: &[Check], bytes: u64) -> Resul
     for how in ["together", "each", "first"] {
         let checks: Vec<_> = checks.iter().filter(|check| check.how() == how).collect();
         let mut left = &*checks;
-        for batch in batches(checks.iter().map(|check| check.path.as_str())) {
+        let paths = checks.iter().map(|check| check.path.as_str());
+        for batch in batches(paths, most(guest, CHECKSUMS)) {
             let (now, rest) = left.split_at_checked(batch.len()).unwrap_or_default();
             left = rest;
             let sizes: Vec<_> = now.iter().map(|check| check.size()).collect();

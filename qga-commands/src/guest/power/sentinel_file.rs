@@ -62,6 +62,11 @@ impl SentinelFile {
         self.file.forget();
     }
 
+    /// Whether a file that is still there proves that it is the same agent, whatever else is told.
+    pub(super) fn is_proof(&self) -> bool {
+        self.place.is_some()
+    }
+
     /// Whether the file is still there, in the same agent; an agent that does not know it has an error. This
     /// moves nothing, since another file may have its number by now.
     pub(super) async fn is_intact(&self, client: &Client) -> Result<bool, Error> {

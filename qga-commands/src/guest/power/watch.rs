@@ -183,26 +183,37 @@ impl Watch {
         outcome
     }
 
-    /// `None` if other commands have the channel, or what comes makes no sense.
+    /// `None` if other commands have the channel, what comes makes no sense, or there was no time for an answer.
     async fn look(&mut self) -> Option<Seen> {
         let asked = Instant::now();
         let left = self.end.saturating_duration_since(asked);
         let client = self.guest.client();
+        // A question that is cut off before, at the end of the time, shows no silence.
+        let latency = client.latency().unwrap_or_default();
+        let enough = latency.saturating_mul(2).clamp(GAP, SILENCE);
         let options = client.options().timeout(SILENCE.min(left));
         // A long pause of the client is not slept through: the guest may be back.
         let waits = self.pause.take().is_some_and(|pause| pause > LONGEST_PAUSE);
         let client = client.with_options(options.wait_for_channel(waits));
+        // What is told only while an answer comes says nothing of who gave it.
+        let was_reset = self.machine.was_reset();
         let answer = match &self.sentinel {
             Some(sentinel) => sentinel.is_intact(&client).await.map(Some),
             None => client.execute(Ping).await.map(|_| None),
         };
         let seen = match answer {
-            Ok(_) if self.machine.was_reset() => Seen::New,
+            Ok(Some(true)) if self.sentinel.as_ref().is_some_and(SentinelFile::is_proof) => {
+                Seen::Running
+            }
+            Ok(_) if was_reset => Seen::New,
             Ok(Some(true)) => Seen::Running,
             Ok(Some(false)) => Seen::New,
             Err(error) if self.sentinel.is_some() && is_unknown_handle(&error) => Seen::New,
             Err(error) if error.agent_error().is_none() => {
                 self.pause = error.retry_after();
+                if error.is_timeout() && self.pause.is_none() && left < enough {
+                    return None;
+                }
                 of_failure(&error)?
             }
             // Somebody answers, and nothing but the time tells who.
