@@ -14,7 +14,7 @@ use crate::transport::BlockingEndpoint;
 pub(super) struct Channel {
     driver: Driver,
     /// None for a stream that was handed to us, which cannot be opened again.
-    reconnect: Option<Reconnect>,
+    reconnect: Option<Box<Reconnect>>,
 }
 
 /// What a client needs to open its channel again, and how far it has come with that.
@@ -25,6 +25,7 @@ pub(super) struct Reconnect {
 
 impl Channel {
     pub(super) fn new(driver: Driver, reconnect: Option<Reconnect>) -> Self {
+        let reconnect = reconnect.map(Box::new);
         Self { driver, reconnect }
     }
 

@@ -41,10 +41,20 @@ pub(super) struct Sent {
 }
 
 /// Requests in the order in which they were submitted: first those in flight, then those that wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pendings {
     queue: VecDeque<Pending>,
     in_flight: usize,
+}
+
+impl Default for Pendings {
+    fn default() -> Self {
+        Self {
+            // Most clients have one at a time, and each idle one keeps the room.
+            queue: VecDeque::with_capacity(1),
+            in_flight: 0,
+        }
+    }
 }
 
 impl Pending {
