@@ -98,7 +98,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
         result.map(|result| result.map_err(|error| self.locate(error)))
     }
 
-    /// The results as a [`Stream`], for its combinators. While it waits for the next result it keeps its place
+    /// The results as a `futures_core::Stream`, for its combinators. While it waits for the next result it keeps its place
     /// among those who wait for the channel, so go on polling it, or drop it.
     ///
     /// ```

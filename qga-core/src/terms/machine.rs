@@ -5,7 +5,7 @@ use tokio::sync::watch;
 /// A source that tells what becomes of a machine, such as the events of libvirt or of QEMU's monitor. A client that
 /// [has one](crate::ClientBuilder::machine) knows sooner when its agent is back.
 ///
-/// The receiving end of a channel of [`tokio::sync::watch`] is such a source:
+/// The receiving end of a channel of `tokio::sync::watch` is such a source:
 ///
 /// ```
 /// use qga_core::{Client, MachineState, Power};

@@ -62,16 +62,12 @@ impl AsyncRead for Agent {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.give(buffer.initialize_unfilled()) {
-            Some(count) => {
-                buffer.advance(count);
-                Poll::Ready(Ok(()))
-            }
-            None => {
-                self.reader = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
+        let Some(count) = self.give(buffer.initialize_unfilled()) else {
+            self.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        };
+        buffer.advance(count);
+        Poll::Ready(Ok(()))
     }
 }
 

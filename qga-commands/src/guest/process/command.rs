@@ -114,7 +114,7 @@ impl Command {
     /// running, or [killed](Self::kill_on_drop), and the error is [`GuestError::TimedOut`].
     ///
     /// [`start`](Self::start) and [`spawn`](Self::spawn) do not wait for the program's end. With a timeout they
-    /// fail with [`GuestError::InvalidInput`]; put [`tokio::time::timeout`] around the waiting instead.
+    /// fail with [`GuestError::InvalidInput`]; put `tokio::time::timeout` around the waiting instead.
     pub fn timeout(&mut self, timeout: Duration) -> &mut Self {
         self.timeout = Some(timeout);
         self
