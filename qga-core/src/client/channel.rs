@@ -26,7 +26,7 @@ const UNOPENED: &str = "the channel has not been opened yet";
 pub(crate) struct Channel {
     driver: Driver,
     /// None for a stream that was handed to us, which cannot be opened again.
-    reconnect: Option<Reconnect>,
+    reconnect: Option<Box<Reconnect>>,
     watchers: Arc<Watchers>,
     contacts: Arc<Contacts>,
     /// When the command was sent that is under way, if anybody looks at the contacts.
@@ -49,7 +49,7 @@ impl Channel {
         let is_closed = driver.session.is_closed();
         Self {
             driver,
-            reconnect,
+            reconnect: reconnect.map(Box::new),
             watchers,
             contacts,
             sent: now(),
@@ -240,7 +240,7 @@ impl Channel {
     /// Whether it is closed, or was and no agent has answered since.
     fn is_lost(&self) -> bool {
         let reconnect = self.reconnect.as_ref();
-        self.driver.session.is_closed() || reconnect.is_some_and(Reconnect::is_lost)
+        self.driver.session.is_closed() || reconnect.is_some_and(|reconnect| reconnect.is_lost())
     }
 
     /// Whether there is a channel for another try, and time.
