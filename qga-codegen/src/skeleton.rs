@@ -21,10 +21,7 @@ use crate::schema::{self, Base, Command, Condition, Data, Kind, Member, Schema, 
 #[must_use]
 pub fn skeleton(schema: &Schema) -> String {
     let module = module_of(schema);
-    let options: Vec<_> = options(schema)
-        .into_iter()
-        .map(|option| format!("\"{option}\""))
-        .collect();
+    let options: Vec<_> = options(schema).into_iter().map(quoted).collect();
     let prefix = prefix(schema).map_or_else(String::new, |prefix| {
         format!("# What commands begin with on the wire and not in Rust.\nprefix = \"{prefix}\"\n")
     });
@@ -141,7 +138,8 @@ fn line(name: &Name, rust: Option<String>) -> String {
     match rust {
         None => format!("members.{key} = \"TODO: Say what it is.\"\n"),
         Some(rust) => {
-            format!("members.{key} = {{ name = \"{rust}\", doc = \"TODO: Say what it is.\" }}\n")
+            let name = quoted(&rust);
+            format!("members.{key} = {{ name = {name}, doc = \"TODO: Say what it is.\" }}\n")
         }
     }
 }
@@ -150,11 +148,28 @@ fn line(name: &Name, rust: Option<String>) -> String {
 pub(crate) fn key(name: &Name) -> String {
     let text = &name.text;
     let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    if text.bytes().all(is_bare) {
+    if !text.is_empty() && text.bytes().all(is_bare) {
         text.clone()
     } else {
-        format!("\"{text}\"")
+        quoted(text)
     }
+}
+
+/// The text as a string in TOML.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            _ if character.is_control() => {
+                let escape = format!("\\u{:04X}", u32::from(character));
+                quoted.push_str(&escape);
+            }
+            _ => quoted.push(character),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// The first word of all commands, if it is the same.

@@ -284,6 +284,23 @@ fn a_data_file_to_begin_with_is_enough_to_generate_code() {
 }
 
 #[test]
+fn values_of_any_characters_stand_in_a_data_file_to_begin_with() {
+    for odd in ["a = \"b", "a b", "a]", "#", ""] {
+        let schema = format!(
+            "{{ 'enum': 'E', 'data': [ 'plain', {{ 'name': '{odd}', 'if': 'CONFIG_X' }} ] }}
+            {{ 'command': 'x-ask', 'returns': 'E' }}"
+        );
+        let schema = Schema::parse("x.json", &schema).unwrap();
+        let text = skeleton(&schema);
+        let config = Config::parse("c.toml", text.clone());
+        let config = config.unwrap_or_else(|problems| panic!("{odd}: {problems}\n{text}"));
+        if let Err(problems) = generate(&schema, &config) {
+            assert_eq!(problems.missing(), "", "{odd}: {text}");
+        }
+    }
+}
+
+#[test]
 fn names_that_rust_has_already_get_others_in_a_data_file_to_begin_with() {
     let schema = "{ 'enum': 'E', 'data': [ 'unknown', '3d', 'self' ] }
         { 'struct': 'S', 'data': { 'new': 'int', 'type': 'str', 'a-b': 'E' } }
