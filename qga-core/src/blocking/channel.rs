@@ -5,8 +5,8 @@ use std::time::Instant;
 use serde::de::DeserializeOwned;
 
 use super::driver::Driver;
-use crate::error::{Error, ErrorKind};
-use crate::protocol::{Budget, Event};
+use crate::error::Error;
+use crate::protocol::Budget;
 use crate::terms::trace::{self, Span};
 use crate::terms::{Call, Next, Recovery, TRIES, following};
 use crate::transport::BlockingEndpoint;
@@ -71,18 +71,8 @@ impl Channel {
         *sent += 1;
         call.submit(&mut self.driver.session, Instant::now, span);
         let event = self.driver.event();
-        let session = &mut self.driver.session;
-        let result = match event {
-            Event::Reply(ticket) => session.reply(ticket),
-            Event::NoReply(_, how) => (call.no_reply)(how).ok_or_else(|| Error::no_response(how)),
-            Event::Failed(_, error) => Err(error),
-            Event::Synchronized(_) | Event::Passed => Err(Error::sync(ErrorKind::ReplyLost)),
-        };
-        span.received(session.reply_length());
-        result.map_err(|error| {
-            call.request = self.driver.session.take_unsent();
-            self.lost_by(error)
-        })
+        let result = call.result(&mut self.driver.session, event, span);
+        result.map_err(|error| self.lost_by(error))
     }
 
     /// Makes sure that an agent answers, on a channel that is opened again if it was lost and can be.

@@ -18,6 +18,9 @@ const WRITE_LENGTH: usize = 64 << 10;
 /// A channel that was used a shorter time ago is not looked at before it is used again.
 const IDLE: Duration = Duration::from_millis(10);
 
+/// How much later than it is due a read may end at most.
+const LATE: Duration = Duration::from_millis(50);
+
 /// A stream and the session over it.
 pub(super) struct Driver {
     stream: Box<dyn Stream>,
@@ -142,10 +145,11 @@ impl Driver {
     fn set_read_timeout(&mut self, wait: Duration) -> io::Result<()> {
         let wait = wait.max(Duration::from_micros(1));
         let beyond = self.read_timeout.and_then(|set| set.checked_sub(wait));
-        if beyond.is_some_and(|beyond| beyond <= wait / 64) {
+        let late = LATE.min(wait / 64);
+        if beyond.is_some_and(|beyond| beyond <= late) {
             return Ok(());
         }
-        let later = wait + wait / 128;
+        let later = wait + late / 2;
         self.stream.set_read_timeout(later)?;
         self.read_timeout = Some(later);
         Ok(())

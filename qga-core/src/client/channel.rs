@@ -12,7 +12,7 @@ use super::driver::Driver;
 use super::now;
 use super::reconnect::Reconnect;
 use super::watchers::Watchers;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::protocol::{Budget, Event};
 use crate::terms::trace::Span;
 use crate::terms::{Call, ChannelState, Contact, Contacts, TRIES, following, words_of};
@@ -166,18 +166,8 @@ impl Channel {
         span: &Span,
     ) -> Result<R, Error> {
         call.contact = self.note(&event, self.sent);
-        let session = &mut self.driver.session;
-        let result = match event {
-            Event::Reply(ticket) => session.reply(ticket),
-            Event::NoReply(_, how) => (call.no_reply)(how).ok_or_else(|| Error::no_response(how)),
-            Event::Failed(_, error) => Err(error),
-            Event::Synchronized(_) | Event::Passed => Err(Error::sync(ErrorKind::ReplyLost)),
-        };
-        span.received(session.reply_length());
-        result.map_err(|error| {
-            call.request = self.driver.session.take_unsent();
-            self.lost_by(error)
-        })
+        let result = call.result(&mut self.driver.session, event, span);
+        result.map_err(|error| self.lost_by(error))
     }
 
     /// Makes sure that an agent answers, on a channel that is opened again if it was lost and can be.

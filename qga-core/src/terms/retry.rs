@@ -2,12 +2,14 @@
 
 use std::time::Instant;
 
+use serde::de::DeserializeOwned;
+
 use super::Contact;
 use super::trace::Span;
 use crate::RetryClass;
 use crate::command::{CommandSpec, NoReply};
 use crate::error::{Error, ErrorKind, Execution};
-use crate::protocol::{Budget, Request, Session};
+use crate::protocol::{Budget, Event, Request, Session};
 
 /// How often a command is sent at most.
 pub(crate) const TRIES: u32 = 3;
@@ -76,6 +78,30 @@ impl<'a, R> Call<'a, R> {
             None => session.submit(&self.spec, request, &self.budget),
             Some(_) => session.submit(&self.spec, request, &self.budget.for_reply(now())),
         };
+    }
+
+    /// What it has come to. What was not sent of it is kept for another try.
+    #[inline]
+    pub(crate) fn result(
+        &mut self,
+        session: &mut Session,
+        event: Event,
+        span: &Span,
+    ) -> Result<R, Error>
+    where
+        R: DeserializeOwned,
+    {
+        let result = match event {
+            Event::Reply(ticket) => session.reply(ticket),
+            Event::NoReply(_, how) => (self.no_reply)(how).ok_or_else(|| Error::no_response(how)),
+            Event::Failed(_, error) => Err(error),
+            Event::Synchronized(_) | Event::Passed => Err(Error::sync(ErrorKind::ReplyLost)),
+        };
+        span.received(session.reply_length());
+        if result.is_err() {
+            self.request = session.take_unsent();
+        }
+        result
     }
 
     /// The request, for sending it.

@@ -34,6 +34,8 @@ enum Way {
     FlushFails,
     FlushNever,
     RefusesTimeouts,
+    /// Refuses a read that may wait longer than this.
+    WaitsAtMost(Duration),
 }
 
 impl Odd {
@@ -102,6 +104,7 @@ impl Stream for Odd {
         assert!(timeout >= Duration::from_micros(1), "{timeout:?}");
         match self.way {
             Way::RefusesTimeouts => Err(ErrorKind::Unsupported.into()),
+            Way::WaitsAtMost(most) if timeout > most => Err(ErrorKind::Unsupported.into()),
             _ => Stream::set_read_timeout(&self.stream, timeout),
         }
     }
@@ -197,4 +200,15 @@ fn a_stream_that_refuses_timeouts_is_an_error_and_not_used_without_them() {
     let error = fails(Way::RefusesTimeouts, 10);
     assert!(error.is_closed() && !error.is_timeout(), "{error:?}");
     assert_eq!(error.execution(), Execution::NotRun);
+}
+
+#[test]
+fn a_read_waits_hardly_longer_than_there_is_time_however_long_that_is() {
+    for timeout in [Duration::from_secs(1), Duration::from_secs(3600)] {
+        let client = client(Way::WaitsAtMost(timeout + Duration::from_millis(50)));
+        let patient = client.with_options(client.options().timeout(timeout));
+        for text in ["a", "b"] {
+            assert_eq!(patient.execute(echo(text)).unwrap(), text);
+        }
+    }
 }
