@@ -34,10 +34,8 @@ pub(crate) struct Call<'a, R> {
     /// In which it was answered or failed.
     pub(crate) contact: Option<Contact>,
     pub(crate) no_reply: fn(NoReply) -> Option<R>,
-    /// Unless it was sent.
-    pub(crate) request: Option<Request>,
-    /// For sending it again.
-    copy: Option<Request>,
+    /// Unless it was sent and is not to be sent again.
+    request: Option<Request>,
 }
 
 impl<'a, R> Call<'a, R> {
@@ -49,15 +47,13 @@ impl<'a, R> Call<'a, R> {
         budget: Budget,
         no_reply: fn(NoReply) -> Option<R>,
     ) -> Self {
-        let repeat = Repeat::of(spec.retry, options.retry);
         Self {
+            repeat: Repeat::of(spec.retry, options.retry),
             spec,
             budget,
-            repeat,
             waits: options.wait_for_channel,
             contact: None,
             no_reply,
-            copy: (repeat == Repeat::Lost).then(|| request.clone()),
             request: Some(request),
         }
     }
@@ -98,22 +94,28 @@ impl<'a, R> Call<'a, R> {
             Event::Synchronized(_) | Event::Passed => Err(Error::sync(ErrorKind::ReplyLost)),
         };
         span.received(session.reply_length());
-        if result.is_err() {
-            self.request = session.take_unsent();
+        if result.is_err()
+            && let Some(unsent) = session.take_unsent()
+        {
+            self.request = Some(unsent);
         }
         result
     }
 
-    /// The request, for sending it.
+    /// The request, for sending it; a copy is kept where it may be sent again after that.
     #[inline]
     fn take_request(&mut self) -> Option<Request> {
-        self.request.take().or_else(|| self.copy.clone())
+        let kept = match self.repeat {
+            Repeat::Lost => self.request.clone(),
+            Repeat::Unsent | Repeat::Never => None,
+        };
+        std::mem::replace(&mut self.request, kept)
     }
 
     /// Whether there is a request that can be sent.
     #[inline]
     pub(crate) fn has_request(&self) -> bool {
-        self.request.is_some() || self.copy.is_some()
+        self.request.is_some()
     }
 }
 
