@@ -1,8 +1,10 @@
 //! Which request a line answers, and what it says.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::{Carrier, Event, Session, Ticket};
 use crate::command::NoReply;
@@ -19,6 +21,9 @@ const LINE_EXCERPT: usize = 4096;
 
 /// What an error shows instead of a secret.
 const WITHHELD: &str = "(withheld: the command deals in secrets)";
+
+/// What most commands return that return nothing.
+static EMPTY_OBJECT: LazyLock<Value> = LazyLock::new(|| Value::Object(Map::new()));
 
 /// What answers a request in flight.
 #[derive(Debug)]
@@ -138,9 +143,7 @@ impl Session {
 
     /// Reads the reply that [`Event::Reply`] told of, in one pass where it is spelt as usual.
     pub(crate) fn reply<R: DeserializeOwned>(&mut self, ticket: Ticket) -> Result<R, Error> {
-        if let Some(payload) = self.likely_payload(ticket)
-            && let Ok(value) = serde_json::from_str(payload)
-        {
+        if let Some(value) = self.likely_value(ticket) {
             self.settle();
             return Ok(value);
         }
@@ -149,18 +152,18 @@ impl Session {
     }
 
     /// What is returned, if the line is what it looks like.
-    fn likely_payload(&self, ticket: Ticket) -> Option<&str> {
+    fn likely_value<R: DeserializeOwned>(&self, ticket: Ticket) -> Option<R> {
         let current = self.current.as_ref().filter(|it| it.id == ticket.0)?;
         let Answer::Likely(payload) = &current.answer else {
             return None;
         };
         let line = self.decoder.frame().bytes;
-        // What most commands return that return nothing; the reply and this make two levels.
+        // The reply and the object make two levels.
         if matches!(line.get(payload.clone())?, b"{}" | b" {}") && current.limits.depth >= 2 {
-            return Some("{}");
+            return R::deserialize(&*EMPTY_OBJECT).ok();
         }
         let text = current.limits.check(line).ok()?;
-        text.get(payload.clone())
+        serde_json::from_str(text.get(payload.clone())?).ok()
     }
 
     /// What is returned, read with care, and whether it is a secret.

@@ -1,11 +1,16 @@
 //! One promise of the engine at a time; `model` mixes them all.
 
+use std::any::type_name;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::command::CommandSpec;
+use crate::command::{CommandSpec, Empty};
 use crate::error::{AgentError, Malformed};
 
 /// A session, its other side, and a time that is only counted.
@@ -297,6 +302,48 @@ fn a_reply_of_another_shape_leaves_the_channel_synchronized() {
         (Stage::Decode, Execution::Answered)
     );
     assert!(wire.session.is_synchronized());
+}
+
+#[test]
+fn the_empty_object_is_any_type_that_its_text_is_and_no_other() {
+    fn is_as_its_text<R: DeserializeOwned + Serialize>() {
+        let mut wire = synced(true);
+        let ticket = wire.submit("guest-x");
+        wire.written();
+        wire.answer(ticket, "{}");
+        assert!(matches!(wire.event(), Event::Reply(told) if told == ticket));
+        let read = wire.session.reply::<R>(ticket).ok();
+        let expected = serde_json::from_str::<R>("{}").ok();
+        assert_eq!(json!(read), json!(expected), "{}", type_name::<R>());
+        assert!(wire.session.is_synchronized() && wire.session.poll().is_none());
+    }
+    #[derive(Deserialize, Serialize)]
+    struct Wrapped(Empty);
+    #[derive(Deserialize, Serialize)]
+    struct Defaulted {
+        #[serde(default)]
+        number: u8,
+        #[serde(flatten)]
+        others: BTreeMap<String, Value>,
+    }
+    #[derive(Deserialize, Serialize)]
+    #[serde(untagged)]
+    enum Either {
+        Wanting { _number: u8 },
+        Nothing(Empty),
+    }
+    is_as_its_text::<Empty>();
+    is_as_its_text::<Wrapped>();
+    is_as_its_text::<Defaulted>();
+    is_as_its_text::<Either>();
+    is_as_its_text::<Value>();
+    is_as_its_text::<Box<RawValue>>();
+    is_as_its_text::<Option<Empty>>();
+    is_as_its_text::<BTreeMap<String, u8>>();
+    is_as_its_text::<Vec<(String, u8)>>();
+    is_as_its_text::<()>();
+    is_as_its_text::<NoReply>();
+    is_as_its_text::<u8>();
 }
 
 #[test]
