@@ -12,8 +12,8 @@ use crate::error::{AgentError, Malformed};
 use crate::json::{natural, replace_lone_surrogates};
 use crate::text::Hidden;
 
-/// What stands before an id.
-const MEMBER: &[u8] = b"\"id\":";
+/// What stands before the id of a request.
+const MEMBER: &[u8] = b",\"id\":";
 
 /// A request, encoded but for its id.
 #[derive(Clone)]
@@ -72,7 +72,7 @@ impl Request {
     /// The request that a line was made of by [`into_line`](Self::into_line).
     pub(crate) fn from_bytes(mut json: Vec<u8>, id: Option<&IdText>) -> Self {
         let end = json.trim_ascii_end().len();
-        let tail = id.map_or(1, |id| MEMBER.len() + id.digits().len() + 2);
+        let tail = id.map_or(1, |id| MEMBER.len() + id.digits().len() + 1);
         json.truncate(end.saturating_sub(tail));
         Self { json }
     }
@@ -83,22 +83,20 @@ impl Request {
     }
 
     /// The message to send, with the id that the reply will carry.
-    pub(crate) fn into_message(self, id: Option<&IdText>) -> Vec<u8> {
-        self.close(id, b"}")
+    pub(crate) fn into_message(mut self, id: Option<&IdText>) -> Vec<u8> {
+        if let Some(id) = id {
+            self.json.extend_from_slice(MEMBER);
+            self.json.extend_from_slice(id.digits());
+        }
+        self.json.push(b'}');
+        self.json
     }
 
     /// The line to send, with the id that the reply will carry.
     pub(crate) fn into_line(self, id: Option<&IdText>) -> Vec<u8> {
-        self.close(id, b"}\n")
-    }
-
-    fn close(mut self, id: Option<&IdText>, end: &[u8]) -> Vec<u8> {
-        if let Some(id) = id {
-            self.json.extend_from_slice(b",\"id\":");
-            self.json.extend_from_slice(id.digits());
-        }
-        self.json.extend_from_slice(end);
-        self.json
+        let mut line = self.into_message(id);
+        line.push(b'\n');
+        line
     }
 }
 
@@ -245,14 +243,15 @@ fn agent_error(json: &str) -> Option<AgentError> {
     serde_json::from_str(json).ok().or_else(mended)
 }
 
-/// The place of X in a reply that is spelt as agents spell a success, `{"return": X, "id": 7}`, if it has
-/// this id. That X is JSON, and that nothing else stands there, is for its decoder to find.
+/// The place of X in a reply that is spelt as agents spell a success, `{"return": X, "id": 7}` or the same without
+/// spaces, if it has this id. That X is JSON, and that nothing else stands there, is for its decoder to find.
 pub(crate) fn split_success(line: &[u8], id: &IdText) -> Option<Range<usize>> {
     const START: &[u8] = b"{\"return\":";
 
     let rest = line.strip_suffix(b"}")?.strip_suffix(id.digits())?;
-    let rest = rest.trim_ascii_end().strip_suffix(MEMBER)?;
-    let rest = rest.trim_ascii_end().strip_suffix(b",")?;
+    let rest = rest
+        .strip_suffix(b", \"id\": ")
+        .or_else(|| rest.strip_suffix(MEMBER))?;
     rest.starts_with(START).then_some(START.len()..rest.len())
 }
 

@@ -347,6 +347,25 @@ fn the_empty_object_is_any_type_that_its_text_is_and_no_other() {
 }
 
 #[test]
+fn a_success_is_a_success_wherever_it_has_spaces() {
+    for (before, between, after) in [
+        ("", ", ", " "),
+        ("", ",", ""),
+        ("", " , ", ""),
+        (" ", ",\t", "  "),
+    ] {
+        let mut wire = synced(true);
+        let ticket = wire.submit("guest-x");
+        wire.written();
+        let id = ticket.0;
+        let line = format!("{{{before}\"return\":[1]{between}\"id\":{after}{id}}}\n");
+        wire.read(&line);
+        assert_eq!(wire.reply().unwrap(), json!([1]), "{line}");
+        assert!(wire.session.is_synchronized());
+    }
+}
+
+#[test]
 fn a_reply_that_nobody_decodes_makes_a_handshake_due() {
     let mut wire = synced(true);
     let ticket = wire.submit("guest-ping");
