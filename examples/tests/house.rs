@@ -14,6 +14,7 @@ mod modules;
 mod paths;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use modules::Modules;
 
@@ -206,6 +207,35 @@ fn the_protocol_names_no_runtime_no_socket_no_file_no_thread_and_no_clock() {
     assert_eq!(impure(&modules, "protocol"), [""; 0]);
     // The driver names some of them, so this test would see it.
     assert!(!impure(&modules, "blocking").is_empty());
+}
+
+/// What starts a real agent by itself, and not by `real_agents`, which looks at the test's name.
+#[test]
+fn each_test_with_a_real_agent_has_it_in_its_name_so_that_it_runs_with_every_agent() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut folders: Vec<_> = CRATES
+        .iter()
+        .map(|name| root.join(name).join("tests"))
+        .collect();
+    folders.push(root.join("examples/tests"));
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            continue;
+        };
+        for path in entries.map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let code = std::fs::read_to_string(&path).unwrap();
+                let place = path.strip_prefix(&root).unwrap().display().to_string();
+                let starts = code.contains(concat!("RealAgent", "::start"));
+                assert!(!starts || place.contains("real"), "{place}");
+                files += usize::from(starts);
+            }
+        }
+    }
+    assert!(files > 0);
 }
 
 #[test]

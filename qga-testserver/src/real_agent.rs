@@ -1,5 +1,9 @@
 //! Starts a real `qemu-ga` for a test, if one is installed.
 //!
+//! `QGA_REAL_AGENT=/path/to/qemu-ga` names another one, so that the same tests can be run against several
+//! versions. It may be a shell script that starts the agent, which must do so with `exec`, since a test kills
+//! the process that it has started.
+//!
 //! **This agent is real, and it runs as you on this very machine.** Its guest is your machine.
 //! Never send it `guest-shutdown`, `guest-suspend-*`, `guest-set-time`, `guest-fsfreeze-*`,
 //! `guest-fstrim`, `guest-set-vcpus`, `guest-set-memory-blocks` or `guest-set-user-password`, and
@@ -39,29 +43,37 @@ struct Process(Child);
 /// How long an agent may take until its socket accepts connections.
 const START_LIMIT: Duration = Duration::from_secs(10);
 const NOT_INSTALLED: &str = "no qemu-ga is installed: there is none in PATH, /usr/sbin, /usr/bin and /sbin; \
-    many systems have it in the package qemu-guest-agent";
+    many systems have it in the package qemu-guest-agent; QGA_REAL_AGENT can name one that lies elsewhere";
 
 /// How long to wait between two attempts to connect.
 const START_PAUSE: Duration = Duration::from_millis(5);
 
 impl RealAgent {
-    /// Returns the `qemu-ga` that [`start`](Self::start) would run: the first one in `PATH`, `/usr/sbin`,
-    /// `/usr/bin` and `/sbin`.
-    #[must_use]
-    pub fn program() -> Option<PathBuf> {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let usual = ["/usr/sbin", "/usr/bin", "/sbin"].map(PathBuf::from);
-        std::env::split_paths(&path)
-            .chain(usual)
-            .map(|folder| folder.join("qemu-ga"))
-            .find(|program| program.is_file())
+    /// Returns the program that [`start`](Self::start) would run: the one that the environment variable
+    /// `QGA_REAL_AGENT` names, or else the first `qemu-ga` in `PATH`, `/usr/sbin`, `/usr/bin` and `/sbin`.
+    ///
+    /// # Errors
+    ///
+    /// The error is `NotFound` when the variable is not set, or empty, and no `qemu-ga` is installed. It is
+    /// `InvalidInput` when the variable names what is not a file.
+    pub fn program() -> io::Result<PathBuf> {
+        let named = std::env::var_os("QGA_REAL_AGENT").filter(|named| !named.is_empty());
+        let program = match named.map(PathBuf::from) {
+            Some(program) if program.is_file() => program,
+            Some(program) => return Err(no_file(&program)),
+            None => {
+                installed().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, NOT_INSTALLED))?
+            }
+        };
+        std::path::absolute(program)
     }
 
     /// Starts an agent and waits until its socket accepts connections.
     ///
     /// # Errors
     ///
-    /// The error is `NotFound` when no `qemu-ga` is installed, and of another kind when it does not start.
+    /// The error is that of [`program`](Self::program) where there is no program, and of another kind than
+    /// `NotFound` when it does not start.
     pub async fn start() -> io::Result<Self> {
         Self::start_with::<&str>(&[]).await
     }
@@ -70,14 +82,14 @@ impl RealAgent {
     ///
     /// # Errors
     ///
-    /// The error is `NotFound` when no `qemu-ga` is installed, and of another kind when it does not start.
+    /// The error is that of [`program`](Self::program) where there is no program, and of another kind than
+    /// `NotFound` when it does not start.
     pub async fn start_with<S: AsRef<OsStr>>(arguments: &[S]) -> io::Result<Self> {
         let arguments: Vec<_> = arguments
             .iter()
             .map(|text| text.as_ref().to_owned())
             .collect();
-        let program = Self::program()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, NOT_INSTALLED))?;
+        let program = Self::program()?;
         // Waiting for a process is real time, also in a test whose tokio time stands still.
         tokio::task::spawn_blocking(move || Self::run(&program, &arguments)).await?
     }
@@ -154,12 +166,6 @@ impl Process {
         }
         // A pipe that nobody reads would fill up and stop the agent.
         let said = folder.join("stderr");
-        let cannot = |error: io::Error| {
-            io::Error::new(
-                error.kind(),
-                format!("cannot run {}: {error}", program.display()),
-            )
-        };
         let child = Command::new(program)
             .args(["-m", "unix-listen", "-p"])
             .arg(path)
@@ -168,11 +174,13 @@ impl Process {
             .arg("-f")
             .arg(folder.join("pid"))
             .args(arguments)
+            // Where an agent that is a service runs, and the programs that it starts.
+            .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(File::create(&said)?)
             .spawn()
-            .map_err(cannot)?;
+            .map_err(|error| cannot_run(program, &error))?;
         let mut process = Self(child);
         process.wait_until_accepting(path, &said)?;
         Ok(process)
@@ -206,16 +214,53 @@ impl Drop for Process {
     }
 }
 
+fn installed() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let usual = ["/usr/sbin", "/usr/bin", "/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path)
+        .chain(usual)
+        .map(|folder| folder.join("qemu-ga"))
+        .find(|program| program.is_file())
+}
+
+fn no_file(program: &Path) -> io::Error {
+    let mut text = format!(
+        "QGA_REAL_AGENT names {}, which is not a file",
+        program.display()
+    );
+    if let (true, Ok(folder)) = (program.is_relative(), std::env::current_dir()) {
+        text = format!("{text} in {}", folder.display());
+    }
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
+/// Never `NotFound`, which means that there is no agent: a script may lack its interpreter.
+fn cannot_run(program: &Path, error: &io::Error) -> io::Error {
+    io::Error::other(format!("cannot run {}: {error}", program.display()))
+}
+
 /// The last word on the first line that `qemu-ga --version` prints.
 fn version(program: &Path) -> io::Result<String> {
     let output = Command::new(program)
         .arg("--version")
         .stdin(Stdio::null())
-        .output()?;
+        .output()
+        .map_err(|error| cannot_run(program, &error))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let version = text
         .lines()
         .next()
         .and_then(|line| line.split_whitespace().last());
-    Ok(version.unwrap_or("unknown").to_owned())
+    version
+        .filter(|_| output.status.success())
+        .map(str::to_owned)
+        .ok_or_else(|| {
+            let said = String::from_utf8_lossy(&output.stderr);
+            io::Error::other(format!(
+                "{} --version told none and ended with {}: {}",
+                program.display(),
+                output.status,
+                said.trim()
+            ))
+        })
 }

@@ -1,5 +1,6 @@
 //! The agents that the cases run against.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use qga_testserver::TestAgent;
@@ -49,10 +50,7 @@ impl Host {
                 (agent.address(), Agent::Fake(agent))
             }
             Kind::Real => {
-                let blocked = blocked.iter().flat_map(|command| ["-b", command]);
-                let agent = RealAgent::start_with(&blocked.collect::<Vec<_>>())
-                    .await
-                    .unwrap();
+                let agent = real_agents::start(blocked).await.unwrap();
                 (agent.address(), Agent::Real { _agent: agent })
             }
         };
@@ -104,8 +102,9 @@ impl Host {
     }
 }
 
+/// Whether there is one, or should be: a program that is named and is not there fails the cases.
 pub(crate) fn real_is_installed() -> bool {
-    RealAgent::program().is_some()
+    RealAgent::program().map_or_else(|error| error.kind() != ErrorKind::NotFound, |_| true)
 }
 
 pub(crate) fn run(kind: Kind, driver: Driver, case: &Case) {

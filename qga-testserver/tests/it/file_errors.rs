@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use qga_testserver::TestAgent;
-use qga_testserver::real_agent::RealAgent;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
@@ -279,7 +278,7 @@ async fn of_the_fake() -> Answers {
 
 /// `None` where no agent is installed.
 async fn of_a_real_agent() -> Option<(String, Answers)> {
-    let agent = RealAgent::start().await.ok()?;
+    let agent = real_agents::start(&[]).await?;
     let stream = UnixStream::connect(agent.path()).await.unwrap();
     let mut client = Wire::new(stream);
     let place = tempfile::tempdir().unwrap();

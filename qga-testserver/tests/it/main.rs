@@ -25,10 +25,10 @@ mod profiles;
 #[cfg(all(unix, feature = "cli"))]
 mod program;
 mod protocol;
-#[cfg(all(unix, feature = "cli"))]
-mod random_names;
 #[cfg(unix)]
 mod real_agent;
+#[cfg(all(unix, feature = "cli"))]
+mod real_cassette;
 mod scripts;
 #[cfg(all(unix, feature = "cli"))]
 mod served;

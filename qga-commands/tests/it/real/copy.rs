@@ -98,7 +98,7 @@ fn text(path: &Path) -> String {
 
 #[tokio::test]
 async fn a_real_tree_with_odd_names_comes_back_as_it_went() {
-    let Some((_agent, guest)) = real::guest("a tree").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -124,7 +124,7 @@ async fn a_real_tree_with_odd_names_comes_back_as_it_went() {
 
 #[tokio::test]
 async fn a_real_tree_is_copied_without_its_links_pipes_and_setuid_bits() {
-    let Some((_agent, guest)) = real::guest("a tree with a link").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -164,7 +164,7 @@ async fn a_real_tree_is_copied_without_its_links_pipes_and_setuid_bits() {
 
 #[tokio::test]
 async fn a_real_file_replaces_a_file_and_a_folder_nothing() {
-    let Some((_agent, guest)) = real::guest("a target that is there").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -233,7 +233,7 @@ async fn a_real_file_replaces_a_file_and_a_folder_nothing() {
 
 #[tokio::test]
 async fn a_long_real_file_comes_back_as_it_went_and_tells_how_far_it_is() {
-    let Some((_agent, guest)) = real::guest("a long file").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -266,7 +266,7 @@ async fn a_long_real_file_comes_back_as_it_went_and_tells_how_far_it_is() {
 #[tokio::test]
 async fn a_copy_goes_on_after_the_real_agent_was_started_anew() {
     for download in [true, false] {
-        let Some((mut agent, guest)) = real::guest("an agent that is started anew").await else {
+        let Some((mut agent, guest)) = real::guest().await else {
             return;
         };
         let folder = tempfile::tempdir().unwrap();

@@ -11,7 +11,7 @@ use crate::real;
 
 #[tokio::test]
 async fn a_real_file_comes_back_as_it_went() {
-    let Some((_agent, guest)) = real::guest("a whole file").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -26,7 +26,7 @@ async fn a_real_file_comes_back_as_it_went() {
 
 #[tokio::test]
 async fn a_real_file_is_read_written_and_sought() {
-    let Some((_agent, guest)) = real::guest("an open file").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

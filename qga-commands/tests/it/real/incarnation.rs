@@ -20,7 +20,7 @@ async fn disturb(guest: &Guest) {
 
 #[tokio::test]
 async fn a_real_agent_that_is_still_there_is_known_again() {
-    let Some((_agent, guest)) = real::guest("an agent that is still there").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let mut file = guest.open("/etc/passwd").await.unwrap();
@@ -38,7 +38,7 @@ async fn a_real_agent_that_is_still_there_is_known_again() {
 #[tokio::test]
 async fn a_real_agent_that_was_started_anew_is_known_for_another() {
     for forgets in [false, true] {
-        let Some((mut agent, guest)) = real::guest("an agent that was started anew").await else {
+        let Some((mut agent, guest)) = real::guest().await else {
             return;
         };
         let folder = tempfile::tempdir().unwrap();

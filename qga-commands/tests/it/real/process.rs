@@ -11,7 +11,7 @@ use crate::real;
 
 #[tokio::test]
 async fn a_real_program_brings_its_code_and_both_streams() {
-    let Some((_agent, guest)) = real::guest("a program with output").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let script = "echo out; echo err >&2; exit 3";
@@ -28,7 +28,7 @@ async fn a_real_program_brings_its_code_and_both_streams() {
 
 #[tokio::test]
 async fn a_real_programs_environment_is_replaced_or_added_to() {
-    let Some((_agent, guest)) = real::guest("an environment").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let mut command = guest.command("/bin/sh");
@@ -45,7 +45,7 @@ async fn a_real_programs_environment_is_replaced_or_added_to() {
 
 #[tokio::test]
 async fn a_real_program_that_is_late_is_killed() {
-    let Some((_agent, guest)) = real::guest("a late program").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let mut command = guest.command("/bin/sh");
@@ -70,7 +70,7 @@ async fn a_real_program_that_is_late_is_killed() {
 
 #[tokio::test]
 async fn a_real_stream_beyond_16_mib_is_said_to_be_cut() {
-    let Some((_agent, guest)) = real::guest("a long stream").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let mut command = guest.command("/bin/sh");

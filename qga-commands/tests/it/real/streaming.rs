@@ -26,7 +26,7 @@ fn shell(guest: &Guest, script: &str) -> qga_commands::guest::process::Command {
 
 #[tokio::test]
 async fn a_real_program_is_read_while_it_runs_and_after_pauses() {
-    let Some((_agent, guest)) = real::guest("a slow program").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -57,7 +57,7 @@ async fn a_real_program_is_read_while_it_runs_and_after_pauses() {
 
 #[tokio::test]
 async fn forty_mib_of_a_real_program_come_as_they_were_written() {
-    let Some((_agent, guest)) = real::guest("a long stream").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -89,7 +89,7 @@ async fn forty_mib_of_a_real_program_come_as_they_were_written() {
 
 #[tokio::test]
 async fn a_real_program_that_nobody_reads_ends_and_leaves_nothing() {
-    let Some((_agent, guest)) = real::guest("a program that is not read").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let script = "head -c 1000000 /dev/zero; readlink /proc/$$/fd/1";
@@ -115,7 +115,7 @@ async fn a_real_program_that_nobody_reads_ends_and_leaves_nothing() {
 
 #[tokio::test]
 async fn a_real_program_is_killed_in_the_middle_of_its_stream() {
-    let Some((_agent, guest)) = real::guest("a kill").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let mut command = shell(&guest, "echo begun; exec sleep 60");
@@ -146,7 +146,7 @@ async fn a_real_program_is_killed_in_the_middle_of_its_stream() {
 
 #[tokio::test]
 async fn a_real_programs_input_and_environment_arrive() {
-    let Some((_agent, guest)) = real::guest("a streamed environment").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let mut command = shell(&guest, "cat; echo $A ${PATH:+path}");
@@ -173,7 +173,7 @@ async fn a_real_programs_input_and_environment_arrive() {
 
 #[tokio::test]
 async fn a_real_program_that_is_not_found_is_exit_code_127() {
-    let Some((_agent, guest)) = real::guest("a missing program").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     for merged in [false, true] {
@@ -190,7 +190,7 @@ async fn a_real_program_that_is_not_found_is_exit_code_127() {
 
 #[tokio::test]
 async fn a_child_that_lives_on_does_not_hold_up_a_real_stream() {
-    let Some((_agent, guest)) = real::guest("a child that lives on").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let script = "(sleep 30; echo late) & echo $!";
@@ -205,7 +205,7 @@ async fn a_child_that_lives_on_does_not_hold_up_a_real_stream() {
 
 #[tokio::test]
 async fn more_than_a_caller_wants_of_a_real_program_is_an_error() {
-    let Some((_agent, guest)) = real::guest("an endless program").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let mut command = shell(&guest, "ulimit -f 100000; exec cat /dev/zero");
@@ -226,7 +226,7 @@ async fn more_than_a_caller_wants_of_a_real_program_is_an_error() {
 
 #[tokio::test]
 async fn a_real_output_that_is_dropped_is_killed() {
-    let Some((_agent, guest)) = real::guest("a dropped output").await else {
+    let Some((_agent, guest)) = real::guest().await else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

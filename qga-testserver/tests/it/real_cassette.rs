@@ -1,10 +1,9 @@
-//! Cassettes of clients that make up names at random, which are others in each replay.
+//! Cassettes of a real agent and clients that make up names at random, which are others in each replay.
 
 use std::path::Path;
 
 use qga_commands::Guest;
 
-use crate::real_agent::real_agent;
 use crate::served::Served;
 
 /// What a client does, and what came of it.
@@ -49,7 +48,7 @@ async fn replay(tape: &Path, matching: bool, talk: &impl Talk) -> String {
 
 /// Records it with a real agent, and replays it in both ways.
 async fn check(talk: &impl Talk, wanted: &str) {
-    let Some(agent) = real_agent().await else {
+    let Some(agent) = real_agents::start(&[]).await else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

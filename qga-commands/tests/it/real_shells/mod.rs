@@ -79,7 +79,7 @@ pub(crate) async fn places(test: &str) -> Vec<Place> {
             _kept: Box::new((agent, links)),
         });
     }
-    if let Some((agent, guest)) = real::guest(test).await {
+    if let Some((agent, guest)) = real::guest().await {
         let folder = tempfile::tempdir().unwrap();
         places.push(Place {
             name: "real agent",
