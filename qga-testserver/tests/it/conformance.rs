@@ -5,11 +5,23 @@ use std::time::Duration;
 
 use qga_testserver::{Profile, TestAgent};
 use serde_json::Value;
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::wire::Wire;
 
+#[cfg(unix)]
+mod real;
+
 const CASES: &str = include_str!("../fixtures/conformance.jsonl");
+/// A folder that is empty when a case begins.
+const FOLDER: &str = "/tmp/case";
+
+/// The versions whose answers were recorded.
+const RECORDED: [(&str, Profile); 3] = [
+    ("7.2", Profile::Qemu7_2),
+    ("10.0", Profile::Qemu10_0),
+    ("11.1", Profile::Qemu11_1),
+];
 
 /// What a client sends to get a clean channel.
 const RESET: &[u8] =
@@ -19,53 +31,78 @@ const RESET_REPLY: &str = "\u{ff}{\"return\": 7000001}\n";
 /// What the agent says to it first when nothing was left behind.
 const STRAY: &str = "JSON parse error, stray '\\uFFFD'\"}}\n";
 
+trait Channel: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Channel for T {}
+
+/// The agent of a case.
+trait Agent {
+    /// Where it has the empty folder.
+    fn folder(&self) -> &str;
+    async fn connect(&self) -> Box<dyn Channel>;
+}
+
+impl Agent for TestAgent {
+    fn folder(&self) -> &str {
+        FOLDER
+    }
+
+    async fn connect(&self) -> Box<dyn Channel> {
+        Box::new(TestAgent::connect(self))
+    }
+}
+
 /// One case in progress: its clients, and what was captured.
-struct Run {
+struct Run<A> {
     version: &'static str,
-    agent: TestAgent,
-    clients: HashMap<String, Wire<DuplexStream>>,
+    agent: A,
+    clients: HashMap<String, Wire<Box<dyn Channel>>>,
     latest: String,
     captured: HashMap<String, String>,
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_fake_answers_as_qemu_7_2_did() {
-    run_all(Profile::Qemu7_2, "7.2").await;
+    run_all(RECORDED[0]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_fake_answers_as_qemu_10_0_did() {
-    run_all(Profile::Qemu10_0, "10.0").await;
+    run_all(RECORDED[1]).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_fake_answers_as_qemu_11_1_did() {
-    run_all(Profile::Qemu11_1, "11.1").await;
+    run_all(RECORDED[2]).await;
 }
 
-async fn run_all(profile: Profile, version: &'static str) {
+async fn run_all((version, profile): (&'static str, Profile)) {
     for line in CASES.lines() {
         let case: Value = serde_json::from_str(line).unwrap();
         println!("{version} {} {}", case["id"], case["title"]);
-        let (agent, stream) = TestAgent::in_memory();
+        let (agent, _) = TestAgent::in_memory();
         agent.profile(profile);
         agent.edit_guest(|guest| guest.frozen = case["frozen"] == true);
         if let Some(command) = case["block"].as_str() {
             agent.disable(command);
         }
-        agent.folder("/tmp/case");
-        let mut run = Run {
-            version,
-            agent,
-            clients: HashMap::from([("A".to_owned(), Wire::new(stream))]),
-            latest: "A".to_owned(),
-            captured: HashMap::new(),
-        };
-        run.case(&case).await;
+        agent.folder(FOLDER);
+        Run::of(agent, version).await.case(&case).await;
     }
 }
 
-impl Run {
+impl<A: Agent> Run<A> {
+    async fn of(agent: A, version: &'static str) -> Self {
+        let mut run = Self {
+            version,
+            agent,
+            clients: HashMap::new(),
+            latest: String::new(),
+            captured: HashMap::new(),
+        };
+        run.connect("A").await;
+        run
+    }
+
     async fn case(&mut self, case: &Value) {
         for step in case["steps"].as_array().unwrap() {
             self.step(step).await;
@@ -111,13 +148,13 @@ impl Run {
     async fn step(&mut self, step: &Value) {
         let name = step["on"].as_str().unwrap_or("A");
         if let Some(name) = step["connect"].as_str() {
-            self.connect(name);
+            self.connect(name).await;
         } else if let Some(name) = step["close"].as_str() {
             self.clients.remove(name);
         } else if step["reconnect"] == true {
             // The old client goes before the new one comes.
             self.clients.clear();
-            self.connect("A");
+            self.connect("A").await;
         } else if step.get("send").is_some() {
             let bytes = self.bytes(&step["send"]);
             let chunk = step["chunk"]
@@ -133,8 +170,8 @@ impl Run {
         }
     }
 
-    fn connect(&mut self, name: &str) {
-        let client = Wire::new(self.agent.connect());
+    async fn connect(&mut self, name: &str) {
+        let client = Wire::new(self.agent.connect().await);
         self.clients.insert(name.to_owned(), client);
         name.clone_into(&mut self.latest);
     }
@@ -208,6 +245,7 @@ impl Run {
         let mut text = value
             .as_array()
             .map_or_else(|| part(value), |parts| parts.iter().map(part).collect());
+        text = text.replace(FOLDER, self.agent.folder());
         for (name, value) in &self.captured {
             text = text.replace(&format!("@@{name}@@"), value);
         }

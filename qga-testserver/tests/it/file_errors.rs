@@ -10,7 +10,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use qga_testserver::TestAgent;
+use qga_testserver::{Profile, TestAgent};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
@@ -257,10 +257,11 @@ fn name(path: &str, mode: &str) -> String {
     format!("{path:?} {mode:?}")
 }
 
-async fn of_the_fake() -> Answers {
+async fn of_the_fake(profile: Profile) -> Answers {
     let mut all = Answers::new();
     for (path, mode) in cases() {
         let (agent, stream) = TestAgent::in_memory();
+        agent.profile(profile);
         let folder = "/tmp/qga-case/in/a/folder";
         agent.folder(&format!("{folder}/d"));
         agent.file(&format!("{folder}/f"), "hello");
@@ -345,7 +346,16 @@ fn assert_same(found: &Answers, wanted: &Answers, who: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn the_fake_says_of_paths_and_modes_what_linux_says() {
-    assert_same(&of_the_fake().await, &kept(), "fake");
+    for profile in [
+        Profile::Qemu3_1,
+        Profile::Qemu7_2,
+        Profile::Qemu10_0,
+        Profile::Qemu10_0_13,
+        Profile::Qemu11_1,
+    ] {
+        let answers = of_the_fake(profile).await;
+        assert_same(&answers, &kept(), &format!("fake of {profile}"));
+    }
 }
 
 #[tokio::test]

@@ -209,3 +209,60 @@ fn profiles_are_named_for_the_command_line() {
             .contains("there is no profile `1.0`")
     );
 }
+
+/// The profile that claims to be this version, or else one of the same minor version.
+#[cfg(unix)]
+async fn profile_of(version: &str) -> Option<Profile> {
+    let (minor, _) = version.rsplit_once('.').unwrap();
+    let mut of_minor = None;
+    for name in Profile::names() {
+        let profile: Profile = name.parse().unwrap();
+        let told = version_of(profile).await;
+        if matches!(profile, Profile::Windows | Profile::FreeBsd) {
+            continue;
+        }
+        if told == version {
+            return Some(profile);
+        }
+        if told.starts_with(&format!("{minor}.")) {
+            of_minor = Some(profile);
+        }
+    }
+    of_minor
+}
+
+#[cfg(unix)]
+async fn version_of(profile: Profile) -> String {
+    let mut caller = Caller::new();
+    caller.agent.profile(profile);
+    let info = caller.get("guest-info").await;
+    info["version"].as_str().unwrap().to_owned()
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_fake_lists_the_commands_of_a_real_agent_of_its_version() {
+    let Some(agent) = real_agents::start(&[]).await else {
+        return;
+    };
+    let Some(profile) = profile_of(agent.version()).await else {
+        real_agents::leave_out(&agent, "the fake has no profile of it");
+        return;
+    };
+    let stream = tokio::net::UnixStream::connect(agent.path()).await.unwrap();
+    let request = "{\"execute\":\"guest-info\"}";
+    let told = crate::wire::Wire::new(stream).ask(request).await;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let mut caller = Caller::new();
+    caller.agent.profile(profile);
+    for command in real_agents::HARMFUL {
+        caller.agent.disable(command);
+    }
+    let info = caller.get("guest-info").await;
+    assert_eq!(
+        info["supported_commands"],
+        told["return"]["supported_commands"],
+        "{profile} and qemu-ga {}",
+        agent.version()
+    );
+}
