@@ -31,7 +31,10 @@ const SPARE: usize = 16;
 
 fn main() {
     // Those who only list tests, or look for another one, get nothing.
-    if std::env::args().any(|argument| argument == "--list") {
+    let other = |name: String| !name.starts_with('-') && !"soak".contains(&name);
+    if std::env::args().any(|argument| argument == "--list")
+        || std::env::args().nth(1).is_some_and(other)
+    {
         return;
     }
     let seconds = setting("QGA_SOAK_SECONDS", 2);
