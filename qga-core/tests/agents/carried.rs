@@ -57,7 +57,8 @@ impl Carried {
         loop {
             let line = self.line().await?;
             let answer: Value = serde_json::from_slice(&line).unwrap_or_default();
-            if answer["return"] == token {
+            // A late reply may have the same number, and has the id of its request beside it.
+            if answer == json!({"return": token}) {
                 return Ok(());
             }
         }
