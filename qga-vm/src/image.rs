@@ -1,0 +1,124 @@
+//! The guests, and where they are built.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fs::{self, File};
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+/// What a machine runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Image {
+    /// Linux, busybox and the agent, all in memory, with one disk at `/mnt/data`. It boots in 2 to 4 seconds.
+    Busybox,
+    /// Debian with systemd, whose root is on a disk too. It boots in 7 to 20 seconds.
+    Debian,
+}
+
+impl Image {
+    /// Returns its name, which is also that of its folder in `guests/`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Busybox => "busybox",
+            Self::Debian => "debian",
+        }
+    }
+
+    /// The disks, in the order in which the guest numbers them.
+    pub(crate) fn disks(self) -> &'static [&'static str] {
+        match self {
+            Self::Busybox => &["data"],
+            Self::Debian => &["root", "data"],
+        }
+    }
+
+    /// In MiB.
+    pub(crate) fn usual_memory(self) -> u32 {
+        match self {
+            Self::Busybox => 256,
+            Self::Debian => 384,
+        }
+    }
+
+    /// Returns the folder with its kernel and its disks. The first caller builds them, and the others wait.
+    pub(crate) fn folder(self) -> Result<PathBuf> {
+        let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests");
+        let name = format!("{}-{:016x}", self.name(), self.stamp(&recipe)?);
+        built_once(&crate::store().join(name), |folder| {
+            let output = Command::new(recipe.join(self.name()).join("build"))
+                .arg(folder)
+                .output()?;
+            let said = String::from_utf8_lossy(&output.stderr);
+            ensure!(
+                output.status.success(),
+                "cannot build the guest {}: {said}",
+                self.name()
+            );
+            Ok(())
+        })
+    }
+
+    /// Changes with whatever the guest is made of: its recipe, the kernel, and the agent of this host.
+    fn stamp(self, recipe: &Path) -> Result<u64> {
+        let mut hasher = DefaultHasher::new();
+        for file in [
+            recipe.join("common.sh"),
+            recipe.join("vmlinux"),
+            recipe.join("test-shell"),
+        ] {
+            fs::read(file)?.hash(&mut hasher);
+        }
+        hash_folder(&recipe.join(self.name()), &mut hasher)?;
+        let mut kernels: Vec<_> = fs::read_dir("/lib/modules")
+            .context("no kernel for the guests is installed: there is no /lib/modules")?
+            .filter_map(|entry| Some(entry.ok()?.file_name()))
+            .collect();
+        kernels.sort();
+        kernels.hash(&mut hasher);
+        if let Some(agent) = crate::program("qemu-ga") {
+            fs::metadata(agent)?.len().hash(&mut hasher);
+        }
+        Ok(hasher.finish())
+    }
+}
+
+fn hash_folder(folder: &Path, hasher: &mut DefaultHasher) -> Result<()> {
+    let mut paths: Vec<_> = fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    paths.sort();
+    for path in paths {
+        path.hash(hasher);
+        if path.is_dir() {
+            hash_folder(&path, hasher)?;
+        } else {
+            fs::read(&path)?.hash(hasher);
+        }
+    }
+    Ok(())
+}
+
+/// Makes the folder unless it is there, for one caller at a time, in whatever process it is. A folder that was not
+/// finished is made anew.
+pub(crate) fn built_once(
+    folder: &Path,
+    build: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
+    let parent = folder.parent().context("the folder has no parent")?;
+    fs::create_dir_all(parent)?;
+    let lock = File::create(folder.with_extension("lock"))?;
+    lock.lock()?;
+    if !folder.is_dir() {
+        let unfinished = folder.with_extension("unfinished");
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished)?;
+        }
+        fs::create_dir(&unfinished)?;
+        build(&unfinished)?;
+        fs::rename(&unfinished, folder)?;
+    }
+    Ok(folder.canonicalize()?)
+}

@@ -1,0 +1,212 @@
+//! A machine that runs.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::disk::DiskSnapshot;
+use crate::image::Image;
+use crate::monitor::Monitor;
+use crate::qemu::VmBuilder;
+use crate::shell::Shell;
+
+/// A machine. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Vm {
+    image: Image,
+    address: String,
+    monitor: Monitor,
+    shell: Shell,
+    process: Process,
+    folder: TempDir,
+}
+
+#[derive(Debug)]
+struct Process(Child);
+
+impl Vm {
+    /// Describes a machine with this guest.
+    #[must_use]
+    pub fn of(image: Image) -> VmBuilder {
+        VmBuilder::new(image)
+    }
+
+    /// Returns the address of its agent, such as `unix:/tmp/.tmpzzKV4H/agent.sock`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.address.clone()
+    }
+
+    /// Returns the path of its agent's socket, where the channel has one.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("agent.sock")
+    }
+
+    /// Returns its monitor.
+    #[must_use]
+    pub fn monitor(&self) -> &Monitor {
+        &self.monitor
+    }
+
+    /// Returns a shell in the guest that does not need its agent.
+    #[must_use]
+    pub fn shell(&self) -> &Shell {
+        &self.shell
+    }
+
+    /// Returns what the guest has written to its console.
+    #[must_use]
+    pub fn console(&self) -> String {
+        let path = self.folder.path().join("console");
+        fs::read(path).map_or_else(
+            |_| String::new(),
+            |text| String::from_utf8_lossy(&text).into_owned(),
+        )
+    }
+
+    /// Kills QEMU, as a host does that runs out of memory. Its socket stays behind.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be killed.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.0.kill()?;
+        self.process.0.wait()?;
+        Ok(())
+    }
+
+    /// Waits until QEMU has ended by itself.
+    ///
+    /// # Errors
+    ///
+    /// When the host says nothing of the process.
+    pub async fn ended(&mut self) -> Result<()> {
+        while self.process.0.try_wait()?.is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
+    /// Keeps the disk as it is at this moment, without the guest noticing, and returns it.
+    ///
+    /// # Errors
+    ///
+    /// When QEMU refuses it, or the disk cannot be read.
+    pub async fn snapshot_disk(&self, disk: &str) -> Result<DiskSnapshot> {
+        let overlay = self.folder.path().join(format!("{disk}-after.qcow2"));
+        let arguments = json!({ "device": disk, "snapshot-file": overlay, "format": "qcow2" });
+        self.monitor
+            .command("blockdev-snapshot-sync", Some(arguments))
+            .await?;
+        let disk = self.folder.path().join(disk).with_extension("qcow2");
+        tokio::task::spawn_blocking(move || DiskSnapshot::of(&disk)).await?
+    }
+
+    /// Starts QEMU with the disks of `origin`, from the saved state there or from nothing.
+    pub(crate) async fn launch(builder: &VmBuilder, origin: &Path, saved: bool) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("vm").tempdir()?;
+        let image = if saved {
+            origin.parent().context("a state has no image")?
+        } else {
+            origin
+        };
+        for disk in builder.image.disks() {
+            let name = format!("{disk}.qcow2");
+            overlay(&origin.join(&name), &folder.path().join(&name))?;
+        }
+        let mut command = builder.command(image, folder.path());
+        if saved {
+            command
+                .arg("-incoming")
+                .arg(format!("exec:cat '{}'", origin.join("state").display()));
+        }
+        let said = folder.path().join("qemu.log");
+        let child = command
+            .stderr(File::create(&said)?)
+            .spawn()
+            .context("cannot run QEMU")?;
+        let mut process = Process(child);
+        let connected = Monitor::connect(&folder.path().join("monitor.sock")).await;
+        let Ok(monitor) = connected else {
+            drop(process.0.kill());
+            bail!("QEMU does not start: {}", fs::read_to_string(&said)?);
+        };
+        let vm = Self {
+            image: builder.image,
+            address: address(&monitor).await?,
+            monitor,
+            shell: Shell::connect(&folder.path().join("shell.sock")).await?,
+            process,
+            folder,
+        };
+        if saved {
+            vm.settle().await?;
+        }
+        Ok(vm)
+    }
+
+    /// Waits until the machine runs, and an agent has answered at its port.
+    pub(crate) async fn settle(&self) -> Result<()> {
+        while self.monitor.command("query-status", None).await?["running"] != true {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+
+    /// Ends the machine and leaves its disks in this folder.
+    pub(crate) fn take_disks(mut self, folder: &Path) -> Result<()> {
+        self.kill()?;
+        for disk in self.image.disks() {
+            let name = format!("{disk}.qcow2");
+            let kept = folder.join(&name);
+            fs::copy(self.folder.path().join(&name), &kept)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to do.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// The agent's address, which QEMU knows: it has chosen the TCP port.
+async fn address(monitor: &Monitor) -> Result<String> {
+    let ports = monitor.command("query-chardev", None).await?;
+    let agent = ports
+        .as_array()
+        .and_then(|ports| ports.iter().find(|port| port["label"] == "agent"))
+        .context("QEMU has no channel to an agent")?;
+    // Such as `disconnected:unix:/tmp/x,server=on`.
+    let file = agent["filename"].as_str().unwrap_or_default();
+    let address = file.trim_start_matches("disconnected:");
+    let address = address.split(',').next().unwrap_or_default();
+    ensure!(
+        !address.is_empty(),
+        "QEMU does not say where the agent is: {file}"
+    );
+    Ok(address.to_owned())
+}
+
+/// A disk that begins as `base` is, and leaves it alone.
+fn overlay(base: &Path, disk: &Path) -> Result<()> {
+    let output = Command::new("qemu-img")
+        .args(["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b"])
+        .arg(base)
+        .arg(disk)
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot run qemu-img")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cannot make a disk: {said}");
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! What the library does with real guests in real machines, and whether the fake agent does the same.
+//!
+//! Each case says on what it runs. A trial's name is `ON::MODULE::CASE`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+mod boot;
+mod case;
+mod machine;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+use case::{Case, On};
+
+const MODULES: &[(&str, &[Case])] = &[("boot", boot::CASES)];
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let missing = qga_vm::missing_programs();
+    let mut trials = Vec::new();
+    if !missing.is_empty() {
+        if case::must_run() {
+            let text = format!("there are no real machines without {}", missing.join(", "));
+            let fail = move || Err(text.into());
+            trials.push(Trial::test("machines::can_be_started", fail));
+        } else if !arguments.list {
+            let missing = missing.join(", ");
+            eprintln!(
+                "cases with real machines are left out: there is no {missing}; scripts/test installs it"
+            );
+        }
+    }
+    for (module, cases) in MODULES {
+        for case in *cases {
+            for on in case.on {
+                let left_out = *on != On::Fake && !missing.is_empty();
+                trials.push(case.trial(module, *on).with_ignored_flag(left_out));
+            }
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
