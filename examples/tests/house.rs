@@ -80,6 +80,16 @@ const CRATES: &[&str] = &[
     "qga-commands",
     "qga-codegen",
     "qga-testserver",
+    "qga-vm",
+];
+
+/// The floors of `qga-vm`, the lowest first. Modules on one floor do not know each other.
+const MACHINES: &[&[&str]] = &[
+    &["disk", "monitor", "once", "shell"],
+    &["image"],
+    &["builder"],
+    &["vm"],
+    &["saved"],
 ];
 
 /// From a module to one that it names, and where.
@@ -156,6 +166,11 @@ fn each_floor_of_the_fake_agent_knows_only_those_below() {
 fn each_floor_of_the_commands_knows_only_those_below() {
     check_floors("qga-commands", "", COMMANDS);
     check_floors("qga-commands", "guest", GUEST);
+}
+
+#[test]
+fn each_floor_of_the_machines_knows_only_those_below() {
+    check_floors("qga-vm", "", MACHINES);
 }
 
 fn check_floors(name: &str, parent: &str, floors: &[&[&str]]) {

@@ -19,36 +19,55 @@
 //! The guests are built from the Debian packages of this host when they are first wanted, and are kept in the target
 //! folder; `guests/` says how. They run without KVM, so that they run everywhere.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "JSON only: what is not there is null"
+)]
+
+mod builder;
 mod disk;
 mod image;
 mod monitor;
-mod qemu;
+mod once;
 mod saved;
 mod shell;
 mod vm;
 
+pub use builder::{Channel, VmBuilder};
 pub use disk::{DiskSnapshot, Filesystem};
 pub use image::Image;
 pub use monitor::Monitor;
-pub use qemu::{Channel, VmBuilder};
 pub use shell::{Printed, Shell};
 pub use vm::Vm;
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Returns the programs that are needed and that this host does not have.
+/// Returns what this host lacks to run real machines: programs, a kernel for the guests, the rights to build them.
 #[must_use]
-pub fn missing_programs() -> Vec<&'static str> {
-    [
+pub fn missing() -> Vec<&'static str> {
+    let programs = [
         "qemu-system-x86_64",
         "qemu-img",
+        "qemu-ga",
+        "busybox",
         "cpio",
+        "lz4",
         "mke2fs",
         "mmdebstrap",
-    ]
-    .into_iter()
-    .filter(|name| program(name).is_none())
-    .collect()
+    ];
+    let mut missing: Vec<_> = programs
+        .into_iter()
+        .filter(|name| program(name).is_none())
+        .collect();
+    if !Path::new("/lib/modules").is_dir() {
+        missing.push("a kernel in /boot");
+    }
+    if !fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0) {
+        missing.push("the rights of root");
+    }
+    missing
 }
 
 /// Finds a program, also one for administrators, whose folders not everybody has in `PATH`.

@@ -9,8 +9,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use crate::image::{Image, built_once};
-use crate::qemu::VmBuilder;
+use crate::builder::VmBuilder;
+use crate::image::Image;
+use crate::once::built_once;
 use crate::vm::Vm;
 
 const BOOT_LIMIT: Duration = Duration::from_secs(180);
@@ -18,8 +19,21 @@ const SAVE_LIMIT: Duration = Duration::from_secs(60);
 /// It happens about once in a hundred boots of a systemd guest that its agent never answers.
 const BOOTS: usize = 2;
 
+impl VmBuilder {
+    /// Starts the machine where a saved state of it left off, and makes that state where there is none yet. Its agent
+    /// is ready.
+    ///
+    /// # Errors
+    ///
+    /// When the guest cannot be built, or QEMU cannot be started.
+    pub async fn start(self) -> Result<Vm> {
+        let state = state(&self).await?;
+        Vm::launch(&self, &state, true).await
+    }
+}
+
 /// Returns the folder of the state of such a machine: its disks, and the file `state`.
-pub(crate) async fn state(builder: &VmBuilder) -> Result<PathBuf> {
+async fn state(builder: &VmBuilder) -> Result<PathBuf> {
     let builder = builder.clone();
     // The first caller builds, and the others wait for its lock, which blocks.
     let runtime = tokio::runtime::Handle::current();

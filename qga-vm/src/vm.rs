@@ -9,10 +9,11 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::builder::VmBuilder;
 use crate::disk::DiskSnapshot;
 use crate::image::Image;
 use crate::monitor::Monitor;
-use crate::qemu::VmBuilder;
+
 use crate::shell::Shell;
 
 /// A machine. It ends when this is dropped.
@@ -28,6 +29,19 @@ pub struct Vm {
 
 #[derive(Debug)]
 struct Process(Child);
+
+impl VmBuilder {
+    /// Switches the machine on. It returns as soon as QEMU runs, long before there is an agent.
+    ///
+    /// # Errors
+    ///
+    /// When the guest cannot be built, or QEMU cannot be started.
+    pub async fn boot(self) -> Result<Vm> {
+        let image = self.image;
+        let folder = tokio::task::spawn_blocking(move || image.folder()).await??;
+        Vm::launch(&self, &folder, false).await
+    }
+}
 
 impl Vm {
     /// Describes a machine with this guest.

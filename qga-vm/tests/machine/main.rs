@@ -23,7 +23,7 @@ const MODULES: &[(&str, &[Case])] = &[("boot", boot::CASES)];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let missing = qga_vm::missing_programs();
+    let missing = qga_vm::missing();
     let mut trials = Vec::new();
     if !missing.is_empty() {
         if case::must_run() {
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         } else if !arguments.list {
             let missing = missing.join(", ");
             eprintln!(
-                "cases with real machines are left out: there is no {missing}; scripts/test installs it"
+                "cases with real machines are left out: this host lacks {missing}, which scripts/test installs"
             );
         }
     }

@@ -4,10 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use anyhow::Result;
-
 use crate::image::Image;
-use crate::vm::Vm;
 
 /// What leads to the agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -85,28 +82,6 @@ impl VmBuilder {
     pub fn qemu(mut self, argument: &str) -> Self {
         self.more.push(argument.to_owned());
         self
-    }
-
-    /// Starts the machine where a saved state of it left off, and makes that state where there is none yet. Its agent
-    /// is ready.
-    ///
-    /// # Errors
-    ///
-    /// When the guest cannot be built, or QEMU cannot be started.
-    pub async fn start(self) -> Result<Vm> {
-        let state = crate::saved::state(&self).await?;
-        Vm::launch(&self, &state, true).await
-    }
-
-    /// Switches the machine on. It returns as soon as QEMU runs, long before there is an agent.
-    ///
-    /// # Errors
-    ///
-    /// When the guest cannot be built, or QEMU cannot be started.
-    pub async fn boot(self) -> Result<Vm> {
-        let image = self.image;
-        let folder = tokio::task::spawn_blocking(move || image.folder()).await??;
-        Vm::launch(&self, &folder, false).await
     }
 
     /// What distinguishes one saved state from another.
