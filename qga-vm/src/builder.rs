@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::image::Image;
 
@@ -141,10 +141,7 @@ impl VmBuilder {
                 .arg(with_path("file=", &file, &options))
                 .args(["-device", &format!("virtio-blk-pci,drive={disk}")]);
         }
-        command
-            .args(&self.more)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
+        command.args(&self.more);
         command
     }
 

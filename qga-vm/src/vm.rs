@@ -27,8 +27,19 @@ pub struct Vm {
     folder: TempDir,
 }
 
+/// QEMU, below a shell that kills it when its standard input ends. That happens when this is dropped, and also when
+/// the whole test is killed.
 #[derive(Debug)]
 struct Process(Child);
+
+const WATCH: &str = r#"exec 3<&0
+"$@" </dev/null 3<&- &
+qemu=$!
+(read -r _ <&3; kill -9 $qemu) &
+watch=$!
+wait $qemu
+kill $watch # Or it would kill whoever gets this number next.
+"#;
 
 impl VmBuilder {
     /// Switches the machine on. It returns as soon as QEMU runs, long before there is an agent.
@@ -90,9 +101,7 @@ impl Vm {
     ///
     /// When it cannot be killed.
     pub fn kill(&mut self) -> Result<()> {
-        self.process.0.kill()?;
-        self.process.0.wait()?;
-        Ok(())
+        self.process.kill()
     }
 
     /// Waits until QEMU has ended by itself.
@@ -141,14 +150,10 @@ impl Vm {
                 .arg(format!("exec:cat '{}'", origin.join("state").display()));
         }
         let said = folder.path().join("qemu.log");
-        let child = command
-            .stderr(File::create(&said)?)
-            .spawn()
-            .context("cannot run QEMU")?;
-        let mut process = Process(child);
+        let mut process = Process::start(&command, &said)?;
         let connected = Monitor::connect(&folder.path().join("monitor.sock")).await;
         let Ok(monitor) = connected else {
-            drop(process.0.kill());
+            process.kill()?;
             bail!("QEMU does not start: {}", fs::read_to_string(&said)?);
         };
         let vm = Self {
@@ -185,11 +190,31 @@ impl Vm {
     }
 }
 
+impl Process {
+    fn start(qemu: &Command, said: &Path) -> Result<Self> {
+        let child = Command::new("sh")
+            .args(["-c", WATCH, "sh"])
+            .arg(qemu.get_program())
+            .args(qemu.get_args())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(File::create(said)?)
+            .spawn()
+            .context("cannot run a shell")?;
+        Ok(Self(child))
+    }
+
+    fn kill(&mut self) -> Result<()> {
+        drop(self.0.stdin.take());
+        self.0.wait()?;
+        Ok(())
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // It may have ended by itself; then there is nothing to do.
-        drop(self.0.kill());
-        drop(self.0.wait());
+        drop(self.kill());
     }
 }
 
