@@ -399,8 +399,8 @@ fn machine_of(agent: &TestAgent) -> watch::Receiver<MachineState> {
                 state.port_is_open = Some(view.port_is_open);
                 state.resets = view.resets;
                 state.power = match view.power {
-                    qga_testserver::Power::On => Power::Running,
-                    qga_testserver::Power::Asleep => Power::Suspended,
+                    qga_testserver::Power::On | qga_testserver::Power::Halted => Power::Running,
+                    qga_testserver::Power::Suspended => Power::Suspended,
                     _ => Power::Off,
                 };
             });

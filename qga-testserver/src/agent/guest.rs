@@ -194,7 +194,8 @@ impl TestAgent {
     ///                 state.resets = view.resets;
     ///                 state.power = match view.power {
     ///                     qga_testserver::Power::On => Power::Running,
-    ///                     qga_testserver::Power::Asleep => Power::Suspended,
+    ///                     qga_testserver::Power::Halted => Power::Running,
+    ///                     qga_testserver::Power::Suspended => Power::Suspended,
     ///                     _ => Power::Off,
     ///                 };
     ///             });
@@ -217,13 +218,17 @@ impl TestAgent {
         self.state.power.watch()
     }
 
-    /// Wakes the guest from a suspension or a halt, or switches it on after a shutdown.
+    /// Wakes the guest from a suspension, resets it after a halt, or switches it on after a shutdown.
     ///
-    /// The agent then answers what was sent in the meantime. After a suspension everything is as before;
-    /// a guest that was switched off has booted again.
+    /// The agent then answers what was sent in the meantime. After a suspension everything is as before, also if the
+    /// memory was saved to the disk; after a halt and a shutdown the guest has booted again.
     pub fn wake(&self) {
-        if self.state.power.now() == Power::Off {
-            lock(&self.state.machine).reboot();
+        let power = self.state.power.now();
+        let is_saved = std::mem::take(&mut lock(&self.state.machine).is_saved);
+        match power {
+            Power::Halted => return self.reboot(),
+            Power::Off if !is_saved => lock(&self.state.machine).reboot(),
+            _ => {}
         }
         self.state.power.set(Power::On);
     }

@@ -99,7 +99,12 @@ async fn either<A, B>(
 async fn change_power(state: &State, change: PowerChange) -> Power {
     match change {
         PowerChange::ShutDown => state.power.set(Power::Off),
-        PowerChange::Sleep => state.power.set(Power::Asleep),
+        PowerChange::Halt => state.power.set(Power::Halted),
+        PowerChange::SuspendToMemory => state.power.set(Power::Suspended),
+        PowerChange::SuspendToDisk => {
+            lock(&state.machine).is_saved = true;
+            state.power.set(Power::Off);
+        }
         PowerChange::Reboot => {
             let time = lock(&state.machine).facts().reboot_milliseconds;
             state.power.reset();

@@ -9,15 +9,21 @@ pub(super) const COMMANDS: &[Command] = &[
         parameters: &[optional("mode", Kind::Text)],
         run: shut_down,
     },
-    look("guest-suspend-disk", |context, _| Ok(suspend(context))),
-    look("guest-suspend-ram", |context, _| Ok(suspend(context))),
-    look("guest-suspend-hybrid", |context, _| Ok(suspend(context))),
+    look("guest-suspend-disk", |context, _| {
+        Ok(go(context, PowerChange::SuspendToDisk))
+    }),
+    look("guest-suspend-ram", |context, _| {
+        Ok(go(context, PowerChange::SuspendToMemory))
+    }),
+    look("guest-suspend-hybrid", |context, _| {
+        Ok(go(context, PowerChange::SuspendToMemory))
+    }),
 ];
 
 fn shut_down(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     context.power = Some(match arguments.text("mode") {
         None | Some(b"powerdown") => PowerChange::ShutDown,
-        Some(b"halt") => PowerChange::Sleep,
+        Some(b"halt") => PowerChange::Halt,
         Some(b"reboot") => PowerChange::Reboot,
         Some(_) => {
             let text = "mode is invalid (valid values are: halt|powerdown|reboot";
@@ -27,7 +33,7 @@ fn shut_down(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     Ok(nothing())
 }
 
-fn suspend(context: &mut Context<'_>) -> crate::wire::json::Value {
-    context.power = Some(PowerChange::Sleep);
+fn go(context: &mut Context<'_>, change: PowerChange) -> crate::wire::json::Value {
+    context.power = Some(change);
     nothing()
 }

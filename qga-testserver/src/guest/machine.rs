@@ -14,6 +14,8 @@ pub(crate) struct Machine {
     facts: Arc<Guest>,
     /// When a command froze the filesystems.
     pub(crate) frozen_since: Option<Instant>,
+    /// Whether its memory was saved to its disk before it was switched off.
+    pub(crate) is_saved: bool,
     pub(crate) files: Files,
     pub(crate) processes: Processes,
     platform: Platform,
@@ -24,6 +26,7 @@ impl Default for Machine {
         let mut machine = Self {
             facts: plain(),
             frozen_since: None,
+            is_saved: false,
             files: Files::default(),
             processes: Processes::default(),
             platform: Platform::Linux,

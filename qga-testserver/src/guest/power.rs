@@ -9,8 +9,10 @@ pub enum Power {
     /// It runs.
     #[default]
     On,
-    /// The guest is halted or suspended: the channel is open, and the agent does not answer.
-    Asleep,
+    /// The guest is halted, and its machine runs on: the channel is open, and the agent does not answer.
+    Halted,
+    /// The guest is suspended to memory: the channel is open, and the agent does not answer.
+    Suspended,
     /// The guest is shut down: the channel is closed.
     Off,
 }
@@ -33,8 +35,10 @@ pub struct HostView {
 pub(crate) enum PowerChange {
     ShutDown,
     Reboot,
-    /// A halt or a suspension; over the channel they look the same.
-    Sleep,
+    Halt,
+    /// The memory is kept, also by a hybrid suspension.
+    SuspendToMemory,
+    SuspendToDisk,
 }
 
 /// The guest's power switch.
@@ -76,10 +80,11 @@ impl Switch {
         self.0.subscribe()
     }
 
-    /// Waits until the guest is on or off, and no longer asleep.
+    /// Waits until the guest is on or off.
     pub(crate) async fn settled(&self) -> Power {
         let mut views = self.0.subscribe();
-        let settled = views.wait_for(|view| view.power != Power::Asleep).await;
+        let settled = views.wait_for(|view| matches!(view.power, Power::On | Power::Off));
+        let settled = settled.await;
         // The sender is ours, so waiting cannot fail.
         settled.map_or(Power::Off, |view| view.power)
     }

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use qga_testserver::Power;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -43,27 +44,61 @@ async fn a_reboot_is_silent_for_a_while_and_then_answers_what_was_queued() {
 #[tokio::test(start_paused = true)]
 async fn a_suspended_guest_is_silent_until_it_is_woken() {
     let mut caller = Caller::new();
-    for command in [
-        "guest-suspend-ram",
-        "guest-suspend-disk",
-        "guest-suspend-hybrid",
-    ] {
+    for command in ["guest-suspend-ram", "guest-suspend-hybrid"] {
         caller
             .client
             .send(json!({"execute": command}).to_string())
             .await;
         caller.client.send(PING).await;
         caller.client.silence().await;
+        assert_eq!(host_view(&caller), (Power::Suspended, 0, false));
         caller.agent.wake();
         assert_eq!(caller.client.line().await, PONG);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_halted_guest_keeps_the_channel_open_and_silent() {
+async fn a_guest_that_was_saved_to_its_disk_is_off_and_goes_on_as_it_was() {
     let mut caller = Caller::new();
+    let open = json!({"path": "/etc/hostname"});
+    assert_eq!(caller.call("guest-file-open", open).await, 1000);
+    let suspend = json!({"execute": "guest-suspend-disk"}).to_string();
+    caller.client.send(suspend).await;
+    assert_eq!(caller.client.rest().await, "");
+    assert_eq!(host_view(&caller), (Power::Off, 0, false));
+    caller.agent.wake();
+    caller.client = Wire::new(caller.agent.connect());
+    let close = json!({"handle": 1000});
+    assert_eq!(caller.call("guest-file-close", close).await, json!({}));
+
+    // What was saved is used once.
+    caller.client.send(shutdown("powerdown")).await;
+    caller.client.rest().await;
+    caller.agent.wake();
+    caller.client = Wire::new(caller.agent.connect());
+    let gone = caller.call("guest-file-close", json!({"handle": 1000}));
+    assert!(gone.await.is_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_halted_guest_keeps_the_channel_open_and_silent_and_only_a_reset_helps() {
+    let mut caller = Caller::new();
+    let open = json!({"path": "/etc/hostname"});
+    assert_eq!(caller.call("guest-file-open", open).await, 1000);
     caller.client.send(shutdown("halt") + PING).await;
     caller.client.silence().await;
+    assert_eq!(host_view(&caller), (Power::Halted, 0, false));
+    caller.agent.wake();
+    assert_eq!(caller.client.line().await, PONG);
+    assert_eq!(host_view(&caller), (Power::On, 1, true));
+    let close = json!({"handle": 1000});
+    assert!(caller.call("guest-file-close", close).await.is_string());
+}
+
+/// What the guest's host sees of it.
+fn host_view(caller: &Caller) -> (Power, u64, bool) {
+    let view = *caller.agent.machine().borrow();
+    (view.power, view.resets, view.port_is_open)
 }
 
 #[tokio::test(start_paused = true)]
