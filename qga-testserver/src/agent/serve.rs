@@ -48,8 +48,16 @@ pub(crate) async fn serve(mut clients: Clients, state: Arc<State>) {
     }
 }
 
-/// A power command that has been accepted, and when it takes effect.
-type Stopping = Option<(Instant, PowerChange)>;
+/// A power command that has been accepted.
+struct Accepted {
+    /// When it takes effect.
+    due: Instant,
+    change: PowerChange,
+    /// How often the machine had been reset then: the next reset makes an end of it.
+    resets: u64,
+}
+
+type Stopping = Option<Accepted>;
 
 /// How long the agent waits before it tries again to accept a client.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
@@ -118,8 +126,9 @@ async fn change_power(state: &State, change: PowerChange) -> Power {
 
 /// Lets a power command take effect if its time has come.
 async fn stop(state: &State, stopping: &mut Stopping) -> Power {
-    match stopping.take_if(|(end, _)| *end <= Instant::now()) {
-        Some((_, change)) => change_power(state, change).await,
+    stopping.take_if(|accepted| accepted.resets != state.power.resets());
+    match stopping.take_if(|accepted| accepted.due <= Instant::now()) {
+        Some(accepted) => change_power(state, accepted.change).await,
         None => Power::On,
     }
 }
@@ -158,7 +167,11 @@ impl Client {
                 }
                 if let Some(change) = delivery.power {
                     let time = lock(&state.machine).facts().stop_milliseconds;
-                    *stopping = Some((Instant::now() + Duration::from_millis(time), change));
+                    *stopping = Some(Accepted {
+                        due: Instant::now() + Duration::from_millis(time),
+                        change,
+                        resets: state.power.resets(),
+                    });
                 }
                 if delivery.close || stop(state, stopping).await == Power::Off {
                     return;
@@ -174,8 +187,8 @@ impl Client {
         state: &State,
         stopping: &mut Stopping,
     ) -> Option<usize> {
-        while let Some((end, _)) = *stopping {
-            let timer = pin!(tokio::time::sleep_until(end));
+        while let Some(Accepted { due, .. }) = *stopping {
+            let timer = pin!(tokio::time::sleep_until(due));
             match either(pin!(self.read(buffer, state)), timer).await {
                 Either::First(count) => return Some(count),
                 Either::Second(()) if stop(state, stopping).await == Power::Off => return None,

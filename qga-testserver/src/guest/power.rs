@@ -76,6 +76,10 @@ impl Switch {
         self.0.borrow().power
     }
 
+    pub(crate) fn resets(&self) -> u64 {
+        self.0.borrow().resets
+    }
+
     pub(crate) fn watch(&self) -> watch::Receiver<HostView> {
         self.0.subscribe()
     }

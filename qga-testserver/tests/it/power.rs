@@ -123,6 +123,18 @@ async fn an_agent_may_answer_for_a_while_before_the_guest_goes() {
     assert_eq!(start.elapsed(), Duration::from_secs(2));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_reset_makes_an_end_of_a_shutdown_that_is_under_way() {
+    let mut caller = Caller::new();
+    let agent = &caller.agent;
+    agent.edit_guest(|guest| guest.stop_milliseconds = 2000);
+    caller.client.send(shutdown("powerdown")).await;
+    assert_eq!(caller.client.ask(PING).await, PONG);
+    caller.agent.reboot();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(caller.client.ask(PING).await, PONG);
+}
+
 /// What another client does after a start.
 async fn first_numbers(caller: &mut Caller) -> [serde_json::Value; 2] {
     let open = json!({"path": "/etc/hostname"});
