@@ -102,6 +102,12 @@ impl Monitor {
         self.events.borrow().iter().filter_map(names).collect()
     }
 
+    /// Returns all events so far with what they carry, and how more of them come. The sender is gone when QEMU has ended.
+    #[must_use]
+    pub fn event_log(&self) -> watch::Receiver<Vec<Value>> {
+        self.events.clone()
+    }
+
     /// Waits until an event with this name has come `count` times since the machine was started.
     ///
     /// # Errors

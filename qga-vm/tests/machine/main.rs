@@ -12,6 +12,12 @@
 mod boot;
 mod case;
 mod machine;
+mod panic;
+mod power;
+mod raw;
+mod reboot;
+mod suspend;
+mod told;
 
 use std::process::ExitCode;
 
@@ -19,7 +25,13 @@ use libtest_mimic::{Arguments, Trial};
 
 use case::{Case, On};
 
-const MODULES: &[(&str, &[Case])] = &[("boot", boot::CASES)];
+const MODULES: &[(&str, &[Case])] = &[
+    ("boot", boot::CASES),
+    ("power", power::CASES),
+    ("reboot", reboot::CASES),
+    ("suspend", suspend::CASES),
+    ("panic", panic::CASES),
+];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
