@@ -29,6 +29,15 @@ impl Image {
         }
     }
 
+    /// Builds it, unless it was built before. The first caller does, which can take minutes, and the others wait for it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be built.
+    pub fn build(self) -> Result<()> {
+        self.folder().map(drop)
+    }
+
     /// The disks, in the order in which the guest numbers them.
     pub(crate) fn disks(self) -> &'static [&'static str] {
         match self {

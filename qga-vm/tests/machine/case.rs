@@ -65,6 +65,10 @@ impl Case {
         let run = self.run;
         let name = format!("{}::{module}::{}", on.name(), self.name);
         Trial::test(name, move || {
+            if on != On::Fake {
+                // That is no part of the case, and takes as long as it takes.
+                on.image().build()?;
+            }
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(2)
                 .enable_all()
