@@ -102,7 +102,7 @@ fn hash_folder(folder: &Path, hasher: &mut DefaultHasher) -> Result<()> {
         .collect::<Result<_>>()?;
     paths.sort();
     for path in paths {
-        path.hash(hasher);
+        path.file_name().hash(hasher);
         if path.is_dir() {
             hash_folder(&path, hasher)?;
         } else {
