@@ -79,6 +79,27 @@ impl Vm {
         &self.monitor
     }
 
+    /// Returns the name and the version of what emulates the machine, such as `QEMU 7.2.22`.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended.
+    pub async fn emulator(&self) -> Result<String> {
+        let told = self.monitor.command("query-version", None).await?;
+        let version = &told["qemu"];
+        let number = |part| {
+            version[part]
+                .as_u64()
+                .context("QEMU does not say its version")
+        };
+        Ok(format!(
+            "QEMU {}.{}.{}",
+            number("major")?,
+            number("minor")?,
+            number("micro")?
+        ))
+    }
+
     /// Returns a shell in the guest that does not need its agent.
     #[must_use]
     pub fn shell(&self) -> &Shell {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use qga_commands::commands::agent::Ping;
+use qga_commands::commands::agent::{Info, Ping};
 use qga_commands::commands::exec::Exec;
+use qga_commands::commands::os::GetOsInfo;
 use qga_core::Options;
 use qga_vm::Vm;
 use tokio::task::JoinSet;
@@ -20,9 +21,22 @@ cases![
     a_request_that_no_agent_takes_ends_in_time_and_is_not_run_later on MACHINES,
 ];
 
+/// It also says what there is, for the table of what was tested on what.
 async fn an_agent_answers(on: On) {
     let machine = Machine::start(on).await;
-    machine.guest().await.execute(Ping).await.unwrap();
+    let guest = machine.guest().await;
+    guest.execute(Ping).await.unwrap();
+    let agent = guest.execute(Info).await.unwrap().version;
+    let os = guest.execute(GetOsInfo).await.unwrap();
+    let (os, kernel) = (os.pretty_name.unwrap(), os.kernel_release.unwrap());
+    let emulator = match &machine {
+        Machine::Fake(_) => String::new(),
+        Machine::Real(vm) => format!(", {}", vm.emulator().await.unwrap()),
+    };
+    println!(
+        "seen {}: agent {agent}, {os}, Linux {kernel}{emulator}",
+        on.name()
+    );
 }
 
 /// How many machines are booted, and how many of them at once.
