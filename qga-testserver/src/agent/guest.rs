@@ -160,17 +160,35 @@ impl TestAgent {
         lock(&self.state.machine).processes.kill(pid, signal)
     }
 
-    /// Kills the agent and starts it again at once, between two requests, as an update does. The channel
-    /// stays open; open files and processes are forgotten, and the numbers of handles go on.
+    /// Kills the agent and starts it again at once, as an update does. The channel stays open; open files
+    /// and processes are forgotten, and the numbers of handles go on.
+    ///
+    /// A reply that is under way stops where it is, and the next one follows on the same line. Requests that the
+    /// agent had read are lost, and half of one too. It has not read what was sent while it was
+    /// [paused](Self::pause).
     pub fn restart(&self) {
-        lock(&self.state.machine).restart_agent();
+        self.state.restart_agent();
     }
 
-    /// Resets the machine, and is through with it at once, between two requests. The channel stays
+    /// Stops the machine's processors, as a host does, until [`resume`](Self::resume). The channel stays open:
+    /// nothing is read from it, and a reply that is under way does not go on.
+    ///
+    /// An agent that is dead for a while looks the same, if it is [restarted](Self::restart) meanwhile. A machine that
+    /// does not run is left as it is.
+    pub fn pause(&self) {
+        self.state.power.pause(true);
+    }
+
+    /// Lets a [paused](Self::pause) machine run on.
+    pub fn resume(&self) {
+        self.state.power.pause(false);
+    }
+
+    /// Resets the machine, and is through with it at once. The channel stays
     /// open. Beside what a [restart](Self::restart) forgets, the numbers of handles and processes begin
     /// anew, `/proc/sys/kernel/random/boot_id` is another, and nothing is frozen any more.
     pub fn reboot(&self) {
-        lock(&self.state.machine).reboot();
+        self.state.reboot();
         self.state.power.reset();
         self.state.power.set(Power::On);
     }
@@ -227,7 +245,7 @@ impl TestAgent {
         let is_saved = std::mem::take(&mut lock(&self.state.machine).is_saved);
         match power {
             Power::Halted => return self.reboot(),
-            Power::Off if !is_saved => lock(&self.state.machine).reboot(),
+            Power::Off if !is_saved => self.state.reboot(),
             _ => {}
         }
         self.state.power.set(Power::On);

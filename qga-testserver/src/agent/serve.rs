@@ -32,7 +32,7 @@ const CHUNK: usize = 64 << 10;
 ///
 /// If a client leaves half a request, it stays in the reader and the next client continues it.
 pub(crate) async fn serve(mut clients: Clients, state: Arc<State>) {
-    let mut reader = Reader::default();
+    let mut input = Input::default();
     let mut stopping = None;
     while let Some(stream) = clients.next().await {
         stop(&state, &mut stopping).await;
@@ -43,8 +43,30 @@ pub(crate) async fn serve(mut clients: Clients, state: Arc<State>) {
             stream,
             gone: false,
         }
-        .serve(&mut reader, &state, &mut stopping)
+        .serve(&mut input, &state, &mut stopping)
         .await;
+    }
+}
+
+/// What was read of a request that is not whole yet, and which agent has read it.
+#[derive(Default)]
+struct Input {
+    reader: Reader,
+    agent: u64,
+}
+
+impl Input {
+    /// Forgets what an agent had read that has ended since, and says whether one has.
+    fn is_lost(&mut self, state: &State) -> bool {
+        let agent = state.agent();
+        let is_lost = self.agent != agent;
+        if is_lost {
+            *self = Self {
+                agent,
+                ..Self::default()
+            };
+        }
+        is_lost
     }
 }
 
@@ -117,7 +139,7 @@ async fn change_power(state: &State, change: PowerChange) -> Power {
             let time = lock(&state.machine).facts().reboot_milliseconds;
             state.power.reset();
             tokio::time::sleep(Duration::from_millis(time)).await;
-            lock(&state.machine).reboot();
+            state.reboot();
             state.power.set(Power::On);
         }
     }
@@ -141,30 +163,37 @@ struct Client {
 }
 
 impl Client {
-    async fn serve(&mut self, reader: &mut Reader, state: &State, stopping: &mut Stopping) {
+    async fn serve(&mut self, input: &mut Input, state: &State, stopping: &mut Stopping) {
         let mut buffer = vec![0; CHUNK];
         loop {
             let Some(count) = self.read_until(&mut buffer, state, stopping).await else {
                 return;
             };
-            let mut input = buffer.get(..count).unwrap_or_default();
-            if input.is_empty() {
+            let mut bytes = buffer.get(..count).unwrap_or_default();
+            if bytes.is_empty() {
                 return;
             }
+            input.is_lost(state);
             loop {
-                reader.speak(lock(&state.settings).profile.dialect());
-                let Some(message) = reader.read(&mut input) else {
+                if state.power.settled().await == Power::Off {
+                    return;
+                }
+                if input.is_lost(state) {
+                    break;
+                }
+                input.reader.speak(lock(&state.settings).profile.dialect());
+                let Some(message) = input.reader.read(&mut bytes) else {
                     break;
                 };
                 let delivery = answer(state, message);
-                self.deliver(&delivery).await;
+                self.deliver(&delivery, state).await;
                 if delivery.restart {
-                    *reader = Reader::default();
-                    lock(&state.machine).restart_agent();
+                    state.restart_agent();
                 }
                 if delivery.reset {
                     self.stream.reset_on_close();
                 }
+                let is_lost = input.is_lost(state);
                 if let Some(change) = delivery.power {
                     let time = lock(&state.machine).facts().stop_milliseconds;
                     *stopping = Some(Accepted {
@@ -176,6 +205,11 @@ impl Client {
                 if delivery.close || stop(state, stopping).await == Power::Off {
                     return;
                 }
+                if is_lost {
+                    break;
+                }
+                // What was sent while the guest booted is for the next agent.
+                input.is_lost(state);
             }
         }
     }
@@ -201,43 +235,58 @@ impl Client {
     /// Reads what has arrived. Zero bytes mean the end of the stream.
     async fn read(&mut self, buffer: &mut [u8], state: &State) -> usize {
         loop {
+            state.power.settled().await;
             // A Unix socket is only reset if something is left unread when it is closed.
             let reset_ahead = state.faults.reset_ahead() || state.stubs.reset_ahead();
             let most = if reset_ahead { 1 } else { CHUNK };
             let room = buffer.get_mut(..most).unwrap_or_default();
-            let read = pin!(self.stream.read(room));
-            match either(read, pin!(state.faults.added())).await {
-                Either::First(count) => return count.unwrap_or(0),
-                Either::Second(()) => {}
+            let interrupted = async {
+                either(pin!(state.power.paused()), pin!(state.faults.added())).await;
+            };
+            match either(pin!(interrupted), pin!(self.stream.read(room))).await {
+                Either::First(()) => {}
+                Either::Second(count) => return count.unwrap_or(0),
             }
         }
     }
 
-    async fn deliver(&mut self, delivery: &Delivery) {
+    /// Sends a reply, or what the agent comes to send of it before it ends.
+    async fn deliver(&mut self, delivery: &Delivery, state: &State) {
+        let ended = state.agent_ended(state.agent());
+        either(pin!(ended), pin!(self.send_pieces(delivery, state))).await;
+    }
+
+    async fn send_pieces(&mut self, delivery: &Delivery, state: &State) {
         for piece in &delivery.pieces {
             match piece {
                 Piece::Wait(duration) => tokio::time::sleep(*duration).await,
                 Piece::Hang => std::future::pending().await,
                 Piece::Bytes(_) | Piece::Filler { .. } if self.gone => {}
-                Piece::Bytes(bytes) => self.gone = self.send(bytes, delivery.drip).await.is_err(),
+                Piece::Bytes(bytes) => {
+                    self.gone = self.send(bytes, delivery.drip, state).await.is_err();
+                }
                 Piece::Filler { unit, bytes } => {
-                    self.gone = self.fill(unit, *bytes, delivery.drip).await.is_err();
+                    let filled = self.fill(unit, *bytes, delivery.drip, state).await;
+                    self.gone = filled.is_err();
                 }
             }
         }
     }
 
-    async fn send(&mut self, bytes: &[u8], drip: Option<(usize, Duration)>) -> io::Result<()> {
-        let Some((size, every)) = drip else {
-            self.stream.write_all(bytes).await?;
-            return self.stream.flush().await;
-        };
+    async fn send(
+        &mut self,
+        bytes: &[u8],
+        drip: Option<(usize, Duration)>,
+        state: &State,
+    ) -> io::Result<()> {
+        let (size, every) = drip.unwrap_or((CHUNK, Duration::ZERO));
         for (index, piece) in bytes.chunks(size).enumerate() {
-            if every.is_zero() {
-                tokio::task::yield_now().await;
-            } else if index > 0 {
+            if !every.is_zero() && index > 0 {
                 tokio::time::sleep(every).await;
+            } else if drip.is_some() && every.is_zero() {
+                tokio::task::yield_now().await;
             }
+            state.power.settled().await;
             self.stream.write_all(piece).await?;
             self.stream.flush().await?;
         }
@@ -249,6 +298,7 @@ impl Client {
         unit: &[u8],
         bytes: Option<u64>,
         drip: Option<(usize, Duration)>,
+        state: &State,
     ) -> io::Result<()> {
         let many = unit.repeat((CHUNK / unit.len().max(1)).max(1));
         let mut left = bytes;
@@ -256,7 +306,7 @@ impl Client {
             let length = left.map_or(many.len(), |left| {
                 usize::try_from(left).map_or(many.len(), |left| left.min(many.len()))
             });
-            self.send(many.get(..length).unwrap_or_default(), drip)
+            self.send(many.get(..length).unwrap_or_default(), drip, state)
                 .await?;
             left = left.map(|left| left - length as u64);
             if let Some((_, every)) = drip.filter(|(_, every)| !every.is_zero()) {

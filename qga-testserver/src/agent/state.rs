@@ -23,12 +23,38 @@ pub(crate) struct State {
     log: Mutex<Log>,
     complaints: Mutex<Vec<String>>,
     arrived: watch::Sender<()>,
+    /// How many agents have come to an end before this one.
+    ended_agents: watch::Sender<u64>,
 }
 
 /// How many complaints are kept at most; the first ones matter most.
 const COMPLAINT_LIMIT: usize = 20;
 
 impl State {
+    /// The agent is killed and started again.
+    pub(crate) fn restart_agent(&self) {
+        lock(&self.machine).restart_agent();
+        self.ended_agents.send_modify(|ended| *ended += 1);
+    }
+
+    /// The whole machine begins anew, and another agent with it.
+    pub(crate) fn reboot(&self) {
+        lock(&self.machine).reboot();
+        self.ended_agents.send_modify(|ended| *ended += 1);
+    }
+
+    /// Which agent it is that runs now: it has this many predecessors.
+    pub(crate) fn agent(&self) -> u64 {
+        *self.ended_agents.borrow()
+    }
+
+    /// Waits until another agent runs than this one.
+    pub(crate) async fn agent_ended(&self, agent: u64) {
+        let mut ended = self.ended_agents.subscribe();
+        // The sender is ours, so waiting cannot fail.
+        drop(ended.wait_for(|ended| *ended != agent).await);
+    }
+
     /// Remembers a request that the agent carries out.
     pub(crate) fn record(&self, request: Arc<Request>, cost: usize) {
         lock(&self.log).add(request, cost);

@@ -13,6 +13,9 @@ pub enum Power {
     Halted,
     /// The guest is suspended to memory: the channel is open, and the agent does not answer.
     Suspended,
+    /// The host has [stopped](crate::TestAgent::pause) its processors: the channel is open, and nothing happens in the
+    /// guest.
+    Paused,
     /// The guest is shut down: the channel is closed.
     Off,
 }
@@ -59,7 +62,23 @@ impl Switch {
     pub(crate) fn set(&self, power: Power) {
         self.0.send_modify(|view| {
             view.power = power;
-            view.port_is_open = power == Power::On;
+            view.port_is_open = matches!(power, Power::On | Power::Paused);
+        });
+    }
+
+    /// Stops a machine that runs, or lets one run that was stopped.
+    pub(crate) fn pause(&self, pause: bool) {
+        let (from, to) = if pause {
+            (Power::On, Power::Paused)
+        } else {
+            (Power::Paused, Power::On)
+        };
+        self.0.send_if_modified(|view| {
+            let changes = view.power == from;
+            if changes {
+                view.power = to;
+            }
+            changes
         });
     }
 
@@ -84,12 +103,18 @@ impl Switch {
         self.0.subscribe()
     }
 
-    /// Waits until the guest is on or off.
+    /// Waits until the guest is on or off, and neither paused nor at rest.
     pub(crate) async fn settled(&self) -> Power {
+        let is_settled = |view: &HostView| matches!(view.power, Power::On | Power::Off);
         let mut views = self.0.subscribe();
-        let settled = views.wait_for(|view| matches!(view.power, Power::On | Power::Off));
-        let settled = settled.await;
+        let settled = views.wait_for(is_settled).await;
         // The sender is ours, so waiting cannot fail.
         settled.map_or(Power::Off, |view| view.power)
+    }
+
+    /// Waits until the machine is paused.
+    pub(crate) async fn paused(&self) {
+        let mut views = self.0.subscribe();
+        drop(views.wait_for(|view| view.power == Power::Paused).await);
     }
 }

@@ -19,6 +19,7 @@ mod faults;
 mod file_errors;
 mod files;
 mod guest;
+mod interrupted;
 mod messages;
 mod power;
 mod profiles;

@@ -63,6 +63,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
+    /// The next bytes, so many of them.
+    pub(crate) async fn bytes(&mut self, count: usize) -> Vec<u8> {
+        while self.unread.len() < count {
+            let filled = timeout(PATIENCE, self.fill()).await;
+            assert_eq!(filled, Ok(true), "end of stream");
+        }
+        let rest = self.unread.split_off(count);
+        std::mem::replace(&mut self.unread, rest)
+    }
+
     /// Sends a request and takes a line.
     pub(crate) async fn ask(&mut self, request: impl AsRef<[u8]>) -> String {
         self.send(request).await;
