@@ -220,6 +220,30 @@ impl TestAgent {
         lock(&self.state.settings).ids = Some(ids);
     }
 
+    /// Lets what a client leaves unread go to the next client, as behind a virtio port: the rest of a reply, and replies
+    /// that were not ready yet when it left. Otherwise they are lost with its connection.
+    ///
+    /// ```
+    /// # use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    /// # use qga_testserver::{Fault, TestAgent};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let (agent, mut first) = TestAgent::in_memory();
+    /// agent.hand_on_replies();
+    /// agent.fault(Fault::delay(std::time::Duration::from_secs(1)));
+    /// first.write_all(b"{\"execute\": \"guest-fsfreeze-freeze\"}\n").await.unwrap();
+    /// agent.wait_for("guest-fsfreeze-freeze", 1).await;
+    /// drop(first);
+    ///
+    /// let mut late = String::new();
+    /// BufReader::new(agent.connect()).read_line(&mut late).await.unwrap();
+    /// assert!(late.starts_with("{\"return\": "), "{late}");
+    /// # }
+    /// ```
+    pub fn hand_on_replies(&self) {
+        lock(&self.state.settings).hands_on_replies = true;
+    }
+
     /// Returns all requests that the agent has carried out so far, syncs included, the oldest first.
     ///
     /// The agent keeps the latest 100,000 requests, or fewer if they take more than about 128 MiB.

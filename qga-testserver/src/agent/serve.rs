@@ -1,7 +1,6 @@
 //! Serves clients one after the other, and lets power commands take effect.
 
 use std::future::poll_fn;
-use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
@@ -39,20 +38,23 @@ pub(crate) async fn serve(mut clients: Clients, state: Arc<State>) {
         if state.power.settled().await == Power::Off {
             continue;
         }
-        Client {
+        let mut client = Client {
             stream,
             gone: false,
-        }
-        .serve(&mut input, &state, &mut stopping)
-        .await;
+            unsent: Vec::new(),
+        };
+        client.serve(&mut input, &state, &mut stopping).await;
+        input.unsent = client.unsent;
     }
 }
 
-/// What was read of a request that is not whole yet, and which agent has read it.
+/// What was read of a request that is not whole yet, what is still to be written, and which agent does both.
 #[derive(Default)]
 struct Input {
     reader: Reader,
     agent: u64,
+    /// What the clients before have left of their replies.
+    unsent: Vec<u8>,
 }
 
 impl Input {
@@ -160,11 +162,15 @@ struct Client {
     stream: Box<dyn Stream>,
     /// Whether it accepts no more replies. The agent still carries out what it has sent.
     gone: bool,
+    /// What it has not accepted.
+    unsent: Vec<u8>,
 }
 
 impl Client {
     async fn serve(&mut self, input: &mut Input, state: &State, stopping: &mut Stopping) {
         let mut buffer = vec![0; CHUNK];
+        let left = std::mem::take(&mut input.unsent);
+        self.send(&left, None, state).await;
         loop {
             let Some(count) = self.read_until(&mut buffer, state, stopping).await else {
                 return;
@@ -261,36 +267,47 @@ impl Client {
             match piece {
                 Piece::Wait(duration) => tokio::time::sleep(*duration).await,
                 Piece::Hang => std::future::pending().await,
-                Piece::Bytes(_) | Piece::Filler { .. } if self.gone => {}
-                Piece::Bytes(bytes) => {
-                    self.gone = self.send(bytes, delivery.drip, state).await.is_err();
-                }
+                Piece::Bytes(bytes) => self.send(bytes, delivery.drip, state).await,
                 Piece::Filler { unit, bytes } => {
-                    let filled = self.fill(unit, *bytes, delivery.drip, state).await;
-                    self.gone = filled.is_err();
+                    self.fill(unit, *bytes, delivery.drip, state).await;
                 }
             }
         }
     }
 
-    async fn send(
-        &mut self,
-        bytes: &[u8],
-        drip: Option<(usize, Duration)>,
-        state: &State,
-    ) -> io::Result<()> {
+    async fn send(&mut self, bytes: &[u8], drip: Option<(usize, Duration)>, state: &State) {
         let (size, every) = drip.unwrap_or((CHUNK, Duration::ZERO));
         for (index, piece) in bytes.chunks(size).enumerate() {
+            if self.gone {
+                self.keep(piece, state);
+                continue;
+            }
             if !every.is_zero() && index > 0 {
                 tokio::time::sleep(every).await;
             } else if drip.is_some() && every.is_zero() {
                 tokio::task::yield_now().await;
             }
             state.power.settled().await;
-            self.stream.write_all(piece).await?;
-            self.stream.flush().await?;
+            self.write(piece, state).await;
         }
-        Ok(())
+    }
+
+    async fn write(&mut self, mut bytes: &[u8], state: &State) {
+        while !bytes.is_empty() {
+            match self.stream.write(bytes).await {
+                Ok(count @ 1..) => bytes = bytes.get(count..).unwrap_or_default(),
+                _ => break,
+            }
+        }
+        self.gone = !bytes.is_empty() || self.stream.flush().await.is_err();
+        self.keep(bytes, state);
+    }
+
+    /// Keeps what this client has not accepted for the next one, if there it is to go.
+    fn keep(&mut self, bytes: &[u8], state: &State) {
+        if lock(&state.settings).hands_on_replies {
+            self.unsent.extend_from_slice(bytes);
+        }
     }
 
     async fn fill(
@@ -299,20 +316,19 @@ impl Client {
         bytes: Option<u64>,
         drip: Option<(usize, Duration)>,
         state: &State,
-    ) -> io::Result<()> {
+    ) {
         let many = unit.repeat((CHUNK / unit.len().max(1)).max(1));
         let mut left = bytes;
-        while left != Some(0) {
+        while left != Some(0) && !self.gone {
             let length = left.map_or(many.len(), |left| {
                 usize::try_from(left).map_or(many.len(), |left| left.min(many.len()))
             });
             self.send(many.get(..length).unwrap_or_default(), drip, state)
-                .await?;
+                .await;
             left = left.map(|left| left - length as u64);
             if let Some((_, every)) = drip.filter(|(_, every)| !every.is_zero()) {
                 tokio::time::sleep(every).await;
             }
         }
-        Ok(())
     }
 }

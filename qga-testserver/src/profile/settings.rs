@@ -11,6 +11,8 @@ pub(crate) struct Settings {
     pub(crate) disabled: BTreeSet<String>,
     /// If there is a list, the agent allows only these commands.
     pub(crate) allowed: Option<BTreeSet<String>>,
+    /// Whether what a client leaves unread is for the next one.
+    pub(crate) hands_on_replies: bool,
 }
 
 impl Settings {
