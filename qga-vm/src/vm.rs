@@ -61,6 +61,12 @@ impl Vm {
         VmBuilder::new(image)
     }
 
+    /// Returns what it runs.
+    #[must_use]
+    pub fn image(&self) -> Image {
+        self.image
+    }
+
     /// Returns the address of its agent, such as `unix:/tmp/.tmpzzKV4H/agent.sock`.
     #[must_use]
     pub fn address(&self) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use qga_commands::Guest;
 use qga_commands::guest::ready::Ready;
 use qga_core::Options;
-use qga_testserver::TestAgent;
+use qga_testserver::{Profile, TestAgent};
 use qga_vm::{Vm, VmBuilder};
 
 use crate::case::On;
@@ -29,7 +29,12 @@ impl Machine {
     /// A machine whose agent is ready; a real one is built in this way.
     pub(crate) async fn start_as(on: On, with: impl FnOnce(VmBuilder) -> VmBuilder) -> Self {
         match on {
-            On::Fake => Self::Fake(TestAgent::start().await),
+            On::Fake => {
+                let agent = TestAgent::start().await;
+                // As in the real guests.
+                agent.profile(Profile::Qemu7_2);
+                Self::Fake(agent)
+            }
             On::Busybox | On::Debian => {
                 let builder = with(Vm::of(on.image()));
                 Self::Real(Box::new(builder.start().await.unwrap()))

@@ -9,15 +9,22 @@
     clippy::panic
 )]
 
+mod agent;
 mod boot;
 mod case;
+mod channel;
+mod clients;
+mod interruption;
 mod machine;
+mod machine_state;
 mod panic;
 mod power;
 mod raw;
 mod reboot;
 mod suspend;
 mod told;
+mod unit;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -31,6 +38,10 @@ const MODULES: &[(&str, &[Case])] = &[
     ("reboot", reboot::CASES),
     ("suspend", suspend::CASES),
     ("panic", panic::CASES),
+    ("channel", channel::CASES),
+    ("agent", agent::CASES),
+    ("machine_state", machine_state::CASES),
+    ("unit", unit::CASES),
 ];
 
 fn main() -> ExitCode {
