@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use super::arguments::{Arguments, Kind, optional};
 use super::{Command, Context, look};
+use crate::guest::facts::Filesystem;
 use crate::profile::Platform;
 use crate::wire::reply::{Failure, Outcome};
 
@@ -34,18 +35,14 @@ fn freeze(context: &mut Context<'_>, wanted: Option<&[&[u8]]>) -> Outcome {
     let facts = machine.facts_mut();
     let mut count = 0;
     let mut failure = None;
-    for filesystem in &mut facts.filesystems {
-        let point = filesystem.mountpoint.as_bytes();
-        if wanted.is_some_and(|wanted| !wanted.contains(&point)) {
-            continue;
+    for index in 0..facts.filesystems.len() {
+        match freeze_one(&mut facts.filesystems, index, wanted) {
+            Ok(frozen) => count += i64::from(frozen),
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
         }
-        if let Some(error) = &filesystem.freeze_error {
-            let text = format!("failed to freeze {}: {error}", filesystem.mountpoint);
-            failure = Some(Failure::generic(text));
-            break;
-        }
-        filesystem.frozen = true;
-        count += 1;
     }
     facts.frozen = count > 0;
     machine.frozen_since = (count > 0).then(Instant::now);
@@ -56,6 +53,27 @@ fn freeze(context: &mut Context<'_>, wanted: Option<&[&[u8]]>) -> Outcome {
         }
         None => Ok(count.into()),
     }
+}
+
+/// Freezes one filesystem. False if it is not wanted, cannot be frozen, or is frozen already, be it at another place
+/// where it is mounted.
+fn freeze_one(
+    filesystems: &mut [Filesystem],
+    index: usize,
+    wanted: Option<&[&[u8]]>,
+) -> Result<bool, Failure> {
+    let Some(filesystem) = filesystems.get(index) else {
+        return Ok(false);
+    };
+    let point = filesystem.mountpoint.as_bytes();
+    if wanted.is_some_and(|wanted| !wanted.contains(&point)) {
+        return Ok(false);
+    }
+    if let Some(error) = &filesystem.freeze_error {
+        let text = format!("failed to freeze {}: {error}", filesystem.mountpoint);
+        return Err(Failure::generic(text));
+    }
+    Ok(filesystem.can_be_frozen() && Filesystem::set_frozen(filesystems, index, true))
 }
 
 /// Windows reports only now that it has stopped holding writes some time ago; it is thawed all the same.

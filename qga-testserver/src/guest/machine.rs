@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::time::Instant;
 
 use crate::Guest;
+use crate::guest::facts::Filesystem;
 use crate::guest::files::Files;
 use crate::guest::processes::{Processes, Step};
 use crate::profile::Platform;
@@ -166,15 +167,18 @@ impl Machine {
         }
     }
 
-    /// Thaws every filesystem, and says how many were frozen.
+    /// Thaws every filesystem, whoever has frozen it, and says how many were frozen.
     pub(crate) fn thaw(&mut self) -> i64 {
         self.frozen_since = None;
-        if !self.facts.frozen {
+        let filesystems = self.facts.filesystems.iter();
+        if !self.facts.frozen && !filesystems.clone().any(|fs| fs.frozen) {
             return 0;
         }
+        let count = filesystems.len();
         let facts = self.facts_mut();
         facts.frozen = false;
-        let frozen = facts.filesystems.iter_mut().filter(|fs| fs.frozen);
-        frozen.map(|fs| fs.frozen = false).map(|()| 1).sum()
+        let thawed = (0..count)
+            .filter(|index| Filesystem::set_frozen(&mut facts.filesystems, *index, false));
+        thawed.map(|_| 1).sum()
     }
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use qga_testserver::{Filesystem, Interface, Login, Password, Profile, Vcpu};
+use qga_testserver::{Filesystem, Guest, Interface, Login, Password, Profile, Vcpu};
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
@@ -89,6 +89,37 @@ async fn an_old_agent_says_that_it_is_frozen_and_keeps_to_its_block_list() {
     assert_eq!(caller.get("guest-get-time").await, refused);
     caller.agent.profile(Profile::Qemu10_0);
     assert_eq!(caller.get("guest-ping").await, json!({}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_device_that_can_be_frozen_and_is_not_yet_is_counted_once() {
+    let mut caller = Caller::new();
+    caller.agent.edit_guest(|guest| {
+        guest.filesystems.extend([
+            Filesystem::new("vda2", "/boot/efi", "vfat", 2),
+            Filesystem::new("vdb", "/again", "xfs", 3),
+        ]);
+    });
+    let only = |point: &str| json!({"mountpoints": [point]});
+    let list = "guest-fsfreeze-freeze-list";
+    assert_eq!(caller.call(list, only("/boot/efi")).await, 0);
+    assert_eq!(caller.get("guest-fsfreeze-status").await, "thawed");
+    assert_eq!(caller.call(list, only("/again")).await, 1);
+    assert_eq!(caller.get("guest-fsfreeze-thaw").await, 1);
+    assert_eq!(caller.get("guest-fsfreeze-freeze").await, 2);
+    assert_eq!(caller.get("guest-fsfreeze-thaw").await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_frozen_already_is_not_counted_and_is_thawed_with_the_rest() {
+    let mut caller = Caller::new();
+    let freeze_srv = |guest: &mut Guest| guest.filesystems[1].frozen = true;
+    caller.agent.edit_guest(freeze_srv);
+    assert_eq!(caller.get("guest-fsfreeze-status").await, "thawed");
+    assert_eq!(caller.get("guest-fsfreeze-freeze").await, 1);
+    assert_eq!(caller.get("guest-fsfreeze-thaw").await, 2);
+    caller.agent.edit_guest(freeze_srv);
+    assert_eq!(caller.get("guest-fsfreeze-thaw").await, 1);
 }
 
 #[tokio::test(start_paused = true)]

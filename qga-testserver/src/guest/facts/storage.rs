@@ -121,7 +121,7 @@ pub struct Filesystem {
     pub total_bytes_privileged: Option<u64>,
     /// The disks that the filesystem is on.
     pub disk: Vec<DiskAddress>,
-    /// Whether the filesystem is frozen.
+    /// Whether the filesystem is frozen, by the agent or by somebody else.
     pub frozen: bool,
     /// The error with which freezing fails, in the kernel's words, such as `Input/output error`.
     pub freeze_error: Option<String>,
@@ -146,5 +146,26 @@ impl Filesystem {
             trimmable_bytes: 1 << 20,
             ..Self::default()
         }
+    }
+
+    /// Whether Linux can freeze a filesystem of this type.
+    pub(crate) fn can_be_frozen(&self) -> bool {
+        const CANNOT: [&str; 6] = ["exfat", "iso9660", "msdos", "squashfs", "udf", "vfat"];
+        !CANNOT.contains(&self.kind.as_str())
+    }
+
+    /// Freezes or thaws the filesystem of this index at all places where it is mounted. Whether that changes anything.
+    pub(crate) fn set_frozen(all: &mut [Self], index: usize, frozen: bool) -> bool {
+        let Some(device) = all.get(index).map(|one| one.name.clone()) else {
+            return false;
+        };
+        let mut was_frozen = false;
+        for (place, filesystem) in all.iter_mut().enumerate() {
+            if place == index || (filesystem.name == device && !device.is_empty()) {
+                was_frozen |= filesystem.frozen;
+                filesystem.frozen = frozen;
+            }
+        }
+        was_frozen != frozen
     }
 }
