@@ -66,6 +66,46 @@ async fn a_freeze_of_nothing_is_an_error() {
     guest.execute(GetHostName).await.unwrap();
 }
 
+/// Freezes a filesystem of the guest as an administrator does there.
+fn freeze_past_the_agent(agent: &TestAgent, index: usize) {
+    agent.edit_guest(|guest| guest.filesystems[index].frozen = true);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_freeze_of_nothing_thaws_nothing_that_was_frozen_past_the_agent() {
+    let (agent, guest) = guest();
+    freeze_past_the_agent(&agent, 1);
+    let error = guest.freeze_only(["/srv"]).await.unwrap_err();
+    assert!(matches!(error, GuestError::NothingFrozen { .. }), "{error}");
+    guest.execute(GetHostName).await.unwrap();
+    tokio::time::sleep(SETTLE).await;
+    assert!(agent.guest().filesystems[1].frozen);
+    assert_eq!(agent.requests_of(THAW).len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_is_frozen_with_nothing_frozen_is_thawed() {
+    let (agent, guest) = guest();
+    agent.on(FREEZE).reply(0);
+    // The later one comes first.
+    agent.on("guest-fsfreeze-status").up_to(1).reply("frozen");
+    agent.on("guest-fsfreeze-status").up_to(1).reply("thawed");
+    let error = guest.freeze().await.unwrap_err();
+    assert!(matches!(error, GuestError::NothingFrozen { .. }), "{error}");
+    assert_eq!(agent.requests_of(THAW).len(), 1);
+    guest.execute(GetHostName).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_frozen_past_the_agent_does_not_make_a_snapshot_doubtful() {
+    let (agent, guest) = guest();
+    freeze_past_the_agent(&agent, 1);
+    let ((), thawed) = guest.while_frozen(async || ()).await.unwrap();
+    let thawed = thawed.unwrap();
+    assert_eq!((thawed.frozen, thawed.thawed), (Some(1), Some(2)));
+    assert!(thawed.is_complete());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_guest_that_somebody_else_thaws_is_noticed() {
     let (agent, guest) = guest();

@@ -113,12 +113,23 @@ pub(super) async fn freeze(
     guard.sent();
     guest.client().forget_capabilities();
     let frozen = Frozen { guard, count };
-    if count == Some(0) {
-        frozen.thaw().await?;
-        let address = guest.client().address().cloned();
-        return Err(GuestError::NothingFrozen { address });
+    match count {
+        Some(0) => Err(nothing(frozen).await?),
+        _ => Ok(frozen),
     }
-    Ok(frozen)
+}
+
+/// An agent that has frozen nothing may be in its frozen state all the same, as old ones are. A thaw ends that,
+/// but it also thaws what somebody else has frozen past the agent, so it is not sent without need.
+async fn nothing(frozen: Frozen) -> Result<GuestError, GuestError> {
+    let guest = &frozen.guard.guest;
+    let address = guest.client().address().cloned();
+    if let Ok(GuestFsfreezeStatus::Thawed) = thaw::status(guest).await {
+        lift(frozen.guard);
+    } else {
+        frozen.thaw().await?;
+    }
+    Ok(GuestError::NothingFrozen { address })
 }
 
 /// Makes sure that nothing is frozen yet: what somebody else has frozen is not ours to thaw. From
@@ -164,13 +175,15 @@ async fn is_thawed_in_time(guest: &Guest) -> bool {
 
 /// Nothing was frozen.
 fn undo(guard: Guard, error: Error) -> GuestError {
-    guard
-        .guest
-        .client()
-        .attachment::<State>()
-        .lift(guard.freeze);
-    guard.disarm();
+    lift(guard);
     error.into()
+}
+
+/// Ends a freeze that has frozen nothing.
+fn lift(guard: Guard) {
+    let state = guard.guest.client().attachment::<State>();
+    state.lift(guard.freeze);
+    guard.disarm();
 }
 
 /// Nobody may freeze what they cannot thaw: some agents (7.2 is one) have a thaw disabled also while

@@ -46,13 +46,17 @@ impl Thawed {
         }
     }
 
-    /// Whether as many filesystems were thawed as had been frozen. If not, somebody else has thawed
-    /// them before, or Windows has by itself, and a snapshot may not be consistent.
+    /// Whether at least as many filesystems were thawed as had been frozen. If not, somebody else has thawed
+    /// them before, or Windows has by itself, and a snapshot may not be consistent. There are more if somebody else had
+    /// frozen some past the agent, as with `fsfreeze` in the guest.
     ///
     /// False where a number is not known.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.frozen.is_some() && self.frozen == self.thawed
+        match (self.frozen, self.thawed) {
+            (Some(frozen), Some(thawed)) => thawed >= frozen,
+            _ => false,
+        }
     }
 }
 
