@@ -22,6 +22,8 @@ pub(crate) const BUSYBOX: &[On] = &[On::Busybox];
 pub(crate) const DEBIAN: &[On] = &[On::Debian];
 pub(crate) const FAKE_AND_BUSYBOX: &[On] = &[On::Fake, On::Busybox];
 pub(crate) const MACHINES: &[On] = &[On::Busybox, On::Debian];
+pub(crate) const FAKE_AND_BUSYBOX: &[On] = &[On::Fake, On::Busybox];
+pub(crate) const FAKE_AND_DEBIAN: &[On] = &[On::Fake, On::Debian];
 pub(crate) const EVERY: &[On] = &[On::Fake, On::Busybox, On::Debian];
 
 impl On {

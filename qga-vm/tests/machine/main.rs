@@ -15,12 +15,16 @@ mod case;
 mod channel;
 mod clients;
 mod interruption;
+mod freeze;
+mod guard;
+mod inside;
 mod machine;
 mod machine_state;
 mod panic;
 mod power;
 mod raw;
 mod reboot;
+mod relay;
 mod suspend;
 mod told;
 mod unit;
@@ -42,9 +46,14 @@ const MODULES: &[(&str, &[Case])] = &[
     ("agent", agent::CASES),
     ("machine_state", machine_state::CASES),
     ("unit", unit::CASES),
+    ("freeze", freeze::CASES),
+    ("guard", guard::CASES),
 ];
 
 fn main() -> ExitCode {
+    if let Some(exit_code) = guard::freeze_instead() {
+        return exit_code;
+    }
     let arguments = Arguments::from_args();
     let missing = qga_vm::missing();
     let mut trials = Vec::new();
