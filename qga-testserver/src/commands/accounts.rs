@@ -1,6 +1,7 @@
 use super::arguments::{Arguments, Kind, Parameter, optional, required};
 use super::{Command, Context, base64, nothing};
 use crate::guest::facts::Password;
+use crate::profile::Platform;
 use crate::wire::json::{Object, Value, text};
 use crate::wire::reply::{Failure, Outcome};
 
@@ -46,22 +47,26 @@ fn set_password(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome 
     if user.iter().any(|byte| matches!(byte, b':' | b'\n')) {
         return Err(Failure::generic("forbidden characters in username"));
     }
+    let on_windows = context.settings.profile.platform() == Platform::Windows;
     let mut machine = context.machine();
     let accounts = &mut machine.facts_mut().accounts;
     let account = accounts
         .iter_mut()
         .find(|account| account.name.as_bytes() == user);
-    let Some(account) = account else {
-        return Err(no_such_user(user, context.settings.profile.since(8, 0)));
+    let crypted = arguments.boolean("crypted").unwrap_or_default();
+    // A program of Linux sets it, which takes no empty one.
+    let is_taken = crypted || !raw.is_empty() || on_windows;
+    let Some(account) = account.filter(|_| is_taken) else {
+        return Err(not_changed(user, context.settings.profile.since(8, 0)));
     };
     account.password = Some(Password {
         text: text(raw),
-        crypted: arguments.boolean("crypted").unwrap_or_default(),
+        crypted,
     });
     Ok(nothing())
 }
 
-fn no_such_user(user: &[u8], with_output: bool) -> Failure {
+fn not_changed(user: &[u8], with_output: bool) -> Failure {
     let what = b"child process has failed to set user password";
     let output = [
         b": chpasswd: (user ",
@@ -94,6 +99,7 @@ fn get_keys(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
 fn add_keys(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     let keys = checked_keys(arguments)?;
     let path = keys_file(context, arguments)?;
+    check_home(context, &path)?;
     let kept = match arguments.boolean("reset") {
         Some(true) => None,
         _ => lines(context, &path),
@@ -142,6 +148,18 @@ fn keys_file(context: &Context<'_>, arguments: Arguments<'_>) -> Result<String, 
     Ok(format!("{}/.ssh/authorized_keys", account.home))
 }
 
+/// The agent makes the folder of the keys, but no home.
+fn check_home(context: &Context<'_>, keys_file: &str) -> Result<(), Failure> {
+    let folder = keys_file.trim_end_matches("/authorized_keys");
+    let home = folder.trim_end_matches("/.ssh");
+    let is_usual = home == "/root" || home.starts_with("/home/") || !home.starts_with('/');
+    if is_usual || context.machine().files.exists(home.as_bytes()) {
+        return Ok(());
+    }
+    let text = format!("failed to create directory '{folder}': No such file or directory");
+    Err(Failure::generic(text))
+}
+
 fn lines(context: &Context<'_>, path: &str) -> Option<Vec<Vec<u8>>> {
     let held = context.machine().files.content(path.as_bytes())?;
     let lines = held.split(|byte| *byte == b'\n');
@@ -154,8 +172,8 @@ fn lines(context: &Context<'_>, path: &str) -> Option<Vec<Vec<u8>>> {
 }
 
 fn write(context: &Context<'_>, path: &str, lines: &[Vec<u8>]) -> Outcome {
-    let mut file = lines.join(&b'\n');
-    file.push(b'\n');
+    // The last line has no end.
+    let file = lines.join(&b'\n');
     let written = context.machine().files.replace(path.as_bytes(), file);
     written.map(|()| nothing()).map_err(|why| {
         let text = [b"failed to write '", path.as_bytes(), b"': ", why].concat();

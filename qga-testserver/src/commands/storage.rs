@@ -61,6 +61,8 @@ fn trim_one(filesystem: &mut Filesystem, minimum: i64) -> Value {
     let mut members = Object::of([("path", filesystem.mountpoint.as_str().into())]);
     if let Some(error) = &filesystem.trim_error {
         members.put("error", error.as_str().into());
+    } else if !filesystem.has_stretches_of(minimum) {
+        members.put("error", "failed to trim: Invalid argument".into());
     } else {
         let trimmed = std::mem::take(&mut filesystem.trimmable_bytes);
         members.put("trimmed", trimmed.into());

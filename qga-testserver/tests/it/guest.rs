@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use qga_testserver::{Filesystem, Guest, Interface, Login, Password, Profile, Vcpu};
+use qga_testserver::{Account, Filesystem, Guest, Interface, Login, Password, Profile, Vcpu};
 use serde_json::{Value, json};
 
 use crate::caller::Caller;
@@ -201,6 +201,47 @@ async fn the_clock_stands_where_it_is_set() {
     assert_eq!(caller.get("guest-get-time").await, 5);
     assert_eq!(caller.get("guest-set-time").await, json!({}));
     assert_eq!(caller.agent.guest().time, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_password_is_not_taken() {
+    let mut caller = Caller::new();
+    let set = json!({"username": "test", "password": "", "crypted": false});
+    let said = caller.call("guest-set-user-password", set).await;
+    let said = said.as_str().unwrap();
+    assert!(said.starts_with("child process has failed to set user password"));
+    assert_eq!(caller.agent.guest().account("test").unwrap().password, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_end_without_a_newline_and_need_a_home() {
+    let mut caller = Caller::new();
+    caller.agent.edit_guest(|guest| {
+        guest.accounts.push(Account::new("bob", "/srv/bob"));
+    });
+    let add = |user: &str| json!({"username": user, "keys": ["ssh-rsa A", "ssh-rsa B"]});
+    let command = "guest-ssh-add-authorized-keys";
+    assert_eq!(caller.call(command, add("test")).await, json!({}));
+    let file = caller.agent.file_content("/home/test/.ssh/authorized_keys");
+    assert_eq!(file.unwrap(), b"ssh-rsa A\nssh-rsa B");
+    let said = "failed to create directory '/srv/bob/.ssh': No such file or directory";
+    assert_eq!(caller.call(command, add("bob")).await, said);
+    caller.agent.folder("/srv/bob");
+    assert_eq!(caller.call(command, add("bob")).await, json!({}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trim_of_stretches_that_cannot_be_is_an_error_of_each_filesystem() {
+    let mut caller = Caller::new();
+    let group = 128_i64 << 20;
+    let trimmed = caller
+        .call("guest-fstrim", json!({"minimum": group + 1}))
+        .await;
+    let failed = json!({"path": "/", "error": "failed to trim: Invalid argument"});
+    assert_eq!(trimmed["paths"][0], failed);
+    assert_eq!(trimmed["paths"][1]["trimmed"], 1 << 20);
+    let trimmed = caller.call("guest-fstrim", json!({"minimum": group})).await;
+    assert_eq!(trimmed["paths"][0]["trimmed"], 1 << 20);
 }
 
 #[tokio::test(start_paused = true)]

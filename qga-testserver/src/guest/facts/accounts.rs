@@ -33,7 +33,8 @@ impl Login {
 pub struct Account {
     /// The user's name.
     pub name: String,
-    /// The user's home folder.
+    /// The user's home folder. It is there if it is `/root` or below `/home`, or if the test has made it. The user
+    /// gets no SSH keys without it.
     pub home: String,
     /// The password that was set last, if one was set.
     pub password: Option<Password>,

@@ -154,6 +154,15 @@ impl Filesystem {
         !CANNOT.contains(&self.kind.as_str())
     }
 
+    /// Whether so many bytes in a row may be free, as Linux sees it: an ext4 is divided into groups of 128 MiB.
+    pub(crate) fn has_stretches_of(&self, bytes: i64) -> bool {
+        let most = match (self.kind.as_str(), self.total_bytes) {
+            ("ext2" | "ext3" | "ext4", _) => 128 << 20,
+            (_, total) => total.unwrap_or(u64::MAX),
+        };
+        u64::try_from(bytes).is_ok_and(|bytes| bytes <= most)
+    }
+
     /// Freezes or thaws the filesystem of this index at all places where it is mounted. Whether that changes anything.
     pub(crate) fn set_frozen(all: &mut [Self], index: usize, frozen: bool) -> bool {
         let Some(device) = all.get(index).map(|one| one.name.clone()) else {
