@@ -237,13 +237,7 @@ async fn a_freeze_of_what_cannot_be_frozen_is_an_error_and_holds_nothing_back(on
 }
 
 /// `PrivateTmp=` gives the unit mounts of its own, which it cannot freeze without this right.
-const WITHOUT_THE_RIGHT: &str = r#"
-mkdir -p /run/systemd/system/qemu-guest-agent.service.d
-printf "[Service]\nPrivateTmp=yes\nCapabilityBoundingSet=~CAP_SYS_ADMIN\n" \
-    >/run/systemd/system/qemu-guest-agent.service.d/test.conf
-systemctl daemon-reload
-systemctl restart qemu-guest-agent
-"#;
+const WITHOUT_THE_RIGHT: &str = "PrivateTmp=yes\\nCapabilityBoundingSet=~CAP_SYS_ADMIN";
 
 async fn an_agent_that_may_not_freeze_says_which_filesystem_and_freezes_none(on: On) {
     let machine = Machine::start(on).await;
@@ -253,7 +247,7 @@ async fn an_agent_that_may_not_freeze_says_which_filesystem_and_freezes_none(on:
             tmp.freeze_error = Some("Operation not permitted".into());
             guest.filesystems.push(tmp);
         }),
-        None => drop(machine.run(WITHOUT_THE_RIGHT).await),
+        None => machine.limit_the_agent(WITHOUT_THE_RIGHT).await,
     }
     let guest = machine.guest().await;
     let mounted = guest.filesystems().await.unwrap();

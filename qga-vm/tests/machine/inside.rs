@@ -60,6 +60,24 @@ impl Machine {
         }
     }
 
+    /// A user who may get a password and SSH keys.
+    pub(crate) fn user(&self) -> &'static str {
+        match self {
+            Self::Fake(_) => "test",
+            Self::Real(_) => "alice",
+        }
+    }
+
+    /// Starts the agent of a guest with systemd again, with a setting of its unit.
+    pub(crate) async fn limit_the_agent(&self, settings: &str) {
+        let folder = "/run/systemd/system/qemu-guest-agent.service.d";
+        self.run(&format!(
+            "mkdir -p {folder} && printf '[Service]\n{settings}\n' >{folder}/test.conf && \
+             systemctl daemon-reload && systemctl restart qemu-guest-agent"
+        ))
+        .await;
+    }
+
     /// Whether a program that writes to that filesystem has to wait.
     pub(crate) async fn holds_writes(&self) -> bool {
         match self {

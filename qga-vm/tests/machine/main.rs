@@ -10,6 +10,7 @@
 )]
 
 mod agent;
+mod accounts;
 mod boot;
 mod case;
 mod channel;
@@ -25,6 +26,7 @@ mod power;
 mod raw;
 mod reboot;
 mod relay;
+mod settings;
 mod suspend;
 mod told;
 mod unit;
@@ -48,6 +50,8 @@ const MODULES: &[(&str, &[Case])] = &[
     ("unit", unit::CASES),
     ("freeze", freeze::CASES),
     ("guard", guard::CASES),
+    ("settings", settings::CASES),
+    ("accounts", accounts::CASES),
 ];
 
 fn main() -> ExitCode {
