@@ -9,6 +9,7 @@ use crate::guest::files::host::words;
 use crate::guest::machine::Machine;
 use crate::guest::named_scripts::named;
 use crate::guest::processes::{Capture, End, Invocation, Status, builtin};
+use crate::profile::Platform;
 use crate::wire::json::{Object, Value, text};
 use crate::wire::reply::{Failure, Outcome};
 
@@ -37,6 +38,9 @@ pub(super) const COMMANDS: &[Command] = &[
 fn exec(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {
     let invocation = invocation(arguments)?;
     let start = || {
+        if is_too_long(context, &invocation) {
+            return Err(not_executed(arguments, "Argument list too long"));
+        }
         #[cfg(unix)]
         if let Some(started) = on_host(context, &invocation, capture(arguments)) {
             return started;
@@ -160,8 +164,20 @@ fn cannot_execute(context: &Context<'_>, arguments: Arguments<'_>) -> String {
     } else {
         "No such file or directory"
     };
-    let path = text(path);
+    not_executed(arguments, why)
+}
+
+fn not_executed(arguments: Arguments<'_>, why: &str) -> String {
+    let path = text(arguments.text("path").unwrap_or_default());
     format!("Failed to execute child process \u{201C}{path}\u{201D} ({why})")
+}
+
+/// Whether Linux refuses one of the texts that a program is started with, which all end with a NUL.
+fn is_too_long(context: &Context<'_>, invocation: &Invocation) -> bool {
+    const LIMIT: usize = 128 << 10;
+    let env = invocation.env.iter().flatten();
+    let mut texts = invocation.args.iter().chain(env);
+    context.settings.profile.platform() == Platform::Linux && texts.any(|text| text.len() >= LIMIT)
 }
 
 fn status(context: &mut Context<'_>, arguments: Arguments<'_>) -> Outcome {

@@ -186,6 +186,19 @@ async fn a_program_that_is_not_there_fails_to_start() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_text_of_128_kib_is_too_long_for_a_program_of_linux() {
+    let mut caller = Caller::new();
+    let longest = "x".repeat(131_071);
+    let exec = |text: &str| json!({"path": "printf", "arg": ["%s", text], "env": [text]});
+    start(&mut caller, exec(&longest)).await;
+    let refused = caller.call("guest-exec", exec(&(longest + "x"))).await;
+    let said = refused.as_str().unwrap();
+    assert!(said.ends_with(
+        "Failed to execute child process \u{201C}printf\u{201D} (Argument list too long)"
+    ));
+}
+
+#[tokio::test(start_paused = true)]
 async fn processes_are_limited_in_number() {
     let mut caller = Caller::new();
     for _ in 0..1000 {
