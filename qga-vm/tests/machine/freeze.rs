@@ -13,7 +13,10 @@ use qga_core::{Client, Execution, Options};
 use qga_testserver::Filesystem;
 use qga_vm::Filesystem as OnDisk;
 
-use crate::case::{BUSYBOX, DEBIAN, EVERY, FAKE_AND_DEBIAN, MACHINES, On, cases};
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
+
+use crate::case::{BUSYBOX, DEBIAN, EVERY, FAKE_AND_BUSYBOX, FAKE_AND_DEBIAN, MACHINES, On, cases};
 use crate::machine::Machine;
 
 cases![
@@ -23,13 +26,14 @@ cases![
     with_root_frozen_writers_and_the_journal_wait_and_the_agent_goes_on on DEBIAN,
     only_what_can_be_frozen_is_counted_and_each_device_once on EVERY,
     what_somebody_else_had_frozen_is_thawed_too_and_the_rest_counted on FAKE_AND_DEBIAN,
-    a_freeze_of_nothing_leaves_alone_what_somebody_else_has_frozen on EVERY,
+    a_freeze_of_nothing_leaves_alone_what_somebody_else_has_frozen on FAKE_AND_BUSYBOX,
     a_freeze_of_what_cannot_be_frozen_is_an_error_and_holds_nothing_back on EVERY,
     an_agent_that_may_not_freeze_says_which_filesystem_and_freezes_none on FAKE_AND_DEBIAN,
     a_disk_copied_while_frozen_is_clean_and_has_every_record on MACHINES,
     a_disk_copied_without_a_freeze_is_not_clean_and_lacks_records on MACHINES,
     a_slow_hook_is_waited_for on BUSYBOX,
     a_freeze_whose_reply_comes_too_late_is_never_sent_again on BUSYBOX,
+    a_client_that_leaves_during_a_freeze_leaves_it_to_the_next_which_is_told on BUSYBOX,
     a_hook_that_fails_before_the_freeze_leaves_the_guest_thawed on BUSYBOX,
     a_hook_that_fails_after_the_thaw_is_told_with_what_was_thawed on BUSYBOX,
 ];
@@ -118,12 +122,12 @@ async fn an_agent_that_is_killed_while_frozen_comes_back_frozen_and_is_thawed(on
     guest.host_name().await.unwrap();
 }
 
-const ROOT_WRITERS: &str = r#"
+const ROOT_WRITERS: &str = r"
 for name in one two three; do
     (while :; do echo line >>/var/tmp/$name; sleep 0.05; done) </dev/null >/dev/null 2>&1 &
     echo $!
 done
-"#;
+";
 
 async fn with_root_frozen_writers_and_the_journal_wait_and_the_agent_goes_on(on: On) {
     let machine = Machine::start(on).await;
@@ -263,13 +267,13 @@ async fn an_agent_that_may_not_freeze_says_which_filesystem_and_freezes_none(on:
 }
 
 /// Writes numbered lines for as long as the machine runs.
-const WRITER: &str = r#"
+const WRITER: &str = r"
 : >/mnt/data/log
 (number=0; while :; do number=$((number + 1)); echo $number; done) </dev/null >>/mnt/data/log 2>/dev/null &
 until [ $(wc -l </mnt/data/log) -gt 500 ]; do sleep 0.05; done
 seq 1 5000 >/mnt/data/records
 wc -l </mnt/data/log
-"#;
+";
 
 fn records() -> Vec<u8> {
     let lines: Vec<_> = (1..=5000).map(|number| format!("{number}\n")).collect();
@@ -347,6 +351,27 @@ async fn a_freeze_whose_reply_comes_too_late_is_never_sent_again(on: On) {
     assert!(!machine.holds_writes().await);
     let hook = machine.run("cat /var/log/fsfreeze-hook.log").await;
     assert_eq!(hook.matches("freeze").count(), 1, "{hook}");
+}
+
+async fn a_client_that_leaves_during_a_freeze_leaves_it_to_the_next_which_is_told(on: On) {
+    let machine = Machine::start(on).await;
+    machine.run("echo 2 >/etc/qemu/hook-takes").await;
+    let mut leaves = UnixStream::connect(machine.agent_path()).await.unwrap();
+    let request = b"{\"execute\": \"guest-fsfreeze-freeze\"}\n";
+    leaves.write_all(request).await.unwrap();
+    machine
+        .run("until grep -q freeze /var/log/fsfreeze-hook.log; do sleep 0.02; done")
+        .await;
+    drop(leaves);
+
+    // The reply to that freeze comes before ours, and is passed over.
+    let guest = machine.guest().await;
+    let told = guest.freeze().await.unwrap_err();
+    assert!(is_frozen(&told, false), "{told}");
+    assert!(machine.holds_writes().await);
+    machine.run("rm /etc/qemu/hook-takes").await;
+    assert_eq!(guest.thaw().await.unwrap().thawed, Some(1));
+    assert!(!machine.holds_writes().await);
 }
 
 async fn a_hook_that_fails_before_the_freeze_leaves_the_guest_thawed(on: On) {

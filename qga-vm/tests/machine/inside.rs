@@ -13,7 +13,7 @@ done=/run/probe.$$
 (: >"$0/.probe" && : >"$done") </dev/null >/dev/null 2>&1 &
 pid=$!
 until [ -e "$done" ]; do
-    case $(cat /proc/$pid/wchan) in percpu_rwsem_wait) echo held; exit ;; esac
+    case $(cat /proc/$pid/wchan 2>/dev/null) in percpu_rwsem_wait) echo held; exit ;; esac
     sleep 0.02
 done
 echo free

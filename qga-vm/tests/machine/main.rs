@@ -16,6 +16,7 @@ mod case;
 mod channel;
 mod clients;
 mod interruption;
+mod files;
 mod freeze;
 mod guard;
 mod inside;
@@ -23,6 +24,7 @@ mod machine;
 mod machine_state;
 mod panic;
 mod power;
+mod programs;
 mod raw;
 mod reboot;
 mod relay;
@@ -52,6 +54,8 @@ const MODULES: &[(&str, &[Case])] = &[
     ("guard", guard::CASES),
     ("settings", settings::CASES),
     ("accounts", accounts::CASES),
+    ("programs", programs::CASES),
+    ("files", files::CASES),
 ];
 
 fn main() -> ExitCode {

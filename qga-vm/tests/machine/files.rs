@@ -1,0 +1,253 @@
+//! Files and trees that are copied into a guest and out of it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use qga_commands::Guest;
+use qga_commands::guest::copy::Progress;
+use qga_core::Options;
+use tokio::sync::oneshot;
+
+use crate::case::{EVERY, FAKE_AND_BUSYBOX, MACHINES, On, cases};
+use crate::machine::Machine;
+
+cases![
+    a_tree_with_odd_names_arrives_whole_and_comes_back_whole on EVERY,
+    a_tree_of_the_guest_with_odd_names_arrives_whole on MACHINES,
+    links_and_pipes_of_the_guest_are_counted_and_not_followed on EVERY,
+    an_upload_goes_on_after_its_agent_was_killed on EVERY,
+    a_download_goes_on_after_its_agent_was_killed on FAKE_AND_BUSYBOX,
+];
+
+const NAMES: [&str; 14] = [
+    "plain",
+    "two words",
+    " at both ends ",
+    "-rf",
+    "*",
+    "$HOME `id` $(id)",
+    "quotes ' and \"",
+    "back\\slash",
+    "line\nbreak",
+    "tab\tand\u{1}control",
+    "\u{e4}\u{20ac}\u{1f41f}",
+    "e\u{301} decomposed",
+    "..dots...",
+    "semi;colon & more | <than> #that",
+];
+
+/// Makes a tree in which files of some lengths, and folders, have all these names.
+fn make_tree(root: &Path) {
+    for (number, name) in NAMES.iter().enumerate() {
+        let folder = root.join("folders").join(name);
+        fs::create_dir_all(folder.join("empty")).unwrap();
+        fs::write(root.join(name), name.repeat(number * number * 10)).unwrap();
+        fs::write(folder.join(name), [0_u8, 255, 10, 13].repeat(number * 1000)).unwrap();
+    }
+    fs::write(root.join("empty file"), "").unwrap();
+    fs::set_permissions(root.join("plain"), fs::Permissions::from_mode(0o751)).unwrap();
+    fs::set_permissions(root.join("-rf"), fs::Permissions::from_mode(0o400)).unwrap();
+}
+
+/// Lists all folders, and all files with their permissions and their checksums. Programs of GNU and of busybox print the
+/// same.
+const SUMS: &str = r#"
+cd "$0" && export LC_ALL=C
+find . -type d -print0 | sort -z | od -An -tx1 -v | md5sum
+find . -type f -print0 | sort -z | xargs -0 stat -c "%a %s" -- | md5sum
+find . -type f -print0 | sort -z | xargs -0 cat -- | md5sum
+find . -type f -print0 | sort -z | od -An -tx1 -v | md5sum
+find . | wc -c
+"#;
+
+fn sums_here(root: &Path) -> String {
+    let output = Command::new("sh")
+        .arg("-c")
+        .arg(SUMS)
+        .arg(root)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{output:?}"
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+async fn a_tree_with_odd_names_arrives_whole_and_comes_back_whole(on: On) {
+    let machine = Machine::start(on).await;
+    let guest = machine.guest().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (tree, back) = (folder.path().join("tree"), folder.path().join("back"));
+    make_tree(&tree);
+    let files = 2 * u64::try_from(NAMES.len()).unwrap() + 1;
+
+    let copied = guest
+        .upload(&tree, "/var/the tree")
+        .verify(true)
+        .await
+        .unwrap();
+    assert_eq!((copied.files, copied.skipped), (files, 0));
+    if on != On::Fake {
+        let there = machine.run_script(SUMS, "/var/the tree").await;
+        assert_eq!(there, sums_here(&tree));
+    }
+    let copied = guest
+        .download("/var/the tree", &back)
+        .verify(true)
+        .await
+        .unwrap();
+    assert_eq!((copied.files, copied.skipped), (files, 0));
+    assert_eq!(sums_here(&back), sums_here(&tree));
+}
+
+/// What a host could not have made: more names, made by the guest's own programs.
+const MAKE_TREE: &str = r#"
+mkdir -p "$0" && cd "$0"
+for name in "two words" "-n" "%s" "a
+b" "\\x41" "[a-z]" "~" "!" "{}"; do
+    mkdir -p -- "./in/$name/deep"
+    seq 1 $((${#name} * 1000)) >"./in/$name/deep/$name"
+    chmod 640 "./in/$name/deep/$name"
+done
+"#;
+
+async fn a_tree_of_the_guest_with_odd_names_arrives_whole(on: On) {
+    let machine = Machine::start(on).await;
+    let guest = machine.guest().await;
+    machine.run_script(MAKE_TREE, "/var/its tree").await;
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().join("here");
+    let copied = guest
+        .download("/var/its tree", &here)
+        .verify(true)
+        .await
+        .unwrap();
+    assert_eq!(copied.files, 9);
+    assert_eq!(
+        sums_here(&here),
+        machine.run_script(SUMS, "/var/its tree").await
+    );
+}
+
+async fn links_and_pipes_of_the_guest_are_counted_and_not_followed(on: On) {
+    let machine = Machine::start(on).await;
+    let guest = machine.guest().await;
+    if let Some(agent) = machine.fake() {
+        agent.file("/var/mixed/file", "in it");
+        agent.symlink("/var/mixed/link", "/etc");
+        agent.fifo("/var/mixed/pipe");
+    } else {
+        let make = "mkdir /var/mixed && cd /var/mixed && printf in\\ it >file && ln -s /etc link && mkfifo pipe";
+        machine.run(make).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().join("mixed");
+    let copied = guest.download("/var/mixed", &here).await.unwrap();
+    assert_eq!((copied.files, copied.skipped), (1, 2));
+    let names: Vec<_> = fs::read_dir(&here)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["file"]);
+    assert_eq!(fs::read(here.join("file")).unwrap(), b"in it");
+}
+
+const LENGTH: u64 = 4 << 20;
+
+/// Of no period, so that no piece can stand in for another.
+fn bytes() -> Vec<u8> {
+    let numbers = (0..LENGTH / 8).map(|number| number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    numbers.flat_map(u64::to_le_bytes).collect()
+}
+
+/// A client that does not wait long for the answer to a command that died with the agent.
+async fn impatient_guest(machine: &Machine) -> Guest {
+    let options = Options::new().timeout(Duration::from_secs(5));
+    let guest = Guest::builder().options(options);
+    guest.connect(machine.address()).await.unwrap()
+}
+
+/// What is watched of a copy: how far it has come, and when it has come half the way.
+fn at_half() -> (
+    impl FnMut(&Progress<'_>) + Send,
+    oneshot::Receiver<()>,
+    Arc<AtomicU64>,
+) {
+    let (half, is_half) = oneshot::channel();
+    let mut half = Some(half);
+    let bytes = Arc::new(AtomicU64::new(0));
+    let so_far = Arc::clone(&bytes);
+    let progress = move |now: &Progress<'_>| {
+        so_far.store(now.bytes, Ordering::Relaxed);
+        if now.bytes > LENGTH / 2
+            && let Some(half) = half.take()
+        {
+            half.send(()).unwrap();
+        }
+    };
+    (progress, is_half, bytes)
+}
+
+/// Kills the agent in the middle of a copy.
+async fn kill_in_the_middle(
+    machine: &Machine,
+    is_half: oneshot::Receiver<()>,
+    bytes: Arc<AtomicU64>,
+) {
+    is_half.await.unwrap();
+    let kill = machine.kill_agent();
+    assert!(bytes.load(Ordering::Relaxed) < LENGTH);
+    kill.await;
+}
+
+async fn an_upload_goes_on_after_its_agent_was_killed(on: On) {
+    let machine = Machine::start(on).await;
+    let guest = impatient_guest(&machine).await;
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().join("image");
+    fs::write(&here, bytes()).unwrap();
+    let (progress, is_half, so_far) = at_half();
+    let upload = guest
+        .upload(&here, "/var/image")
+        .progress(progress)
+        .into_future();
+    let (copied, ()) = tokio::join!(upload, kill_in_the_middle(&machine, is_half, so_far));
+    assert_eq!(copied.unwrap().bytes, LENGTH);
+    if let Some(agent) = machine.fake() {
+        assert!(agent.file_content("/var/image").unwrap() == bytes());
+    } else {
+        let sum = machine
+            .run("md5sum </var/image; ls -A /var | grep -c part || true")
+            .await;
+        let here = Command::new("md5sum")
+            .stdin(fs::File::open(&here).unwrap())
+            .output();
+        let here = String::from_utf8(here.unwrap().stdout).unwrap();
+        assert_eq!(sum, here + "0\n");
+    }
+}
+
+async fn a_download_goes_on_after_its_agent_was_killed(on: On) {
+    let machine = Machine::start(on).await;
+    let guest = impatient_guest(&machine).await;
+    match machine.fake() {
+        Some(agent) => agent.file("/var/image", bytes()),
+        None => guest.write("/var/image", bytes()).await.unwrap(),
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().join("image");
+    let (progress, is_half, so_far) = at_half();
+    let download = guest
+        .download("/var/image", &here)
+        .progress(progress)
+        .into_future();
+    let (copied, ()) = tokio::join!(download, kill_in_the_middle(&machine, is_half, so_far));
+    assert_eq!(copied.unwrap().bytes, LENGTH);
+    assert!(fs::read(&here).unwrap() == bytes());
+}
