@@ -9,17 +9,17 @@
     clippy::panic
 )]
 
-mod agent;
 mod accounts;
+mod agent;
 mod boot;
 mod case;
 mod channel;
 mod clients;
-mod interruption;
 mod files;
 mod freeze;
 mod guard;
 mod inside;
+mod interruption;
 mod machine;
 mod machine_state;
 mod panic;
