@@ -20,7 +20,6 @@ pub(crate) enum On {
 
 pub(crate) const BUSYBOX: &[On] = &[On::Busybox];
 pub(crate) const DEBIAN: &[On] = &[On::Debian];
-pub(crate) const FAKE_AND_BUSYBOX: &[On] = &[On::Fake, On::Busybox];
 pub(crate) const MACHINES: &[On] = &[On::Busybox, On::Debian];
 pub(crate) const FAKE_AND_BUSYBOX: &[On] = &[On::Fake, On::Busybox];
 pub(crate) const FAKE_AND_DEBIAN: &[On] = &[On::Fake, On::Debian];

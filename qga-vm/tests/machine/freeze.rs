@@ -356,7 +356,7 @@ async fn a_freeze_whose_reply_comes_too_late_is_never_sent_again(on: On) {
 async fn a_client_that_leaves_during_a_freeze_leaves_it_to_the_next_which_is_told(on: On) {
     let machine = Machine::start(on).await;
     machine.run("echo 2 >/etc/qemu/hook-takes").await;
-    let mut leaves = UnixStream::connect(machine.agent_path()).await.unwrap();
+    let mut leaves = UnixStream::connect(machine.socket()).await.unwrap();
     let request = b"{\"execute\": \"guest-fsfreeze-freeze\"}\n";
     leaves.write_all(request).await.unwrap();
     machine

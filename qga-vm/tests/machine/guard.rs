@@ -153,7 +153,7 @@ async fn a_runtime_that_is_not_waited_for_thaws(on: On) {
 
 async fn a_channel_that_is_lost_while_frozen_is_opened_again_to_thaw(on: On) {
     let machine = Machine::start(on).await;
-    let relay = Relay::to(machine.agent_path());
+    let relay = Relay::to(machine.socket());
     let guest = Guest::connect(relay.address()).await.unwrap();
     let frozen = guest.freeze().await.unwrap();
 
@@ -168,7 +168,7 @@ async fn a_channel_that_is_lost_while_frozen_is_opened_again_to_thaw(on: On) {
 
 async fn a_guard_that_is_dropped_without_a_channel_thaws_once_there_is_one(on: On) {
     let machine = Machine::start(on).await;
-    let relay = Relay::to(machine.agent_path());
+    let relay = Relay::to(machine.socket());
     let guest = Guest::connect(relay.address()).await.unwrap();
     let frozen = guest.freeze().await.unwrap();
 

@@ -19,26 +19,12 @@ done
 echo free
 "#;
 
-const KILL_AGENT: &str = r"
-old=$(pidof qemu-ga)
-kill -9 $old
-until new=$(pidof qemu-ga) && [ $new != $old ]; do sleep 0.02; done
-";
-
 impl Machine {
     /// The fake agent, where it is one.
     pub(crate) fn fake(&self) -> Option<&TestAgent> {
         match self {
             Self::Fake(agent) => Some(agent),
             Self::Real(_) => None,
-        }
-    }
-
-    /// The path of the agent's socket.
-    pub(crate) fn agent_path(&self) -> PathBuf {
-        match self {
-            Self::Fake(agent) => agent.path().to_owned(),
-            Self::Real(vm) => vm.socket(),
         }
     }
 
@@ -95,14 +81,6 @@ impl Machine {
                 "free" => false,
                 other => panic!("the probe says {other:?}"),
             },
-        }
-    }
-
-    /// Kills the agent, and waits until what supervises it has started another.
-    pub(crate) async fn kill_agent(&self) {
-        match self {
-            Self::Fake(agent) => agent.restart(),
-            Self::Real(_) => drop(self.run(KILL_AGENT).await),
         }
     }
 
