@@ -8,6 +8,7 @@ mod programs;
 
 use std::any::Any;
 use std::ffi::OsString;
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -85,11 +86,20 @@ pub(crate) async fn places(test: &str) -> Vec<Place> {
             name: "real agent",
             guest,
             base: folder.path().to_str().unwrap().to_owned(),
-            put: Arc::new(|path, content| std::fs::write(path, content).unwrap()),
+            put: Arc::new(overwrite),
             _kept: Box::new((agent, folder)),
         });
     }
     places
+}
+
+/// Never shorter meanwhile than before and afterwards, since the agent may be reading it.
+fn overwrite(path: &str, content: &[u8]) {
+    let mut file = OpenOptions::new();
+    let file = file.write(true).create(true).truncate(false).open(path);
+    let mut file = file.unwrap();
+    file.write_all(content).unwrap();
+    file.set_len(content.len().try_into().unwrap()).unwrap();
 }
 
 /// The program that is a whole userland, where it is installed; CI must have it.
