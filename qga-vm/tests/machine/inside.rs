@@ -1,6 +1,5 @@
 //! What a test sees and does in a guest, past its agent.
 
-use std::path::PathBuf;
 
 use qga_testserver::TestAgent;
 
