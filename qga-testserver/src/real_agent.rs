@@ -78,7 +78,8 @@ impl RealAgent {
         Self::start_with::<&str>(&[]).await
     }
 
-    /// Starts an agent with more arguments, such as `["-b", "guest-exec"]`.
+    /// Starts an agent with more arguments, such as `["-b", "guest-exec"]`. It runs in `/`, so paths among them must be
+    /// absolute.
     ///
     /// # Errors
     ///

@@ -1,6 +1,7 @@
 # What both guests are built with. It is read by their `build`, not run.
 
-kernel=$(ls /lib/modules | sort -V | tail -1)
+PATH=$PATH:/usr/sbin:/sbin
+kernel=$(ls /boot/vmlinuz-* | sed 's,.*/vmlinuz-,,' | sort -V | tail -1)
 
 # modules NAME...: the files of these kernel modules and of those that they need, in the order in which they load.
 modules() {

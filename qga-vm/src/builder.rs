@@ -84,11 +84,6 @@ impl VmBuilder {
         self
     }
 
-    /// What distinguishes one saved state from another.
-    pub(crate) fn configuration(&self) -> String {
-        format!("{self:?}")
-    }
-
     /// The command that runs the machine, with its sockets and its disks in `own`.
     pub(crate) fn command(&self, image: &Path, own: &Path) -> Command {
         let mut command = Command::new("qemu-system-x86_64");

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::once::built_once;
 
@@ -83,14 +83,9 @@ impl Image {
             fs::read(file)?.hash(&mut hasher);
         }
         hash_folder(&recipe.join(self.name()), &mut hasher)?;
-        let mut kernels: Vec<_> = fs::read_dir("/lib/modules")
-            .context("no kernel for the guests is installed: there is no /lib/modules")?
-            .filter_map(|entry| Some(entry.ok()?.file_name()))
-            .collect();
-        kernels.sort();
-        kernels.hash(&mut hasher);
+        crate::kernels().hash(&mut hasher);
         if let Some(agent) = crate::program("qemu-ga") {
-            fs::metadata(agent)?.len().hash(&mut hasher);
+            fs::read(agent)?.hash(&mut hasher);
         }
         Ok(hasher.finish())
     }

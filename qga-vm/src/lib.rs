@@ -49,6 +49,10 @@ use std::path::{Path, PathBuf};
 pub fn missing() -> Vec<&'static str> {
     let programs = [
         "qemu-system-x86_64",
+        "mkfs.vfat",
+        "modprobe",
+        "python3",
+        "sfdisk",
         "qemu-img",
         "qemu-ga",
         "busybox",
@@ -61,7 +65,7 @@ pub fn missing() -> Vec<&'static str> {
         .into_iter()
         .filter(|name| program(name).is_none())
         .collect();
-    if !Path::new("/lib/modules").is_dir() {
+    if kernels().is_empty() {
         missing.push("a kernel in /boot");
     }
     if !fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0) {
@@ -78,6 +82,15 @@ fn program(name: &str) -> Option<PathBuf> {
         .chain(usual)
         .map(|folder| folder.join(name))
         .find(|program| program.is_file())
+}
+
+/// The kernels of this host, of which the guests get the newest.
+fn kernels() -> Vec<String> {
+    let files = fs::read_dir("/boot").into_iter().flatten();
+    let names = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
+    let mut kernels: Vec<_> = names.filter(|name| name.starts_with("vmlinuz-")).collect();
+    kernels.sort();
+    kernels
 }
 
 /// The folder in which guests and their states are kept: `QGA_VM`, or `vm` in the target folder.

@@ -56,7 +56,7 @@ impl Monitor {
         Ok(monitor)
     }
 
-    /// Runs a command and returns what it returned.
+    /// Runs a command and returns what it returned. A future of it that is dropped leaves its reply to the next command.
     ///
     /// # Errors
     ///

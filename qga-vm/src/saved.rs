@@ -3,6 +3,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -40,7 +41,11 @@ async fn state(builder: &VmBuilder) -> Result<PathBuf> {
     tokio::task::spawn_blocking(move || {
         let image = builder.image.folder()?;
         let mut hasher = DefaultHasher::new();
-        builder.configuration().hash(&mut hasher);
+        // Another QEMU could not read it, and one with other devices would not.
+        let nowhere = Path::new("");
+        format!("{:?}", builder.command(nowhere, nowhere)).hash(&mut hasher);
+        let version = Command::new("qemu-system-x86_64").arg("--version").output();
+        version.context("cannot run QEMU")?.stdout.hash(&mut hasher);
         let name = format!("state-{:016x}", hasher.finish());
         built_once(&image.join(name), |folder| {
             runtime.block_on(save(&builder, folder))
@@ -91,7 +96,7 @@ async fn ready(builder: &VmBuilder) -> Result<Vm> {
             if builder.image == Image::Debian {
                 vm.shell().run("systemctl is-system-running --wait").await?;
             }
-            vm.settle().await
+            vm.wait_for_agent().await
         };
         match timeout(BOOT_LIMIT, started).await {
             Ok(done) => return done.map(|()| vm),

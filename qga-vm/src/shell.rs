@@ -29,7 +29,8 @@ impl Shell {
         ))))
     }
 
-    /// Runs a command and waits for its end. A guest that boots runs it as soon as it can.
+    /// Runs a command and waits for its end. A guest that boots runs it as soon as it can. A future
+    /// of it that is dropped leaves its answer to the next command.
     ///
     /// # Errors
     ///

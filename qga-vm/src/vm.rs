@@ -8,6 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
 
 use crate::builder::VmBuilder;
 use crate::disk::DiskSnapshot;
@@ -26,6 +29,9 @@ pub struct Vm {
     process: Process,
     folder: TempDir,
 }
+
+/// Until an agent that starts is asked again.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// QEMU, below a shell that kills it when its standard input ends. That happens when this is dropped, and also when
 /// the whole test is killed.
@@ -197,7 +203,21 @@ impl Vm {
         Ok(vm)
     }
 
-    /// Waits until the machine runs, and an agent has answered at its port.
+    /// Waits until its agent has answered.
+    pub(crate) async fn wait_for_agent(&self) -> Result<()> {
+        let address = self.address();
+        let request = b"\xFF{\"execute\": \"guest-ping\"}\n";
+        let is_answer = |line: &[u8]| line.starts_with(b"{\"return\"");
+        if let Some(path) = address.strip_prefix("unix:") {
+            let stream = UnixStream::connect(path).await?;
+            ask(stream, request, is_answer).await
+        } else {
+            let address = address.trim_start_matches("tcp:");
+            ask(TcpStream::connect(address).await?, request, is_answer).await
+        }
+    }
+
+    /// Waits until the machine runs.
     pub(crate) async fn settle(&self) -> Result<()> {
         while self.monitor.command("query-status", None).await?["running"] != true {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -261,6 +281,26 @@ async fn address(monitor: &Monitor) -> Result<String> {
         "QEMU does not say where the agent is: {file}"
     );
     Ok(address.to_owned())
+}
+
+/// Sends the request again and again, since a serial line loses what comes early, until a line is its answer.
+async fn ask<S>(stream: S, request: &[u8], is_answer: impl Fn(&[u8]) -> bool) -> Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut stream = BufReader::new(stream);
+    let mut line = Vec::new();
+    let mut is_answered = false;
+    while !is_answered {
+        stream.write_all(request).await?;
+        // To the last answer: what is left would be in the saved state.
+        while let Ok(read) = timeout(PATIENCE, stream.read_until(b'\n', &mut line)).await {
+            ensure!(read? > 0, "the channel of the agent has ended");
+            is_answered |= is_answer(&line);
+            line.clear();
+        }
+    }
+    Ok(())
 }
 
 /// A disk that begins as `base` is, and leaves it alone.

@@ -401,6 +401,7 @@ fn machine_of(agent: &TestAgent) -> watch::Receiver<MachineState> {
                 state.power = match view.power {
                     qga_testserver::Power::On | qga_testserver::Power::Halted => Power::Running,
                     qga_testserver::Power::Suspended => Power::Suspended,
+                    qga_testserver::Power::Paused => Power::Paused,
                     _ => Power::Off,
                 };
             });

@@ -173,8 +173,8 @@ impl TestAgent {
     /// Stops the machine's processors, as a host does, until [`resume`](Self::resume). The channel stays open:
     /// nothing is read from it, and a reply that is under way does not go on.
     ///
-    /// An agent that is dead for a while looks the same, if it is [restarted](Self::restart) meanwhile. A machine that
-    /// does not run is left as it is.
+    /// For an agent that is dead for a while, pause the machine, [restart](Self::restart) the agent, and resume the
+    /// machine later. A machine that does not run is left as it is, and one that is reset runs again.
     pub fn pause(&self) {
         self.state.power.pause(true);
     }
@@ -214,6 +214,7 @@ impl TestAgent {
     ///                     qga_testserver::Power::On => Power::Running,
     ///                     qga_testserver::Power::Halted => Power::Running,
     ///                     qga_testserver::Power::Suspended => Power::Suspended,
+    ///                     qga_testserver::Power::Paused => Power::Paused,
     ///                     _ => Power::Off,
     ///                 };
     ///             });
@@ -239,14 +240,19 @@ impl TestAgent {
     /// Wakes the guest from a suspension, resets it after a halt, or switches it on after a shutdown.
     ///
     /// The agent then answers what was sent in the meantime. After a suspension everything is as before, also if the
-    /// memory was saved to the disk; after a halt and a shutdown the guest has booted again.
+    /// memory was saved to the disk; after a halt and a shutdown the guest has booted again. A machine that runs or is
+    /// [paused](Self::pause) is left as it is.
     pub fn wake(&self) {
-        let power = self.state.power.now();
-        let is_saved = std::mem::take(&mut lock(&self.state.machine).is_saved);
-        match power {
+        match self.state.power.now() {
             Power::Halted => return self.reboot(),
-            Power::Off if !is_saved => self.state.reboot(),
-            _ => {}
+            Power::Off => {
+                let is_saved = std::mem::take(&mut lock(&self.state.machine).is_saved);
+                if !is_saved {
+                    self.state.reboot();
+                }
+            }
+            Power::Suspended => {}
+            Power::On | Power::Paused => return,
         }
         self.state.power.set(Power::On);
     }

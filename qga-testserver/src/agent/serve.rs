@@ -303,7 +303,7 @@ impl Client {
         self.keep(bytes, state);
     }
 
-    /// Keeps what this client has not accepted for the next one, if there it is to go.
+    /// Keeps what this client has not accepted for the next one, if it is to go there.
     fn keep(&mut self, bytes: &[u8], state: &State) {
         if lock(&state.settings).hands_on_replies {
             self.unsent.extend_from_slice(bytes);

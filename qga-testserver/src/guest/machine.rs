@@ -117,6 +117,7 @@ impl Machine {
 
     /// The whole machine started again.
     pub(crate) fn reboot(&mut self) {
+        self.is_saved = false;
         self.files.reboot();
         self.processes.reboot();
         self.name_boot();

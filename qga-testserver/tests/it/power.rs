@@ -81,6 +81,35 @@ async fn a_guest_that_was_saved_to_its_disk_is_off_and_goes_on_as_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_saved_to_the_disk_is_gone_after_a_reset() {
+    let mut caller = Caller::new();
+    let suspend = json!({"execute": "guest-suspend-disk"}).to_string();
+    caller.client.send(suspend).await;
+    caller.client.rest().await;
+    caller.agent.reboot();
+    caller.client = Wire::new(caller.agent.connect());
+    let open = json!({"path": "/etc/hostname"});
+    assert_eq!(caller.call("guest-file-open", open).await, 1000);
+
+    caller.client.send(shutdown("powerdown")).await;
+    caller.client.rest().await;
+    caller.agent.wake();
+    caller.client = Wire::new(caller.agent.connect());
+    let gone = caller.call("guest-file-close", json!({"handle": 1000}));
+    assert!(gone.await.is_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_but_its_host_lets_a_paused_machine_run_on() {
+    let caller = Caller::new();
+    caller.agent.pause();
+    caller.agent.wake();
+    assert_eq!(host_view(&caller).0, Power::Paused);
+    caller.agent.resume();
+    assert_eq!(host_view(&caller).0, Power::On);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_halted_guest_keeps_the_channel_open_and_silent_and_only_a_reset_helps() {
     let mut caller = Caller::new();
     let open = json!({"path": "/etc/hostname"});

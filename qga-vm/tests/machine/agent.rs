@@ -1,5 +1,8 @@
 //! An agent that is killed, restarted or stopped, at every stage of a command.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use qga_commands::commands::agent::Ping;
 use qga_commands::commands::exec::{Exec, ExecStatus};
 use qga_commands::commands::file::{FileOpen, FileRead};
@@ -286,18 +289,24 @@ async fn a_stream_of_pings_survives_a_restart(on: On) {
     let guest = patient(&machine).await;
     let (done, is_done) = tokio::sync::watch::channel(false);
     let pinging = with_timeout(&guest, 3 * BRIEF);
+    let answered = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&answered);
     let pings = tokio::spawn(async move {
-        let mut lost = 0;
         while !*is_done.borrow() {
-            let Err(error) = pinging.execute(Ping).await else {
-                continue;
-            };
-            // It was read by an agent that has ended, or waits for one that starts slowly.
-            assert!(error.is_timeout(), "{error:?}");
-            lost += 1;
+            match pinging.execute(Ping).await {
+                Ok(_) => drop(count.fetch_add(1, Ordering::Relaxed)),
+                // It was read by an agent that has ended, or waits for one that starts slowly.
+                Err(error) => assert!(error.is_timeout(), "{error:?}"),
+            }
         }
-        lost
     });
+    let more_are_answered = async || {
+        let before = answered.load(Ordering::Relaxed);
+        while answered.load(Ordering::Relaxed) < before + 10 {
+            tokio::time::sleep(BRIEF / 10).await;
+        }
+    };
+    more_are_answered().await;
     machine.kill_agent().await;
     if on == On::Debian {
         machine
@@ -307,6 +316,7 @@ async fn a_stream_of_pings_survives_a_restart(on: On) {
             .await
             .unwrap();
     }
+    more_are_answered().await;
     assert_own_reply(&guest, 1).await;
     done.send(true).unwrap();
     pings.await.unwrap();

@@ -1,6 +1,5 @@
 //! What a test sees and does in a guest, past its agent.
 
-
 use qga_testserver::TestAgent;
 
 use crate::machine::Machine;
@@ -13,6 +12,7 @@ done=/run/probe.$$
 pid=$!
 until [ -e "$done" ]; do
     case $(cat /proc/$pid/wchan 2>/dev/null) in percpu_rwsem_wait) echo held; exit ;; esac
+    [ -d /proc/$pid ] || [ -e "$done" ] || { echo "it cannot write at all"; exit; }
     sleep 0.02
 done
 echo free

@@ -189,9 +189,9 @@ async fn press(machine: &Machine) {
 async fn a_guest_that_does_not_heed_its_power_button_goes_on(on: On) {
     let machine = Machine::start(on).await;
     let guest = machine.guest_told(true).await;
-    let command = guest.command("sleep").arg("1").output().await;
+    let mut program = guest.command("sleep").arg("1").spawn().await.unwrap();
     press(&machine).await;
-    assert!(command.unwrap().status.success());
+    assert!(program.wait().await.unwrap().success());
     guest.execute(Ping).await.unwrap();
 }
 

@@ -70,6 +70,7 @@ fn told_by_fake(agent: &TestAgent) -> watch::Receiver<MachineState> {
                 state.power = match view.power {
                     qga_testserver::Power::On | qga_testserver::Power::Halted => Power::Running,
                     qga_testserver::Power::Suspended => Power::Suspended,
+                    qga_testserver::Power::Paused => Power::Paused,
                     _ => Power::Off,
                 };
             });
