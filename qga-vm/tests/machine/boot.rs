@@ -29,12 +29,12 @@ async fn an_agent_answers(on: On) {
     let agent = guest.execute(Info).await.unwrap().version;
     let os = guest.execute(GetOsInfo).await.unwrap();
     let (os, kernel) = (os.pretty_name.unwrap(), os.kernel_release.unwrap());
-    let emulator = match &machine {
-        Machine::Fake(_) => String::new(),
-        Machine::Real(vm) => format!(", {}", vm.emulator().await.unwrap()),
+    let Machine::Real(vm) = &machine else {
+        return;
     };
+    let emulator = vm.emulator().await.unwrap();
     println!(
-        "seen {}: agent {agent}, {os}, Linux {kernel}{emulator}",
+        "seen {}: agent {agent}, {os}, Linux {kernel}, {emulator}",
         on.name()
     );
 }
