@@ -57,6 +57,24 @@ fn lines_in_one_read_come_out_one_by_one() {
 }
 
 #[test]
+fn what_has_begun_at_the_end_of_a_full_buffer_comes_out_whole() {
+    let lines = (0..10_000).map(|number| format!("line number {number}"));
+    let lines: Vec<_> = lines.map(String::into_bytes).collect();
+    let stream = [lines.join(&b'\n'), b"\n".to_vec()].concat();
+    let wanted: Vec<_> = lines.iter().map(|bytes| line(bytes)).collect();
+    assert_eq!(decode(&[&stream]), wanted);
+}
+
+#[test]
+fn a_line_that_has_begun_is_as_long_as_what_has_come_of_it() {
+    let mut decoder = Decoder::default();
+    feed(&mut decoder, b"first\nsec", &mut Vec::new());
+    assert_eq!((decoder.position(), decoder.unfinished()), (6, 3));
+    feed(&mut decoder, b"ond", &mut Vec::new());
+    assert_eq!((decoder.position(), decoder.unfinished()), (6, 6));
+}
+
+#[test]
 fn a_sentinel_drops_what_came_before_it_on_its_line() {
     assert_eq!(
         decode(&[b"torn\xFFold\xFFnew\nnext\n"]),
