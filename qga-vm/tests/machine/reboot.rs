@@ -44,6 +44,10 @@ async fn boot(guest: &Guest) -> String {
 
 impl Belongings {
     async fn of(guest: &Guest) -> Self {
+        // The library asks the next agent for files of its own, which must not use the numbers up.
+        for _ in 0..10 {
+            boot(guest).await;
+        }
         Self {
             boot: boot(guest).await,
             file: guest.open("/etc/hostname").await.unwrap(),
