@@ -22,7 +22,7 @@ use crate::terms::{
     Attachments, Call, ChannelState, Contact, Contacts, Hold, LockFile, MachineState, Openings,
     Options, Policy, Repeat, Settings, Waiting, buffers, later,
 };
-use crate::transport::{Address, TransportLimits};
+use crate::transport::{Address, Schemes, TransportLimits};
 
 mod alarm;
 mod builder;
@@ -142,6 +142,7 @@ impl Client {
         ClientBuilder {
             settings: Settings::new(),
             machine: None,
+            schemes: Schemes::new(),
         }
     }
 

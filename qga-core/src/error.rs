@@ -13,12 +13,14 @@ use crate::json::JsonError;
 mod address;
 mod decode;
 mod display;
+mod opening;
 mod refusal;
 mod transport;
 
 pub use address::AddressError;
 pub use decode::DecodeError;
 pub(crate) use decode::decode;
+pub(crate) use opening::Reason;
 use refusal::{Refusal, refusal};
 pub use transport::TransportError;
 

@@ -1,15 +1,71 @@
 //! What carries bytes or messages to an agent, and how it is opened.
 
+use std::io;
+use std::time::{Duration, Instant};
+
 mod address;
 mod blocking_stream;
 mod carrier;
+#[cfg(unix)]
+mod child;
+#[cfg(unix)]
+mod line;
 mod messages;
-mod open;
+pub(crate) mod open;
 mod open_blocking;
+#[cfg(unix)]
+mod polled;
+mod schemes;
+#[cfg(unix)]
+mod serial;
+#[cfg(unix)]
+mod ssh;
+mod tcp;
+#[cfg(unix)]
+mod unix;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod vsock;
+#[cfg(unix)]
+mod vsock_proxy;
 
 pub use address::Address;
 pub use blocking_stream::Stream as BlockingStream;
 pub(crate) use carrier::Carrier;
 pub use messages::{Answering, MessageTransport, TransportLimits};
-pub(crate) use open::{Endpoint, Opening, connect_error, read_address, text_of};
-pub(crate) use open_blocking::BlockingEndpoint;
+pub(crate) use open::{Endpoint, Opening, Scheme, connect_error, read_address, text_of};
+pub(crate) use open_blocking::{BlockingEndpoint, BlockingScheme};
+pub(crate) use schemes::Schemes;
+
+/// What programs of this host may be run to open an address.
+#[derive(Clone, Debug)]
+pub(crate) struct Programs {
+    /// Whether an address may name one.
+    pub(crate) exec: bool,
+    /// OpenSSH's client, and arguments that come before all others.
+    pub(crate) ssh: Vec<String>,
+}
+
+impl Programs {
+    pub(crate) fn new() -> Self {
+        Self {
+            exec: false,
+            ssh: vec!["ssh".to_owned()],
+        }
+    }
+}
+
+/// How much time there is until a deadline.
+fn time_left(deadline: Instant) -> io::Result<Duration> {
+    match deadline.saturating_duration_since(Instant::now()) {
+        Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+        left => Ok(left),
+    }
+}
+
+/// Words as a POSIX shell takes them.
+fn quoted<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    shlex::Quoter::new()
+        .allow_nul(true)
+        .join(words)
+        .unwrap_or_default()
+}

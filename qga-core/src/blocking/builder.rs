@@ -10,7 +10,7 @@ use super::driver::Driver;
 use super::{Client, Stream};
 use crate::error::{AddressError, Error};
 use crate::terms::{LockFile, Options, Pauses, Settings};
-use crate::transport::{Address, BlockingEndpoint, read_address, text_of};
+use crate::transport::{Address, BlockingEndpoint, BlockingScheme, Schemes, read_address, text_of};
 
 /// Makes a [`Client`] with timeouts and limits of its own; made by [`Client::builder`]. It has the settings of a
 /// [`qga_core::ClientBuilder`](crate::ClientBuilder).
@@ -31,12 +31,14 @@ use crate::transport::{Address, BlockingEndpoint, read_address, text_of};
 #[must_use = "nothing is connected to until `connect` or another method that makes a client is called"]
 pub struct ClientBuilder {
     settings: Settings,
+    schemes: Schemes<BlockingScheme>,
 }
 
 impl ClientBuilder {
     pub(super) fn new() -> Self {
         Self {
             settings: Settings::new(),
+            schemes: Schemes::new(),
         }
     }
 
@@ -84,6 +86,33 @@ impl ClientBuilder {
         self
     }
 
+    /// How addresses of a scheme are opened that this crate does not know; see
+    /// [`scheme`](crate::ClientBuilder::scheme).
+    pub fn scheme<S: Stream + 'static>(
+        mut self,
+        name: impl Into<String>,
+        open: impl Fn(&str) -> io::Result<S> + Send + Sync + 'static,
+    ) -> Self {
+        let open = Arc::new(move |rest: &str| {
+            open(rest).map(|stream| Box::new(stream) as Box<dyn Stream>)
+        });
+        self.schemes.add(name.into(), open);
+        self
+    }
+
+    /// Whether an address of the scheme `exec` may be opened, which runs a program on this host; see
+    /// [`exec_scheme`](crate::ClientBuilder::exec_scheme).
+    pub fn exec_scheme(mut self, exec: bool) -> Self {
+        self.settings.programs.exec = exec;
+        self
+    }
+
+    /// The program that opens addresses of the scheme `ssh`; see [`ssh`](crate::ClientBuilder::ssh).
+    pub fn ssh<W: Into<String>>(mut self, program: impl IntoIterator<Item = W>) -> Self {
+        self.settings.programs.ssh = program.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Connects; see [`Client::connect`].
     ///
     /// # Errors
@@ -93,8 +122,8 @@ impl ClientBuilder {
     where
         A: TryInto<Address, Error: Into<AddressError>>,
     {
-        let address = read_address(address)?;
-        self.open(BlockingEndpoint::Address(Arc::new(address)))
+        let endpoint = self.endpoint(read_address(address)?)?;
+        self.open(endpoint)
     }
 
     /// Connects through a stream that `open` opens, and through another one each time that the channel is lost.
@@ -121,10 +150,11 @@ impl ClientBuilder {
         A: TryInto<Address, Error: Into<AddressError>>,
     {
         self.settings.start_clock(Instant::now());
-        let address = read_address(address)?;
-        let lock = self.lock_file(Some(&address));
-        let lock = lock.map_err(|error| error.with_address(Some(&text_of(&address))))?;
-        let reconnect = self.reconnect(BlockingEndpoint::Address(Arc::new(address)));
+        let endpoint = self.endpoint(read_address(address)?)?;
+        let address = endpoint.address().map(|address| &**address);
+        let lock = self.lock_file(address);
+        let lock = lock.map_err(|error| error.with_address(address.map(text_of).as_ref()))?;
+        let reconnect = self.reconnect(endpoint);
         Ok(self.client(Driver::closed(), Some(reconnect), lock))
     }
 
@@ -153,6 +183,10 @@ impl ClientBuilder {
                 Err(Error::with_address(error, address.as_ref()))
             }
         }
+    }
+
+    fn endpoint(&self, address: Address) -> Result<BlockingEndpoint, Error> {
+        BlockingEndpoint::new(address, &self.schemes, &self.settings.programs)
     }
 
     fn lock_file(&self, address: Option<&Address>) -> Result<Option<LockFile>, Error> {

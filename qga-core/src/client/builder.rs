@@ -19,7 +19,9 @@ use crate::terms::{
     Attachments, Contacts, LockFile, MachineState, MachineWatch, Openings, Options, Pauses, Policy,
     Settings,
 };
-use crate::transport::{Address, Carrier, Endpoint, MessageTransport, read_address, text_of};
+use crate::transport::{
+    Address, Carrier, Endpoint, MessageTransport, Scheme, Schemes, open, read_address, text_of,
+};
 
 /// Makes a [`Client`] with timeouts and limits of its own.
 ///
@@ -41,6 +43,7 @@ use crate::transport::{Address, Carrier, Endpoint, MessageTransport, read_addres
 pub struct ClientBuilder {
     pub(super) settings: Settings,
     pub(super) machine: Option<watch::Receiver<MachineState>>,
+    pub(super) schemes: Schemes<Scheme>,
 }
 
 impl ClientBuilder {
@@ -152,6 +155,89 @@ impl ClientBuilder {
         self
     }
 
+    /// How addresses of a scheme are opened that this crate does not know, as streams of bytes. `open` is given what
+    /// stands behind the first colon, each time that the channel is opened.
+    ///
+    /// A name of letters that the scheme cannot have, and one of a scheme that this crate knows, is an error when
+    /// the client connects.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), qga_core::Error> {
+    /// # let agent = qga_testserver::TestAgent::start().await;
+    /// # let folder = agent.path().parent().unwrap().to_owned();
+    /// # let name = agent.path().file_name().unwrap().to_str().unwrap();
+    /// use qga_core::Client;
+    /// use tokio::net::UnixStream;
+    ///
+    /// let client = Client::builder()
+    ///     .scheme("vm", move |name| UnixStream::connect(folder.join(name)))
+    ///     .connect(format!("vm:{name}"))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn scheme<F, O, S>(mut self, name: impl Into<String>, open: F) -> Self
+    where
+        F: Fn(String) -> O + Send + Sync + 'static,
+        O: Future<Output = io::Result<S>> + Send + 'static,
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let open = Arc::new(move |rest| open::bytes(open(rest)));
+        self.schemes.add(name.into(), open);
+        self
+    }
+
+    /// The same for addresses that lead to a transport of whole messages.
+    ///
+    /// ```no_run
+    /// # struct DomainAgent;
+    /// # impl DomainAgent { async fn open(name: String) -> std::io::Result<Self> { Ok(Self) } }
+    /// # impl qga_core::MessageTransport for DomainAgent {
+    /// #     fn call<'a>(&'a mut self, _: &'a [u8], _: std::time::Instant) -> qga_core::Answering<'a> { todo!() }
+    /// # }
+    /// # async fn example() -> Result<(), qga_core::Error> {
+    /// let client = qga_core::Client::builder()
+    ///     .scheme_messages("domain", DomainAgent::open)
+    ///     .connect("domain:vm1")
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn scheme_messages<F, O, T>(mut self, name: impl Into<String>, open: F) -> Self
+    where
+        F: Fn(String) -> O + Send + Sync + 'static,
+        O: Future<Output = io::Result<T>> + Send + 'static,
+        T: MessageTransport + 'static,
+    {
+        let open = Arc::new(move |rest| open::messages(open(rest)));
+        self.schemes.add(name.into(), open);
+        self
+    }
+
+    /// Whether an address of the scheme `exec` may be opened, which runs a program on this host. It may not unless
+    /// set, since an address often comes from a file that somebody else has written.
+    ///
+    /// The program's standard input and output, which are a socket, are the channel. It is killed when the client is
+    /// dropped; if this process is killed, the program's input ends. The last that it wrote to its standard error,
+    /// and its exit status, are part of the client's errors.
+    pub fn exec_scheme(mut self, exec: bool) -> Self {
+        self.settings.programs.exec = exec;
+        self
+    }
+
+    /// The program that opens addresses of the scheme `ssh`, and arguments that come before all others; `ssh` of the
+    /// `PATH` unless set. It must take OpenSSH's options.
+    ///
+    /// ```
+    /// # let builder = qga_core::Client::builder();
+    /// let builder = builder.ssh(["ssh", "-F", "/etc/hypervisors.conf"]);
+    /// ```
+    pub fn ssh<W: Into<String>>(mut self, program: impl IntoIterator<Item = W>) -> Self {
+        self.settings.programs.ssh = program.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Connects; see [`Client::connect`].
     ///
     /// # Errors
@@ -165,8 +251,8 @@ impl ClientBuilder {
     where
         A: TryInto<Address, Error: Into<AddressError>>,
     {
-        let address = read_address(address)?;
-        self.open(Endpoint::Address(Arc::new(address))).await
+        let endpoint = self.endpoint(read_address(address)?)?;
+        self.open(endpoint).await
     }
 
     /// Connects through a stream that `open` opens, and through another one each time that the
@@ -237,14 +323,15 @@ impl ClientBuilder {
         A: TryInto<Address, Error: Into<AddressError>>,
     {
         self.settings.start_clock(now());
-        let address = read_address(address)?;
+        let endpoint = self.endpoint(read_address(address)?)?;
+        let address = endpoint.address().map(|address| &**address);
         let lock = self
             .settings
             .lock
-            .then(|| LockFile::take(Some(&address)))
+            .then(|| LockFile::take(address))
             .transpose();
-        let lock = lock.map_err(|error| error.with_address(Some(&text_of(&address))))?;
-        let reconnect = self.reconnect(Endpoint::Address(Arc::new(address)));
+        let lock = lock.map_err(|error| error.with_address(address.map(text_of).as_ref()))?;
+        let reconnect = self.reconnect(endpoint);
         Ok(self.client(Driver::closed(), Some(reconnect), lock))
     }
 
@@ -302,6 +389,10 @@ impl ClientBuilder {
                 Err(Error::with_address(error, address.as_ref()))
             }
         }
+    }
+
+    fn endpoint(&self, address: Address) -> Result<Endpoint, Error> {
+        Endpoint::new(address, &self.schemes, &self.settings.programs)
     }
 
     fn reconnect(&self, endpoint: Endpoint) -> Reconnect {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::text::Excerpt;
 
-use super::{AgentError, DecodeError, Error, ErrorKind, Execution, Malformed, Stage};
+use super::{AgentError, DecodeError, Error, ErrorKind, Execution, Malformed, Reason, Stage};
 
 impl Display for Error {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -38,17 +38,23 @@ impl Display for Error {
 }
 
 /// What went wrong, without what was being done.
-pub(crate) struct Reason<'a>(&'a Error);
+pub(crate) struct WhatWentWrong<'a>(&'a Error);
 
-impl Display for Reason<'_> {
+impl Display for WhatWentWrong<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.0.write_kind(f)
     }
 }
 
 impl Error {
-    pub(crate) fn reason(&self) -> Reason<'_> {
-        Reason(self)
+    pub(crate) fn reason(&self) -> WhatWentWrong<'_> {
+        WhatWentWrong(self)
+    }
+
+    /// The scheme of the address, if there is an address.
+    fn scheme(&self) -> &str {
+        let scheme = self.address().and_then(|text| text.split_once(':'));
+        scheme.map_or("", |(scheme, _)| scheme)
     }
 
     fn write_kind(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -127,7 +133,7 @@ impl Error {
 
     fn write_timeout(&self, f: &mut Formatter<'_>, limit: &dyn Display) -> fmt::Result {
         match self.stage() {
-            Stage::Connect if self.address().is_some_and(|text| text.starts_with("unix:")) => {
+            Stage::Connect if self.scheme() == "unix" => {
                 write!(
                     f,
                     "no connection within {limit}; others wait for the agent already, which serves one \
@@ -169,17 +175,21 @@ impl Error {
     }
 
     fn write_open(&self, f: &mut Formatter<'_>, error: &io::Error) -> fmt::Result {
-        let is_tcp = self.address().is_some_and(|text| text.starts_with("tcp:"));
-        match known(error, is_tcp) {
+        if let Some(reason) = Reason::of(error) {
+            return write!(f, "{reason}");
+        }
+        let scheme = self.scheme();
+        match known(error, scheme) {
             Some(words) => f.write_str(words),
-            None => write!(f, "the socket cannot be opened: {error}"),
+            None => write!(f, "the {} cannot be opened: {error}", opened_by(scheme)),
         }
     }
 
     /// What lies below the message.
     pub(super) fn below(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self.kind() {
-            ErrorKind::Open(error) if known(error, false).is_some() => Some(error),
+            ErrorKind::Open(error) if Reason::of(error).is_some() => None,
+            ErrorKind::Open(error) if known(error, self.scheme()).is_some() => Some(error),
             ErrorKind::Open(error) | ErrorKind::Lock(error) | ErrorKind::Closed(Some(error)) => {
                 error.source()
             }
@@ -188,18 +198,31 @@ impl Error {
     }
 }
 
-/// Why a socket could not be opened, where we have words of our own.
-fn known(error: &io::Error, is_tcp: bool) -> Option<&'static str> {
-    Some(match error.kind() {
-        io::ErrorKind::NotFound => {
+/// What an address of this scheme names.
+fn opened_by(scheme: &str) -> &'static str {
+    match scheme {
+        "serial" => "device",
+        "exec" | "ssh" => "program",
+        _ => "socket",
+    }
+}
+
+/// Why a channel could not be opened, where we have words of our own.
+fn known(error: &io::Error, scheme: &str) -> Option<&'static str> {
+    Some(match (error.kind(), scheme) {
+        (io::ErrorKind::NotFound, "serial") => {
+            "there is no such device; is the machine running, and is this the path that it says?"
+        }
+        (io::ErrorKind::NotFound, _) => {
             "there is no such socket; is the machine running, and does it have a channel for the \
              guest agent?"
         }
-        io::ErrorKind::PermissionDenied => "this user may not open the socket",
-        io::ErrorKind::ConnectionRefused if is_tcp => {
+        (io::ErrorKind::PermissionDenied, "serial") => "this user may not open the device",
+        (io::ErrorKind::PermissionDenied, _) => "this user may not open the socket",
+        (io::ErrorKind::ConnectionRefused, "tcp") => {
             "nobody listens there; is the machine running?"
         }
-        io::ErrorKind::ConnectionRefused => {
+        (io::ErrorKind::ConnectionRefused, _) => {
             "nobody listens there; was the socket left behind by a machine that has stopped?"
         }
         _ => return None,

@@ -7,6 +7,7 @@ use super::options::{Options, later};
 use super::policy::Lists;
 use super::recovery::{Pauses, Recovery};
 use crate::protocol::Budget;
+use crate::transport::Programs;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -16,6 +17,7 @@ pub(crate) struct Settings {
     pub(crate) lock: bool,
     pub(crate) within: Option<Duration>,
     pub(crate) pauses: Pauses,
+    pub(crate) programs: Programs,
 }
 
 impl Settings {
@@ -27,6 +29,7 @@ impl Settings {
             lock: false,
             within: None,
             pauses: Pauses::default(),
+            programs: Programs::new(),
         }
     }
 

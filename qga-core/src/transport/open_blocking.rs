@@ -1,51 +1,72 @@
 //! Opening what an address names, for a client without a runtime.
 
 use std::io::{ErrorKind, Result};
-use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::Address;
 use super::blocking_stream::Stream;
-use super::open::{connect_error, open_error};
+use super::open::{connect_error, find_scheme, open_error, unsupported};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::vsock;
+use super::{Address, Programs, Schemes, tcp};
+#[cfg(unix)]
+use super::{child, serial, ssh, unix, vsock_proxy};
 use crate::error::Error;
 use crate::protocol::Budget;
-
-/// How long to wait before a socket is tried again that has no room for one more who waits.
-#[cfg(unix)]
-const FULL: Duration = Duration::from_millis(20);
 
 /// Opens a stream, until a moment at most.
 type Open = dyn Fn(Instant) -> Result<Box<dyn Stream>> + Send + Sync;
 
+/// How the addresses of a scheme are opened, given what stands behind its colon.
+pub(crate) type BlockingScheme = dyn Fn(&str) -> Result<Box<dyn Stream>> + Send + Sync;
+
 /// How a channel is opened, each time anew.
 #[derive(Clone)]
-pub(crate) enum BlockingEndpoint {
-    Address(Arc<Address>),
-    Custom(Arc<Open>),
+pub(crate) struct BlockingEndpoint {
+    address: Option<Arc<Address>>,
+    open: Arc<Open>,
 }
 
 impl BlockingEndpoint {
+    /// Opens what an address names.
+    pub(crate) fn new(
+        address: Address,
+        schemes: &Schemes<BlockingScheme>,
+        programs: &Programs,
+    ) -> std::result::Result<Self, Error> {
+        let address = Arc::new(address);
+        let scheme = find_scheme(&address, schemes, programs)?;
+        let kept = address.clone();
+        let open: Arc<Open> = if let (Address::Other { rest, .. }, Some(open)) = (&*address, scheme)
+        {
+            let rest = rest.clone();
+            Arc::new(move |_| open(&rest))
+        } else {
+            let programs = programs.clone();
+            Arc::new(move |deadline| open_stream(&address, &programs, deadline))
+        };
+        Ok(Self {
+            address: Some(kept),
+            open,
+        })
+    }
+
     pub(crate) fn custom<S: Stream + 'static>(
         open: impl Fn() -> Result<S> + Send + Sync + 'static,
     ) -> Self {
-        Self::Custom(Arc::new(move |_| Ok(Box::new(open()?))))
+        Self {
+            address: None,
+            open: Arc::new(move |_| Ok(Box::new(open()?))),
+        }
     }
 
     pub(crate) fn address(&self) -> Option<&Arc<Address>> {
-        match self {
-            Self::Address(address) => Some(address),
-            Self::Custom(_) => None,
-        }
+        self.address.as_ref()
     }
 
     /// Opens a stream in the time that there is for it.
     pub(crate) fn open(&self, budget: &Budget) -> std::result::Result<Box<dyn Stream>, Error> {
-        let opened = match self {
-            Self::Address(address) => open_stream(address, budget.deadline),
-            Self::Custom(open) => open(budget.deadline),
-        };
-        opened.map_err(|error| match error.kind() {
+        (self.open)(budget.deadline).map_err(|error| match error.kind() {
             ErrorKind::TimedOut if budget.deadline <= Instant::now() => {
                 connect_error(budget.time_is_up())
             }
@@ -54,54 +75,35 @@ impl BlockingEndpoint {
     }
 }
 
-fn open_stream(address: &Address, deadline: Instant) -> Result<Box<dyn Stream>> {
+fn open_stream(
+    address: &Address,
+    programs: &Programs,
+    deadline: Instant,
+) -> Result<Box<dyn Stream>> {
     match address {
+        Address::Tcp(host_and_port) => Ok(Box::new(tcp::open_blocking(host_and_port, deadline)?)),
         #[cfg(unix)]
-        Address::Unix(path) => Ok(Box::new(open_unix(path, deadline)?)),
-        #[cfg(not(unix))]
-        Address::Unix(_) => Err(ErrorKind::Unsupported.into()),
-        Address::Tcp(host_and_port) => {
-            let stream = open_tcp(host_and_port, deadline)?;
-            stream.set_nodelay(true)?;
-            Ok(Box::new(stream))
+        Address::Unix(path) => Ok(Box::new(unix::open_blocking(path, deadline)?)),
+        #[cfg(unix)]
+        Address::Serial(path) => Ok(Box::new(serial::open_blocking(path)?)),
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        &Address::Vsock { cid, port } => Ok(Box::new(vsock::open_blocking(cid, port, deadline)?)),
+        #[cfg(unix)]
+        Address::VsockProxy { path, port } => {
+            Ok(Box::new(vsock_proxy::open_blocking(path, *port, deadline)?))
         }
-    }
-}
-
-fn open_tcp(host_and_port: &str, deadline: Instant) -> Result<TcpStream> {
-    let mut failed = ErrorKind::NotFound.into();
-    for address in host_and_port.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, left(deadline)?) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failed = error,
-        }
-    }
-    Err(failed)
-}
-
-/// A socket that blocks would wait for room among those who wait for its owner, however long that takes.
-#[cfg(unix)]
-fn open_unix(path: &std::path::Path, deadline: Instant) -> Result<std::os::unix::net::UnixStream> {
-    use socket2::{Domain, SockAddr, Socket, Type};
-
-    let address = SockAddr::unix(path)?;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    loop {
-        match socket.connect(&address) {
-            Ok(()) => break,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                std::thread::sleep(left(deadline)?.min(FULL));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(std::os::fd::OwnedFd::from(socket).into())
-}
-
-fn left(deadline: Instant) -> Result<Duration> {
-    match deadline.saturating_duration_since(Instant::now()) {
-        Duration::ZERO => Err(ErrorKind::TimedOut.into()),
-        left => Ok(left),
+        #[cfg(unix)]
+        Address::Exec(words) => Ok(Box::new(child::open_blocking(words)?)),
+        #[cfg(unix)]
+        Address::Ssh { .. } => Ok(Box::new(ssh::open_blocking(
+            address,
+            &programs.ssh,
+            deadline,
+        )?)),
+        #[allow(
+            unreachable_patterns,
+            reason = "one of them is reachable on some systems"
+        )]
+        _ => Err(unsupported(address)),
     }
 }

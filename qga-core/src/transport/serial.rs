@@ -1,0 +1,140 @@
+//! Serial lines, pseudoterminals and virtio ports.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Result, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::termios::{self, ControlModes, OptionalActions, QueueSelector};
+use tokio::io::{AsyncRead, Join, ReadBuf, join};
+use tokio::net::unix::pipe::{Receiver, Sender};
+
+use super::polled::PolledStream;
+use crate::error::Reason;
+
+pub(super) fn open(path: &Path) -> Result<Join<DeviceReader, Sender>> {
+    // Tokio has no type for devices, and theirs for the ends of a pipe reads and writes in the same way.
+    let device = open_device(path)?;
+    let reader = Receiver::from_file_unchecked(device.try_clone()?)?;
+    Ok(join(
+        DeviceReader(reader),
+        Sender::from_file_unchecked(device)?,
+    ))
+}
+
+pub(super) fn open_blocking(path: &Path) -> Result<PolledStream<Device>> {
+    Ok(PolledStream::new(Device(open_device(path)?)))
+}
+
+/// Opens a device that nobody else may open who locks such devices, as terminal programs do. The kernel lifts the lock
+/// when the last process ends that has it; the other way, `TIOCEXCL`, would outlive a killed one.
+fn open_device(path: &Path) -> Result<File> {
+    // What is no device might block, or act, on being opened.
+    if !std::fs::metadata(path)?.file_type().is_char_device() {
+        return Err(no_terminal());
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    options.custom_flags((OFlags::NOCTTY | OFlags::NONBLOCK).bits().cast_signed());
+    let file = options
+        .open(path)
+        .map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::BUSY) => ErrorKind::ResourceBusy.into(),
+            _ => error,
+        })?;
+    if termios::isatty(&file) {
+        lock(&file)?;
+        make_raw(&file)?;
+    } else if is_virtio_port(&file)? {
+        lock(&file)?;
+    } else {
+        return Err(no_terminal());
+    }
+    Ok(file)
+}
+
+fn lock(file: &File) -> Result<()> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(ErrorKind::ResourceBusy.into()),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Has every byte pass as it is, and forgets what came before.
+fn make_raw(file: &File) -> Result<()> {
+    let mut settings = termios::tcgetattr(file)?;
+    settings.make_raw();
+    settings.control_modes |= ControlModes::CLOCAL | ControlModes::CREAD;
+    termios::tcsetattr(file, OptionalActions::Now, &settings)?;
+    termios::tcflush(file, QueueSelector::IOFlush)?;
+    Ok(())
+}
+
+fn is_virtio_port(file: &File) -> Result<bool> {
+    let number = file.metadata()?.rdev();
+    let (major, minor) = (rustix::fs::major(number), rustix::fs::minor(number));
+    let subsystem = std::fs::read_link(format!("/sys/dev/char/{major}:{minor}/subsystem"));
+    Ok(subsystem.is_ok_and(|path| path.ends_with("virtio-ports")))
+}
+
+fn no_terminal() -> io::Error {
+    Reason::error(
+        ErrorKind::InvalidInput,
+        "what is at this path is neither a terminal nor a virtio port",
+    )
+}
+
+/// A pseudoterminal says by this error that its other side is closed.
+fn is_end(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::IO)
+}
+
+/// What reads from a device, for tokio.
+pub(super) struct DeviceReader(Receiver);
+
+impl AsyncRead for DeviceReader {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<Result<()>> {
+        match ready!(Pin::new(&mut self.0).poll_read(cx, buffer)) {
+            Err(error) if is_end(&error) => Poll::Ready(Ok(())),
+            read => Poll::Ready(read),
+        }
+    }
+}
+
+/// A device, for threads that wait.
+pub(super) struct Device(File);
+
+impl AsFd for Device {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl Read for &Device {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        match (&self.0).read(buffer) {
+            Err(error) if is_end(&error) => Ok(0),
+            read => read,
+        }
+    }
+}
+
+impl Write for &Device {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        (&self.0).write(bytes)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,164 @@
+//! What is asked of ssh.
+
+use std::io::{self, ErrorKind, Result};
+
+use super::forward::Folder;
+use super::greeting::{Answer, NO_PROGRAM, READY};
+use crate::error::Reason;
+use crate::transport::Address;
+use crate::transport::address::parse::login_problem;
+
+/// Nobody is there to answer questions, and what somebody has configured for sessions of their own is not wanted.
+const OPTIONS: [&str; 5] = ["-T", "-o", "BatchMode=yes", "-o", "RemoteCommand=none"];
+
+/// A call of ssh for one socket.
+pub(super) struct Ssh<'a> {
+    program: &'a [String],
+    user: Option<&'a str>,
+    host: &'a str,
+    port: Option<u16>,
+    target: Target<'a>,
+}
+
+enum Target<'a> {
+    Unix(&'a str),
+    Vsock { cid: u32, port: u32 },
+}
+
+impl<'a> Ssh<'a> {
+    pub(super) fn new(address: &'a Address, program: &'a [String]) -> Result<Self> {
+        let Address::Ssh {
+            user,
+            host,
+            port,
+            target,
+        } = address
+        else {
+            return Err(ErrorKind::InvalidInput.into());
+        };
+        if let Some(problem) = login_problem(user.as_deref(), host) {
+            return Err(Reason::error(ErrorKind::InvalidInput, problem));
+        }
+        let target = match &**target {
+            Address::Unix(path) => path.to_str().filter(|path| is_path(path)).map(Target::Unix),
+            &Address::Vsock { cid, port } => Some(Target::Vsock { cid, port }),
+            _ => None,
+        };
+        let no_target =
+            "only the absolute path of a Unix socket and a vsock port can be reached by ssh";
+        Ok(Self {
+            program,
+            user: user.as_deref(),
+            host,
+            port: *port,
+            target: target.ok_or_else(|| Reason::error(ErrorKind::InvalidInput, no_target))?,
+        })
+    }
+
+    /// Who logs in where.
+    pub(super) fn login(&self) -> String {
+        format!("{:?} {} {:?}", self.user, self.host, self.port)
+    }
+
+    /// Runs a program there that connects to the socket.
+    pub(super) fn dial(&self) -> Vec<String> {
+        let (address, of_socat) = match &self.target {
+            Target::Unix(path) => (
+                format!("unix:{path}"),
+                format!("UNIX-CONNECT:{}", escaped(path)),
+            ),
+            Target::Vsock { cid, port } => (
+                format!("vsock:{cid}:{port}"),
+                format!("VSOCK-CONNECT:{cid}:{port}"),
+            ),
+        };
+        let script = format!(
+            "if command -v qga >/dev/null 2>&1; then echo {READY}; exec qga dial-stdio \"$1\"; fi; \
+             if command -v socat >/dev/null 2>&1; then echo {READY}; exec socat - \"$2\"; fi; \
+             echo {NO_PROGRAM}"
+        );
+        let words = ["sh", "-c", &script, "sh", &address, &of_socat];
+        self.call(
+            &["-o", "ClearAllForwardings=yes"],
+            &crate::transport::quoted(words),
+        )
+    }
+
+    /// Has ssh forward the socket, for as long as the input of a program there is open.
+    pub(super) fn forward(&self, folder: &Folder) -> Result<Vec<String>> {
+        let from = folder.socket();
+        let (Target::Unix(path), Some(from)) = (&self.target, from.to_str()) else {
+            return Err(no_forwarding());
+        };
+        // It would stand for a variable of the environment.
+        if path.contains("${") {
+            return Err(no_forwarding());
+        }
+        let forward = format!("{}:{}", escaped_for_ssh(from), escaped_for_ssh(path));
+        let options = [
+            "-o",
+            "ControlMaster=no",
+            "-o",
+            "ControlPath=none",
+            "-L",
+            &forward,
+        ];
+        Ok(self.call(&options, &format!("echo {READY}; exec cat")))
+    }
+
+    /// Goes on only if it is for lack of a program that nothing was connected.
+    pub(super) fn needs_program(&self, answered: Result<Answer>) -> Result<()> {
+        match (&self.target, answered) {
+            (Target::Unix(_), _) => Ok(()),
+            (Target::Vsock { .. }, Err(error)) => Err(error),
+            (Target::Vsock { .. }, Ok(_)) => Err(no_forwarding()),
+        }
+    }
+
+    fn call(&self, options: &[&str], command: &str) -> Vec<String> {
+        let port = self.port.map(|port| port.to_string());
+        let mut words = self.program.to_vec();
+        let mut add = |more: &[&str]| words.extend(more.iter().map(|word| (*word).to_owned()));
+        add(&OPTIONS);
+        add(options);
+        if let Some(port) = &port {
+            add(&["-p", port]);
+        }
+        if let Some(user) = self.user {
+            add(&["-l", user]);
+        }
+        add(&["--", self.host, command]);
+        words
+    }
+}
+
+fn is_path(path: &str) -> bool {
+    path.starts_with('/') && !path.contains(char::is_control)
+}
+
+/// A path in an address of socat, where many characters mean something.
+fn escaped(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c) || !c.is_ascii();
+    path.chars().fold(String::new(), |mut text, c| {
+        if !plain(c) {
+            text.push('\\');
+        }
+        text.push(c);
+        text
+    })
+}
+
+/// A path in an option of ssh, where a colon ends it and a percent sign begins a name.
+fn escaped_for_ssh(path: &str) -> String {
+    path.replace('\\', "\\\\")
+        .replace(':', "\\:")
+        .replace('%', "%%")
+}
+
+fn no_forwarding() -> io::Error {
+    Reason::error(
+        ErrorKind::Unsupported,
+        "neither `qga` nor `socat` was found on that host, and ssh cannot forward such an address itself; \
+         install `socat` there",
+    )
+}
