@@ -11,20 +11,14 @@ use std::task::{Context, Poll, ready};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::termios::{self, ControlModes, OptionalActions, QueueSelector};
-use tokio::io::{AsyncRead, Join, ReadBuf, join};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::unix::pipe::{Receiver, Sender};
 
 use super::polled::PolledStream;
 use crate::error::Reason;
 
-pub(super) fn open(path: &Path) -> Result<Join<DeviceReader, Sender>> {
-    // Tokio has no type for devices, and theirs for the ends of a pipe reads and writes in the same way.
-    let device = open_device(path)?;
-    let reader = Receiver::from_file_unchecked(device.try_clone()?)?;
-    Ok(join(
-        DeviceReader(reader),
-        Sender::from_file_unchecked(device)?,
-    ))
+pub(super) fn open(path: &Path) -> Result<AsyncDevice> {
+    AsyncDevice::new(open_device(path)?)
 }
 
 pub(super) fn open_blocking(path: &Path) -> Result<PolledStream<Device>> {
@@ -95,20 +89,67 @@ fn is_end(error: &io::Error) -> bool {
     Errno::from_io_error(error) == Some(Errno::IO)
 }
 
-/// What reads from a device, for tokio.
-pub(super) struct DeviceReader(Receiver);
+/// A device, for tokio, which has no type for one: of what it has for the ends of a pipe, only that is used which tells
+/// when something can be read or written. Its own reads take a short one for the last one, which it is not here.
+pub(super) struct AsyncDevice {
+    readable: Receiver,
+    writable: Sender,
+}
 
-impl AsyncRead for DeviceReader {
+impl AsyncDevice {
+    fn new(file: File) -> Result<Self> {
+        Ok(Self {
+            readable: Receiver::from_file_unchecked(file.try_clone()?)?,
+            writable: Sender::from_file_unchecked(file)?,
+        })
+    }
+}
+
+impl AsyncRead for AsyncDevice {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
-        match ready!(Pin::new(&mut self.0).poll_read(cx, buffer)) {
-            Err(error) if is_end(&error) => Poll::Ready(Ok(())),
-            read => Poll::Ready(read),
+        loop {
+            ready!(self.readable.poll_read_ready(cx))?;
+            let unfilled = buffer.initialize_unfilled();
+            let read = || Ok(rustix::io::read(&self.readable, unfilled)?);
+            match self.readable.try_io(read) {
+                Ok(count) => buffer.advance(count),
+                Err(error) if is_passing(&error) => continue,
+                Err(error) if is_end(&error) => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+            return Poll::Ready(Ok(()));
         }
     }
+}
+
+impl AsyncWrite for AsyncDevice {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+        loop {
+            ready!(self.writable.poll_write_ready(cx))?;
+            let write = || Ok(rustix::io::write(&self.writable, bytes)?);
+            match self.writable.try_io(write) {
+                Err(error) if is_passing(&error) => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Whether the same may succeed later.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 /// A device, for threads that wait.

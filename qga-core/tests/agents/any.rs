@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 
 use crate::carried::Carried;
+use crate::channel::Way;
 use crate::host::Host;
 
 /// What is between a case and its agent.
@@ -44,17 +45,24 @@ pub(crate) enum AnyClient {
 }
 
 /// What a case says of its client before it connects.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Connecting {
     driver: Driver,
+    ssh: Vec<String>,
     connect_timeout: Duration,
     options: Options,
 }
 
 impl Connecting {
-    pub(crate) fn over(driver: Driver) -> Self {
+    pub(crate) fn over(driver: Driver, way: &Way) -> Self {
+        Self::by(driver, way.ssh.clone())
+    }
+
+    /// With these words in the place of `ssh`.
+    pub(crate) fn by(driver: Driver, ssh: Vec<String>) -> Self {
         Self {
             driver,
+            ssh,
             connect_timeout: Duration::from_secs(5),
             options: Options::new(),
         }
@@ -99,12 +107,16 @@ impl Connecting {
 
     fn builder(self) -> qga_core::ClientBuilder {
         Client::builder()
+            .exec_scheme(true)
+            .ssh(self.ssh)
             .connect_timeout(self.connect_timeout)
             .options(self.options)
     }
 
     fn blocking_builder(self) -> blocking::ClientBuilder {
         blocking::Client::builder()
+            .exec_scheme(true)
+            .ssh(self.ssh)
             .connect_timeout(self.connect_timeout)
             .options(self.options)
     }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use qga_core::{Client, ErrorKind, Execution, Options, QgaCommand, Stage};
+use qga_core::{ErrorKind, Execution, Options, QgaCommand, Stage};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,6 +14,7 @@ use tokio::net::UnixStream;
 use tokio::runtime::Handle;
 
 use crate::any::{AnyClient, Connecting, Driver, EVERY, FUTURES, STREAMS};
+use crate::channel::Channel;
 use crate::host::Host;
 use crate::proxy::{Proxy, TROUBLES, Trouble};
 
@@ -21,17 +22,40 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     /// What the agent's administrator has disabled.
     pub(crate) blocked: &'static [&'static str],
-    /// What it runs over.
+    /// What it runs with.
     pub(crate) drivers: &'static [Driver],
+    /// What it runs over beside the agent's own socket.
+    pub(crate) channels: Channels,
     pub(crate) run: for<'a> fn(&'a Host) -> Pin<Box<dyn Future<Output = ()> + 'a>>,
 }
 
+/// The channels over which a case makes sense.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Channels {
+    Every,
+    /// Where a second client can open the channel while a first one has it.
+    Shared,
+    /// None, since the case connects to the socket itself.
+    Own,
+}
+
+impl Channels {
+    pub(crate) fn has(self, channel: Channel) -> bool {
+        match self {
+            Self::Every => true,
+            Self::Shared => channel != Channel::Serial,
+            Self::Own => false,
+        }
+    }
+}
+
 macro_rules! cases {
-    ($($name:ident over $drivers:ident $(with $blocked:literal blocked)?),* $(,)?) => {
+    ($($name:ident over $drivers:ident $(on $channels:ident)? $(with $blocked:literal blocked)?),* $(,)?) => {
         pub(crate) const CASES: &[Case] = &[$(Case {
             name: stringify!($name),
             blocked: &[$($blocked)?],
             drivers: $drivers,
+            channels: [$(Channels::$channels,)? Channels::Every][0],
             run: |host| Box::pin($name(host)),
         }),*];
     };
@@ -45,7 +69,7 @@ cases![
     without_the_delimited_sync_the_plain_one_is_used over STREAMS with "guest-sync-delimited" blocked,
     a_missing_argument_is_the_agents_error over EVERY,
     none_is_left_out_and_bytes_travel_as_base64 over EVERY,
-    a_request_split_at_every_byte_is_answered over STREAMS,
+    a_request_split_at_every_byte_is_answered over STREAMS on Own,
     a_large_reply_arrives_whole over EVERY,
     a_reply_beyond_the_limit_is_refused_and_the_next_command_works over EVERY,
     a_pipeline_gives_replies_in_order over EVERY,
@@ -54,8 +78,8 @@ cases![
     a_deadline_at_any_point_does_no_harm over EVERY,
     threads_that_share_a_client_and_run_out_of_time_get_their_own_replies over EVERY,
     half_a_request_of_an_earlier_client_is_survived over EVERY,
-    a_second_client_hears_nothing_until_the_first_has_left over STREAMS,
-    a_client_that_has_given_up_connections_to_a_busy_agent_has_its_turn over STREAMS,
+    a_second_client_hears_nothing_until_the_first_has_left over STREAMS on Shared,
+    a_client_that_has_given_up_connections_to_a_busy_agent_has_its_turn over STREAMS on Shared,
     whatever_goes_wrong_on_the_way_the_answer_is_right_or_an_honest_error over EVERY,
 ];
 
@@ -111,7 +135,7 @@ struct FileClose {
 }
 
 async fn connect(host: &Host) -> AnyClient {
-    let connecting = Connecting::over(host.driver);
+    let connecting = Connecting::over(host.driver, &host.way);
     connecting.connect(&host.address).await.unwrap()
 }
 
@@ -324,14 +348,15 @@ async fn half_a_request_of_an_earlier_client_is_survived(host: &Host) {
 
 async fn a_second_client_hears_nothing_until_the_first_has_left(host: &Host) {
     let first = connect(host).await;
-    let impatient = Connecting::over(host.driver).connect_timeout(Duration::from_millis(200));
+    let brief = Duration::from_millis(if host.channel.is_slow() { 3000 } else { 200 });
+    let impatient = Connecting::over(host.driver, &host.way).connect_timeout(brief);
     let error = impatient.connect(&host.address).await.err().unwrap();
     assert!(error.is_timeout());
     assert_eq!(error.stage(), Stage::Sync);
     first.execute(Ping).await.unwrap();
     drop(first);
     let patient = Options::new().timeout(Duration::from_secs(20));
-    let second = Connecting::over(host.driver)
+    let second = Connecting::over(host.driver, &host.way)
         .connect_timeout(Duration::from_secs(20))
         .options(patient)
         .connect(&host.address)
@@ -341,9 +366,11 @@ async fn a_second_client_hears_nothing_until_the_first_has_left(host: &Host) {
 }
 
 async fn whatever_goes_wrong_on_the_way_the_answer_is_right_or_an_honest_error(host: &Host) {
-    let proxy = Proxy::start(host.kind, host.driver).await;
+    let proxy = Proxy::start(host.kind, host.driver, host.channel).await;
     for (number, trouble) in (0..).zip(TROUBLES) {
-        for line in 0..5 {
+        // Each line of the first handshake, and some behind it.
+        let lines = if host.channel.is_slow() { 2..3 } else { 0..5 };
+        for line in lines {
             let serial = 100 * number + 10 * line;
             troubled(host.driver, &proxy, *trouble, line, serial).await;
         }
@@ -352,9 +379,12 @@ async fn whatever_goes_wrong_on_the_way_the_answer_is_right_or_an_honest_error(h
 
 /// The agent finds the connections that were given up in its queue, and a request to synchronize in each.
 async fn a_client_that_has_given_up_connections_to_a_busy_agent_has_its_turn(host: &Host) {
-    let first = Client::connect(&host.address).await.unwrap();
+    let first = Connecting::over(Driver::Tokio, &host.way)
+        .connect(&host.address)
+        .await
+        .unwrap();
     let options = Options::new().timeout(Duration::from_secs(30));
-    let second = Connecting::over(host.driver)
+    let second = Connecting::over(host.driver, &host.way)
         .options(options.wait_for_channel(true))
         // So that connections are given up after one second, and two.
         .connect_timeout(Duration::from_millis(100))
@@ -373,7 +403,7 @@ async fn a_client_that_has_given_up_connections_to_a_busy_agent_has_its_turn(hos
 async fn troubled(driver: Driver, proxy: &Proxy, trouble: Trouble, line: i64, serial: i64) {
     let what = format!("{trouble:?} at line {line}");
     let options = Options::new().timeout(Duration::from_millis(250));
-    let connecting = Connecting::over(driver).options(options);
+    let connecting = Connecting::over(driver, &proxy.way).options(options);
     let client = connecting.connect(&proxy.address).await.expect(&what);
     client.sync().await.expect(&what);
     proxy.at_line(line, trouble);

@@ -1,13 +1,14 @@
 //! The agents that the cases run against.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use qga_testserver::TestAgent;
 use qga_testserver::real_agent::RealAgent;
 
 use crate::any::Driver;
 use crate::cases::Case;
+use crate::channel::{Channel, Way};
 
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
@@ -28,7 +29,11 @@ impl Kind {
 pub(crate) struct Host {
     pub(crate) kind: Kind,
     pub(crate) driver: Driver,
+    pub(crate) channel: Channel,
+    /// Where clients connect.
     pub(crate) address: String,
+    pub(crate) way: Way,
+    socket: PathBuf,
     folder: tempfile::TempDir,
     agent: Agent,
 }
@@ -39,33 +44,42 @@ enum Agent {
 }
 
 impl Host {
-    pub(crate) async fn start(kind: Kind, driver: Driver, blocked: &[&str]) -> Self {
+    pub(crate) async fn start(
+        kind: Kind,
+        driver: Driver,
+        channel: Channel,
+        blocked: &[&str],
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (address, agent) = match kind {
+        let (socket, agent) = match kind {
             Kind::Fake => {
                 let agent = TestAgent::start().await;
                 for command in blocked {
                     agent.disable(command);
                 }
-                (agent.address(), Agent::Fake(agent))
+                (agent.path().to_owned(), Agent::Fake(agent))
             }
             Kind::Real => {
                 let agent = real_agents::start(blocked).await.unwrap();
-                (agent.address(), Agent::Real { _agent: agent })
+                (agent.path().to_owned(), Agent::Real { _agent: agent })
             }
         };
+        let way = channel.lead_to(&socket, folder.path()).await;
         Self {
             kind,
             driver,
-            address,
+            channel,
+            address: way.address.clone(),
+            way,
+            socket,
             folder,
             agent,
         }
     }
 
-    /// The path of a socket, without `unix:`.
-    pub(crate) fn socket(&self) -> &str {
-        &self.address["unix:".len()..]
+    /// The agent's own socket.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
     }
 
     /// A file in the guest with this content.
@@ -107,7 +121,7 @@ pub(crate) fn real_is_installed() -> bool {
     RealAgent::program().map_or_else(|error| error.kind() != ErrorKind::NotFound, |_| true)
 }
 
-pub(crate) fn run(kind: Kind, driver: Driver, case: &Case) {
+pub(crate) fn run(kind: Kind, driver: Driver, channel: Channel, case: &Case) {
     // What blocks this thread must not keep the agent from its work.
     let mut runtime = match driver {
         Driver::Blocking => tokio::runtime::Builder::new_multi_thread(),
@@ -115,7 +129,12 @@ pub(crate) fn run(kind: Kind, driver: Driver, case: &Case) {
     };
     let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
-        let host = Host::start(kind, driver, case.blocked).await;
+        let host = Host::start(kind, driver, channel, case.blocked).await;
         (case.run)(&host).await;
     });
+}
+
+/// Whether whatever is missing is an error.
+pub(crate) fn ci() -> bool {
+    std::env::var_os("CI").is_some_and(|ci| !ci.is_empty())
 }

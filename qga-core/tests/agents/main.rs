@@ -11,17 +11,26 @@
 mod any;
 mod carried;
 mod cases;
+mod channel;
 mod host;
+mod killed;
 mod proxy;
+mod relay;
+mod ssh_server;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
+use any::STREAMS;
 use cases::{CASES, Case};
+use channel::Channel;
 use host::Kind;
 
 fn main() -> ExitCode {
+    if let Some(ended) = relay::main().or_else(killed::main) {
+        return ended;
+    }
     let arguments = Arguments::from_args();
     let real = host::real_is_installed();
     if !real && !arguments.list {
@@ -30,27 +39,71 @@ fn main() -> ExitCode {
             CASES.len()
         );
     }
-    let mut trials = trials(Kind::Fake);
+    let mut trials = trials(Kind::Fake, Channel::Unix);
     trials.extend(trials_with_real_agent(real));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 fn trials_with_real_agent(installed: bool) -> Vec<Trial> {
-    if !installed && std::env::var_os("CI").is_some_and(|ci| !ci.is_empty()) {
+    if !installed && host::ci() {
         let missing = || Err("CI needs a real agent: apt-get install qemu-guest-agent".into());
         return vec![Trial::test("real::agent_is_installed", missing)];
     }
-    let ignored = |trial: Trial| trial.with_ignored_flag(!installed);
-    trials(Kind::Real).into_iter().map(ignored).collect()
+    let own = trials(Kind::Real, Channel::Unix);
+    let others = channel::OTHERS
+        .iter()
+        .flat_map(|channel| trials_over(*channel));
+    let ignored = |trial: Trial| {
+        if installed {
+            trial
+        } else {
+            trial.with_ignored_flag(true)
+        }
+    };
+    own.into_iter().chain(others).map(ignored).collect()
 }
 
-fn trials(kind: Kind) -> Vec<Trial> {
+/// The cases over a channel, or what is missing for it.
+fn trials_over(channel: Channel) -> Vec<Trial> {
+    let Some(missing) = channel.missing() else {
+        let mut trials = trials(Kind::Real, channel);
+        trials.extend(trials_of_killed(channel));
+        return trials;
+    };
+    let name = format!("real::{}", channel.name());
+    // No package brings what is missing in the kernel.
+    if host::ci() && channel != Channel::Vsock {
+        return vec![Trial::test(name, move || Err(missing.into()))];
+    }
+    eprintln!("{name} is left out: {missing}");
+    Vec::new()
+}
+
+fn trials_of_killed(channel: Channel) -> impl Iterator<Item = Trial> {
+    STREAMS.iter().map(move |driver| {
+        let over = (channel != Channel::Unix).then(|| channel.name());
+        let name = "a_program_that_is_killed_leaves_nothing_behind";
+        let folders = [Some("real"), over, driver.name(), Some(name)];
+        let name: Vec<_> = folders.into_iter().flatten().collect();
+        Trial::test(name.join("::"), move || {
+            killed::run(*driver, channel);
+            Ok(())
+        })
+    })
+}
+
+fn trials(kind: Kind, channel: Channel) -> Vec<Trial> {
     let of_case = |case: &'static Case| {
-        case.drivers.iter().map(move |driver| {
-            let folders = [Some(kind.name()), driver.name(), Some(case.name)];
+        let drivers = case.drivers.iter().filter(move |driver| match channel {
+            Channel::Unix => true,
+            channel => case.channels.has(channel) && STREAMS.contains(driver),
+        });
+        drivers.map(move |driver| {
+            let over = (channel != Channel::Unix).then(|| channel.name());
+            let folders = [Some(kind.name()), over, driver.name(), Some(case.name)];
             let name: Vec<_> = folders.into_iter().flatten().collect();
             Trial::test(name.join("::"), move || {
-                host::run(kind, *driver, case);
+                host::run(kind, *driver, channel, case);
                 Ok(())
             })
         })

@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::any::Driver;
+use crate::channel::{Channel, Way};
 use crate::host::{Host, Kind};
 
 /// What happens to a line of the agent, or to the next request.
@@ -53,6 +54,7 @@ pub(crate) const TROUBLES: &[Trouble] = &[
 /// A socket before an agent, which serves one client after the other as the agent does.
 pub(crate) struct Proxy {
     pub(crate) address: String,
+    pub(crate) way: Way,
     inner: Arc<Inner>,
     task: AbortHandle,
     _folder: tempfile::TempDir,
@@ -68,17 +70,19 @@ struct Inner {
 type Over = io::Result<()>;
 
 impl Proxy {
-    pub(crate) async fn start(kind: Kind, driver: Driver) -> Self {
+    pub(crate) async fn start(kind: Kind, driver: Driver, channel: Channel) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("proxy.sock");
         let listener = UnixListener::bind(&path).unwrap();
         let inner = Arc::new(Inner {
-            host: Host::start(kind, driver, &[]).await.into(),
+            host: Host::start(kind, driver, Channel::Unix, &[]).await.into(),
             ahead: (0, Trouble::None).into(),
         });
         let task = tokio::spawn(serve(listener, inner.clone())).abort_handle();
+        let way = channel.lead_to(&path, folder.path()).await;
         Self {
-            address: format!("unix:{}", path.display()),
+            address: way.address.clone(),
+            way,
             inner,
             task,
             _folder: folder,
@@ -201,7 +205,7 @@ impl Inner {
             Trouble::Split(bytes) => size = bytes,
             Trouble::Kill => {
                 let mut host = self.host.lock().await;
-                *host = Host::start(host.kind, host.driver, &[]).await;
+                *host = Host::start(host.kind, host.driver, Channel::Unix, &[]).await;
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
         }

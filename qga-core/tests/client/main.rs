@@ -8,6 +8,7 @@
     clippy::needless_pass_by_value
 )]
 
+mod channels;
 mod connect;
 mod contact;
 mod deadline;

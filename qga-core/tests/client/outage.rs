@@ -429,7 +429,7 @@ async fn a_client_that_is_made_before_its_agent_connects_with_its_first_command(
         peer.answer(serde_json::json!({})).await;
     });
     pinged.unwrap();
-    let error = Client::builder().connect_lazy("vsock:3:1").unwrap_err();
+    let error = Client::builder().connect_lazy("vsock:3").unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Address(_)));
     let error = Client::builder().lock(true).connect_lazy("/none/qga.sock");
     assert_eq!(error.unwrap_err().stage(), Stage::Connect);

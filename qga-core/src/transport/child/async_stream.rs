@@ -24,8 +24,8 @@ pub(in crate::transport) struct ChildStream {
     ending: Option<Ending>,
     process: Process,
     has_read: bool,
-    /// Its input, where it leads to a socket instead, and what is to be said if that ends.
-    input: Option<(UnixStream, &'static str)>,
+    /// Its input, where it leads to a socket instead.
+    input: Option<UnixStream>,
 }
 
 struct Ending {
@@ -51,13 +51,15 @@ impl ChildStream {
         })
     }
 
-    /// The same program, where another stream is the one that it keeps open.
+    /// The same program, where another stream is the one that it keeps open. If it ends, `why` there is a stream like
+    /// that is said too.
     pub(in crate::transport) fn leading_to(
         mut self,
         stream: UnixStream,
         why: &'static str,
     ) -> Self {
-        self.input = Some((std::mem::replace(&mut self.stream, stream), why));
+        self.input = Some(std::mem::replace(&mut self.stream, stream));
+        self.process.why = Some(why);
         self
     }
 
@@ -98,10 +100,7 @@ impl ChildStream {
             let is_over = ending.deadline <= Instant::now() || self.input.is_some();
             if status.is_some() || is_over {
                 self.poll_stderr(cx);
-                return Poll::Ready({
-                    let why = self.input.as_ref().map(|(_, why)| *why);
-                    self.process.ending(status, self.has_read, &self.tail, why)
-                });
+                return Poll::Ready(self.process.ending(status, self.has_read, &self.tail));
             }
             ready!(ending.look.as_mut().poll(cx));
             ending.look.as_mut().reset(Instant::now() + LOOK);
@@ -135,7 +134,11 @@ impl AsyncWrite for ChildStream {
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
         self.poll_stderr(cx);
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        match ready!(Pin::new(&mut self.stream).poll_write(cx, bytes)) {
+            Ok(count) => Poll::Ready(Ok(count)),
+            // The program's end tells more.
+            Err(error) => self.poll_ending(cx).map(|ended| ended.and(Err(error))),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {

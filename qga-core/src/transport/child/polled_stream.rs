@@ -1,6 +1,6 @@
 //! The stream to a program, for threads that wait.
 
-use std::io::{ErrorKind, Read, Result, Write};
+use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::os::unix::net::UnixStream;
 use std::process::ChildStderr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,8 +26,8 @@ pub(in crate::transport) struct PolledChildStream {
     waits: AtomicBool,
     process: Process,
     has_read: bool,
-    /// Its input, where it leads to a socket instead, and what is to be said if that ends.
-    input: Option<(UnixStream, &'static str)>,
+    /// Its input, where it leads to a socket instead.
+    input: Option<UnixStream>,
 }
 
 impl PolledChildStream {
@@ -47,13 +47,15 @@ impl PolledChildStream {
         })
     }
 
-    /// The same program, where another stream, which does not block, is the one that it keeps open.
+    /// The same program, where another stream, which does not block, is the one that it keeps open. If it ends, `why`
+    /// there is a stream like that is said too.
     pub(in crate::transport) fn leading_to(
         mut self,
         stream: UnixStream,
         why: &'static str,
     ) -> Self {
-        self.input = Some((std::mem::replace(&mut self.stream, stream), why));
+        self.input = Some(std::mem::replace(&mut self.stream, stream));
+        self.process.why = Some(why);
         self
     }
 
@@ -114,36 +116,38 @@ impl PolledChildStream {
             status = self.process.status();
         }
         self.take_stderr();
-        {
-            let why = self.input.as_ref().map(|(_, why)| *why);
-            self.process.ending(status, self.has_read, &self.tail, why)
-        }
-        .map(|()| 0)
+        self.process
+            .ending(status, self.has_read, &self.tail)
+            .map(|()| 0)
     }
 }
 
 impl Read for PolledChildStream {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        match self.when(PollFlags::IN, self.read_timeout.get(), |stream| {
-            stream.read(buffer)
-        }) {
-            Ok(count) if count > 0 || buffer.is_empty() => {
+        let timeout = self.read_timeout.get();
+        match self.when(PollFlags::IN, timeout, |stream| stream.read(buffer)) {
+            Ok(count) if count > 0 => {
                 self.has_read = true;
                 Ok(count)
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                Err(error)
-            }
+            Err(error) if is_passing(&error) => Err(error),
             Ok(_) | Err(_) => self.ending(),
         }
     }
 }
 
+/// Whether the same may succeed later.
+fn is_passing(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
 impl Write for PolledChildStream {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        self.when(PollFlags::OUT, self.write_timeout.get(), |stream| {
-            stream.write(bytes)
-        })
+        let timeout = self.write_timeout.get();
+        match self.when(PollFlags::OUT, timeout, |stream| stream.write(bytes)) {
+            Err(error) if !is_passing(&error) => self.ending().and(Err(error)),
+            written => written,
+        }
     }
 
     fn flush(&mut self) -> Result<()> {

@@ -27,6 +27,8 @@ static KILLED: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 pub(super) struct Process {
     name: String,
     child: Option<Child>,
+    /// What is said beside how it has ended.
+    pub(super) why: Option<&'static str>,
 }
 
 impl Process {
@@ -48,6 +50,7 @@ impl Process {
         let process = Self {
             name: program.clone(),
             child: Some(child),
+            why: None,
         };
         Ok((process, stream, stderr))
     }
@@ -63,7 +66,6 @@ impl Process {
         status: Option<ExitStatus>,
         has_worked: bool,
         tail: &Tail,
-        why: Option<&str>,
     ) -> Result<()> {
         let is_content = match status {
             Some(status) => status.success() && (has_worked || tail.is_empty()),
@@ -88,7 +90,7 @@ impl Process {
         } else {
             format!("{ended}: {tail}")
         };
-        if let Some(why) = why {
+        if let Some(why) = self.why {
             words = format!("{words}; {why}");
         }
         Err(Reason::error(ErrorKind::ConnectionAborted, words))
