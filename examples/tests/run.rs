@@ -5,7 +5,7 @@
 use std::process::Command;
 
 /// Each program and a piece of what it prints with the fake agent.
-const EXAMPLES: [(&str, &str, &str); 11] = [
+const EXAMPLES: [(&str, &str, &str); 12] = [
     (
         "hello",
         env!("CARGO_BIN_EXE_hello"),
@@ -43,6 +43,7 @@ const EXAMPLES: [(&str, &str, &str); 11] = [
         env!("CARGO_BIN_EXE_wait_ready"),
         "test-guest is ready",
     ),
+    ("scheme", env!("CARGO_BIN_EXE_scheme"), "test-guest answers"),
     (
         "ssh_keys",
         env!("CARGO_BIN_EXE_ssh_keys"),

@@ -112,8 +112,7 @@ impl Drop for Queued<'_> {
 impl Client {
     /// Connects to an agent and waits until it has answered a sync, for 5 seconds in all.
     ///
-    /// The address is `unix:/path`, a bare path, `tcp:host:port`, or a
-    /// [`Path`](std::path::Path). That the socket accepts
+    /// See [`Address`] for what an address can be; a [`Path`](std::path::Path) is one too. That the socket accepts
     /// proves nothing: a machine's socket does so while the guest boots, and while another
     /// client holds the channel.
     ///

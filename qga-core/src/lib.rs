@@ -97,4 +97,4 @@ pub use protocol::fuzz as __fuzz;
 pub use qga_derive::QgaCommand;
 pub use terms::{ChannelState, Contact, Hold, MachineState, MachineWatch, Options, Power};
 pub use text::{Excerpt, Hidden};
-pub use transport::{Address, Answering, MessageTransport, TransportLimits};
+pub use transport::{Address, Answering, MessageTransport, SshAddress, TransportLimits};

@@ -28,7 +28,7 @@ mod vsock;
 #[cfg(unix)]
 mod vsock_proxy;
 
-pub use address::Address;
+pub use address::{Address, SshAddress};
 pub use blocking_stream::Stream as BlockingStream;
 pub(crate) use carrier::Carrier;
 pub use messages::{Answering, MessageTransport, TransportLimits};

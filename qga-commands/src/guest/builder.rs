@@ -93,6 +93,58 @@ impl GuestBuilder {
         self
     }
 
+    /// How addresses of another scheme are opened; see [`ClientBuilder::scheme`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), qga_commands::GuestError> {
+    /// # let agent = qga_testserver::TestAgent::start().await;
+    /// # let folder = agent.path().parent().unwrap().to_owned();
+    /// # let name = agent.path().file_name().unwrap().to_str().unwrap();
+    /// use qga_commands::Guest;
+    /// use tokio::net::UnixStream;
+    ///
+    /// let guest = Guest::builder()
+    ///     .scheme("vm", move |name| UnixStream::connect(folder.join(name)))
+    ///     .connect(format!("vm:{name}"))
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn scheme<F, O, S>(mut self, name: impl Into<String>, open: F) -> Self
+    where
+        F: Fn(String) -> O + Send + Sync + 'static,
+        O: Future<Output = io::Result<S>> + Send + 'static,
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        self.client = self.client.scheme(name, open);
+        self
+    }
+
+    /// The same for addresses that lead to a transport of whole messages; see [`ClientBuilder::scheme_messages`].
+    pub fn scheme_messages<F, O, T>(mut self, name: impl Into<String>, open: F) -> Self
+    where
+        F: Fn(String) -> O + Send + Sync + 'static,
+        O: Future<Output = io::Result<T>> + Send + 'static,
+        T: MessageTransport + 'static,
+    {
+        self.client = self.client.scheme_messages(name, open);
+        self
+    }
+
+    /// Whether an address of the scheme `exec` may be opened, which runs a program on this host; see
+    /// [`ClientBuilder::exec_scheme`].
+    pub fn exec_scheme(mut self, exec: bool) -> Self {
+        self.client = self.client.exec_scheme(exec);
+        self
+    }
+
+    /// The program that opens addresses of the scheme `ssh`; see [`ClientBuilder::ssh`].
+    pub fn ssh<W: Into<String>>(mut self, program: impl IntoIterator<Item = W>) -> Self {
+        self.client = self.client.ssh(program);
+        self
+    }
+
     /// Connects to a guest's agent; see [`ClientBuilder::connect`].
     ///
     /// # Errors

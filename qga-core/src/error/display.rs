@@ -203,7 +203,8 @@ fn opened_by(scheme: &str) -> &'static str {
     match scheme {
         "serial" => "device",
         "exec" | "ssh" => "program",
-        _ => "socket",
+        "" | "unix" | "tcp" | "vsock" | "vsock-proxy" => "socket",
+        _ => "channel",
     }
 }
 

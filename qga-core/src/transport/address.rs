@@ -12,8 +12,11 @@ use super::quoted;
 use crate::error::AddressError;
 
 pub(super) mod parse;
+mod ssh;
 #[cfg(test)]
 mod tests;
+
+pub use ssh::SshAddress;
 
 /// Where an agent is reached, and over what kind of channel.
 ///
@@ -71,17 +74,7 @@ pub enum Address {
     /// split as a POSIX shell splits words. There is no shell, unless it is the program: `exec:sh -c 'one | two'`.
     Exec(Vec<String>),
     /// A socket on another host.
-    Ssh {
-        /// The user there, if it is not the one that OpenSSH's configuration says.
-        user: Option<String>,
-        /// A host's name or address, or a name from OpenSSH's configuration.
-        host: String,
-        /// The port of the SSH server, if it is not the one that OpenSSH's configuration says.
-        port: Option<u16>,
-        /// What to reach from there: a [`Unix`](Self::Unix) socket with an absolute path, or a
-        /// [`Vsock`](Self::Vsock) port.
-        target: Box<Address>,
-    },
+    Ssh(Box<SshAddress>),
     /// An address of a scheme that this crate does not know; the builder may have been
     /// [told](crate::ClientBuilder::scheme) what to do with it.
     Other {
@@ -109,7 +102,7 @@ impl Address {
             Self::Vsock { .. } => "vsock",
             Self::VsockProxy { .. } => "vsock-proxy",
             Self::Exec(_) => "exec",
-            Self::Ssh { .. } => "ssh",
+            Self::Ssh(_) => "ssh",
             Self::Other { scheme, .. } => scheme,
         }
     }
@@ -208,29 +201,7 @@ impl fmt::Display for Address {
             Self::Vsock { cid, port } => write!(f, "{cid}:{port}"),
             Self::VsockProxy { path, port } => write!(f, "{}:{port}", path.display()),
             Self::Exec(words) => f.write_str(&quoted(words.iter().map(String::as_str))),
-            Self::Ssh {
-                user,
-                host,
-                port,
-                target,
-            } => {
-                f.write_str("//")?;
-                if let Some(user) = user {
-                    write!(f, "{user}@")?;
-                }
-                if host.contains(':') {
-                    write!(f, "[{host}]")?;
-                } else {
-                    f.write_str(host)?;
-                }
-                if let Some(port) = port {
-                    write!(f, ":{port}")?;
-                }
-                match &**target {
-                    Self::Unix(path) => write!(f, "{}", path.display()),
-                    other => write!(f, "/{other}"),
-                }
-            }
+            Self::Ssh(address) => address.fmt(f),
             Self::Other { rest, .. } => f.write_str(rest),
         }
     }

@@ -37,3 +37,34 @@ impl Line {
         String::from_utf8_lossy(self.bytes.trim_ascii_end()).into_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> (Line, usize) {
+        let mut line = Line::new(8);
+        let mut taken = 0;
+        for byte in bytes {
+            if line.wants_more() {
+                line.push(*byte);
+                taken += 1;
+            }
+        }
+        (line, taken)
+    }
+
+    #[test]
+    fn nothing_behind_the_end_of_the_line_is_taken() {
+        let (line, taken) = read(b"OK 1\r\nmore");
+        assert_eq!((line.text().as_str(), taken), ("OK 1", 6));
+        assert!(line.is_whole());
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_taken_up_to_its_limit() {
+        let (line, taken) = read(&[b'x'; 100]);
+        assert_eq!((line.text().as_str(), taken), ("xxxxxxxx", 8));
+        assert!(!line.is_whole());
+    }
+}

@@ -21,12 +21,7 @@ type Attempt = Pin<Box<dyn Future<Output = Result<TcpStream>> + Send>>;
 pub(super) async fn open(host_and_port: &str) -> Result<TcpStream> {
     let found = tokio::net::lookup_host(host_and_port).await;
     let addresses = found.map_err(|error| unresolved(host_and_port, &error))?;
-    let mut race = Race {
-        waiting: addresses.collect::<Vec<_>>().into_iter(),
-        running: Vec::new(),
-        next: Box::pin(sleep(Duration::ZERO)),
-        failed: None,
-    };
+    let mut race = Race::of(addresses.collect());
     let stream = poll_fn(|cx| race.poll(cx)).await;
     let stream = stream.unwrap_or_else(|| Err(nothing(host_and_port)))?;
     stream.set_nodelay(true)?;
@@ -44,6 +39,15 @@ struct Race {
 }
 
 impl Race {
+    fn of(addresses: Vec<SocketAddr>) -> Self {
+        Self {
+            waiting: addresses.into_iter(),
+            running: Vec::new(),
+            next: Box::pin(sleep(Duration::ZERO)),
+            failed: None,
+        }
+    }
+
     /// The winner, or why nobody won; none if nobody took part.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<TcpStream>>> {
         loop {
@@ -80,26 +84,28 @@ impl Race {
     }
 }
 
-/// Gives each address its share of the time that is left.
 pub(super) fn open_blocking(host_and_port: &str, deadline: Instant) -> Result<BlockingTcpStream> {
     let found = host_and_port.to_socket_addrs();
-    let addresses: Vec<_> = found
-        .map_err(|error| unresolved(host_and_port, &error))?
-        .collect();
+    let addresses = found.map_err(|error| unresolved(host_and_port, &error))?;
+    let stream = first_of(&addresses.collect::<Vec<_>>(), deadline);
+    let stream = stream.unwrap_or_else(|| Err(nothing(host_and_port)))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// Tries one address after the other, each for its share of the time that is left. None if there is none.
+fn first_of(addresses: &[SocketAddr], deadline: Instant) -> Option<Result<BlockingTcpStream>> {
     let mut failed = None;
     for (address, waiting) in addresses.iter().zip((1..=addresses.len()).rev()) {
-        let share = time_left(deadline)? / u32::try_from(waiting).unwrap_or(u32::MAX);
-        match BlockingTcpStream::connect_timeout(address, share) {
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Err(error) => {
-                failed.get_or_insert(error);
-            }
+        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
+        let stream = time_left(deadline)
+            .and_then(|left| BlockingTcpStream::connect_timeout(address, left / waiting));
+        match stream {
+            Ok(stream) => return Some(Ok(stream)),
+            Err(error) => failed = failed.or(Some(error)),
         }
     }
-    Err(failed.unwrap_or_else(|| nothing(host_and_port)))
+    failed.map(Err)
 }
 
 fn unresolved(host_and_port: &str, error: &io::Error) -> io::Error {
@@ -114,4 +120,79 @@ fn unresolved(host_and_port: &str, error: &io::Error) -> io::Error {
 
 fn nothing(host_and_port: &str) -> io::Error {
     unresolved(host_and_port, &ErrorKind::NotFound.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An address where nobody listens, one that never answers, and one that does.
+    struct Addresses {
+        refuses: SocketAddr,
+        silent: SocketAddr,
+        answers: SocketAddr,
+        _kept: (Vec<socket2::Socket>, std::net::TcpListener),
+    }
+
+    impl Addresses {
+        fn new() -> Self {
+            let here: SocketAddr = ([127, 0, 0, 1], 0).into();
+            let listener = std::net::TcpListener::bind(here).unwrap();
+            let answers = listener.local_addr().unwrap();
+            let refuses = std::net::TcpListener::bind(here)
+                .unwrap()
+                .local_addr()
+                .unwrap();
+            let new = || {
+                socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap()
+            };
+            let full = new();
+            full.bind(&here.into()).unwrap();
+            full.listen(0).unwrap();
+            let silent = full.local_addr().unwrap().as_socket().unwrap();
+            // Once its queue is full, Linux answers nobody.
+            let mut kept = vec![full];
+            for _ in 0..4 {
+                let socket = new();
+                socket.set_nonblocking(true).unwrap();
+                drop(socket.connect(&silent.into()));
+                kept.push(socket);
+            }
+            Self {
+                refuses,
+                silent,
+                answers,
+                _kept: (kept, listener),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_address_that_answers_is_taken_whatever_the_others_do() {
+        let some = Addresses::new();
+        for all in [
+            vec![some.answers],
+            vec![some.refuses, some.answers],
+            vec![some.silent, some.refuses, some.answers],
+            vec![some.silent, some.answers, some.silent],
+        ] {
+            let mut race = Race::of(all.clone());
+            let stream = poll_fn(|cx| race.poll(cx)).await.unwrap().unwrap();
+            assert_eq!(stream.peer_addr().unwrap(), some.answers);
+            let deadline = Instant::now() + Duration::from_secs(2);
+            let stream = first_of(&all, deadline).unwrap().unwrap();
+            assert_eq!(stream.peer_addr().unwrap(), some.answers);
+        }
+    }
+
+    #[tokio::test]
+    async fn of_several_failures_the_first_one_is_told() {
+        let some = Addresses::new();
+        let mut race = Race::of(vec![some.refuses, some.refuses]);
+        let error = poll_fn(|cx| race.poll(cx)).await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        let mut race = Race::of(Vec::new());
+        assert!(poll_fn(|cx| race.poll(cx)).await.is_none());
+        assert!(first_of(&[], Instant::now()).is_none());
+    }
 }

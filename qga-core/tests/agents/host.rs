@@ -138,3 +138,9 @@ pub(crate) fn run(kind: Kind, driver: Driver, channel: Channel, case: &Case) {
 pub(crate) fn ci() -> bool {
     std::env::var_os("CI").is_some_and(|ci| !ci.is_empty())
 }
+
+/// Whether somebody has said that this machine cannot run something.
+pub(crate) fn is_left_out(name: &str) -> bool {
+    let names = std::env::var("QGA_LEAVE_OUT").unwrap_or_default();
+    names.split(',').any(|other| other == name)
+}

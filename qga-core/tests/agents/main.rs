@@ -16,6 +16,7 @@ mod host;
 mod killed;
 mod proxy;
 mod relay;
+mod serial_agent;
 mod ssh_server;
 
 use std::process::ExitCode;
@@ -50,9 +51,10 @@ fn trials_with_real_agent(installed: bool) -> Vec<Trial> {
         return vec![Trial::test("real::agent_is_installed", missing)];
     }
     let own = trials(Kind::Real, Channel::Unix);
-    let others = channel::OTHERS
-        .iter()
-        .flat_map(|channel| trials_over(*channel));
+    let others = channel::OTHERS.iter();
+    let others = others.flat_map(|channel| trials_over(*channel));
+    let alone = trials_of_killed(Channel::Unix).chain(trials_of_serial_agent());
+    let others = others.chain(alone);
     let ignored = |trial: Trial| {
         if installed {
             trial
@@ -72,7 +74,7 @@ fn trials_over(channel: Channel) -> Vec<Trial> {
     };
     let name = format!("real::{}", channel.name());
     // No package brings what is missing in the kernel.
-    if host::ci() && channel != Channel::Vsock {
+    if host::ci() && channel != Channel::Vsock && !host::is_left_out("ssh") {
         return vec![Trial::test(name, move || Err(missing.into()))];
     }
     eprintln!("{name} is left out: {missing}");
@@ -87,6 +89,18 @@ fn trials_of_killed(channel: Channel) -> impl Iterator<Item = Trial> {
         let name: Vec<_> = folders.into_iter().flatten().collect();
         Trial::test(name.join("::"), move || {
             killed::run(*driver, channel);
+            Ok(())
+        })
+    })
+}
+
+fn trials_of_serial_agent() -> impl Iterator<Item = Trial> {
+    STREAMS.iter().map(move |driver| {
+        let name = "an_agent_on_a_serial_line_answers_whoever_comes";
+        let folders = [Some("real"), driver.name(), Some(name)];
+        let name: Vec<_> = folders.into_iter().flatten().collect();
+        Trial::test(name.join("::"), || {
+            serial_agent::run(*driver);
             Ok(())
         })
     })

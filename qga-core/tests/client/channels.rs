@@ -4,7 +4,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use qga_core::{Address, Client, Error, ErrorKind, Execution, Options, Stage, blocking};
+use qga_core::{
+    Address, Client, Error, ErrorKind, Execution, Options, SshAddress, Stage, blocking,
+};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -424,27 +426,18 @@ mod hosts {
 
     #[tokio::test]
     async fn a_host_or_user_that_begins_with_a_dash_is_not_given_to_ssh() {
-        let address = |user: Option<&str>, host: &str| Address::Ssh {
-            user: user.map(str::to_owned),
-            host: host.to_owned(),
-            port: None,
-            target: Box::new(Address::Unix("/run/qga.sock".into())),
-        };
+        let socket = || Address::Unix("/run/qga.sock".into());
+        let host = SshAddress::new("-oProxyCommand=x", socket());
+        let user = SshAddress::new("vm", socket()).user("-x");
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ran");
         let script = format!("touch {}", file.display());
-        for address in [address(None, "-oProxyCommand=x"), address(Some("-x"), "vm")] {
+        for address in [host, user] {
             let errors = Failing::ssh(&script).errors(address).await;
             assert_say(&errors, Stage::Connect, &["begins with `-`"]);
         }
-        let errors = Failing::ssh(&script)
-            .errors(Address::Ssh {
-                user: None,
-                host: "vm".into(),
-                port: None,
-                target: Box::new(Address::Tcp("vm:80".into())),
-            })
-            .await;
+        let tcp = SshAddress::new("vm", Address::Tcp("vm:80".into()));
+        let errors = Failing::ssh(&script).errors(tcp).await;
         assert_say(
             &errors,
             Stage::Connect,

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -51,6 +52,34 @@ impl TryFrom<String> for GuestPath {
             return Err("the path of a file begins with / and does not end with it");
         }
         Ok(Self(path))
+    }
+}
+
+impl TestAgent {
+    /// Sets the guest up as a guest file says, which is described in `PROGRAM.md`. What the file does not mention
+    /// stays as it is.
+    ///
+    /// ```
+    /// use qga_testserver::TestAgent;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("guest.toml");
+    /// std::fs::write(&path, "[guest]\nhost-name = \"web-1\"\n")?;
+    /// let agent = TestAgent::start().await;
+    /// agent.load_guest_file(&path)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or has a mistake; the message names the line and the key.
+    pub fn load_guest_file(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        let file = GuestFile::read(path.as_ref()).map_err(io::Error::other)?;
+        file.apply(self);
+        Ok(())
     }
 }
 

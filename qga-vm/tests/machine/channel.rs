@@ -1,6 +1,5 @@
 //! What happens on the wire between a host and its guest.
 
-use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use qga_commands::Guest;
@@ -30,7 +29,7 @@ cases![
     a_request_that_nobody_reads_ends_by_its_deadline on EVERY,
     what_a_serial_line_loses_is_sent_again on BUSYBOX,
     a_tcp_port_of_the_host_carries_the_same on BUSYBOX,
-    a_pseudoterminal_of_the_host_is_a_stream_like_others on BUSYBOX,
+    a_pseudoterminal_of_the_host_carries_the_same on BUSYBOX,
 ];
 
 async fn a_delimited_sync_is_answered_by_an_error_then_the_mark_then_the_reply(on: On) {
@@ -342,11 +341,7 @@ async fn a_tcp_port_of_the_host_carries_the_same(on: On) {
     assert_own_reply(&guest, 1).await;
 }
 
-/// `O_NOCTTY` of Linux: whatever opens it, it does not become its terminal.
-const NO_TERMINAL: i32 = 0o400;
-
-/// No address leads to a pseudoterminal, but any stream will do.
-async fn a_pseudoterminal_of_the_host_is_a_stream_like_others(on: On) {
+async fn a_pseudoterminal_of_the_host_carries_the_same(on: On) {
     let vm = Vm::of(on.image())
         .qemu("-chardev")
         .qemu("pty,id=pty")
@@ -361,13 +356,9 @@ async fn a_pseudoterminal_of_the_host_is_a_stream_like_others(on: On) {
     let ports = ports.as_array().unwrap();
     let port = ports.iter().find(|port| port["label"] == "pty").unwrap();
     let path = port["filename"].as_str().unwrap();
-    let mut options = std::fs::OpenOptions::new();
-    options.read(true).write(true).custom_flags(NO_TERMINAL);
-    let open = || options.open(path.trim_start_matches("pty:")).unwrap();
-    let [reading, writing] = [open(), open()].map(tokio::fs::File::from_std);
-
+    let path = path.trim_start_matches("pty:");
     let builder = Guest::builder().options(patience());
-    let guest = builder.build(tokio::io::join(reading, writing));
+    let guest = builder.connect(format!("serial:{path}")).await.unwrap();
     assert_own_reply(&guest, 1).await;
     machine.put("/tmp/large", 1 << 20).await;
     assert_eq!(guest.read("/tmp/large").await.unwrap().len(), 1 << 20);

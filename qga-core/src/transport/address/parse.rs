@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
-use super::Address;
+use super::{Address, SshAddress};
 
 type Reason = Cow<'static, str>;
 
@@ -159,12 +159,13 @@ fn ssh(text: &str) -> Result<Address, Reason> {
     if let Some(problem) = login_problem(user.as_deref(), host) {
         return Err(problem.into());
     }
-    Ok(Address::Ssh {
+    let address = SshAddress {
         user,
         host: host.to_owned(),
         port,
-        target: Box::new(ssh_target(rest)?),
-    })
+        target: ssh_target(rest)?,
+    };
+    Ok(address.into())
 }
 
 fn host_and_port(text: &str) -> Result<(&str, Option<u16>), &'static str> {

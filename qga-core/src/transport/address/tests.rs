@@ -76,11 +76,11 @@ fn what_cannot_be_read_again_is_not_written() {
 
 #[test]
 fn each_kind_of_channel_has_an_address() {
-    let ssh = |user: Option<&str>, host: &str, port, target| Address::Ssh {
-        user: user.map(str::to_owned),
-        host: host.into(),
-        port,
-        target: Box::new(target),
+    let ssh = |user: Option<&str>, host: &str, port, target| {
+        let mut address = SshAddress::new(host, target);
+        address.user = user.map(str::to_owned);
+        address.port = port;
+        Address::from(address)
     };
     let unix = |path: &str| Address::Unix(path.into());
     let words = |words: &[&str]| Address::Exec(words.iter().map(|word| (*word).into()).collect());

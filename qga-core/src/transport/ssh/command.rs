@@ -27,19 +27,13 @@ enum Target<'a> {
 
 impl<'a> Ssh<'a> {
     pub(super) fn new(address: &'a Address, program: &'a [String]) -> Result<Self> {
-        let Address::Ssh {
-            user,
-            host,
-            port,
-            target,
-        } = address
-        else {
+        let Address::Ssh(address) = address else {
             return Err(ErrorKind::InvalidInput.into());
         };
-        if let Some(problem) = login_problem(user.as_deref(), host) {
+        if let Some(problem) = login_problem(address.user.as_deref(), &address.host) {
             return Err(Reason::error(ErrorKind::InvalidInput, problem));
         }
-        let target = match &**target {
+        let target = match &address.target {
             Address::Unix(path) => path.to_str().filter(|path| is_path(path)).map(Target::Unix),
             &Address::Vsock { cid, port } => Some(Target::Vsock { cid, port }),
             _ => None,
@@ -48,9 +42,9 @@ impl<'a> Ssh<'a> {
             "only the absolute path of a Unix socket and a vsock port can be reached by ssh";
         Ok(Self {
             program,
-            user: user.as_deref(),
-            host,
-            port: *port,
+            user: address.user.as_deref(),
+            host: &address.host,
+            port: address.port,
             target: target.ok_or_else(|| Reason::error(ErrorKind::InvalidInput, no_target))?,
         })
     }
