@@ -188,7 +188,7 @@ impl Guest {
         GuestError::Frozen {
             command,
             by_this_client: true,
-            address: self.client.address().cloned(),
+            address: self.client.address().cloned().map(Box::new),
         }
     }
 

@@ -61,7 +61,7 @@ pub enum GuestError {
         /// How long it was waited for.
         timeout: Duration,
         /// The address of its agent, if the client was made from one.
-        address: Option<Address>,
+        address: Option<Box<Address>>,
         /// What went wrong last: an [`Error`] if the agent did not answer, or the error that the caller's check
         /// returned.
         source: Option<CheckError>,
@@ -75,12 +75,12 @@ pub enum GuestError {
         /// if that program has ended; [`Guest::thaw`](super::Guest::thaw) thaws them.
         by_this_client: bool,
         /// The address of the guest's agent, if the client was made from one.
-        address: Option<Address>,
+        address: Option<Box<Address>>,
     },
     /// A freeze found nothing to freeze: no filesystem is mounted there, or none can be frozen.
     NothingFrozen {
         /// The address of the guest's agent, if the client was made from one.
-        address: Option<Address>,
+        address: Option<Box<Address>>,
     },
     /// It is not known whether filesystems are frozen. Call [`Guest::thaw`](super::Guest::thaw) until it succeeds.
     MaybeFrozen {

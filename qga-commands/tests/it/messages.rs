@@ -290,7 +290,7 @@ fn the_other_messages_are_whole_sentences_that_name_the_thing_at_fault() {
         ),
         (
             GuestError::NothingFrozen {
-                address: Some(address),
+                address: Some(Box::new(address)),
             },
             "nothing was frozen in the guest at unix:/run/vm1/qga.sock: ",
         ),

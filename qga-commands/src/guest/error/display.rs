@@ -84,7 +84,7 @@ impl GuestError {
         else {
             return Ok(());
         };
-        let guest = Named(address.as_ref());
+        let guest = Named(address.as_deref());
         match self.refusal() {
             Some(refusal) if refusal.is_for_good() => {
                 return write!(
@@ -112,7 +112,7 @@ impl GuestError {
                 f,
                 "{command} has to wait, since this client has frozen the filesystems of {}; it can be \
                  sent after the thaw",
-                Named(address.as_ref())
+                Named(address.as_deref())
             ),
             Self::Frozen {
                 command, address, ..
@@ -121,12 +121,12 @@ impl GuestError {
                 "{command} has to wait, since the filesystems of {} are frozen, and not by this \
                  client; if the program that froze them has ended, waiting does not help, and \
                  `Guest::thaw` thaws them",
-                Named(address.as_ref())
+                Named(address.as_deref())
             ),
             Self::NothingFrozen { address } => write!(
                 f,
                 "nothing was frozen in {}: no filesystem is mounted there, or none can be frozen",
-                Named(address.as_ref())
+                Named(address.as_deref())
             ),
             Self::MaybeFrozen { source } => write!(
                 f,

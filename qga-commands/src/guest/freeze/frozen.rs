@@ -123,7 +123,7 @@ pub(super) async fn freeze(
 /// but it also thaws what somebody else has frozen past the agent, so it is not sent without need.
 async fn nothing(frozen: Frozen) -> Result<GuestError, GuestError> {
     let guest = &frozen.guard.guest;
-    let address = guest.client().address().cloned();
+    let address = guest.client().address().cloned().map(Box::new);
     if let Ok(GuestFsfreezeStatus::Thawed) = thaw::status(guest).await {
         lift(frozen.guard);
     } else {
@@ -149,7 +149,7 @@ async fn begin(guest: &Guest) -> Result<Guard, GuestError> {
         return Err(GuestError::Frozen {
             command,
             by_this_client: guest.is_frozen(),
-            address: client.address().cloned(),
+            address: client.address().cloned().map(Box::new),
         });
     }
     let Some(freeze) = client.attachment::<State>().freeze(client) else {

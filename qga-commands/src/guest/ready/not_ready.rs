@@ -75,7 +75,7 @@ impl NotReady {
         GuestError::NotReady {
             stage: self.stage,
             timeout,
-            address,
+            address: address.map(Box::new),
             source: self.cause,
         }
     }
