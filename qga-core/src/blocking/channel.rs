@@ -35,6 +35,7 @@ impl Channel {
 
     /// Opens the channel where that is due, and runs a command; again, where `call` allows it. `check` is asked
     /// right before each sending, and `sent` counts how often that is.
+    #[inline]
     pub(super) fn exchange<R: DeserializeOwned>(
         &mut self,
         call: &mut Call<'_, R>,

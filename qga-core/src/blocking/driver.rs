@@ -183,7 +183,7 @@ impl Driver {
     /// Takes the place of another driver, with a buffer to read into.
     pub(super) fn replace(&mut self, mut by: Self) {
         if let Some(buffer) = self.session.reclaim() {
-            by.session.lend(buffer);
+            by.session.lend(|| buffer);
         }
         *self = by;
     }
@@ -213,7 +213,7 @@ impl Driver {
 
     /// Borrows a buffer to read into until the [end](Self::end) of an exchange.
     pub(super) fn begin(&mut self) {
-        self.session.lend(buffers::take());
+        self.session.lend(buffers::take);
     }
 
     /// Forgets the requests that nobody waits for any more, and gives the buffer back if nothing unread is

@@ -44,6 +44,7 @@ impl Turns {
     }
 
     /// Waits for the channel until a moment at most.
+    #[inline]
     pub(super) fn take(&self, deadline: Instant) -> Option<InUse<'_>> {
         let free = (!self.is_awaited()).then(|| self.try_lock()).flatten();
         let channel = match free {

@@ -241,8 +241,7 @@ impl Channel {
 }
 
 impl InUse {
-    pub(crate) fn new(mut channel: OwnedMutexGuard<Channel>) -> Self {
-        channel.driver.begin();
+    pub(crate) fn new(channel: OwnedMutexGuard<Channel>) -> Self {
         channel.watchers.tell(|| ChannelState::Busy);
         Self(channel)
     }

@@ -1,7 +1,8 @@
 //! Moves a session's bytes over a tokio stream, and tells it the time.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Read as _};
+use std::mem::MaybeUninit;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::ReadBuf;
@@ -12,6 +13,9 @@ use crate::error::Error;
 use crate::protocol::{Budget, Event, Session};
 use crate::terms::{buffers, trace};
 use crate::transport::{Carrier, TransportLimits};
+
+/// How much is read at once of what nobody has asked for, in bytes.
+const OVERHEARD: usize = 1024;
 
 /// A carrier and the session over it.
 pub(crate) struct Driver {
@@ -102,7 +106,17 @@ impl Driver {
 
     /// Writes what is to be written and reads, both at once: an agent that is busy answering takes no
     /// requests.
+    #[inline]
     pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        let polled = self.poll_stream(cx);
+        if polled.is_pending() {
+            // Thousands may wait at once.
+            self.give_buffer_back();
+        }
+        polled
+    }
+
+    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         let mut time_has_passed = false;
         loop {
             match self.session.poll() {
@@ -171,6 +185,7 @@ impl Driver {
         let Carrier::Bytes(stream) = &mut self.carrier else {
             return Poll::Pending;
         };
+        self.session.lend(buffers::take);
         let mut buffer = ReadBuf::new(self.session.spare());
         ready!(stream.as_mut().poll_read(cx, &mut buffer))?;
         Poll::Ready(Ok(buffer.filled().len()))
@@ -193,14 +208,29 @@ impl Driver {
     /// nothing, so what it says then is no answer.
     #[inline]
     pub(crate) fn check_idle(&mut self, cx: &mut Context<'_>) {
-        if self.session.is_closed() || matches!(self.carrier, Carrier::Messages(_)) {
+        if self.session.is_closed() {
             return;
         }
-        match self.poll_read(cx) {
+        let Carrier::Bytes(stream) = &mut self.carrier else {
+            return;
+        };
+        let mut room = [const { MaybeUninit::uninit() }; OVERHEARD];
+        let mut room = ReadBuf::uninit(&mut room);
+        match stream.as_mut().poll_read(cx, &mut room) {
             Poll::Pending => self.will_wake = true,
-            Poll::Ready(Ok(0)) => self.session.closed(None),
-            Poll::Ready(Ok(count)) => self.session.received(count),
+            Poll::Ready(Ok(())) if room.filled().is_empty() => self.session.closed(None),
+            Poll::Ready(Ok(())) => self.overhear(room.filled()),
             Poll::Ready(Err(error)) => self.session.closed(Some(error)),
+        }
+    }
+
+    /// Takes what was read while nobody had asked for anything.
+    #[cold]
+    fn overhear(&mut self, mut bytes: &[u8]) {
+        self.session.lend(buffers::take);
+        while !bytes.is_empty() {
+            let count = bytes.read(self.session.spare()).unwrap_or_default();
+            self.session.received(count);
         }
     }
 
@@ -220,26 +250,24 @@ impl Driver {
         self.session.is_talking()
     }
 
-    /// Takes the place of another driver, with a buffer to read into.
-    pub(crate) fn replace(&mut self, mut by: Self) {
-        if let Some(buffer) = self.session.reclaim() {
-            by.session.lend(buffer);
-        }
+    /// Takes the place of another driver.
+    pub(crate) fn replace(&mut self, by: Self) {
+        self.give_buffer_back();
         *self = by;
     }
 
-    /// Borrows a buffer to read into until the [end](Self::end) of an exchange.
-    pub(crate) fn begin(&mut self) {
-        self.session.lend(buffers::take());
-    }
-
-    /// Forgets the requests that nobody waits for any more, and gives the buffer back if nothing unread is
-    /// in it.
-    pub(crate) fn end(&mut self) {
-        self.session.cancel_all();
+    /// Gives the buffer back that it reads into, if nothing unread is in it.
+    #[inline]
+    fn give_buffer_back(&mut self) {
         if let Some(buffer) = self.session.reclaim() {
             buffers::give_back(buffer);
         }
+    }
+
+    /// Forgets the requests that nobody waits for any more, and gives the buffers back.
+    pub(crate) fn end(&mut self) {
+        self.session.cancel_all();
+        self.give_buffer_back();
         if let Some(buffer) = self.session.reclaim_line() {
             buffers::give_back_line(buffer);
         }

@@ -44,7 +44,6 @@ impl Reconnect {
         let opened = poll_fn(|cx| opening.as_mut().poll(cx));
         let carrier = in_time(&self.endpoint, opened, budget).await?;
         let mut driver = Driver::new(carrier);
-        driver.begin();
         let synchronized = driver.synchronize(budget).await;
         driver.end();
         synchronized?;

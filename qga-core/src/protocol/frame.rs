@@ -74,9 +74,9 @@ impl fmt::Debug for Decoder {
 impl Decoder {
     /// Gives it a buffer to read into, if it has none.
     #[inline]
-    pub(crate) fn lend(&mut self, buffer: Vec<u8>) {
+    pub(crate) fn lend(&mut self, buffer: impl FnOnce() -> Vec<u8>) {
         if self.buffer.is_empty() {
-            self.buffer = buffer;
+            self.buffer = buffer();
             let all = self.buffer.capacity();
             self.buffer.resize(all, 0);
         }

@@ -380,9 +380,9 @@ impl Session {
         self.unsent.take()
     }
 
-    /// Lends a buffer to read into, or takes it back where nothing unread is in it.
+    /// Lends a buffer to read into, if there is none.
     #[inline]
-    pub(crate) fn lend(&mut self, buffer: Vec<u8>) {
+    pub(crate) fn lend(&mut self, buffer: impl FnOnce() -> Vec<u8>) {
         self.decoder.lend(buffer);
     }
 

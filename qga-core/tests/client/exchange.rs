@@ -122,6 +122,21 @@ async fn a_reply_that_comes_twice_does_not_answer_the_next_command() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn as_much_as_comes_while_nothing_was_asked_is_dropped() {
+    let (client, mut peer) = synced_pair().await;
+    let line = "{\"return\": \"old\"}\n";
+    let old = line.repeat(3000);
+    for length in [1, 20, 1023, 1024, 1025, 8192, 9000, 20 * 1024, 54_000] {
+        peer.send(&old[..length]).await;
+        let (answer, ()) = tokio::join!(client.execute(echo(length)), async {
+            peer.sync().await;
+            peer.answer_echo().await;
+        });
+        assert_eq!(answer.unwrap(), length.to_string());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_comes_while_nothing_was_asked_is_dropped_even_without_ids() {
     let (client, mut peer) = pair(4096);
     let (answers, ()) = tokio::join!(

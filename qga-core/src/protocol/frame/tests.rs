@@ -213,7 +213,7 @@ fn an_endless_line_takes_no_more_memory_than_the_limit_and_one_read() {
 fn a_buffer_is_given_back_only_when_nothing_unread_is_in_it() {
     let mut decoder = Decoder::default();
     assert!(decoder.reclaim().is_none(), "it has none");
-    decoder.lend(Vec::with_capacity(100));
+    decoder.lend(|| Vec::with_capacity(100));
     decoder.spare()[..5].copy_from_slice(b"a\nbb\n");
     decoder.filled(5);
     assert_eq!(decoder.advance(LIMIT), Progress::Frame);
