@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::RangeInclusive;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
@@ -368,7 +369,13 @@ impl ClientBuilder {
         self.open(Endpoint::messages(open)).await
     }
 
-    async fn open(mut self, endpoint: Endpoint) -> Result<Client, Error> {
+    /// Does so in a box, which is gone afterwards: a task has room for the largest future that it awaits for as
+    /// long as it lives.
+    fn open(self, endpoint: Endpoint) -> Pin<Box<impl Future<Output = Result<Client, Error>>>> {
+        Box::pin(self.open_here(endpoint))
+    }
+
+    async fn open_here(mut self, endpoint: Endpoint) -> Result<Client, Error> {
         self.settings.start_clock(now());
         let budget = self.settings.connect_budget(now());
         let mut reconnect = self.reconnect(endpoint);

@@ -46,7 +46,7 @@ pub(crate) struct Session {
     current: Option<Current>,
     /// Why nothing can be written any more.
     write_error: Option<io::Error>,
-    transport_error: Option<TransportError>,
+    transport_error: Option<Box<TransportError>>,
     /// The request that failed last, if it was not sent.
     unsent: Option<Request>,
     /// The last time that was told.
@@ -71,7 +71,7 @@ enum Carrier {
 #[derive(Debug)]
 enum State {
     Unsynchronized,
-    Synchronizing(Synchronizing),
+    Synchronizing(Box<Synchronizing>),
     Synchronized(Ids),
     Closed(Closing),
 }
@@ -371,7 +371,7 @@ impl Session {
             let id = self.pendings.first().map(|first| first.id_text);
             self.unsent = Some(Request::from_bytes(message, id.as_ref()));
         }
-        self.transport_error = Some(error);
+        self.transport_error = Some(Box::new(error));
     }
 
     /// The request that failed last because the channel closed, if nothing of it was sent.

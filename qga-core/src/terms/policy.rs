@@ -18,10 +18,12 @@ pub(crate) struct Policy {
     on_change: Box<dyn Fn() + Send + Sync>,
 }
 
-/// What a client was made to allow; this never changes.
-#[derive(Clone, Debug)]
-pub(crate) struct Lists {
-    are_empty: bool,
+/// What a client was made to allow; this never changes. Most clients allow all, and need no room for it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lists(Option<Box<Names>>);
+
+#[derive(Clone, Debug, Default)]
+struct Names {
     /// None allows all.
     allow: Option<BTreeSet<String>>,
     deny: BTreeSet<String>,
@@ -29,32 +31,37 @@ pub(crate) struct Lists {
     refuses_all: Option<&'static str>,
 }
 
-impl Default for Lists {
-    fn default() -> Self {
-        Self {
-            are_empty: true,
-            allow: None,
-            deny: BTreeSet::new(),
-            refuses_all: None,
-        }
-    }
-}
-
 impl Lists {
     pub(crate) fn allow<N: Into<String>>(&mut self, names: impl IntoIterator<Item = N>) {
-        self.are_empty = false;
-        let allowed = self.allow.get_or_insert_default();
+        let allowed = self.names().allow.get_or_insert_default();
         allowed.extend(names.into_iter().map(Into::into));
     }
 
     pub(crate) fn deny<N: Into<String>>(&mut self, names: impl IntoIterator<Item = N>) {
-        self.are_empty = false;
-        self.deny.extend(names.into_iter().map(Into::into));
+        let denied = &mut self.names().deny;
+        denied.extend(names.into_iter().map(Into::into));
     }
 
     pub(super) fn refuse_all(&mut self, reason: &'static str) {
-        self.are_empty = false;
-        self.refuses_all = Some(reason);
+        self.names().refuses_all = Some(reason);
+    }
+
+    fn names(&mut self) -> &mut Names {
+        self.0.get_or_insert_default()
+    }
+
+    /// Why a command never runs.
+    fn refusal(&self, command: &str) -> Option<&'static str> {
+        let names = self.0.as_ref()?;
+        if names.refuses_all.is_some() {
+            return names.refuses_all;
+        }
+        if names.deny.contains(command) {
+            return Some("this client is made to deny it");
+        }
+        let allowed = names.allow.as_ref();
+        let is_allowed = allowed.is_none_or(|allowed| allowed.contains(command));
+        (!is_allowed).then_some("this client is made to allow other commands only")
     }
 }
 
@@ -113,29 +120,18 @@ impl Policy {
     /// Why a command may not be sent.
     #[inline]
     pub(crate) fn refusal(&self, command: &str) -> Option<Refusal> {
-        if self.lists.are_empty && !self.held.load(Ordering::Acquire) {
+        if self.lists.0.is_none() && !self.held.load(Ordering::Acquire) {
             return None;
         }
         self.find_refusal(command)
     }
 
     fn find_refusal(&self, command: &str) -> Option<Refusal> {
-        let for_good = |reason: &'static str| {
-            Some(Refusal {
+        if let Some(reason) = self.lists.refusal(command) {
+            return Some(Refusal {
                 reason: reason.into(),
                 lasts: Lasts::ForGood,
-            })
-        };
-        if let Some(reason) = self.lists.refuses_all {
-            return for_good(reason);
-        }
-        if self.lists.deny.contains(command) {
-            return for_good("this client is made to deny it");
-        }
-        if let Some(allow) = &self.lists.allow
-            && !allow.contains(command)
-        {
-            return for_good("this client is made to allow other commands only");
+            });
         }
         if !self.held.load(Ordering::Acquire) {
             return None;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use qga_core::{Client, blocking};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::runtime::Runtime;
 
 use crate::GetHostName;
 
@@ -15,12 +16,18 @@ const MEASURED: &str = "QGA_IDLE";
 const CLIENTS: u64 = 10_000;
 /// In bytes, of one client with all that it stands on.
 const COST: u64 = 2048;
+/// Of one that can connect again.
+const RECONNECTING: u64 = 2400;
+/// Of one with a command that is under way, together with that.
+const WAITING: u64 = 8192;
 /// Of the reply that each has had, in bytes.
 const REPLY: usize = 100_000;
 
 /// The other end of a channel, which needs no memory once its reply was read.
 #[derive(Default)]
 struct Agent {
+    /// Whether it answers syncs only.
+    is_mute: bool,
     reply: Vec<u8>,
     at: usize,
     reader: Option<Waker>,
@@ -35,6 +42,8 @@ impl Agent {
         self.reply = if request.contains("guest-sync") {
             let reply = format!("{{\"return\": {id}, \"id\": {id}}}\n");
             [b"\xFF", reply.as_bytes()].concat()
+        } else if self.is_mute {
+            Vec::new()
         } else {
             let name = "x".repeat(REPLY);
             format!("{{\"return\": {{\"host-name\": \"{name}\"}}, \"id\": {id}}}\n").into_bytes()
@@ -132,7 +141,7 @@ fn resident() -> u64 {
 }
 
 /// Makes clients that have had a large reply, and counts what they cost; in a process that does nothing else.
-fn measured<C>(name: &str, mut make: impl FnMut() -> C) {
+fn measured<C>(name: &str, cost: u64, mut make: impl FnMut() -> C) {
     if std::env::var_os(MEASURED).is_none() {
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", &format!("idle::{name}"), "--nocapture"])
@@ -155,16 +164,21 @@ fn measured<C>(name: &str, mut make: impl FnMut() -> C) {
     clients.extend((0..CLIENTS).map(|_| make()));
     let each = resident().saturating_sub(before) / CLIENTS;
     println!("{each} bytes each");
-    assert!(each < COST, "{each} bytes each");
+    assert!(each < cost, "{each} bytes each");
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 #[test]
 fn a_client_that_nobody_uses_needs_no_buffers() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    measured("a_client_that_nobody_uses_needs_no_buffers", || {
+    let runtime = runtime();
+    let name = "a_client_that_nobody_uses_needs_no_buffers";
+    measured(name, COST, || {
         let client = Client::new(Agent::default());
         let answer = runtime.block_on(client.execute(GetHostName)).unwrap();
         assert_eq!(answer.host_name.len(), REPLY);
@@ -173,9 +187,56 @@ fn a_client_that_nobody_uses_needs_no_buffers() {
 }
 
 #[test]
+fn a_client_that_can_connect_again_takes_little_more() {
+    let runtime = runtime();
+    let name = "a_client_that_can_connect_again_takes_little_more";
+    measured(name, RECONNECTING, || {
+        let open = || std::future::ready(Ok(Agent::default()));
+        let connecting = Client::builder().connect_with(open);
+        runtime.block_on(connecting).unwrap()
+    });
+}
+
+/// As in a fleet, where there is a command under way for each guest.
+#[test]
+fn a_command_that_waits_for_its_answer_needs_no_buffer_to_read_into() {
+    let runtime = runtime();
+    let name = "a_command_that_waits_for_its_answer_needs_no_buffer_to_read_into";
+    measured(name, WAITING, || {
+        let client = Client::new(Agent {
+            is_mute: true,
+            ..Agent::default()
+        });
+        let mut waiting = Box::pin(async move { client.execute(GetHostName).await });
+        let _inside = runtime.enter();
+        let mut context = Context::from_waker(Waker::noop());
+        // Once for the sync and once for its answer.
+        for _ in 0..2 {
+            assert!(waiting.as_mut().poll(&mut context).is_pending());
+        }
+        waiting
+    });
+}
+
+/// A task that connects, and then has the client for long, keeps the room of its largest future for good.
+#[test]
+fn the_futures_of_a_client_take_little_room_in_a_task() {
+    let connecting = Client::connect("unix:/run/vm1/qga.sock");
+    let opening = Client::builder().connect_with(|| std::future::ready(Ok(Agent::default())));
+    let client = Client::new(Agent::default());
+    let running = client.execute(GetHostName);
+    let sizes = [
+        size_of_val(&connecting),
+        size_of_val(&opening),
+        size_of_val(&running),
+    ];
+    assert!(sizes.iter().all(|size| *size < 512), "{sizes:?}");
+}
+
+#[test]
 fn a_blocking_client_that_nobody_uses_needs_no_buffers() {
     let name = "a_blocking_client_that_nobody_uses_needs_no_buffers";
-    measured(name, || {
+    measured(name, COST, || {
         let client = blocking::Client::new(Agent::default());
         let answer = client.execute(GetHostName).unwrap();
         assert_eq!(answer.host_name.len(), REPLY);

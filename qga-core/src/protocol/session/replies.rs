@@ -61,7 +61,7 @@ impl Session {
             },
             Carrier::Messages => {
                 if let Some(error) = self.transport_error.take() {
-                    return self.fail_message(error);
+                    return self.fail_message(*error);
                 }
                 match self.decoder.frame().bytes.len() {
                     0 => return None,

@@ -48,7 +48,7 @@ impl Session {
         // The 0xFF ends a request of which a part is written.
         self.outgoing.clear();
         self.outgoing.push(handshake.request());
-        self.state = State::Synchronizing(Synchronizing {
+        self.state = State::Synchronizing(Box::new(Synchronizing {
             handshake,
             patience: FIRST_PATIENCE,
             send_again: None,
@@ -57,7 +57,7 @@ impl Session {
                 lines: 0,
                 strays: 1,
             },
-        });
+        }));
     }
 
     pub(super) fn poll_handshake(&mut self) -> Option<Event> {
@@ -116,9 +116,10 @@ impl Session {
 
     /// The first request that waits gives up; the next handshake begins anew.
     fn fail_flooded(&mut self) -> Option<Event> {
-        let State::Synchronizing(Synchronizing { passed, .. }) = &self.state else {
+        let State::Synchronizing(synchronizing) = &self.state else {
             return None;
         };
+        let passed = &synchronizing.passed;
         let kind = ErrorKind::TooMuchSkipped {
             bytes: self.decoder.position().saturating_sub(passed.start)
                 + self.decoder.unfinished() as u64,
