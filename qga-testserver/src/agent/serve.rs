@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -15,6 +15,7 @@ use super::dispatch::answer;
 use super::state::State;
 use crate::guest::power::{Power, PowerChange};
 use crate::lock::lock;
+use crate::wire::chunk::{CHUNK, read_chunk};
 use crate::wire::json::Reader;
 use crate::wire::listener::{Listener, Stream};
 
@@ -23,9 +24,6 @@ pub(crate) struct Clients {
     pub(crate) listener: Option<Listener>,
     pub(crate) waiting: mpsc::UnboundedReceiver<DuplexStream>,
 }
-
-/// The most bytes that are read at once. Filler is sent in pieces of about this size.
-const CHUNK: usize = 64 << 10;
 
 /// Serves one client after the other, for ever.
 ///
@@ -168,14 +166,13 @@ struct Client {
 
 impl Client {
     async fn serve(&mut self, input: &mut Input, state: &State, stopping: &mut Stopping) {
-        let mut buffer = vec![0; CHUNK];
         let left = std::mem::take(&mut input.unsent);
         self.send(&left, None, state).await;
         loop {
-            let Some(count) = self.read_until(&mut buffer, state, stopping).await else {
+            let Some(chunk) = self.read_until(state, stopping).await else {
                 return;
             };
-            let mut bytes = buffer.get(..count).unwrap_or_default();
+            let mut bytes = &*chunk;
             if bytes.is_empty() {
                 return;
             }
@@ -221,37 +218,31 @@ impl Client {
     }
 
     /// Reads what has arrived, or returns nothing if the guest is switched off before that.
-    async fn read_until(
-        &mut self,
-        buffer: &mut [u8],
-        state: &State,
-        stopping: &mut Stopping,
-    ) -> Option<usize> {
+    async fn read_until(&mut self, state: &State, stopping: &mut Stopping) -> Option<Vec<u8>> {
         while let Some(Accepted { due, .. }) = *stopping {
             let timer = pin!(tokio::time::sleep_until(due));
-            match either(pin!(self.read(buffer, state)), timer).await {
-                Either::First(count) => return Some(count),
+            match either(pin!(self.read(state)), timer).await {
+                Either::First(chunk) => return Some(chunk),
                 Either::Second(()) if stop(state, stopping).await == Power::Off => return None,
                 Either::Second(()) => {}
             }
         }
-        Some(self.read(buffer, state).await)
+        Some(self.read(state).await)
     }
 
     /// Reads what has arrived. Zero bytes mean the end of the stream.
-    async fn read(&mut self, buffer: &mut [u8], state: &State) -> usize {
+    async fn read(&mut self, state: &State) -> Vec<u8> {
         loop {
             state.power.settled().await;
             // A Unix socket is only reset if something is left unread when it is closed.
             let reset_ahead = state.faults.reset_ahead() || state.stubs.reset_ahead();
             let most = if reset_ahead { 1 } else { CHUNK };
-            let room = buffer.get_mut(..most).unwrap_or_default();
             let interrupted = async {
                 either(pin!(state.power.paused()), pin!(state.faults.added())).await;
             };
-            match either(pin!(interrupted), pin!(self.stream.read(room))).await {
+            match either(pin!(interrupted), pin!(read_chunk(&mut self.stream, most))).await {
                 Either::First(()) => {}
-                Either::Second(count) => return count.unwrap_or(0),
+                Either::Second(chunk) => return chunk.unwrap_or_default(),
             }
         }
     }

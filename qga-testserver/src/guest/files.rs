@@ -4,11 +4,13 @@ mod errno;
 mod handle;
 #[cfg(unix)]
 pub(crate) mod host;
+pub(crate) mod kernel;
 mod mode;
 mod paths;
 mod tree;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use errno::Errno;
 use handle::Handle;
@@ -23,7 +25,8 @@ use crate::wire::reply::Failure;
 /// Files and handles; both belong to the agent, not to a client.
 #[derive(Debug)]
 pub(crate) struct Files {
-    tree: Tree,
+    /// Made when something of it is needed first: of thousands of guests, few have their files used.
+    tree: LazyLock<Tree>,
     handles: BTreeMap<i64, Handle>,
     next: i64,
     /// Where files are that were removed, by their old paths.
@@ -58,7 +61,7 @@ const READ_LIMIT: i64 = 48 << 20;
 impl Default for Files {
     fn default() -> Self {
         Self {
-            tree: Tree::default(),
+            tree: LazyLock::new(linux_tree),
             handles: BTreeMap::new(),
             next: FIRST,
             removed: BTreeMap::new(),
@@ -376,6 +379,14 @@ impl Files {
     }
 }
 
+/// What a guest has from the beginning.
+fn linux_tree() -> Tree {
+    let mut tree = Tree::default();
+    tree.put(kernel::BOOT_ID, Node::file(kernel::boot_id()));
+    tree.put(kernel::SELF, Node::file(kernel::stat()));
+    tree
+}
+
 fn unknown(number: i64) -> Failure {
     Failure::generic(format!("handle '{number}' has not been found"))
 }
@@ -392,4 +403,20 @@ fn host_failed(what: &str, error: &std::io::Error) -> Failure {
 fn failed(what: &str, errno: Errno) -> Failure {
     let colon: &[u8] = if errno == Errno::Unknown { b"" } else { b": " };
     Failure::generic([b"failed to ", what.as_bytes(), colon, errno.text()].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Files;
+
+    #[test]
+    fn files_that_nobody_uses_are_not_made() {
+        let mut files = Files::default();
+        files.restart();
+        assert!(
+            format!("{files:?}").contains("tree: LazyLock(<uninit>)"),
+            "{files:?}"
+        );
+        assert!(files.exists(b"/proc/self/stat"));
+    }
 }

@@ -1,4 +1,3 @@
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, OnceLock};
 
 use tokio::time::Instant;
@@ -6,6 +5,7 @@ use tokio::time::Instant;
 use crate::Guest;
 use crate::guest::facts::Filesystem;
 use crate::guest::files::Files;
+use crate::guest::files::kernel::{self, BOOT_ID, SELF};
 use crate::guest::processes::{Processes, Step};
 use crate::profile::Platform;
 
@@ -24,33 +24,28 @@ pub(crate) struct Machine {
 
 impl Default for Machine {
     fn default() -> Self {
-        let mut machine = Self {
-            facts: plain(),
+        Self {
+            facts: plain(Platform::Linux),
             frozen_since: None,
             is_saved: false,
             files: Files::default(),
             processes: Processes::default(),
             platform: Platform::Linux,
-        };
-        machine.name_boot();
-        machine.name_agent();
-        machine
+        }
     }
 }
 
-/// What the kernel calls this boot.
-const BOOT_ID: &[u8] = b"/proc/sys/kernel/random/boot_id";
-/// What the kernel tells of the process that reads it: here, of the agent.
-const SELF: &[u8] = b"/proc/self/stat";
-
-fn random() -> u64 {
-    RandomState::new().hash_one(())
-}
-
-/// What machines share until they change.
-fn plain() -> Arc<Guest> {
-    static PLAIN: OnceLock<Arc<Guest>> = OnceLock::new();
-    Arc::clone(PLAIN.get_or_init(Arc::default))
+/// What the machines of a platform share until they change.
+fn plain(platform: Platform) -> Arc<Guest> {
+    static LINUX: OnceLock<Arc<Guest>> = OnceLock::new();
+    static FREE_BSD: OnceLock<Arc<Guest>> = OnceLock::new();
+    static WINDOWS: OnceLock<Arc<Guest>> = OnceLock::new();
+    let plain = match platform {
+        Platform::Linux => &LINUX,
+        Platform::FreeBsd => &FREE_BSD,
+        Platform::Windows => &WINDOWS,
+    };
+    Arc::clone(plain.get_or_init(|| Arc::new(Guest::of(platform))))
 }
 
 impl Machine {
@@ -73,8 +68,8 @@ impl Machine {
             self.files.remove(BOOT_ID);
             self.files.remove(SELF);
         }
-        if platform != Platform::Linux && Arc::ptr_eq(&self.facts, &plain()) {
-            self.set_facts(Guest::of(platform));
+        if platform != Platform::Linux && Arc::ptr_eq(&self.facts, &plain(Platform::Linux)) {
+            self.facts = plain(platform);
         }
     }
 
@@ -107,7 +102,8 @@ impl Machine {
 
     /// Nobody will come any more: what it has of the host is given back.
     pub(crate) fn end(&mut self) {
-        self.restart_agent();
+        self.files.restart();
+        self.processes.restart();
         #[cfg(unix)]
         {
             self.processes.host = None;
@@ -131,40 +127,13 @@ impl Machine {
 
     fn name_boot(&mut self) {
         if self.platform == Platform::Linux {
-            let (high, low) = (random(), random());
-            let id = format!(
-                "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}\n",
-                high >> 32,
-                high >> 16 & 0xFFFF,
-                high & 0xFFF,
-                low >> 52,
-                low & 0xFFFF_FFFF_FFFF
-            );
-            self.files.put_kernel_file(BOOT_ID, id.into_bytes());
+            self.files.put_kernel_file(BOOT_ID, kernel::boot_id());
         }
     }
 
-    /// As the kernel does: by when and where it was started.
     fn name_agent(&mut self) {
         if self.platform == Platform::Linux {
-            let random = random();
-            let (pid, start) = (300 + random % 500, 1000 + random / 500 % 9000);
-            let code = 0x5555_0000_0000 + (random >> 40 << 12);
-            let stack = 0x7FFC_0000_0000 + (random >> 32 << 4);
-            let line = format!(
-                "{pid} (qemu-ga) S 1 {pid} {pid} 0 -1 4194560 905 0 0 0 2 1 0 0 20 0 2 0 {start} 83886080 \
-                 1801 18446744073709551615 {code} {} {stack} 0 0 0 0 4096 17479 0 0 0 17 1 0 0 0 0 0 {} {} \
-                 {} {} {} {} {} 0\n",
-                code + 0x6_1000,
-                code + 0x7_2000,
-                code + 0x7_9000,
-                code + 0x10_0000,
-                stack + 0x800,
-                stack + 0x840,
-                stack + 0x840,
-                stack + 0xFE0,
-            );
-            self.files.put_kernel_file(SELF, line.into_bytes());
+            self.files.put_kernel_file(SELF, kernel::stat());
         }
     }
 
@@ -181,5 +150,24 @@ impl Machine {
         let thawed = (0..count)
             .filter(|index| Filesystem::set_frozen(&mut facts.filesystems, *index, false));
         thawed.map(|_| 1).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arc, Machine, Platform};
+
+    #[test]
+    fn machines_of_a_platform_share_their_facts_until_one_changes() {
+        for platform in [Platform::Linux, Platform::FreeBsd, Platform::Windows] {
+            let [one, mut other] = [(); 2].map(|()| {
+                let mut machine = Machine::default();
+                machine.become_platform(platform);
+                machine
+            });
+            assert!(Arc::ptr_eq(&one.facts, &other.facts), "{platform:?}");
+            other.facts_mut().host_name = "db1".into();
+            assert_ne!(one.facts.host_name, "db1");
+        }
     }
 }

@@ -20,6 +20,8 @@ mod file_errors;
 mod files;
 mod guest;
 mod interrupted;
+#[cfg(target_os = "linux")]
+mod memory;
 mod messages;
 mod power;
 mod profiles;

@@ -102,7 +102,7 @@ enum Step {
 }
 
 /// How much memory is kept between tokens, so that one long string does not keep its memory for ever.
-const KEPT_CAPACITY: usize = 64 << 10;
+const KEPT_CAPACITY: usize = 256;
 
 impl Lexer {
     /// Takes bytes from `input` until something is found or none are left.
@@ -247,5 +247,20 @@ fn number(state: State, byte: u8) -> Step {
         }
         (State::Fraction | State::ExponentDigits, _) => Step::Before(Kind::Float),
         _ => Step::Stray,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Lexed, Lexer};
+
+    #[test]
+    fn a_long_token_leaves_no_memory_behind() {
+        let mut lexer = Lexer::default();
+        let line = format!("\"{}\"}}", "x".repeat(50_000));
+        let mut input = line.as_bytes();
+        assert_eq!(lexer.next(&mut input), Some(Lexed::Token(Kind::String)));
+        assert_eq!(lexer.next(&mut input), Some(Lexed::Token(Kind::CloseBrace)));
+        assert!(lexer.text.capacity() < 1024);
     }
 }
