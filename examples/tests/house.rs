@@ -27,7 +27,7 @@ const CORE: &[&[&str]] = &[
     &["protocol"],
     &["transport"],
     &["terms"],
-    &["client", "blocking"],
+    &["client", "blocking", "discover"],
 ];
 
 /// The floors of `qga-testserver`, the lowest first. Modules on one floor do not know each other.

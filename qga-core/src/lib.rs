@@ -61,6 +61,8 @@
 //! program, such as libvirt, holds the channel. Two programs that both use this crate see each other
 //! by a [lock](ClientBuilder::lock).
 //!
+//! Which channels there are on a host, and who is connected to them, [`discover()`] tells.
+//!
 //! What your program must not send, the client can [refuse](ClientBuilder::allow).
 //!
 //! # Runtime
@@ -77,6 +79,7 @@ pub mod __private;
 pub mod blocking;
 mod client;
 mod command;
+pub mod discover;
 mod error;
 mod json;
 mod protocol;
@@ -86,6 +89,7 @@ mod transport;
 
 pub use client::{Client, ClientBuilder, Execute, Pipeline};
 pub use command::{CommandSpec, Empty, GuestAgent, NoReply, QgaCommand, Reply, RetryClass};
+pub use discover::discover;
 pub use error::{
     AddressError, AgentError, DecodeError, Error, ErrorKind, Execution, Malformed, Stage,
     TransportError,

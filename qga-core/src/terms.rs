@@ -21,6 +21,8 @@ pub(crate) use attachments::Attachments;
 pub use contact::Contact;
 pub(crate) use contact::Contacts;
 pub(crate) use lock_file::LockFile;
+#[cfg(target_os = "linux")]
+pub(crate) use lock_file::lock_path;
 pub(crate) use machine::Openings;
 pub use machine::{MachineState, MachineWatch, Power};
 pub use options::Options;

@@ -24,7 +24,7 @@ impl LockFile {
             Some(Address::Unix(socket)) if cfg!(unix) => {
                 let socket = socket.canonicalize();
                 let socket = socket.map_err(|error| connect_error(ErrorKind::Open(error)))?;
-                beside(&socket)
+                lock_path(&socket)
             }
             _ => return Err(failed(io::ErrorKind::Unsupported.into())),
         };
@@ -50,7 +50,7 @@ fn failed(error: io::Error) -> Error {
     connect_error(ErrorKind::Lock(error))
 }
 
-fn beside(socket: &Path) -> PathBuf {
+pub(crate) fn lock_path(socket: &Path) -> PathBuf {
     let mut path = socket.as_os_str().to_owned();
     path.push(".lock");
     path.into()
