@@ -11,6 +11,7 @@ mod wire;
 pub use bytes::{addresses, responses};
 pub use client::client;
 pub use qga_core::__fuzz::{frames, replies};
+pub use qga_core::discover::fuzz::command_line;
 pub use schema::schema;
 pub use wire::testserver;
 
@@ -21,6 +22,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("addresses", addresses),
     ("client", client),
+    ("command_line", command_line),
     ("frames", frames),
     ("replies", replies),
     ("responses", responses),

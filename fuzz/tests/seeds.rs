@@ -105,5 +105,12 @@ macro_rules! targets {
 }
 
 targets![
-    addresses, client, frames, replies, responses, schema, testserver
+    addresses,
+    client,
+    command_line,
+    frames,
+    replies,
+    responses,
+    schema,
+    testserver
 ];
