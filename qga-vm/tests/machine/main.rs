@@ -15,6 +15,7 @@ mod boot;
 mod case;
 mod channel;
 mod clients;
+mod discovery;
 mod files;
 mod freeze;
 mod guard;
@@ -47,6 +48,7 @@ const MODULES: &[(&str, &[Case])] = &[
     ("suspend", suspend::CASES),
     ("panic", panic::CASES),
     ("channel", channel::CASES),
+    ("discovery", discovery::CASES),
     ("agent", agent::CASES),
     ("machine_state", machine_state::CASES),
     ("unit", unit::CASES),
