@@ -164,14 +164,21 @@ impl Client {
     #[must_use]
     pub fn within(&self, time: Duration) -> Self {
         let end = later(Instant::now(), time);
-        let earlier = self.options.deadline.filter(|earlier| *earlier < end);
-        self.with_options(self.options.deadline(earlier.unwrap_or(end)))
+        self.with_options(self.options.deadline_at_most(end))
     }
 
     /// What another crate keeps with this channel; see [`Client::attachment`](crate::Client::attachment).
     #[must_use]
     pub fn attachment<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         self.shared.attachments.get()
+    }
+
+    /// Closes the channel if nobody uses it, and says whether it is closed now; see
+    /// [`Client::close_idle`](crate::Client::close_idle).
+    #[must_use = "it tells whether the channel is closed"]
+    pub fn close_idle(&self) -> bool {
+        let idle = self.shared.turns.try_take();
+        idle.is_some_and(|mut channel| channel.close())
     }
 
     /// Holds commands back, through all clones of this client, until the [`Hold`] is dropped; see

@@ -210,12 +210,12 @@ impl Client {
     /// [`ClientBuilder::within`] counts the connecting too.
     #[must_use]
     pub fn within(&self, time: Duration) -> Self {
-        let end = later(now(), time);
-        let end = self
-            .options
-            .deadline
-            .map_or(end, |earlier| earlier.min(end));
-        self.with_options(self.options.deadline(end))
+        self.until(later(now(), time))
+    }
+
+    /// As [`within`](Self::within), until a moment that is known already.
+    pub(crate) fn until(&self, end: std::time::Instant) -> Self {
+        self.with_options(self.options.deadline_at_most(end))
     }
 
     /// The present contact with the agent: while it lasts, the same agent answers.
@@ -328,6 +328,36 @@ impl Client {
             Ok(channel) => channel.state(),
             Err(_) => ChannelState::Busy,
         })
+    }
+
+    /// Closes the channel if nobody uses it, and says whether it is closed now. The next command opens it again. So a
+    /// program can have more clients than it may have descriptors, and an agent can serve somebody else meanwhile.
+    ///
+    /// It stays open while a command or a pipeline has it or waits for it, and if the client could not open it again,
+    /// as one that was made from a [stream](Self::new). The [contact](Self::contact) with the agent ends. A
+    /// [lock](ClientBuilder::lock) is still held, and [`state`](Self::state) is [`Lost`](ChannelState::Lost).
+    ///
+    /// ```
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-ping")]
+    /// # struct Ping;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), qga_core::Error> {
+    /// # let agent = qga_testserver::TestAgent::start().await;
+    /// # let address = agent.address();
+    /// let client = qga_core::Client::connect(address).await?; // "unix:/run/vm1/qga.sock"
+    /// client.execute(Ping).await?;
+    /// assert!(client.close_idle());
+    /// client.execute(Ping).await?; // on another connection
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use = "it tells whether the channel is closed"]
+    pub fn close_idle(&self) -> bool {
+        match Arc::clone(&self.channel).try_lock_owned() {
+            Ok(channel) => InUse::new(channel).close(),
+            Err(_) => false,
+        }
     }
 
     /// What the host knows of the machine, if somebody [tells](ClientBuilder::machine).

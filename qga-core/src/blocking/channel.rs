@@ -33,6 +33,15 @@ impl Channel {
         &mut self.driver
     }
 
+    /// Closes it, if it can be opened again. Whether it is closed now.
+    pub(super) fn close(&mut self) -> bool {
+        if self.reconnect.is_some() && !self.driver.session.is_closed() {
+            self.driver.replace(Driver::closed());
+            trace::event("the channel is closed, as nobody uses it");
+        }
+        self.driver.session.is_closed()
+    }
+
     /// Opens the channel where that is due, and runs a command; again, where `call` allows it. `check` is asked
     /// right before each sending, and `sent` counts how often that is.
     #[inline]

@@ -46,22 +46,34 @@ impl Turns {
     /// Waits for the channel until a moment at most.
     #[inline]
     pub(super) fn take(&self, deadline: Instant) -> Option<InUse<'_>> {
-        let free = (!self.is_awaited()).then(|| self.try_lock()).flatten();
-        let channel = match free {
+        let channel = match self.try_lock_unawaited() {
             Some(channel) => channel,
             None => self.wait(deadline)?,
         };
-        let mut in_use = InUse {
-            channel,
-            _turn: Turn(self),
-        };
-        in_use.driver().begin();
-        Some(in_use)
+        Some(self.in_use(channel))
+    }
+
+    /// The channel, if nobody has it or waits for it.
+    pub(super) fn try_take(&self) -> Option<InUse<'_>> {
+        Some(self.in_use(self.try_lock_unawaited()?))
     }
 
     /// Whether somebody waits for the channel.
     pub(super) fn is_awaited(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) > 0
+    }
+
+    fn in_use<'a>(&'a self, channel: MutexGuard<'a, Channel>) -> InUse<'a> {
+        let mut in_use = InUse {
+            channel,
+            _turn: Turn(self),
+        };
+        in_use.driver().begin();
+        in_use
+    }
+
+    fn try_lock_unawaited(&self) -> Option<MutexGuard<'_, Channel>> {
+        (!self.is_awaited()).then(|| self.try_lock()).flatten()
     }
 
     fn try_lock(&self) -> Option<MutexGuard<'_, Channel>> {

@@ -14,7 +14,7 @@ use super::reconnect::Reconnect;
 use super::watchers::Watchers;
 use crate::error::Error;
 use crate::protocol::{Budget, Event};
-use crate::terms::trace::Span;
+use crate::terms::trace::{self, Span};
 use crate::terms::{Call, ChannelState, Contact, Contacts, TRIES, following, words_of};
 
 /// What is said of a channel whose end nobody has seen in detail.
@@ -22,6 +22,9 @@ const CLOSED: &str = "the other side closed the channel";
 
 /// What is said of a channel that no command has opened yet.
 const UNOPENED: &str = "the channel has not been opened yet";
+
+/// What is said of a channel that was closed since it was idle.
+const IDLE: &str = "the client closed the channel while nobody used it";
 
 pub(crate) struct Channel {
     driver: Driver,
@@ -64,6 +67,20 @@ impl Channel {
         }
         let cause = self.cause.clone().unwrap_or_else(|| CLOSED.into());
         ChannelState::Lost { cause }
+    }
+
+    /// Closes it, if it can be opened again. Whether it is closed now.
+    pub(crate) fn close(&mut self) -> bool {
+        if let Some(reconnect) = &mut self.reconnect {
+            reconnect.forget_opening();
+            if !self.driver.session.is_closed() {
+                self.driver.replace(Driver::closed());
+                self.contacts.end();
+                self.cause = Some(IDLE.into());
+                trace::event("the channel is closed, as nobody uses it");
+            }
+        }
+        self.driver.session.is_closed()
     }
 
     /// Looks at the channel, and says whether a request can be sent at once.

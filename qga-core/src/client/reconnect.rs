@@ -51,6 +51,11 @@ impl Reconnect {
         Ok(driver)
     }
 
+    /// Lets go of a stream that is being opened.
+    pub(crate) fn forget_opening(&mut self) {
+        self.opening = None;
+    }
+
     /// Whether the channel was lost, or never opened, and no agent has answered since.
     pub(crate) fn is_lost(&self) -> bool {
         self.recovery.is_lost()

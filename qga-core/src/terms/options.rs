@@ -90,6 +90,13 @@ impl Options {
         self
     }
 
+    /// With this deadline, unless there is an earlier one.
+    pub(crate) fn deadline_at_most(mut self, end: Instant) -> Self {
+        let earlier = self.deadline.filter(|deadline| *deadline < end);
+        self.deadline = earlier.or(Some(end));
+        self
+    }
+
     /// The longest reply line that is read, in bytes; 10 MiB unless set. A command that
     /// [expects more](crate::QgaCommand::reply_limit) raises it for itself.
     #[must_use]

@@ -36,9 +36,7 @@ impl Settings {
     /// The time for everything counts from now.
     pub(crate) fn start_clock(&mut self, now: Instant) {
         if let Some(time) = self.within {
-            let end = later(now, time);
-            let earlier = self.options.deadline.filter(|deadline| *deadline < end);
-            self.options.deadline = earlier.or(Some(end));
+            self.options = self.options.deadline_at_most(later(now, time));
         }
     }
 

@@ -15,6 +15,7 @@ mod deadline;
 mod ending;
 mod exchange;
 mod hostile;
+mod idle;
 mod outage;
 mod pipeline;
 mod policy;

@@ -16,6 +16,7 @@ mod debug;
 mod ending;
 mod exchange;
 mod host;
+mod idle;
 mod limits;
 mod lock;
 mod machine;
