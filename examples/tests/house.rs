@@ -28,6 +28,7 @@ const CORE: &[&[&str]] = &[
     &["transport"],
     &["terms"],
     &["client", "blocking", "discover"],
+    &["fleet"],
 ];
 
 /// The floors of `qga-testserver`, the lowest first. Modules on one floor do not know each other.

@@ -33,6 +33,7 @@ mod pipeline;
 mod reconnect;
 mod watchers;
 
+pub(crate) use alarm::Alarm;
 pub use builder::ClientBuilder;
 use channel::{Channel, InUse};
 pub use execute::Execute;

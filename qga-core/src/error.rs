@@ -61,6 +61,8 @@ pub enum Stage {
     Receive,
     /// Reading the reply.
     Decode,
+    /// Doing what a [fleet](crate::Fleet) was to do with a guest, of which commands are only a part.
+    Work,
 }
 
 /// Whether a command that failed did something in the guest.

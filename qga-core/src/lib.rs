@@ -81,6 +81,7 @@ mod client;
 mod command;
 pub mod discover;
 mod error;
+pub mod fleet;
 mod json;
 mod protocol;
 mod terms;
@@ -94,6 +95,7 @@ pub use error::{
     AddressError, AgentError, DecodeError, Error, ErrorKind, Execution, Malformed, Stage,
     TransportError,
 };
+pub use fleet::Fleet;
 pub use json::{JsonError, RawObject};
 #[cfg(feature = "__fuzz")]
 #[doc(hidden)]

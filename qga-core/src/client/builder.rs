@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, Notify, watch};
@@ -86,6 +86,13 @@ impl ClientBuilder {
     /// ```
     pub fn within(mut self, time: Duration) -> Self {
         self.settings.within = Some(time);
+        self
+    }
+
+    /// As [`within`](Self::within), until a moment that is known already.
+    pub(crate) fn deadline(mut self, end: Instant) -> Self {
+        let options = &mut self.settings.options;
+        *options = options.deadline_at_most(end);
         self
     }
 

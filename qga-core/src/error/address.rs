@@ -20,6 +20,11 @@ impl AddressError {
             reason,
         }
     }
+
+    /// What was to be read.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
 }
 
 impl From<Infallible> for AddressError {

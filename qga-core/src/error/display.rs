@@ -14,6 +14,7 @@ impl Display for Error {
         match (self.command(), self.stage()) {
             (Some(command), _) => write!(f, "{}", Excerpt(command))?,
             (None, Stage::Connect) => f.write_str("connect")?,
+            (None, Stage::Work) => f.write_str("work")?,
             (None, _) => f.write_str("sync")?,
         }
         if let Some(address) = self.address() {
@@ -28,6 +29,9 @@ impl Display for Error {
             write!(f, "; the channel is not tried again for {pause:.1?}")?;
         }
         match self.execution() {
+            Execution::MaybeRun if self.stage() == Stage::Work => {
+                f.write_str(" (commands may have run)")
+            }
             Execution::MaybeRun => match self.check() {
                 Some(check) => write!(f, " (the command may have run; check {check})"),
                 None => f.write_str(" (the command may have run)"),
@@ -76,6 +80,9 @@ impl Error {
             ErrorKind::Timeout(limit) => self.write_timeout(f, &format_args!("{limit:?}")),
             ErrorKind::Deadline(Duration::ZERO) => {
                 f.write_str("not begun: the deadline for all commands of this handle has passed")
+            }
+            ErrorKind::Deadline(time) if self.stage() == Stage::Work => {
+                write!(f, "it was not done within {time:?}, the time for this guest")
             }
             ErrorKind::Deadline(left) => {
                 let left =
@@ -159,7 +166,7 @@ impl Error {
                 }
             }
             Stage::Send => write!(f, "the agent did not take the request within {limit}"),
-            Stage::Receive | Stage::Decode => write!(f, "no reply within {limit}"),
+            Stage::Receive | Stage::Decode | Stage::Work => write!(f, "no reply within {limit}"),
         }
     }
 

@@ -94,6 +94,7 @@ mod on {
             Stage::Send => "send",
             Stage::Receive => "receive",
             Stage::Decode => "decode",
+            Stage::Work => "work",
         }
     }
 
