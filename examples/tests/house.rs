@@ -52,6 +52,7 @@ const COMMANDS: &[&[&str]] = &[
     &["incarnation"],
     &["capabilities"],
     &["guest"],
+    &["fleet"],
 ];
 
 /// The floors of what is done with a guest, the lowest first; the operations do not know each other.
@@ -70,8 +71,8 @@ const GUEST: &[&[&str]] = &[
     &["process"],
     &["shell"],
     &[
-        "accounts", "clock", "copy", "disks", "freeze", "fs", "fstrim", "health", "hotplug",
-        "network", "power", "ready", "ssh_keys", "system",
+        "accounts", "clock", "copy", "disks", "facts", "freeze", "fs", "fstrim", "health",
+        "hotplug", "network", "power", "ready", "ssh_keys", "system",
     ],
 ];
 

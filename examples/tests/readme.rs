@@ -145,6 +145,7 @@ fn examples_start_a_fake_agent_only_without_an_address() {
         let only_if_needed = [
             "fake.insert(TestAgent::start().await)",
             "fake.insert(runtime.block_on(TestAgent::start()))",
+            "fakes.push(TestAgent::start().await)",
         ];
         let only_if_needed: usize = only_if_needed
             .map(|way| text.matches(way).count())

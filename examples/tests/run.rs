@@ -29,6 +29,11 @@ const EXAMPLES: [(&str, &str, &str); 12] = [
         ": done\nexit code 3",
     ),
     (
+        "inventory",
+        env!("CARGO_BIN_EXE_inventory"),
+        "9 of 10 guests answered; 1 failed: 1 timed out",
+    ),
+    (
         "copy_file",
         env!("CARGO_BIN_EXE_copy_file"),
         "copied 20 bytes from /tmp/greeting",

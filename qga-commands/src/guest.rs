@@ -18,6 +18,7 @@ pub mod clock;
 pub mod copy;
 pub mod disks;
 mod error;
+mod facts;
 pub mod files;
 pub mod freeze;
 pub mod fs;
@@ -52,6 +53,7 @@ use crate::{backoff, optional};
 pub use crate::incarnation::AgentResource;
 pub use builder::GuestBuilder;
 pub use error::GuestError;
+pub use facts::GuestFacts;
 pub use health::{Health, HealthState};
 
 /// A guest, seen through its agent.

@@ -37,7 +37,7 @@
 //! | take a snapshot with the filesystems at rest | [`Guest::while_frozen`], [`Guest::freeze`] | [`guest::freeze`] |
 //! | wait until the guest is ready | [`Ready::connect`](guest::ready::Ready::connect), [`GuestBuilder::connect_ready`], [`Guest::wait_ready`] | [`guest::ready`] |
 //! | ask whether it is well | [`Guest::health`] | [`HealthState`](guest::HealthState) |
-//! | see what it is | [`Guest::host_name`], [`Guest::os_info`] | |
+//! | see what it is | [`Guest::facts`], [`Guest::host_name`], [`Guest::os_info`] | |
 //! | shut it down, start it again, put it to sleep | [`Guest::shutdown`], [`Guest::reboot`], [`Guest::suspend_ram`] | [`guest::power`] |
 //! | set a password, see who is logged in | [`Guest::set_password`], [`Guest::users`] | [`guest::accounts`] |
 //! | let somebody log in over SSH | [`Guest::ssh_keys`] | [`guest::ssh_keys`] |
@@ -48,6 +48,7 @@
 //! | use processors and memory that were plugged in | [`Guest::set_online_vcpus`], [`Guest::set_memory_blocks`] | [`guest::hotplug`] |
 //! | give all of that one deadline | [`Guest::within`], [`GuestBuilder::within`] | |
 //! | run any other command | [`Guest::execute`] | [`commands`] |
+//! | do any of that with many guests | [`Fleet`] | [`fleet`] |
 //!
 //! Whole programs for common tasks are on the page of [`recipes`].
 //!
@@ -92,6 +93,7 @@ pub mod capabilities;
 ///
 /// What people do with them in several steps is in [`guest`], behind a [`Guest`].
 pub mod commands;
+pub mod fleet;
 pub mod guest;
 mod guest_time;
 mod incarnation;
@@ -109,6 +111,7 @@ mod usable;
 pub use address::{GuestIp, MacAddress, ParseAddressError};
 pub use bytes::Bytes;
 pub use capabilities::{Capabilities, ClientExt};
+pub use fleet::Fleet;
 pub use guest::{Guest, GuestBuilder, GuestError};
 pub use guest_time::{GuestTime, TimeError};
 pub use secret::Secret;

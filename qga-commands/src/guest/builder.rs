@@ -42,6 +42,11 @@ impl GuestBuilder {
         }
     }
 
+    /// The client's settings alone.
+    pub(crate) fn into_client(self) -> ClientBuilder {
+        self.client
+    }
+
     /// What holds for every command; see [`ClientBuilder::options`].
     pub fn options(mut self, options: Options) -> Self {
         self.client = self.client.options(options);

@@ -21,6 +21,7 @@ mod disk_usage;
 mod disks;
 mod errors;
 mod files;
+mod fleet;
 mod freeze;
 mod freeze_among_tasks;
 mod freeze_and_runtime;
