@@ -60,6 +60,8 @@ pub struct Run<'a, T, E = Error> {
     stop_after: usize,
     visits: Slots<Visit<'a, T, E>>,
     alarm: Alarm,
+    /// When the first of those that are being asked has had its time, or earlier.
+    first_end: Option<std::time::Instant>,
     summary: Summary,
 }
 
@@ -102,6 +104,7 @@ impl<'a, T, E: FleetError> Run<'a, T, E> {
             stop_after: fleet.stop_after,
             visits: Slots::new(),
             alarm: Alarm::default(),
+            first_end: None,
             summary: Summary::new(fleet.len()),
         }
     }
@@ -160,16 +163,20 @@ impl<'a, T, E: FleetError> Run<'a, T, E> {
 
     /// A guest whose time is over, though its work goes on.
     fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<Done<T, E>> {
+        let longest = self.per_guest.saturating_add(GRACE);
+        let end_of = |visit: &Visit<'a, T, E>| later(visit.start.into_std(), longest);
         loop {
-            let Some(first) = self.visits.futures().map(|visit| visit.start).min() else {
+            // Who is begun later ends later, so this is looked for only when it has come.
+            if let Some(end) = self.first_end {
+                ready!(self.alarm.poll(end.into(), cx));
+                if let Some(visit) = self.visits.take(|visit| end_of(visit) <= end) {
+                    let error = self.overdue(visit.index);
+                    return Poll::Ready((visit.index, visit.start, Err(error.into())));
+                }
+            }
+            self.first_end = self.visits.futures().map(end_of).min();
+            if self.first_end.is_none() {
                 return Poll::Pending;
-            };
-            let longest = self.per_guest.saturating_add(GRACE);
-            let end = later(first.into_std(), longest);
-            ready!(self.alarm.poll(end.into(), cx));
-            if let Some(visit) = self.visits.take(|visit| visit.start == first) {
-                let error = self.overdue(visit.index);
-                return Poll::Ready((visit.index, visit.start, Err(error.into())));
             }
         }
     }

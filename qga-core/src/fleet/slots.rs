@@ -8,6 +8,9 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::task::coop::has_budget_remaining;
 
+/// How many polls a task does before it gives way.
+const TURN: usize = 128;
+
 /// Futures that are polled side by side in one task, each only after it was woken. A place is used again and again,
 /// so whoever wakes a future that has ended wakes the next one in its place, which does no harm.
 pub(super) struct Slots<F> {
@@ -58,6 +61,7 @@ impl<F: Future + Unpin> Slots<F> {
         self.all.iter().filter_map(|slot| slot.future.as_ref())
     }
 
+    /// Adds a future that [`poll_next`](Self::poll_next) will poll.
     pub(super) fn push(&mut self, future: F) {
         let number = self.free.pop().unwrap_or(self.all.len());
         if number == self.all.len() {
@@ -65,25 +69,27 @@ impl<F: Future + Unpin> Slots<F> {
         }
         if let Some(slot) = self.all.get_mut(number) {
             slot.future = Some(future);
-            slot.place.wake_by_ref();
+            if !slot.place.is_queued.swap(true, Ordering::AcqRel) {
+                self.woken.lock().places.push_back(number);
+            }
         }
     }
 
-    /// The first future that is done. Each that was woken before is polled once at most, so that the task goes on to
-    /// other things even if all of them are woken without end.
+    /// The first future that is done. After so many polls the task gives way, even if there are futures that wake
+    /// themselves without end.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
-        for _ in 0..self.woken.begin(cx) {
-            if !has_budget_remaining() {
-                break;
-            }
-            let Some(number) = self.woken.next() else {
-                break;
-            };
+        self.woken.begin();
+        let mut left = TURN;
+        while left > 0
+            && has_budget_remaining()
+            && let Some(number) = self.woken.next()
+        {
             if let Poll::Ready(output) = self.poll(number) {
                 return Poll::Ready(output);
             }
+            left -= 1;
         }
-        self.woken.end();
+        self.woken.end(cx.waker());
         Poll::Pending
     }
 
@@ -142,14 +148,9 @@ impl Wake for Place {
 }
 
 impl Woken {
-    /// Has the task woken from now on. How many places wait to be polled.
-    fn begin(&self, cx: &Context<'_>) -> usize {
-        let mut queue = self.lock();
-        match &mut queue.task {
-            Some(task) => task.clone_from(cx.waker()),
-            task => *task = Some(cx.waker().clone()),
-        }
-        queue.places.len()
+    /// The task is awake, so that nobody need wake it: that would have its runtime send for another thread.
+    fn begin(&self) {
+        self.lock().task = None;
     }
 
     fn next(&self) -> Option<usize> {
@@ -157,8 +158,9 @@ impl Woken {
     }
 
     /// The task goes to sleep, unless there is more to do.
-    fn end(&self) {
-        let queue = self.lock();
+    fn end(&self, task: &Waker) {
+        let mut queue = self.lock();
+        queue.task = Some(task.clone());
         if !queue.places.is_empty() {
             wake(queue);
         }

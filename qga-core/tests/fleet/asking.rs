@@ -1,9 +1,9 @@
 //! In which order guests are asked, and how many at a time.
 
-use std::pin::Pin;
-use std::sync::Mutex;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use crate::{Ping, answering, names, silent};
@@ -190,7 +190,7 @@ async fn wakes_from_other_threads_are_not_lost() {
 async fn guests_that_need_not_be_waited_for_do_not_keep_the_thread_from_other_tasks() {
     let guests = 10_000;
     let mut run = Fleet::new(vec!["vm:"; guests]).run(|_| async { Ok(()) });
-    let turns = std::sync::Arc::new(AtomicUsize::new(0));
+    let turns = Arc::new(AtomicUsize::new(0));
     let counted = turns.clone();
     let other = tokio::spawn(async move {
         loop {
@@ -221,4 +221,36 @@ async fn work_that_is_woken_without_end_does_not_keep_the_thread_from_other_task
         guest = run.next() => panic!("{guest:?}"),
         done = other => done.unwrap(),
     }
+}
+
+#[derive(Debug, Default)]
+struct CountWakes(AtomicUsize);
+
+impl Wake for CountWakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_goes_on_by_itself_is_not_woken_by_itself() {
+    let (fleet, _peers) = silent(50);
+    let mut run = fleet.concurrency(5).run(|_| async {
+        sleep(SECOND).await;
+        Ok(())
+    });
+    // Each second wakes it once, for all five; then each result is taken without another wake.
+    let wakes = Arc::new(CountWakes::default());
+    let waker = Waker::from(wakes.clone());
+    let mut cx = Context::from_waker(&waker);
+    let mut results = 0;
+    loop {
+        match pin!(run.next()).poll(&mut cx) {
+            Poll::Ready(None) => break,
+            Poll::Ready(Some(_)) => results += 1,
+            Poll::Pending => sleep(SECOND).await,
+        }
+    }
+    assert_eq!(results, 50);
+    assert!(wakes.0.load(Ordering::Relaxed) <= 10, "{wakes:?}");
 }
