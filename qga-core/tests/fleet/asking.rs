@@ -240,8 +240,8 @@ async fn a_run_that_goes_on_by_itself_is_not_woken_by_itself() {
         Ok(())
     });
     // Each second wakes it once, for all five; then each result is taken without another wake.
-    let wakes = Arc::new(CountWakes::default());
-    let waker = Waker::from(wakes.clone());
+    let count = Arc::new(CountWakes::default());
+    let waker = Waker::from(count.clone());
     let mut cx = Context::from_waker(&waker);
     let mut results = 0;
     loop {
@@ -252,5 +252,5 @@ async fn a_run_that_goes_on_by_itself_is_not_woken_by_itself() {
         }
     }
     assert_eq!(results, 50);
-    assert!(wakes.0.load(Ordering::Relaxed) <= 10, "{wakes:?}");
+    assert!(count.0.load(Ordering::Relaxed) <= 10, "{count:?}");
 }

@@ -126,6 +126,19 @@ async fn work_that_goes_on_after_its_command_was_cut_off_is_dropped_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn work_whose_command_was_cut_off_has_a_moment_to_return_its_error() {
+    let (fleet, agents) = answering(1);
+    agents[0].on("guest-ping").fault(Fault::no_answer());
+    let mut run = fleet.per_guest(SECOND).run(|client| async move {
+        let result = client.execute(Ping).await;
+        sleep(SECOND / 20).await;
+        result
+    });
+    let error = run.next().await.unwrap().result.unwrap_err();
+    assert_eq!(error.stage(), Stage::Receive);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_time_without_end_and_one_of_nothing_are_times_too() {
     let (fleet, _agents) = answering(2);
     let forever = fleet.clone().per_guest(Duration::MAX);
