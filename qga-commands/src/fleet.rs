@@ -84,6 +84,13 @@ impl Fleet {
     }
 
     /// The settings of the guests that are connected to addresses, such as what they may be sent.
+    ///
+    /// ```
+    /// use qga_commands::{Fleet, Guest, policy};
+    ///
+    /// let careful = Guest::builder().allow(policy::read_only());
+    /// let fleet = Fleet::new(["unix:/run/vm1/qga.sock"]).builder(careful);
+    /// ```
     pub fn builder(self, builder: GuestBuilder) -> Self {
         Self(self.0.builder(builder.into_client()))
     }

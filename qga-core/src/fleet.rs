@@ -90,6 +90,15 @@ pub struct Fleet {
 impl Fleet {
     /// The guests at these addresses, each of which is named by its address. An address that cannot be read is a
     /// failure of that guest when its turn comes.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use qga_core::Fleet;
+    ///
+    /// let addresses = ["unix:/run/vm1/qga.sock", "tcp:192.0.2.7:1234"];
+    /// let fleet = Fleet::new(addresses).concurrency(8).per_guest(Duration::from_secs(10));
+    /// ```
     pub fn new<A>(addresses: impl IntoIterator<Item = A>) -> Self
     where
         A: TryInto<Address, Error: Into<AddressError>>,
@@ -148,6 +157,13 @@ impl Fleet {
     }
 
     /// The settings of the clients that are connected to addresses, such as what they may send.
+    ///
+    /// ```
+    /// use qga_core::{Client, Fleet};
+    ///
+    /// let careful = Client::builder().allow(["guest-ping", "guest-get-osinfo"]).lock(true);
+    /// let fleet = Fleet::new(["unix:/run/vm1/qga.sock"]).builder(careful);
+    /// ```
     pub fn builder(mut self, builder: ClientBuilder) -> Self {
         self.builder = builder;
         self

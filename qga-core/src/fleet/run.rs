@@ -113,8 +113,8 @@ impl<'a, T, E: FleetError> Run<'a, T, E> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses nothing: call `next` again. Meanwhile nothing goes on, but the time of the guests
-    /// that were begun passes.
+    /// Dropping the future loses nothing: call `next` again. Between two calls nothing goes on, but the time of the
+    /// guests that were begun passes. So leave what takes long to other tasks.
     pub async fn next(&mut self) -> Option<GuestResult<T, E>> {
         poll_fn(|cx| self.poll_result(cx)).await
     }

@@ -150,7 +150,9 @@ impl Wake for Place {
 impl Woken {
     /// The task is awake, so that nobody need wake it: that would have its runtime send for another thread.
     fn begin(&self) {
-        self.lock().task = None;
+        // Not dropped under the lock, since it may be the last that is left of a task.
+        let task = self.lock().task.take();
+        drop(task);
     }
 
     fn next(&self) -> Option<usize> {

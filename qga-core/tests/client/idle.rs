@@ -33,7 +33,7 @@ async fn a_channel_that_is_closed_while_it_is_idle_comes_back_with_the_next_comm
 }
 
 #[tokio::test]
-async fn what_is_kept_with_a_channel_in_use_is_not_closed() {
+async fn a_channel_that_a_pipeline_has_is_not_closed() {
     let agent = TestAgent::start().await;
     let client = Client::connect(agent.path()).await.unwrap();
     let mut pipeline = client.pipeline([Ping, Ping, Ping]);
