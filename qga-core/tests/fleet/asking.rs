@@ -1,5 +1,6 @@
 //! In which order guests are asked, and how many at a time.
 
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,7 +11,7 @@ use crate::{Ping, answering, names, silent};
 use futures_util::{Stream, StreamExt};
 use qga_core::{Client, Fleet};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -153,7 +154,7 @@ async fn only_those_that_were_woken_are_polled_and_none_is_forgotten() {
         ends.lock().unwrap().push(sender);
         Counted { polls: &polls, end }
     });
-    assert!(tokio::time::timeout(SECOND, run.next()).await.is_err());
+    assert!(timeout(SECOND, run.next()).await.is_err());
     assert_eq!(polls.load(Ordering::Relaxed), GUESTS);
     // Several are woken before the run is polled, and one of them twice.
     let ends = std::mem::take(&mut *ends.lock().unwrap());
@@ -207,7 +208,7 @@ async fn guests_that_need_not_be_waited_for_do_not_keep_the_thread_from_other_ta
 async fn work_that_is_woken_without_end_does_not_keep_the_thread_from_other_tasks() {
     let (fleet, _peers) = silent(3);
     let mut run = fleet.run(|_| {
-        std::future::poll_fn(|cx| {
+        poll_fn(|cx| {
             cx.waker().wake_by_ref();
             Poll::<Result<(), _>>::Pending
         })
@@ -237,9 +238,20 @@ async fn a_run_that_goes_on_by_itself_is_not_woken_by_itself() {
     let (fleet, _peers) = silent(50);
     let mut run = fleet.concurrency(5).run(|_| async {
         sleep(SECOND).await;
+        let mut is_woken = false;
+        let woken_by_itself = poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            let was_woken = std::mem::replace(&mut is_woken, true);
+            if was_woken {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
+        woken_by_itself.await;
         Ok(())
     });
-    // Each second wakes it once, for all five; then each result is taken without another wake.
+    // Each second wakes it once, for all five. What is woken while it is polled needs no other wake.
     let count = Arc::new(CountWakes::default());
     let waker = Waker::from(count.clone());
     let mut cx = Context::from_waker(&waker);
@@ -253,4 +265,24 @@ async fn a_run_that_goes_on_by_itself_is_not_woken_by_itself() {
     }
     assert_eq!(results, 50);
     assert!(count.0.load(Ordering::Relaxed) <= 10, "{count:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_that_is_woken_twice_before_the_run_is_polled_is_polled_once() {
+    let (fleet, _peers) = silent(1);
+    let (polls, waker) = (AtomicUsize::new(0), Mutex::new(None));
+    let mut run = fleet.run(|_| {
+        poll_fn(|cx| {
+            polls.fetch_add(1, Ordering::Relaxed);
+            *waker.lock().unwrap() = Some(cx.waker().clone());
+            Poll::<Result<(), _>>::Pending
+        })
+    });
+    for expected in 1..4 {
+        assert!(timeout(SECOND, run.next()).await.is_err());
+        assert_eq!(polls.load(Ordering::Relaxed), expected);
+        let woken = waker.lock().unwrap().take().unwrap();
+        woken.wake_by_ref();
+        woken.wake();
+    }
 }
