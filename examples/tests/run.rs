@@ -5,7 +5,7 @@
 use std::process::Command;
 
 /// Each program and a piece of what it prints with the fake agent.
-const EXAMPLES: [(&str, &str, &str); 12] = [
+const EXAMPLES: [(&str, &str, &str); 13] = [
     (
         "hello",
         env!("CARGO_BIN_EXE_hello"),
