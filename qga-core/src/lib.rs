@@ -19,7 +19,7 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), qga_core::Error> {
-//!     let address = "unix:/run/vm1/qga.sock"; // or "tcp:host:port"
+//!     let address = "unix:/run/vm1/qga.sock"; // or "ssh://host/run/vm1/qga.sock", and others
 //! #   let agent = qga_testserver::TestAgent::start().await;
 //! #   let address = agent.address();
 //!     let client = Client::connect(address).await?;

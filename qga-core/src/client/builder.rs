@@ -144,7 +144,7 @@ impl ClientBuilder {
     /// on it, and the kernel lifts that when its holder ends. The folder must be writable; the file is
     /// made for this user alone, and a link in its place is refused.
     ///
-    /// A client without the path of a Unix socket cannot connect with this
+    /// A serial device is locked whenever it is open, whatever is set here. A client whose channel is no Unix socket cannot connect with this
     /// ([`ErrorKind::Lock`](crate::ErrorKind::Lock)), and one that is [built](Self::build) over an open stream refuses all commands
     /// ([`ErrorKind::NotAllowed`](crate::ErrorKind::NotAllowed)).
     pub fn lock(mut self, lock: bool) -> Self {
@@ -264,7 +264,7 @@ impl ClientBuilder {
     }
 
     /// Connects through a stream that `open` opens, and through another one each time that the
-    /// channel is lost: for a transport that has no address here, such as vsock or a tunnel. A command whose
+    /// channel is lost: for a transport that has no [address](Address) here. A command whose
     /// time is up leaves an opening that is not done to the next command.
     ///
     /// ```

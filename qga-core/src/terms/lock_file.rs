@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Reason};
 use crate::transport::{Address, connect_error};
 
 /// How much of the file is read for the holder's number, in bytes.
@@ -26,7 +26,10 @@ impl LockFile {
                 let socket = socket.map_err(|error| connect_error(ErrorKind::Open(error)))?;
                 lock_path(&socket)
             }
-            _ => return Err(failed(io::ErrorKind::Unsupported.into())),
+            _ => {
+                let words = "it lies beside a Unix socket, and this channel is none";
+                return Err(failed(Reason::error(io::ErrorKind::Unsupported, words)));
+            }
         };
         let mut file = open(&path).map_err(failed)?;
         match file.try_lock() {

@@ -17,6 +17,7 @@ mod killed;
 mod proxy;
 mod relay;
 mod serial_agent;
+mod ssh_master;
 mod ssh_server;
 
 use std::process::ExitCode;
@@ -67,12 +68,20 @@ fn trials_with_real_agent(installed: bool) -> Vec<Trial> {
 
 /// The cases over a channel, or what is missing for it.
 fn trials_over(channel: Channel) -> Vec<Trial> {
+    let name = format!("real::{}", channel.name());
     let Some(missing) = channel.missing() else {
+        eprintln!("{name}: the cases run over this channel");
         let mut trials = trials(Kind::Real, channel);
         trials.extend(trials_of_killed(channel));
+        if channel == Channel::Ssh {
+            let name = format!("{name}::guests_of_one_host_share_one_connection");
+            trials.push(Trial::test(name, || {
+                ssh_master::guests_of_one_host_share_one_connection();
+                Ok(())
+            }));
+        }
         return trials;
     };
-    let name = format!("real::{}", channel.name());
     // No package brings what is missing in the kernel.
     if host::ci() && channel != Channel::Vsock && !host::is_left_out("ssh") {
         return vec![Trial::test(name, move || Err(missing.into()))];

@@ -6,6 +6,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::net::TcpListener;
 
@@ -15,6 +17,7 @@ pub(crate) struct SshServer {
     pub(crate) port: u16,
     folder: PathBuf,
     listener: TcpListener,
+    connections: Arc<AtomicUsize>,
 }
 
 impl SshServer {
@@ -36,11 +39,18 @@ impl SshServer {
             port,
             folder,
             listener,
+            connections: Arc::default(),
         }
+    }
+
+    /// How many connections there have been.
+    pub(crate) fn connections(&self) -> Arc<AtomicUsize> {
+        self.connections.clone()
     }
 
     pub(crate) async fn serve(self) {
         while let Ok((stream, _)) = self.listener.accept().await {
+            self.connections.fetch_add(1, Ordering::SeqCst);
             let stream = stream.into_std().unwrap();
             stream.set_nonblocking(false).unwrap();
             let output = stream.try_clone().unwrap();
@@ -60,6 +70,23 @@ impl SshServer {
     pub(crate) fn client(&self) -> Vec<String> {
         let config = self.folder.join("ssh_config").display().to_string();
         vec!["ssh".into(), "-F".into(), config]
+    }
+
+    /// The same, where all sessions share one connection.
+    pub(crate) fn client_with_master(&self) -> Vec<String> {
+        let socket = self.folder.join("%C").display().to_string();
+        let path = format!("ControlPath={socket}");
+        let options = [
+            "-o",
+            "ControlMaster=auto",
+            "-o",
+            "ControlPersist=1",
+            "-o",
+            &path,
+        ];
+        let mut words = self.client();
+        words.extend(options.map(str::to_owned));
+        words
     }
 }
 
