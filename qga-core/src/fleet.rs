@@ -43,18 +43,19 @@
 //!
 //! A guest that waits for its turn costs its name and its address, a few hundred bytes. A connection is there only
 //! while a guest is asked, so a run needs as many descriptors as its concurrency, however many guests there are.
-//! Clients that a program [keeps](Fleet::clients) have a descriptor each (see `ulimit -n`), and less than 10 KB while
-//! they are idle. [`Client::close_idle`] gives the descriptor back until the next command.
+//! Clients that a program [keeps](Fleet::clients) have a descriptor each (see `ulimit -n`), and take about 2 KB
+//! each while they are idle. [`Client::close_idle`] gives the descriptor back until the next command.
 //!
 //! A run is one task, so it uses one thread at a time. It is at its best in a runtime of one thread, where a thousand
 //! agents on one host took 1.4 times as long as with bare sockets, and hardly longer than with bare sockets that
 //! synchronize too. The agents themselves are what such a host is busy with. Where work on the replies takes long,
 //! give them to other tasks, or give each of several tasks a run over a part of the guests.
 //!
-//! An agent's socket is there on the host of its machine alone. To reach the guests of several hosts, let a program
-//! run on each, and give it the addresses of that host; or let the addresses of one program lead there, through
-//! sockets that OpenSSH forwards, or through streams of your own: clients that are made by
-//! [`ClientBuilder::connect_with`](crate::ClientBuilder::connect_with) can be a [fleet](Fleet::clients) too.
+//! An agent's socket is there on the host of its machine alone. The guests of other hosts have addresses such as
+//! `ssh://hypervisor7/run/vm1/qga.sock`. Where OpenSSH is configured with `ControlMaster auto` and `ControlPersist`, the
+//! first session brings one connection for all of a host, which carries as many sessions at a time as the server's
+//! `MaxSessions` allows, 10 unless set; ssh makes a connection of its own for each one more. Or let a program run on
+//! each host, and give it the addresses of that host.
 
 mod failure;
 mod member;
