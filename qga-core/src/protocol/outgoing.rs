@@ -121,3 +121,6 @@ impl Outgoing {
         bytes
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -232,3 +232,9 @@ fn an_error_with_half_a_character_in_its_words_is_an_error_all_the_same() {
     let reply = ReplyLine::parse(line, &ReplyLimits::DEFAULT).unwrap();
     assert_eq!(reply.result.unwrap_err().desc, "no file '\u{FFFD}'");
 }
+
+#[test]
+fn the_length_of_a_request_is_told_without_its_id() {
+    let request = Request::new("guest-ping", None::<&()>).unwrap();
+    assert_eq!(request.length(), "{\"execute\":\"guest-ping\"".len());
+}

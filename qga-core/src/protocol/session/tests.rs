@@ -1020,3 +1020,165 @@ mod messages {
         assert_eq!(*reason, Malformed::NotJson);
     }
 }
+
+#[test]
+fn only_what_the_agent_says_of_a_command_is_its_answer() {
+    let ticket = Ticket(1);
+    let failed = |kind| {
+        Event::Failed(
+            ticket,
+            Error::new(Stage::Receive, Execution::MaybeRun, kind),
+        )
+    };
+    let error = AgentError {
+        class: "GenericError".into(),
+        desc: "no".into(),
+    };
+    for answer in [
+        Event::Reply(ticket),
+        Event::NoReply(ticket, NoReply::Replied),
+        failed(ErrorKind::Agent(error.clone())),
+    ] {
+        assert!(answer.is_answer(), "{answer:?}");
+    }
+    for other in [
+        Event::NoReply(ticket, NoReply::Closed),
+        Event::NoReply(ticket, NoReply::Silent),
+        Event::Synchronized(ticket),
+        Event::Passed,
+        failed(ErrorKind::Closed(None)),
+        failed(ErrorKind::Unattributed(error)),
+    ] {
+        assert!(!other.is_answer(), "{other:?}");
+    }
+}
+
+#[test]
+fn nothing_is_begun_once_the_deadline_that_commands_share_has_passed() {
+    let wire = wire();
+    let own = wire.budget(10);
+    let shared = Budget {
+        is_shared: true,
+        ..own
+    };
+    let (start, at) = (own.start(), own.deadline);
+    shared.check(|| start).unwrap();
+    own.check(|| at).unwrap();
+    let error = shared.check(|| at).unwrap_err();
+    assert_eq!(
+        (error.stage(), error.execution()),
+        (Stage::Queue, Execution::NotRun)
+    );
+    assert!(error.is_deadline());
+}
+
+#[test]
+fn handshakes_are_counted() {
+    let mut wire = wire();
+    for count in 1..4 {
+        let budget = wire.budget(10);
+        wire.session.forget_sync();
+        wire.session.synchronize(&budget);
+        wire.answer_sync(true);
+        assert!(matches!(wire.event(), Event::Synchronized(_)));
+        assert_eq!(wire.session.handshakes(), count);
+    }
+}
+
+#[test]
+fn who_says_something_unasked_is_talking() {
+    let mut wire = synced(true);
+    assert!(!wire.session.is_talking());
+    wire.read("{");
+    assert!(wire.session.is_talking());
+}
+
+#[test]
+fn the_length_of_the_last_reply_is_told() {
+    let mut wire = synced(true);
+    let ticket = wire.submit("guest-ping");
+    wire.written();
+    let line = format!("{{\"return\": \"twelve\", \"id\": {}}}", ticket.0);
+    wire.read(&line);
+    wire.read("\n");
+    assert_eq!(wire.reply().unwrap(), "twelve");
+    assert_eq!(wire.session.reply_length(), line.len());
+}
+
+#[test]
+fn a_channel_that_takes_nothing_more_ends_with_the_reason() {
+    let mut wire = synced(true);
+    wire.submit("guest-ping");
+    assert!(!wire.session.is_broken());
+    wire.session
+        .transmit_failed(io::ErrorKind::BrokenPipe.into());
+    assert!(wire.session.is_broken());
+    wire.session.closed(None);
+    let error = wire.failure();
+    let ErrorKind::Closed(Some(cause)) = error.kind() else {
+        panic!("{error:?}");
+    };
+    assert_eq!(cause.kind(), io::ErrorKind::BrokenPipe);
+}
+
+#[test]
+fn buffers_are_handed_over_once_nothing_is_in_them() {
+    let mut wire = synced(true);
+    drop(wire.session.reclaim());
+    wire.session.lend(|| Vec::with_capacity(50_000));
+    let ticket = wire.submit("guest-ping");
+    wire.written();
+    assert!(
+        wire.session
+            .reclaim_line()
+            .is_some_and(|buffer| buffer.is_empty())
+    );
+    wire.read("{\"ret");
+    assert!(wire.session.reclaim().is_none());
+    wire.read(format!("urn\": {{}}, \"id\": {}}}\n", ticket.0));
+    wire.reply().unwrap();
+    assert!(
+        wire.session
+            .reclaim()
+            .is_some_and(|buffer| buffer.capacity() >= 50_000)
+    );
+    assert!(
+        wire.session
+            .reclaim_line()
+            .is_none_or(|buffer| buffer.is_empty())
+    );
+}
+
+#[test]
+fn a_flood_is_told_with_the_bytes_of_its_last_line_too() {
+    let mut wire = wire();
+    let budget = Budget {
+        sync: SyncBudget {
+            bytes: 2000,
+            lines: 10,
+        },
+        ..wire.budget(10)
+    };
+    wire.session.synchronize(&budget);
+    wire.written();
+    wire.read([b'x'; 999]);
+    wire.read("\n");
+    wire.settle();
+    wire.read([b'y'; 1500]);
+    let error = wire.failure();
+    let ErrorKind::TooMuchSkipped { bytes, lines } = error.kind() else {
+        panic!("{error:?}");
+    };
+    assert_eq!((*bytes, *lines), (2500, 1));
+}
+
+#[test]
+fn limits_are_what_their_docs_say_unless_set() {
+    let limits = ReplyLimits::DEFAULT;
+    assert_eq!(
+        (limits.bytes, limits.depth, limits.items),
+        (10_485_760, 100, 100_000)
+    );
+    let sync = SyncBudget::DEFAULT;
+    assert_eq!((sync.bytes, sync.lines), (4_294_967_296, 4_000_000));
+}
