@@ -87,15 +87,18 @@ async fn the_programs_of_the_readme_run_when_they_are_pasted() {
         panic!("one block to paste, not {}", manifests.len());
     };
     let programs = programs();
-    let [hello, production, own] = &*programs else {
+    let [hello, production, own, scheme] = &*programs else {
         panic!("{} programs", programs.len());
     };
     let agent = TestAgent::start().await;
     agent.edit_guest(|guest| guest.host_name = "vm1".into());
     let address = agent.address();
-    let (manifest, programs) = (manifest.clone(), [hello, production, own].map(Clone::clone));
+    let (manifest, programs) = (
+        manifest.clone(),
+        [hello, production, own, scheme].map(Clone::clone),
+    );
     let run = tokio::task::spawn_blocking(move || {
-        let [hello, production, own] = programs;
+        let [hello, production, own, scheme] = programs;
         let pasted = Pasted::new(&manifest);
         pasted.paste("src/main.rs", &hello);
         assert_eq!(printed(&pasted.run(&[])), "test-guest says hello\n");
@@ -107,6 +110,8 @@ async fn the_programs_of_the_readme_run_when_they_are_pasted() {
         pasted.paste("src/main.rs", &own);
         assert_eq!(printed(&pasted.run(&[])), "test-guest\n");
         assert_eq!(printed(&pasted.run(&[&address])), "vm1\n");
+        pasted.paste("src/main.rs", &scheme);
+        assert_eq!(printed(&pasted.run(&[])), "test-guest says hello\n");
     });
     run.await.unwrap();
 }
