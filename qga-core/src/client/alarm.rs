@@ -1,9 +1,10 @@
 //! A timer that is seldom touched.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::{Handle, Id};
+use tokio::task::coop;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Wakes a task at a deadline.
@@ -36,7 +37,8 @@ impl Alarm {
             if timer.deadline() > deadline {
                 timer.as_mut().reset(deadline);
             }
-            match timer.as_mut().poll(cx) {
+            // With the task's budget spent, the timer would not be set.
+            match pin!(coop::unconstrained(timer.as_mut())).poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(()) if Instant::now() >= deadline => return Poll::Ready(()),
                 Poll::Ready(()) => timer.as_mut().reset(deadline),

@@ -166,8 +166,8 @@ impl ClientBuilder {
     /// How addresses of a scheme are opened that this crate does not know, as streams of bytes. `open` is given what
     /// stands behind the first colon, each time that the channel is opened.
     ///
-    /// A name of letters that the scheme cannot have, and one of a scheme that this crate knows, is an error when
-    /// the client connects.
+    /// A name that does not consist of small letters, digits, `+`, `.` and `-`, and one of a scheme that this crate
+    /// knows, is an error when the client connects.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -226,9 +226,13 @@ impl ClientBuilder {
     /// Whether an address of the scheme `exec` may be opened, which runs a program on this host. It may not unless
     /// set, since an address often comes from a file that somebody else has written.
     ///
-    /// The program's standard input and output, which are a socket, are the channel. It is killed when the client is
-    /// dropped; if this process is killed, the program's input ends. The last that it wrote to its standard error,
-    /// and its exit status, are part of the client's errors.
+    /// The program's standard input and output, which are a socket, are the channel. The last that it wrote to its
+    /// standard error, and its exit status, are part of the client's errors. When the client is dropped it is killed,
+    /// with the programs that it has started in its process group; that it has ended is taken note of when the next
+    /// one starts or is dropped. If this process is killed, the program's input ends.
+    ///
+    /// The text is split as a shell splits words, in which `#` begins a comment. Nothing else that a shell does is
+    /// done: for pipes, variables and `~`, name a shell, as in `exec:sh -c 'one | two'`.
     pub fn exec_scheme(mut self, exec: bool) -> Self {
         self.settings.programs.exec = exec;
         self

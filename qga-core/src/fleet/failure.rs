@@ -11,7 +11,8 @@ use crate::error::{Error, ErrorKind, Stage};
 pub enum FailureKind {
     /// The address cannot be read.
     BadAddress,
-    /// The channel cannot be opened: nobody listens, another program holds its lock, or this user may not open it.
+    /// The channel cannot be opened, or ended before the agent had answered: nobody listens, another program holds its
+    /// lock, or this user may not open it.
     NotReached,
     /// The time was not enough.
     Timeout,
@@ -42,6 +43,8 @@ impl FleetError for Error {
             ErrorKind::Address(_) => FailureKind::BadAddress,
             _ if self.is_timeout() => FailureKind::Timeout,
             _ if self.stage() == Stage::Connect => FailureKind::NotReached,
+            // It has never answered.
+            ErrorKind::Closed(_) if self.stage() == Stage::Sync => FailureKind::NotReached,
             ErrorKind::Closed(_) => FailureKind::Closed,
             ErrorKind::SyncRefused(_) => FailureKind::Refused,
             ErrorKind::Agent(error) if error.is_command_not_found() => FailureKind::Refused,

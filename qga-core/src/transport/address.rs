@@ -33,8 +33,8 @@ pub use ssh::SshAddress;
 /// | `ssh://USER@HOST:PORT/PATH`, `ssh://HOST/vsock:CID:PORT` | a socket on another host, reached by OpenSSH |
 /// | `SCHEME:REST` | whatever the builder was [told](crate::ClientBuilder::scheme) of this scheme |
 ///
-/// A [`Path`] and a [`SocketAddr`] are an address too, and with serde it is a string. What an address displays as is
-/// read as the same address again, unless it holds a path that is not UTF-8 or a control character.
+/// A [`Path`] and a [`SocketAddr`] are an address too, and with serde it is a string. An address that was read from a text
+/// displays as one that is read as the same address.
 ///
 /// ```
 /// use qga_core::Address;
@@ -112,7 +112,14 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        parse::address(text).map_err(|reason| AddressError::new(text, reason))
+        parse::address(text).map_err(|reason| {
+            let shown = if reason == parse::PASSWORD {
+                "ssh://USER:..."
+            } else {
+                text
+            };
+            AddressError::new(shown, reason)
+        })
     }
 }
 

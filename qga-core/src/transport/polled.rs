@@ -115,11 +115,16 @@ impl Timeout {
 
 /// Waits until one of the descriptors is ready, or the time is up.
 pub(super) fn wait(descriptors: &mut [PollFd<'_>], timeout: Duration) -> Result<()> {
-    let timeout =
-        Timespec::try_from(timeout).map_err(|_| io::Error::from(ErrorKind::InvalidInput))?;
-    match poll(descriptors, Some(&timeout)) {
-        Ok(0) => Err(ErrorKind::TimedOut.into()),
-        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-        Err(error) => Err(error.into()),
+    let deadline = Instant::now() + timeout;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left =
+            Timespec::try_from(left).map_err(|_| io::Error::from(ErrorKind::InvalidInput))?;
+        match poll(descriptors, Some(&left)) {
+            Ok(0) => return Err(ErrorKind::TimedOut.into()),
+            Ok(_) => return Ok(()),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
 }

@@ -17,6 +17,10 @@ use tokio::net::unix::pipe::{Receiver, Sender};
 use super::polled::PolledStream;
 use crate::error::Reason;
 
+/// The major number of `/dev/tty`, `/dev/console` and `/dev/ptmx`, which lead to this process's own terminal, or to a new
+/// one.
+const OWN_TERMINALS: u32 = 5;
+
 pub(super) fn open(path: &Path) -> Result<AsyncDevice> {
     AsyncDevice::new(open_device(path)?)
 }
@@ -29,7 +33,8 @@ pub(super) fn open_blocking(path: &Path) -> Result<PolledStream<Device>> {
 /// when the last process ends that has it; the other way, `TIOCEXCL`, would outlive a killed one.
 fn open_device(path: &Path) -> Result<File> {
     // What is no device might block, or act, on being opened.
-    if !std::fs::metadata(path)?.file_type().is_char_device() {
+    let found = std::fs::metadata(path)?;
+    if !found.file_type().is_char_device() || rustix::fs::major(found.rdev()) == OWN_TERMINALS {
         return Err(no_terminal());
     }
     let mut options = OpenOptions::new();

@@ -3,9 +3,7 @@
 //! A program there carries the bytes between its standard input and output and the socket. Where there is none, ssh
 //! forwards the socket itself.
 
-use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read, Result};
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use tokio::io::AsyncReadExt;
@@ -18,10 +16,12 @@ use crate::error::Reason;
 mod command;
 mod forward;
 mod greeting;
+mod host;
 
 use command::Ssh;
 use forward::Folder;
 use greeting::{Answer, Greeting};
+use host::Host;
 
 /// The exit status by which ssh says that it failed itself.
 const FAILED: i32 = 255;
@@ -30,26 +30,31 @@ const FAILED: i32 = 255;
 const FORWARDED: &str =
     "neither `qga` nor `socat` was found on that host, so ssh was to forward the socket itself";
 
-/// The hosts whose sockets are forwarded, since no program was found there.
-static FORWARDING: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// What comes next.
+enum Next {
+    /// The socket is reached.
+    Go,
+    /// It may be reached by forwarding it.
+    Forward,
+}
 
 /// Opens an address of the scheme `ssh` by a program, which is `ssh` and its first arguments.
 pub(super) async fn open(address: &Address, program: &[String]) -> Result<ChildStream> {
     let ssh = Ssh::new(address, program)?;
-    if !is_forwarding(&ssh) {
+    let host = Host::of(ssh.login());
+    let _turn = host.turn().await;
+    if !host.forwards() {
         let mut stream = child::open(&ssh.dial())?;
-        match greeted(&mut stream).await {
-            Ok(Answer::Ready) => return Ok(stream),
-            Err(error) if stream.has_ended_with(FAILED) => return Err(advised(error)),
-            answered => ssh.needs_program(answered)?,
+        let answered = greeted(&mut stream).await;
+        if let Next::Go = next(&ssh, &host, answered, stream.has_ended_with(FAILED))? {
+            return Ok(stream);
         }
     }
     let folder = Folder::new()?;
     let mut stream = child::open(&ssh.forward(&folder)?)?;
     ready(greeted(&mut stream).await)?;
-    let socket = unix::open(&folder.socket()).await?;
-    remember(&ssh);
-    Ok(stream.leading_to(socket, FORWARDED))
+    let socket = unix::open(&folder.socket()).await;
+    Ok(stream.leading_to(socket.map_err(|error| not_forwarded(&error))?, FORWARDED))
 }
 
 pub(super) fn open_blocking(
@@ -58,27 +63,48 @@ pub(super) fn open_blocking(
     deadline: Instant,
 ) -> Result<PolledChildStream> {
     let ssh = Ssh::new(address, program)?;
-    if !is_forwarding(&ssh) {
+    let host = Host::of(ssh.login());
+    let _turn = host.turn_blocking(deadline)?;
+    if !host.forwards() {
         let mut stream = child::open_blocking(&ssh.dial())?;
-        match greeted_blocking(&mut stream, deadline) {
-            Ok(Answer::Ready) => return Ok(stream),
-            Err(error) if error.kind() == ErrorKind::TimedOut => return Err(error),
-            Err(error) if stream.has_ended_with(FAILED) => return Err(advised(error)),
-            answered => ssh.needs_program(answered)?,
+        let answered = greeted_blocking(&mut stream, deadline);
+        if let Next::Go = next(&ssh, &host, answered, stream.has_ended_with(FAILED))? {
+            return Ok(stream);
         }
     }
     let folder = Folder::new()?;
     let mut stream = child::open_blocking(&ssh.forward(&folder)?)?;
     ready(greeted_blocking(&mut stream, deadline))?;
-    let socket = unix::open_blocking(&folder.socket(), deadline)?;
-    remember(&ssh);
-    Ok(stream.leading_to(socket, FORWARDED))
+    let socket = unix::open_blocking(&folder.socket(), deadline);
+    Ok(stream.leading_to(socket.map_err(|error| not_forwarded(&error))?, FORWARDED))
+}
+
+/// What comes after the attempt with a program there; `has_failed` says whether ssh has failed itself.
+fn next(ssh: &Ssh<'_>, host: &Host, answered: Result<Answer>, has_failed: bool) -> Result<Next> {
+    match answered {
+        Ok(Answer::Ready) => Ok(Next::Go),
+        Ok(Answer::NoProgram) => {
+            ssh.check_forwarding()?;
+            host.has_no_program();
+            Ok(Next::Forward)
+        }
+        Err(error) if has_failed || error.kind() == ErrorKind::TimedOut => Err(advised(error)),
+        Err(error) => ssh
+            .check_forwarding()
+            .map_or(Err(error), |()| Ok(Next::Forward)),
+    }
+}
+
+fn not_forwarded(error: &io::Error) -> io::Error {
+    let words = format!("ssh has not forwarded the socket to a folder of this host: {error}");
+    Reason::error(error.kind(), words)
 }
 
 async fn greeted(stream: &mut ChildStream) -> Result<Answer> {
     let mut greeting = Greeting::new();
     loop {
-        let byte = stream.read_u8().await?;
+        let read = stream.read_u8().await;
+        let byte = read.map_err(|error| greeting.explain(error))?;
         if let Some(answer) = greeting.push(byte)? {
             return Ok(answer);
         }
@@ -90,7 +116,8 @@ fn greeted_blocking(stream: &mut PolledChildStream, deadline: Instant) -> Result
     loop {
         stream.set_read_timeout(time_left(deadline)?)?;
         let mut byte = [0];
-        stream.read_exact(&mut byte)?;
+        let read = stream.read_exact(&mut byte);
+        read.map_err(|error| greeting.explain(error))?;
         if let Some(answer) = greeting.push(byte[0])? {
             return Ok(answer);
         }
@@ -103,16 +130,6 @@ fn ready(answered: Result<Answer>) -> Result<()> {
         Answer::Ready => Ok(()),
         Answer::NoProgram => Err(ErrorKind::InvalidData.into()),
     }
-}
-
-fn is_forwarding(ssh: &Ssh<'_>) -> bool {
-    let hosts = FORWARDING.lock().unwrap_or_else(PoisonError::into_inner);
-    hosts.contains(&ssh.login())
-}
-
-fn remember(ssh: &Ssh<'_>) {
-    let mut hosts = FORWARDING.lock().unwrap_or_else(PoisonError::into_inner);
-    hosts.insert(ssh.login());
 }
 
 /// The same error, with what to do about it.

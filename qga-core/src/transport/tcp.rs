@@ -4,7 +4,9 @@ use std::future::poll_fn;
 use std::io::{self, ErrorKind, Result};
 use std::net::{SocketAddr, TcpStream as BlockingTcpStream, ToSocketAddrs};
 use std::pin::Pin;
+use std::sync::mpsc;
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
@@ -85,12 +87,26 @@ impl Race {
 }
 
 pub(super) fn open_blocking(host_and_port: &str, deadline: Instant) -> Result<BlockingTcpStream> {
-    let found = host_and_port.to_socket_addrs();
-    let addresses = found.map_err(|error| unresolved(host_and_port, &error))?;
-    let stream = first_of(&addresses.collect::<Vec<_>>(), deadline);
+    let addresses = look_up(host_and_port, deadline)?;
+    let stream = first_of(&addresses, deadline);
     let stream = stream.unwrap_or_else(|| Err(nothing(host_and_port)))?;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+/// The system looks names up for as long as it likes, so a thread of its own waits for that.
+fn look_up(host_and_port: &str, deadline: Instant) -> Result<Vec<SocketAddr>> {
+    if let Ok(address) = host_and_port.parse() {
+        return Ok(vec![address]);
+    }
+    let (sender, receiver) = mpsc::channel();
+    let name = host_and_port.to_owned();
+    let thread = thread::Builder::new().name("qga-lookup".to_owned());
+    thread.spawn(move || sender.send(name.to_socket_addrs().map(Iterator::collect)))?;
+    match receiver.recv_timeout(time_left(deadline)?) {
+        Ok(found) => found.map_err(|error| unresolved(host_and_port, &error)),
+        Err(_) => Err(ErrorKind::TimedOut.into()),
+    }
 }
 
 /// Tries one address after the other, each for its share of the time that is left. None if there is none.
@@ -114,7 +130,7 @@ fn unresolved(host_and_port: &str, error: &io::Error) -> io::Error {
         .map_or(host_and_port, |(host, _)| host);
     Reason::error(
         ErrorKind::HostUnreachable,
-        format!("no address is found for the host {host}: {error}; is its name right?"),
+        format!("no address is found for the host {host}: {error}"),
     )
 }
 

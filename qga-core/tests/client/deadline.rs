@@ -216,3 +216,51 @@ async fn what_is_first_awaited_after_the_deadline_is_not_sent() {
     answer.unwrap();
     assert_eq!(request["arguments"]["text"], "next");
 }
+
+/// Tokio gives a task a budget; with nothing left of it, it sets no timers.
+async fn spend(budget: usize) {
+    for _ in 0..budget {
+        tokio::task::coop::consume_budget().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_ends_in_time_however_much_its_task_has_done_before() {
+    for budget in 0..=130 {
+        let task = tokio::spawn(async move {
+            let (client, _peer) = synced_pair().await;
+            let brief = client.with_options(Options::new().timeout(TEN));
+            spend(budget).await;
+            brief.execute(Ping).await
+        });
+        let ended = tokio::time::timeout(TEN * 3, task).await;
+        let error = ended
+            .unwrap_or_else(|_| panic!("after {budget}"))
+            .unwrap()
+            .unwrap_err();
+        assert!(error.is_timeout(), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_queues_ends_in_time_however_much_its_task_has_done_before() {
+    for budget in 0..=130 {
+        let task = tokio::spawn(async move {
+            let (client, _peer) = synced_pair().await;
+            let brief = client.with_options(Options::new().timeout(TEN));
+            let first = client.with_options(Options::new().timeout(TEN * 100));
+            let holding = tokio::spawn(async move { first.execute(Ping).await });
+            tokio::task::yield_now().await;
+            spend(budget).await;
+            let ended = brief.execute(Ping).await;
+            holding.abort();
+            ended
+        });
+        let ended = tokio::time::timeout(TEN * 3, task).await;
+        let error = ended
+            .unwrap_or_else(|_| panic!("after {budget}"))
+            .unwrap()
+            .unwrap_err();
+        assert!(error.is_timeout(), "{error}");
+    }
+}

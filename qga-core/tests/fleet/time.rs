@@ -165,3 +165,30 @@ async fn an_earlier_deadline_of_a_client_still_counts() {
     assert!(guest.result.unwrap_err().is_deadline());
     assert_eq!(guest.took, SECOND);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_that_hangs_ends_in_time_beside_any_number_that_are_done_at_once() {
+    for quick in [0, 1, 63, 64, 125, 126, 127, 128, 129, 200, 1000] {
+        let (fleet, _peers) = silent(quick + 1);
+        let fleet = fleet.concurrency(quick + 1).per_guest(SECOND);
+        let task = tokio::spawn(async move {
+            let count = AtomicUsize::new(0);
+            let mut run = fleet.run(|_| {
+                let number = count.fetch_add(1, Ordering::Relaxed);
+                async move {
+                    if number == quick {
+                        std::future::pending::<()>().await;
+                    }
+                    Ok(())
+                }
+            });
+            while run.next().await.is_some() {}
+            run.summary().failed(FailureKind::Timeout)
+        });
+        let ended = tokio::time::timeout(10 * SECOND, task).await;
+        assert_eq!(
+            ended.unwrap_or_else(|_| panic!("beside {quick}")).unwrap(),
+            1
+        );
+    }
+}

@@ -105,6 +105,9 @@ fn serial(path: &str) -> Result<Address, Reason> {
 }
 
 fn vsock(text: &str) -> Result<Address, &'static str> {
+    if text.starts_with('/') {
+        return Err("write vsock:CID:PORT, without slashes");
+    }
     let (cid, port) = text
         .split_once(':')
         .ok_or("the port is missing; write vsock:CID:PORT")?;
@@ -189,6 +192,10 @@ fn host_and_port(text: &str) -> Result<(&str, Option<u16>), &'static str> {
     Ok((host, port.map(tcp_port).transpose()?))
 }
 
+/// What is said of a user with a password, which must not be quoted.
+pub(super) const PASSWORD: &str =
+    "ssh takes no password from an address; give it a key, or an agent that has one";
+
 /// Why OpenSSH would not be given such a user and host: it would take one that begins with `-` for an option.
 pub(crate) fn login_problem(user: Option<&str>, host: &str) -> Option<&'static str> {
     let odd = |c: char| c.is_whitespace() || c.is_control() || "@/'\"`\\$;&<>|(){}*?#!".contains(c);
@@ -202,6 +209,8 @@ pub(crate) fn login_problem(user: Option<&str>, host: &str) -> Option<&'static s
         Some("the user is missing before the `@`")
     } else if user.is_some_and(|user| user.starts_with('-')) {
         Some("the user begins with `-`, so that ssh would take it for an option")
+    } else if user.is_some_and(|user| user.contains(':')) {
+        Some(PASSWORD)
     } else if user.is_some_and(|user| user.contains(odd)) {
         Some("the user holds a character that is in no user's name")
     } else {

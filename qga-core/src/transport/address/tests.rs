@@ -192,6 +192,8 @@ fn each_mistake_in_an_address_has_its_own_message() {
         ("ssh://vm 1/run", "in no host's name"),
         ("ssh://vm$(x)/run", "in no host's name"),
         ("ssh://a;b@vm1/run", "in no user's name"),
+        ("ssh://root:secret@vm1/run", "ssh takes no password"),
+        ("vsock://3:1024", "without slashes"),
         ("ssh://vm1:0/run", "1 to 65535"),
         ("ssh://::1/run", "brackets"),
         ("ssh://[::1/run", "the bracket is not closed"),
@@ -202,6 +204,7 @@ fn each_mistake_in_an_address_has_its_own_message() {
     for (text, reason) in cases {
         let error = text.parse::<Address>().unwrap_err().to_string();
         assert!(error.contains(reason), "{text:?}: {error}");
+        assert!(!error.contains("secret"), "{error}");
     }
 }
 

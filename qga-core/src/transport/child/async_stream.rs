@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe::Receiver;
+use tokio::runtime::{Handle, Id};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::process::{GRACE, LOOK, Process, READS};
@@ -29,8 +30,23 @@ pub(in crate::transport) struct ChildStream {
 }
 
 struct Ending {
-    look: Pin<Box<Sleep>>,
+    /// The next look, in a runtime.
+    look: Option<(Id, Pin<Box<Sleep>>)>,
     deadline: Instant,
+}
+
+impl Ending {
+    /// Waits until it is time to look again. What waits for a timer cannot go on in another runtime.
+    fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let here = Handle::current().id();
+        self.look = self.look.take().filter(|(runtime, _)| *runtime == here);
+        let (_, look) = self
+            .look
+            .get_or_insert_with(|| (here, Box::pin(sleep(LOOK))));
+        ready!(look.as_mut().poll(cx));
+        self.look = None;
+        Poll::Ready(())
+    }
 }
 
 impl ChildStream {
@@ -64,9 +80,9 @@ impl ChildStream {
     }
 
     /// Whether the program has ended with this exit status.
-    pub(in crate::transport) fn has_ended_with(&mut self, code: i32) -> bool {
+    pub(in crate::transport) fn has_ended_with(&self, code: i32) -> bool {
         let status = self.process.status();
-        status.is_some_and(|status| status.code() == Some(code))
+        status.is_some_and(|status| status.code == Some(code))
     }
 
     /// Takes what the program says of errors, so that it never waits for that.
@@ -94,7 +110,7 @@ impl ChildStream {
         loop {
             let status = self.process.status();
             let ending = self.ending.get_or_insert_with(|| Ending {
-                look: Box::pin(sleep(LOOK)),
+                look: None,
                 deadline: Instant::now() + GRACE,
             });
             let is_over = ending.deadline <= Instant::now() || self.input.is_some();
@@ -102,8 +118,7 @@ impl ChildStream {
                 self.poll_stderr(cx);
                 return Poll::Ready(self.process.ending(status, self.has_read, &self.tail));
             }
-            ready!(ending.look.as_mut().poll(cx));
-            ending.look.as_mut().reset(Instant::now() + LOOK);
+            ready!(ending.poll_look(cx));
         }
     }
 }

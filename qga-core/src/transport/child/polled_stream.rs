@@ -60,9 +60,9 @@ impl PolledChildStream {
     }
 
     /// Whether the program has ended with this exit status.
-    pub(in crate::transport) fn has_ended_with(&mut self, code: i32) -> bool {
+    pub(in crate::transport) fn has_ended_with(&self, code: i32) -> bool {
         let status = self.process.status();
-        status.is_some_and(|status| status.code() == Some(code))
+        status.is_some_and(|status| status.code == Some(code))
     }
 
     /// Takes what the program says of errors, so that it never waits for that.
@@ -107,11 +107,14 @@ impl PolledChildStream {
         }
     }
 
-    /// Waits until the program has ended too, which says why.
-    fn ending(&mut self) -> Result<usize> {
-        let deadline = Instant::now() + GRACE;
+    /// Waits until the program has ended too, which says why, but no longer than it may.
+    fn ending(&mut self, timeout: Duration) -> Result<usize> {
+        let deadline = Instant::now() + timeout.min(GRACE);
         let mut status = self.process.status();
         while status.is_none() && self.input.is_none() && Instant::now() < deadline {
+            if !self.waits.load(Ordering::Relaxed) {
+                return Err(ErrorKind::WouldBlock.into());
+            }
             sleep(LOOK);
             status = self.process.status();
         }
@@ -131,7 +134,7 @@ impl Read for PolledChildStream {
                 Ok(count)
             }
             Err(error) if is_passing(&error) => Err(error),
-            Ok(_) | Err(_) => self.ending(),
+            Ok(_) | Err(_) => self.ending(timeout),
         }
     }
 }
@@ -145,7 +148,7 @@ impl Write for PolledChildStream {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
         let timeout = self.write_timeout.get();
         match self.when(PollFlags::OUT, timeout, |stream| stream.write(bytes)) {
-            Err(error) if !is_passing(&error) => self.ending().and(Err(error)),
+            Err(error) if !is_passing(&error) => self.ending(timeout).and(Err(error)),
             written => written,
         }
     }

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Result};
 
 use super::forward::Folder;
-use super::greeting::{Answer, NO_PROGRAM, READY};
+use super::greeting::{NO_PROGRAM, READY};
 use crate::error::Reason;
 use crate::transport::Address;
 use crate::transport::address::parse::login_problem;
@@ -67,7 +67,7 @@ impl<'a> Ssh<'a> {
             ),
         };
         let script = format!(
-            "if command -v qga >/dev/null 2>&1; then echo {READY}; exec qga dial-stdio \"$1\"; fi; \
+            "echo; if command -v qga >/dev/null 2>&1; then echo {READY}; exec qga dial-stdio \"$1\"; fi; \
              if command -v socat >/dev/null 2>&1; then echo {READY}; exec socat - \"$2\"; fi; \
              echo {NO_PROGRAM}"
         );
@@ -81,13 +81,11 @@ impl<'a> Ssh<'a> {
     /// Has ssh forward the socket, for as long as the input of a program there is open.
     pub(super) fn forward(&self, folder: &Folder) -> Result<Vec<String>> {
         let from = folder.socket();
-        let (Target::Unix(path), Some(from)) = (&self.target, from.to_str()) else {
+        let from = from.to_str().filter(|from| !from.contains("${"));
+        let (Target::Unix(path), Some(from)) = (&self.target, from) else {
             return Err(no_forwarding());
         };
-        // It would stand for a variable of the environment.
-        if path.contains("${") {
-            return Err(no_forwarding());
-        }
+        self.check_forwarding()?;
         let forward = format!("{}:{}", escaped_for_ssh(from), escaped_for_ssh(path));
         let options = [
             "-o",
@@ -97,15 +95,15 @@ impl<'a> Ssh<'a> {
             "-L",
             &forward,
         ];
-        Ok(self.call(&options, &format!("echo {READY}; exec cat")))
+        Ok(self.call(&options, &format!("echo; echo {READY}; exec cat")))
     }
 
-    /// Goes on only if it is for lack of a program that nothing was connected.
-    pub(super) fn needs_program(&self, answered: Result<Answer>) -> Result<()> {
-        match (&self.target, answered) {
-            (Target::Unix(_), _) => Ok(()),
-            (Target::Vsock { .. }, Err(error)) => Err(error),
-            (Target::Vsock { .. }, Ok(_)) => Err(no_forwarding()),
+    /// Whether ssh can forward the socket.
+    pub(super) fn check_forwarding(&self) -> Result<()> {
+        match &self.target {
+            // What is left would stand for a variable of the environment.
+            Target::Unix(path) if !path.contains("${") => Ok(()),
+            _ => Err(no_forwarding()),
         }
     }
 

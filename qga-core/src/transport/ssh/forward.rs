@@ -6,6 +6,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::error::Reason;
+
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// A folder of this user alone, for one socket. Both go when this is dropped; who is connected stays connected.
@@ -18,7 +20,14 @@ impl Folder {
             let path = std::env::temp_dir().join(format!("qga-{}-{number}", std::process::id()));
             match DirBuilder::new().mode(0o700).create(&path) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                made => return made.map(|()| Self(path)),
+                Err(error) => {
+                    let words = format!(
+                        "no folder for a forwarded socket can be made in {}, which TMPDIR names: {error}",
+                        std::env::temp_dir().display()
+                    );
+                    return Err(Reason::error(error.kind(), words));
+                }
+                Ok(()) => return Ok(Self(path)),
             }
         }
     }

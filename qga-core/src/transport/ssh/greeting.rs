@@ -1,8 +1,9 @@
 //! What the other host's shell says first, which may come after words of its own start-up files.
 
-use std::io::{ErrorKind, Result};
+use std::io::{Error, ErrorKind, Result};
 
 use crate::error::Reason;
+use crate::text::Excerpt;
 use crate::transport::line::Line;
 
 pub(super) const READY: &str = "QGA READY";
@@ -23,6 +24,8 @@ pub(super) enum Answer {
 pub(super) struct Greeting {
     line: Line,
     lines: usize,
+    /// The last line that was passed over.
+    passed: String,
 }
 
 impl Greeting {
@@ -30,6 +33,7 @@ impl Greeting {
         Self {
             line: Line::new(LONGEST),
             lines: 0,
+            passed: String::new(),
         }
     }
 
@@ -39,10 +43,12 @@ impl Greeting {
         if self.line.wants_more() {
             return Ok(None);
         }
-        match self.line.text().as_str() {
+        let text = self.line.text();
+        match text.as_str() {
             READY => return Ok(Some(Answer::Ready)),
             NO_PROGRAM => return Ok(Some(Answer::NoProgram)),
-            _ => {}
+            "" => {}
+            _ => self.passed = text,
         }
         self.line = Line::new(LONGEST);
         self.lines += 1;
@@ -51,5 +57,14 @@ impl Greeting {
         }
         let words = "the other host's shell says more than it should before the channel is open";
         Err(Reason::error(ErrorKind::InvalidData, words))
+    }
+
+    /// The same error with what the other host has said last, which may explain it.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        if self.passed.is_empty() || error.kind() == ErrorKind::TimedOut {
+            return error;
+        }
+        let words = format!("{error}; the other host says: {}", Excerpt(&self.passed));
+        Reason::error(error.kind(), words)
     }
 }

@@ -23,7 +23,13 @@ async fn what_is_no_terminal_and_no_virtio_port_is_not_written_to() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "as it was").unwrap();
-    for path in [Path::new("/dev/null"), folder.path(), &file] {
+    for path in [
+        Path::new("/dev/null"),
+        Path::new("/dev/tty"),
+        Path::new("/dev/ptmx"),
+        folder.path(),
+        &file,
+    ] {
         let errors = Failing::new().errors(Address::Serial(path.into())).await;
         assert_say(
             &errors,

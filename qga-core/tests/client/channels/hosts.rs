@@ -65,6 +65,25 @@ async fn a_host_or_user_that_begins_with_a_dash_is_not_given_to_ssh() {
 }
 
 #[tokio::test]
+async fn what_a_login_script_prints_without_a_line_break_is_passed_over() {
+    let programs = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/bin/sh", programs.path().join("sh")).unwrap();
+    // It runs what the far shell would run, where there is nothing but `sh`.
+    let run = r#"for last; do :; done; printf 'welcome: '; PATH=PROGRAMS; eval "$last""#;
+    let run = run.replace("PROGRAMS", programs.path().to_str().unwrap());
+    let errors = Failing::ssh(&run).errors("ssh://vm-host/vsock:3:1").await;
+    assert_say(&errors, Stage::Connect, &["install `socat` there"]);
+}
+
+#[tokio::test]
+async fn what_a_host_says_in_place_of_a_shell_is_in_the_error() {
+    let script = "echo 'This account is currently not available.'; exit 1";
+    let errors = Failing::ssh(script).errors("ssh://vm-host/vsock:3:1").await;
+    let words = ["exit status 1; the other host says: This account is currently not available."];
+    assert_say(&errors, Stage::Connect, &words);
+}
+
+#[tokio::test]
 async fn a_shell_that_only_talks_is_left() {
     let errors = Failing::ssh("yes welcome").errors(ADDRESS).await;
     assert_say(&errors, Stage::Connect, &["says more than it should"]);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use qga_core::{Client, Error, Stage, blocking};
 
 use super::{Failing, assert_say, exec};
+use crate::support::Ping;
 
 #[tokio::test]
 async fn a_program_runs_only_if_the_builder_allows_it() {
@@ -51,8 +52,13 @@ async fn a_program_that_ends_at_once_says_why_and_with_which_status() {
 }
 
 #[tokio::test]
-async fn a_program_that_ends_well_is_a_channel_that_ends() {
+async fn a_program_that_ends_well_is_told_unless_it_has_answered() {
     let errors = Failing::new().errors("exec:true").await;
+    let words = ["the program `true` ended with exit status 0; has the machine stopped"];
+    assert_say(&errors, Stage::Sync, &words);
+    // One that has answered before has just ended.
+    let script = "IFS= read -r line; printf '{\"return\": {}}\\n'";
+    let errors = Failing::new().errors(exec(script)).await;
     assert_say(&errors, Stage::Sync, &["the other side closed the channel"]);
 }
 
@@ -119,4 +125,59 @@ async fn until_it_runs_no_more(pid: &str) {
     while std::fs::read_to_string(&status).is_ok_and(|status| !status.contains("State:\tZ")) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+#[tokio::test]
+async fn what_a_program_has_started_is_killed_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let pids = folder.path().join("pids");
+    for script in [
+        "sleep 1000 & echo $! >> PIDS; wait",
+        "exec 0<&- 1>&-; sleep 1000 & echo $! >> PIDS",
+    ] {
+        let script = script.replace("PIDS", &pids.display().to_string());
+        Failing::new().soon().errors(exec(&script)).await;
+    }
+    let pids = std::fs::read_to_string(pids).unwrap();
+    assert_eq!(pids.lines().count(), 4);
+    for pid in pids.lines() {
+        until_it_runs_no_more(pid).await;
+    }
+}
+
+#[test]
+fn a_program_that_lingers_is_waited_for_in_whatever_runtime() {
+    let lingers = exec("exec 0<&- 1>&-; exec sleep 1000");
+    let client = Client::builder()
+        .exec_scheme(true)
+        .connect_lazy(lingers)
+        .unwrap();
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+    };
+    for _ in 0..2 {
+        runtime().block_on(async {
+            let brief = Duration::from_millis(100);
+            drop(tokio::time::timeout(brief, client.execute(Ping)).await);
+        });
+    }
+    let error = runtime().block_on(client.execute(Ping)).unwrap_err();
+    assert!(error.is_closed(), "{error}");
+}
+
+#[test]
+fn a_thread_does_not_wait_longer_for_a_program_than_it_may() {
+    let lingers = exec("exec 0<&- 1>&-; exec sleep 1000");
+    let builder = qga_core::blocking::Client::builder().exec_scheme(true);
+    let brief = builder.connect_timeout(Duration::from_millis(100));
+    let start = std::time::Instant::now();
+    assert!(brief.connect(lingers).is_err());
+    assert!(
+        start.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        start.elapsed()
+    );
 }
