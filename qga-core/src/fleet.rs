@@ -54,7 +54,8 @@
 //! An agent's socket is there on the host of its machine alone. The guests of other hosts have addresses such as
 //! `ssh://hypervisor7/run/vm1/qga.sock`. Where OpenSSH is configured with `ControlMaster auto` and `ControlPersist`, the
 //! first session brings one connection for all of a host, which carries as many sessions at a time as the server's
-//! `MaxSessions` allows, 10 unless set; ssh makes a connection of its own for each one more. Or let a program run on
+//! `MaxSessions` allows, 10 unless set; ssh makes a connection of its own for each one more. Eight log in to a host at a
+//! time. Or let a program run on
 //! each host, and give it the addresses of that host.
 
 mod failure;
@@ -177,7 +178,8 @@ impl Fleet {
     }
 
     /// How long one guest may take in all, for connecting and all that is done with it, counted from when it is
-    /// begun; 30 seconds unless set.
+    /// begun; 30 seconds unless set. Connecting has a time of its own within that, which the
+    /// [builder](Self::builder) sets: 5 seconds unless set.
     ///
     /// A command that is under way at the end fails with [`ErrorKind::Deadline`](crate::ErrorKind::Deadline). Work
     /// that goes on without a command, or after its command has failed, is dropped 0.1 seconds later, and its error

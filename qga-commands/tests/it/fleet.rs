@@ -157,7 +157,7 @@ fn errors_of_a_guest_are_counted_by_their_kind() {
         address: None,
     };
     let invalid = GuestError::InvalidInput("no".into());
-    let address = GuestError::Address("unx:".parse::<qga_core::Address>().unwrap_err());
+    let address = GuestError::Address("tcp:".parse::<qga_core::Address>().unwrap_err());
     for (error, kind) in [
         (path, FailureKind::AgentError),
         (frozen, FailureKind::Refused),

@@ -318,7 +318,7 @@ fn the_other_messages_are_whole_sentences_that_name_the_thing_at_fault() {
         let shown = error.to_string();
         assert!(shown.starts_with(text) && shown.len() < 600, "{shown}");
     }
-    let error = "nonsense:".parse::<Address>().unwrap_err();
+    let error = "tcp:nonsense".parse::<Address>().unwrap_err();
     let text = format!("the guest's address cannot be read: {error}");
     assert_eq!(chain(&GuestError::Address(error)), [text]);
 }

@@ -227,8 +227,8 @@ async fn spend(budget: usize) {
 #[tokio::test(start_paused = true)]
 async fn a_command_ends_in_time_however_much_its_task_has_done_before() {
     for budget in 0..=130 {
+        let (client, _peer) = synced_pair().await;
         let task = tokio::spawn(async move {
-            let (client, _peer) = synced_pair().await;
             let brief = client.with_options(Options::new().timeout(TEN));
             spend(budget).await;
             brief.execute(Ping).await
@@ -245,16 +245,14 @@ async fn a_command_ends_in_time_however_much_its_task_has_done_before() {
 #[tokio::test(start_paused = true)]
 async fn a_command_that_queues_ends_in_time_however_much_its_task_has_done_before() {
     for budget in 0..=130 {
+        let (client, _peer) = synced_pair().await;
+        let first = client.with_options(Options::new().timeout(TEN * 100));
+        let holding = tokio::spawn(async move { first.execute(Ping).await });
+        tokio::task::yield_now().await;
         let task = tokio::spawn(async move {
-            let (client, _peer) = synced_pair().await;
             let brief = client.with_options(Options::new().timeout(TEN));
-            let first = client.with_options(Options::new().timeout(TEN * 100));
-            let holding = tokio::spawn(async move { first.execute(Ping).await });
-            tokio::task::yield_now().await;
             spend(budget).await;
-            let ended = brief.execute(Ping).await;
-            holding.abort();
-            ended
+            brief.execute(Ping).await
         });
         let ended = tokio::time::timeout(TEN * 3, task).await;
         let error = ended
@@ -262,5 +260,6 @@ async fn a_command_that_queues_ends_in_time_however_much_its_task_has_done_befor
             .unwrap()
             .unwrap_err();
         assert!(error.is_timeout(), "{error}");
+        holding.abort();
     }
 }
