@@ -92,7 +92,8 @@ impl Summary {
         self.not_asked
     }
 
-    /// How many are being asked or wait for their turn. It is 0 after the last result.
+    /// How many are being asked or wait for their turn. It is 0 after the last result,
+    /// but for guests whose work has panicked.
     #[must_use]
     pub fn outstanding(&self) -> usize {
         let settled = self.answered + self.failed_in_all() + self.not_asked;

@@ -133,14 +133,14 @@ impl Read for PolledChildStream {
                 self.has_read = true;
                 Ok(count)
             }
-            Err(error) if is_passing(&error) => Err(error),
+            Err(error) if is_timeout(&error) => Err(error),
             Ok(_) | Err(_) => self.ending(timeout),
         }
     }
 }
 
-/// Whether the same may succeed later.
-fn is_passing(error: &Error) -> bool {
+/// Whether it only could not be done in time.
+fn is_timeout(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
@@ -148,7 +148,7 @@ impl Write for PolledChildStream {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
         let timeout = self.write_timeout.get();
         match self.when(PollFlags::OUT, timeout, |stream| stream.write(bytes)) {
-            Err(error) if !is_passing(&error) => self.ending(timeout).and(Err(error)),
+            Err(error) if !is_timeout(&error) => self.ending(timeout).and(Err(error)),
             written => written,
         }
     }
