@@ -29,15 +29,16 @@ pub(crate) fn guests_of_one_host_share_one_connection() {
         });
         let addresses: Vec<_> = addresses.collect();
 
-        // The first session brings the connection.
+        // The first session brings the connection, which outlives it.
         let first = builder.clone().connect(&addresses[0]).await.unwrap();
+        first.execute(Ping).await.unwrap();
+        drop(first);
         let fleet = Fleet::new(&addresses[1..]).builder(builder);
         let mut run = fleet.run(|client| async move { client.execute(Ping).await });
         while let Some(guest) = run.next().await {
             guest.result.unwrap();
         }
         assert_eq!(run.summary().answered(), 5);
-        first.execute(Ping).await.unwrap();
         assert_eq!(connections.load(Ordering::SeqCst), 1);
         serving.abort();
     });

@@ -80,7 +80,7 @@ impl SshServer {
             "-o",
             "ControlMaster=auto",
             "-o",
-            "ControlPersist=1",
+            "ControlPersist=5",
             "-o",
             &path,
         ];

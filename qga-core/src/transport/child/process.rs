@@ -32,7 +32,8 @@ pub(super) struct Status {
     signal: Option<i32>,
 }
 
-/// A program that ends with this, and so do the programs that it has started, unless they have left its process group. If this process is killed, the program's input ends.
+/// A program that ends with this, and so do the programs that it has started, unless they have left its process group.
+/// If this process is killed, the program's input ends.
 pub(super) struct Process {
     name: String,
     child: Option<Child>,
