@@ -161,7 +161,7 @@ fn trickling(agent: &TestAgent) {
     agent
         .on("guest-file-write")
         .reply(json!({"count": 1, "eof": false}));
-    agent.fault(qga_testserver::Fault::delay(Duration::from_secs(4)).always());
+    agent.fault(qga_testserver::Fault::delay(Duration::from_secs(1)).always());
 }
 
 #[tokio::test(start_paused = true)]
