@@ -270,3 +270,17 @@ fn what_was_handed_out_makes_room_before_the_buffer_grows() {
     let capacity = decoder.reclaim().unwrap().capacity();
     assert!(capacity <= 16 * 1024, "{capacity}");
 }
+
+#[test]
+fn debug_shows_nothing_of_what_was_read() {
+    let mut decoder = Decoder::default();
+    decoder.spare()[..7].copy_from_slice(b"secret\n");
+    decoder.filled(7);
+    assert_eq!(decoder.advance(100), Progress::Frame);
+    let shown = format!("{decoder:?} {:?}", decoder.frame());
+    assert!(
+        shown.starts_with("Decoder { .. } Frame { bytes: "),
+        "{shown}"
+    );
+    assert!(!shown.contains("secret"), "{shown}");
+}

@@ -1182,3 +1182,19 @@ fn limits_are_what_their_docs_say_unless_set() {
     let sync = SyncBudget::DEFAULT;
     assert_eq!((sync.bytes, sync.lines), (4_294_967_296, 4_000_000));
 }
+
+#[test]
+fn a_line_that_is_too_long_for_an_answer_to_a_sync_is_none() {
+    let mut wire = wire();
+    let budget = wire.budget(10);
+    wire.session.synchronize(&budget);
+    let sync = wire.request();
+    let token = &sync["arguments"]["id"];
+    let padding = " ".repeat(5000);
+    wire.read(b"\xFF");
+    wire.read(format!(
+        "{{\"return\": {token},{padding}\"id\": {token}}}\n"
+    ));
+    wire.settle();
+    assert!(!wire.session.is_synchronized());
+}
