@@ -263,8 +263,7 @@ impl ClientBuilder {
     where
         A: TryInto<Address, Error: Into<AddressError>>,
     {
-        let endpoint = self.endpoint(read_address(address)?)?;
-        self.open(endpoint).await
+        self.open_address(read_address(address)).await
     }
 
     /// Connects through a stream that `open` opens, and through another one each time that the
@@ -378,6 +377,16 @@ impl ClientBuilder {
         T: MessageTransport + 'static,
     {
         self.open(Endpoint::messages(open)).await
+    }
+
+    fn open_address(
+        self,
+        address: Result<Address, Error>,
+    ) -> Pin<Box<impl Future<Output = Result<Client, Error>>>> {
+        Box::pin(async {
+            let endpoint = self.endpoint(address?)?;
+            self.open_here(endpoint).await
+        })
     }
 
     /// Does so in a box, which is gone afterwards: a task has room for the largest future that it awaits for as
