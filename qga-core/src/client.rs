@@ -26,6 +26,7 @@ use crate::transport::{Address, Schemes, TransportLimits};
 
 mod alarm;
 mod builder;
+mod carried;
 mod channel;
 mod driver;
 mod execute;
@@ -35,6 +36,7 @@ mod watchers;
 
 pub(crate) use alarm::Alarm;
 pub use builder::ClientBuilder;
+use carried::Carried;
 use channel::{Channel, InUse};
 pub use execute::Execute;
 pub use pipeline::Pipeline;
@@ -79,7 +81,7 @@ struct Shared {
     address: Option<Arc<Address>>,
     /// The same as a text, for errors.
     address_text: Option<Arc<str>>,
-    limits: TransportLimits,
+    carried: Arc<Carried>,
     attachments: Attachments,
     policy: Arc<Policy>,
     /// Told whenever a hold has ended.
@@ -565,10 +567,11 @@ impl Client {
         Pipeline::new(self.clone(), commands.into_iter())
     }
 
-    /// The longest request and reply that the channel carries; a stream of bytes has no limits.
+    /// The longest request and reply that the channel carries; a stream of bytes has no limits. Those of a client that
+    /// [connects with its first command](ClientBuilder::connect_lazy) are known from then on.
     #[must_use]
     pub fn transport_limits(&self) -> TransportLimits {
-        self.shared.limits
+        self.shared.carried.get()
     }
 
     /// A command on its way, or the error of one that cannot be encoded.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, Notify, watch};
 
+use super::carried::Carried;
 use super::channel::Channel;
 use super::driver::Driver;
 use super::reconnect::Reconnect;
@@ -434,10 +435,16 @@ impl ClientBuilder {
         lock: Option<LockFile>,
     ) -> Client {
         let address = reconnect.as_ref().and_then(Reconnect::address).cloned();
-        let limits = driver.limits();
+        let carried = Arc::new(Carried::default());
         let watchers = Arc::new(Watchers::default());
         let contacts = Arc::new(Contacts::new(now()));
-        let channel = Channel::new(driver, reconnect, watchers.clone(), contacts.clone());
+        let channel = Channel::new(
+            driver,
+            reconnect,
+            watchers.clone(),
+            contacts.clone(),
+            carried.clone(),
+        );
         let hold_ended = Arc::new(Notify::new());
         let told = hold_ended.clone();
         Client {
@@ -445,7 +452,7 @@ impl ClientBuilder {
             shared: Arc::new(Shared {
                 address_text: address.as_deref().map(text_of),
                 address,
-                limits,
+                carried,
                 attachments: Attachments::default(),
                 policy: Arc::new(Policy::new(self.settings.lists, move || {
                     told.notify_waiters();

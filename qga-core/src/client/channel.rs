@@ -8,6 +8,7 @@ use std::time::Instant;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedMutexGuard;
 
+use super::carried::Carried;
 use super::driver::Driver;
 use super::now;
 use super::reconnect::Reconnect;
@@ -32,6 +33,7 @@ pub(crate) struct Channel {
     reconnect: Option<Box<Reconnect>>,
     watchers: Arc<Watchers>,
     contacts: Arc<Contacts>,
+    carried: Arc<Carried>,
     /// When the command was sent that is under way, if anybody looks at the contacts.
     sent: Instant,
     /// Why it was lost, where that is known.
@@ -48,13 +50,16 @@ impl Channel {
         reconnect: Option<Reconnect>,
         watchers: Arc<Watchers>,
         contacts: Arc<Contacts>,
+        carried: Arc<Carried>,
     ) -> Self {
+        carried.set(driver.limits());
         let is_closed = driver.session.is_closed();
         Self {
             driver,
             reconnect: reconnect.map(Box::new),
             watchers,
             contacts,
+            carried,
             sent: now(),
             cause: is_closed.then(|| UNOPENED.into()),
         }
@@ -224,6 +229,9 @@ impl Channel {
         self.note_handshake(handshakes, begun.is_ok());
         if begun.is_ok() || self.reconnect.is_some() {
             self.cause = None;
+        }
+        if begun.is_ok() {
+            self.carried.set(self.driver.limits());
         }
         begun.map_err(|error| self.lost_by(error))
     }

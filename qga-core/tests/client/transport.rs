@@ -298,3 +298,45 @@ async fn what_a_pipeline_could_not_send_is_never_sent_for_another_command() {
     client.execute(Ask).await.unwrap();
     assert_eq!(host.ran(), ["test-erase", "test-ask", "test-ask"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lazy_client_tells_the_limits_once_its_transport_is_open() {
+    let limits = TransportLimits::new().request(200).reply(1000);
+    let host = Host {
+        limits,
+        ..Host::new([])
+    };
+    let opened = host.clone();
+    let client = Client::builder()
+        .options(QUICK)
+        .scheme_messages("host", move |_| {
+            let transport = Transport(opened.clone());
+            async move { Ok(transport) }
+        })
+        .connect_lazy("host:1")
+        .unwrap();
+    let clone = client.clone();
+    assert_eq!(client.transport_limits(), TransportLimits::new());
+    client.execute(Ping).await.unwrap();
+    assert_eq!(client.transport_limits(), limits);
+    assert_eq!(clone.transport_limits(), limits);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_another_one_follows_tells_its_own_limits() {
+    let host = Host::new([Call::Fails(ended())]);
+    let sizes = Arc::new(Mutex::new(vec![300, 200]));
+    let client = Client::builder().options(QUICK).connect_messages(move || {
+        let size = sizes.lock().unwrap().pop().unwrap();
+        let transport = Transport(Host {
+            limits: TransportLimits::new().request(size),
+            ..host.clone()
+        });
+        async move { Ok(transport) }
+    });
+    let client = client.await.unwrap();
+    assert_eq!(client.transport_limits().request, Some(200));
+    client.execute(Ping).await.unwrap_err();
+    client.execute(Ping).await.unwrap();
+    assert_eq!(client.transport_limits().request, Some(300));
+}
