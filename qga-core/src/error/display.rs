@@ -215,8 +215,11 @@ fn opened_by(scheme: &str) -> &'static str {
     }
 }
 
-/// Why a channel could not be opened, where we have words of our own.
+/// Why a channel could not be opened, where we have words of our own. Who opens a scheme that is not ours knows more.
 fn known(error: &io::Error, scheme: &str) -> Option<&'static str> {
+    if opened_by(scheme) == "channel" {
+        return None;
+    }
     Some(match (error.kind(), scheme) {
         (io::ErrorKind::NotFound, "serial") => {
             "there is no such device; is the machine running, and is this the path that it says?"

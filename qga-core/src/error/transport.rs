@@ -26,6 +26,7 @@ enum Cause {
     Closed(Option<io::Error>),
     Agent(AgentError),
     TooLong(usize),
+    Open(io::Error),
     Other(Box<dyn StdError + Send + Sync>),
 }
 
@@ -60,6 +61,13 @@ impl TransportError {
         Self::new(Cause::TooLong(limit), Execution::MaybeRun)
     }
 
+    /// The transport cannot reach the agent at all, as when the machine is off or the user may not: what is said of a
+    /// channel that cannot be opened. The request was not sent.
+    #[must_use]
+    pub fn cannot_open(error: io::Error) -> Self {
+        Self::new(Cause::Open(error), Execution::NotRun)
+    }
+
     /// Something else went wrong, which `error` tells. The request may have run.
     pub fn other(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Cause::Other(error.into()), Execution::MaybeRun)
@@ -92,6 +100,7 @@ impl TransportError {
     pub(crate) fn stage(&self) -> Stage {
         match (&self.cause, self.execution) {
             (Cause::Agent(_), _) => Stage::Receive,
+            (Cause::Open(_), _) => Stage::Connect,
             (_, Execution::NotRun) => Stage::Send,
             _ => Stage::Receive,
         }
@@ -107,6 +116,7 @@ impl TransportError {
             Cause::Closed(cause) => ErrorKind::Closed(cause),
             Cause::Agent(error) => ErrorKind::Agent(error),
             Cause::TooLong(limit) => ErrorKind::ReplyTooLong(limit),
+            Cause::Open(error) => ErrorKind::Open(error),
             Cause::Other(error) => ErrorKind::Transport(error),
         };
         (self.execution, kind)
@@ -120,6 +130,7 @@ impl fmt::Display for TransportError {
             Cause::Closed(_) => f.write_str("the transport has ended"),
             Cause::Agent(error) => error.fmt(f),
             Cause::TooLong(limit) => write!(f, "the reply is longer than {limit} bytes"),
+            Cause::Open(error) => write!(f, "the agent cannot be reached: {error}"),
             Cause::Other(error) => error.fmt(f),
         }
     }
@@ -129,6 +140,7 @@ impl StdError for TransportError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.cause {
             Cause::Closed(Some(error)) => Some(error),
+            Cause::Open(error) => error.source(),
             Cause::Other(error) => error.source(),
             Cause::Timeout | Cause::Closed(None) | Cause::Agent(_) | Cause::TooLong(_) => None,
         }

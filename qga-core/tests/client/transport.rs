@@ -340,3 +340,40 @@ async fn a_transport_that_another_one_follows_tells_its_own_limits() {
     client.execute(Ping).await.unwrap();
     assert_eq!(client.transport_limits().request, Some(300));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_cannot_reach_the_agent_is_a_channel_that_cannot_be_opened() {
+    let off = || TransportError::cannot_open(io::Error::new(io::ErrorKind::NotFound, "it is off"));
+    let host = Host::new([Call::Fails(off())]);
+    let client = host.build();
+    let error = client.execute(Ping).await.unwrap_err();
+    assert_eq!(what(&error), (Stage::Connect, Execution::NotRun));
+    assert!(matches!(error.kind(), ErrorKind::Open(_)), "{error:?}");
+    assert!(error.is_permanent(), "{error:?}");
+    // The next command of a client that can do so opens another one.
+    let host = Host::new([Call::Fails(off())]);
+    let client = host.connect().await;
+    let error = client.execute(Ping).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Open(_)), "{error:?}");
+    assert_eq!(client.execute(echo(1)).await.unwrap(), "1");
+    assert_eq!(host.opened(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn why_a_scheme_of_others_cannot_be_opened_is_told_in_their_words() {
+    for kind in [
+        io::ErrorKind::NotFound,
+        io::ErrorKind::ConnectionRefused,
+        io::ErrorKind::PermissionDenied,
+    ] {
+        let connected = Client::builder()
+            .scheme_messages("host", move |_| async move {
+                Err::<Transport, _>(io::Error::new(kind, "the machine 7 is off"))
+            })
+            .connect("host:7")
+            .await;
+        let error = connected.err().unwrap().to_string();
+        assert!(error.contains("the machine 7 is off"), "{error}");
+        assert!(!error.contains("socket"), "{error}");
+    }
+}

@@ -141,8 +141,12 @@ impl Session {
         }
         let stage = error.stage();
         let (execution, kind) = error.into_parts(|| pending.time_is_up());
-        if let ErrorKind::Closed(cause) = &kind {
-            self.closed(cause.as_ref().map(|cause| cause.kind().into()));
+        match &kind {
+            ErrorKind::Closed(cause) => {
+                self.closed(cause.as_ref().map(|cause| cause.kind().into()));
+            }
+            ErrorKind::Open(error) => self.closed(Some(error.kind().into())),
+            _ => {}
         }
         Some(Event::Failed(ticket, Error::new(stage, execution, kind)))
     }
