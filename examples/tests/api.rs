@@ -77,6 +77,11 @@ fn the_public_items_of_the_generator_are_those_that_are_written_down() {
 }
 
 #[test]
+fn the_public_items_of_libvirt_are_those_that_are_written_down() {
+    check("qga-libvirt");
+}
+
+#[test]
 fn the_public_items_of_the_fake_agent_are_those_that_are_written_down() {
     check("qga-testserver");
 }

@@ -81,9 +81,13 @@ const CRATES: &[&str] = &[
     "qga-derive",
     "qga-commands",
     "qga-codegen",
+    "qga-libvirt",
     "qga-testserver",
     "qga-vm",
 ];
+
+/// The floors of `qga-libvirt`, the lowest first. Modules on one floor do not know each other.
+const LIBVIRT: &[&[&str]] = &[&["wire"], &["target", "connection"], &["pool"], &["agent"]];
 
 /// The floors of `qga-vm`, the lowest first. Modules on one floor do not know each other.
 const MACHINES: &[&[&str]] = &[
@@ -171,6 +175,11 @@ fn each_floor_of_the_commands_knows_only_those_below() {
 }
 
 #[test]
+fn each_floor_of_libvirt_knows_only_those_below() {
+    check_floors("qga-libvirt", "", LIBVIRT);
+}
+
+#[test]
 fn each_floor_of_the_machines_knows_only_those_below() {
     check_floors("qga-vm", "", MACHINES);
 }
@@ -222,6 +231,7 @@ fn impure(modules: &Modules, below: &str) -> Vec<String> {
 fn the_protocol_names_no_runtime_no_socket_no_file_no_thread_and_no_clock() {
     let modules = Modules::read("qga-core");
     assert_eq!(impure(&modules, "protocol"), [""; 0]);
+    assert_eq!(impure(&Modules::read("qga-libvirt"), "wire"), [""; 0]);
     // The driver names some of them, so this test would see it.
     assert!(!impure(&modules, "blocking").is_empty());
 }

@@ -1,0 +1,83 @@
+//! What the daemon is asked of a domain, beside its agent.
+
+use std::io;
+
+use crate::connection::CallError;
+use crate::pool::Pool;
+use crate::target::DomainKey;
+use crate::wire::agent_port::AgentPort;
+use crate::wire::call::{LookupByName, LookupByUuid, Procedure, XmlDesc};
+use crate::wire::types::Domain;
+
+/// The code of a failure when there is no such domain.
+pub(super) const NO_DOMAIN: i32 = 42;
+/// The code when this user may not do it.
+pub(super) const NOT_PERMITTED: i32 = 29;
+
+/// The domain of this name or UUID.
+pub(super) async fn domain(pool: &Pool, key: &DomainKey) -> io::Result<Domain> {
+    let found = match key {
+        DomainKey::Name(name) => ask(pool, &LookupByName(name)).await,
+        DomainKey::Uuid(uuid) => ask(pool, &LookupByUuid(*uuid)).await,
+    };
+    found.map_err(|error| match error {
+        Asked::Call(CallError::Failure(failure)) if failure.code == NO_DOMAIN => {
+            let words = format!("{} has no domain {key}", pool.daemon());
+            io::Error::new(io::ErrorKind::NotFound, words)
+        }
+        error => error.into(),
+    })
+}
+
+/// The port of a domain's agent, unless it has none.
+pub(super) async fn agent_port(pool: &Pool, domain: &Domain) -> io::Result<AgentPort> {
+    let xml = ask(pool, &XmlDesc(domain)).await.map_err(io::Error::from)?;
+    match AgentPort::of(&xml) {
+        AgentPort::Missing => Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            format!(
+                "the domain {:?} has no channel for the guest agent; add one with the target \
+                 org.qemu.guest_agent.0 to its XML",
+                domain.name
+            ),
+        )),
+        port => Ok(port),
+    }
+}
+
+/// The error that a domain does not run.
+pub(super) fn is_off(pool: &Pool, domain: &Domain) -> io::Error {
+    let words = format!("the domain {:?} of {} is off", domain.name, pool.daemon());
+    io::Error::new(io::ErrorKind::ConnectionRefused, words)
+}
+
+/// Why there is no answer.
+enum Asked {
+    Open(io::Error),
+    Call(CallError),
+}
+
+impl From<Asked> for io::Error {
+    fn from(asked: Asked) -> Self {
+        match asked {
+            Asked::Open(error) => error,
+            Asked::Call(CallError::Lost(lost)) => lost.to_io(),
+            Asked::Call(CallError::Failure(failure)) if failure.code == NOT_PERMITTED => {
+                Self::new(io::ErrorKind::PermissionDenied, failure)
+            }
+            Asked::Call(error) => Self::other(error),
+        }
+    }
+}
+
+/// Calls a procedure that changes nothing: once more where the connection was lost meanwhile.
+async fn ask<P: Procedure>(pool: &Pool, procedure: &P) -> Result<P::Reply, Asked> {
+    let mut is_second = false;
+    loop {
+        let (opened, place) = pool.place().await.map_err(Asked::Open)?;
+        match opened.connection.call(procedure, Box::new(place)).await {
+            Err(CallError::Lost(_)) if !is_second => is_second = true,
+            called => return called.map_err(Asked::Call),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Reaches QEMU guest agents through libvirt's daemon, without libvirt's C library.
+//!
+//! Libvirt holds the agent's socket of each of its domains, so that a client beside it hears nothing. This crate speaks
+//! with libvirt's daemon over its Unix socket, and has it carry the agent's commands. It is told to a builder as a
+//! scheme of addresses:
+//!
+//! ```no_run
+//! # #[derive(qga_core::QgaCommand)]
+//! # #[qga(name = "guest-ping")]
+//! # struct Ping;
+//! # async fn example() -> Result<(), qga_core::Error> {
+//! let client = qga_core::Client::builder()
+//!     .scheme_messages("libvirt", qga_libvirt::open)
+//!     .connect("libvirt:vm1")
+//!     .await?;
+//! client.execute(Ping).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Addresses
+//!
+//! | text | domain |
+//! |---|---|
+//! | `libvirt:NAME`, `libvirt:UUID` | of the daemon that `LIBVIRT_DEFAULT_URI` names; without that of the system's daemon for root and for members of the group of its socket, and of this user's own daemon for all others |
+//! | `libvirt:///system/NAME` | of the system's daemon |
+//! | `libvirt:///session/NAME` | of this user's own daemon |
+//! | `libvirt:///system/NAME?socket=PATH` | the same, of a daemon whose socket is elsewhere |
+//!
+//! A UUID stands wherever a name does. Of `LIBVIRT_DEFAULT_URI`, the forms `qemu:///system`, `qemu:///session` and
+//! `qemu+unix:///system?socket=PATH` are known.
+//!
+//! # What is different from a socket of one's own
+//!
+//! - A request may have [200,000 bytes](qga_core::TransportLimits) and a reply 4 MiB. A `guest-file-read` of more than
+//!   3,145,686 bytes is refused, since its bytes would be lost.
+//! - Libvirt does the syncs. A sync that a caller sends is answered here.
+//! - While a domain is paused, while the guest does not have its agent's port open, and while somebody else's command
+//!   keeps the agent, a command waits, and ends in a timeout that says that it has not run.
+//! - Libvirt keeps the class of an agent's error to itself, so it is always `GenericError` here. Whether the agent has
+//!   refused the command is told by its words.
+//! - Before version 11.3, libvirt has one number for an agent that has gone and for one that was not there. What may
+//!   have run is said to be so.
+//! - A text with the character U+0000 in a request is refused, since libvirt would cut the text off there.
+//!
+//! # Connections
+//!
+//! The guests of a daemon share up to four connections in each tokio runtime. A connection is opened when one is
+//! needed, and closed after 30 seconds in which nobody has used it. Up to four commands are under way on each, so that
+//! 16 guests that hang hold up the others until their time is up. Each connection is driven by a task of its own, which
+//! ends with its last user.
+//!
+//! Connections to other hosts, SASL, events and byte streams are not there yet.
+#![cfg(unix)]
+
+mod agent;
+mod connection;
+mod pool;
+mod target;
+mod wire;
+
+use std::io;
+
+pub use agent::DomainAgent;
+
+#[cfg(feature = "__fuzz")]
+#[doc(hidden)]
+pub use wire::fuzz as __fuzz;
+
+/// Opens the agent of the domain that an address of the scheme `libvirt` names, given what stands behind its colon.
+/// It is what [`scheme_messages`](qga_core::ClientBuilder::scheme_messages) of a builder wants.
+///
+/// Whether the agent answers shows with the first command.
+///
+/// # Errors
+///
+/// - `InvalidInput` if the address makes no sense
+/// - `NotFound` if there is no such daemon or domain, or the domain has no channel for the agent
+/// - `ConnectionRefused` if the daemon has stopped, or the domain is off
+/// - `PermissionDenied` if this user may not use the daemon
+///
+/// # Panics
+///
+/// Outside of a tokio runtime.
+///
+/// # Cancel safety
+///
+/// If the future is dropped, nothing is left behind.
+pub async fn open(rest: String) -> io::Result<DomainAgent> {
+    DomainAgent::open(&rest).await
+}

@@ -1,0 +1,150 @@
+//! The connections to a daemon, which all of its guests share.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::net::UnixStream;
+use tokio::runtime::{Handle, Id};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+
+use crate::connection::{self, Connection, PLACES};
+use crate::target::Daemon;
+
+/// How many connections there are at most. A daemon has 20 workers unless it is told otherwise, and a call that hangs
+/// keeps one: some are left to others.
+const MOST_CONNECTIONS: usize = 4;
+
+/// The pools that somebody has. The task of a connection belongs to a runtime, and ends with it.
+static POOLS: LazyLock<Mutex<Pools>> = LazyLock::new(Mutex::default);
+
+type Pools = HashMap<(Id, Daemon), Weak<Pool>>;
+
+/// The connections to one daemon, from one runtime.
+pub(crate) struct Pool {
+    daemon: Daemon,
+    /// As many as there are places on all connections, given in turn.
+    turns: Arc<Semaphore>,
+    connections: Mutex<Vec<Arc<Opened>>>,
+    /// Held by who opens a connection.
+    opening: tokio::sync::Mutex<()>,
+}
+
+/// A connection on which calls can be made.
+pub(crate) struct Opened {
+    pub(crate) connection: Connection,
+    /// Of the daemon: 9.0.1 is `9_000_001`. 0 if it does not tell.
+    pub(crate) version: u64,
+}
+
+/// The right to make one call. It is to be kept until the call is answered.
+pub(crate) struct Place {
+    _place: OwnedSemaphorePermit,
+    // After the place, so that it is free when the turn of the next one comes.
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Pool {
+    /// The pool of this runtime, which is made anew if nobody has it.
+    pub(crate) fn of(daemon: Daemon) -> Arc<Self> {
+        let mut pools = lock(&POOLS);
+        let key = (Handle::current().id(), daemon);
+        if let Some(pool) = pools.get(&key).and_then(Weak::upgrade) {
+            return pool;
+        }
+        pools.retain(|_, pool| pool.strong_count() > 0);
+        let pool = Arc::new(Self::new(key.1.clone()));
+        pools.insert(key, Arc::downgrade(&pool));
+        pool
+    }
+
+    fn new(daemon: Daemon) -> Self {
+        Self {
+            daemon,
+            turns: Arc::new(Semaphore::new(MOST_CONNECTIONS * PLACES)),
+            connections: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+        }
+    }
+
+    pub(crate) fn daemon(&self) -> &Daemon {
+        &self.daemon
+    }
+
+    /// A place on a connection, which is opened if none has one. Who asks first gets one first.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the turn goes to the next.
+    pub(crate) async fn place(&self) -> io::Result<(Arc<Opened>, Place)> {
+        let turn = self.turns.clone().acquire_owned().await;
+        let turn = turn.map_err(|error: AcquireError| io::Error::other(error))?;
+        let (opened, place) = match self.free() {
+            Some(found) => found,
+            None => self.open().await?,
+        };
+        let place = Place {
+            _place: place,
+            _turn: turn,
+        };
+        Ok((opened, place))
+    }
+
+    /// A free place on a connection that is open.
+    fn free(&self) -> Option<(Arc<Opened>, OwnedSemaphorePermit)> {
+        let mut connections = lock(&self.connections);
+        connections.retain(|opened| !opened.connection.is_closed());
+        let mut places = connections.iter().map(|opened| {
+            let place = opened.connection.place()?;
+            Some((opened.clone(), place))
+        });
+        places.find_map(|place| place)
+    }
+
+    async fn open(&self) -> io::Result<(Arc<Opened>, OwnedSemaphorePermit)> {
+        let _opening = self.opening.lock().await;
+        // Another may have opened one meanwhile.
+        if let Some(found) = self.free() {
+            return Ok(found);
+        }
+        let stream = UnixStream::connect(&self.daemon.socket).await;
+        let stream = stream.map_err(|error| self.not_connected(&error))?;
+        let connection = Connection::new(stream);
+        let place = connection.place();
+        let place = place.ok_or(io::ErrorKind::ConnectionAborted)?;
+        let version = connection::open(&connection, self.daemon.uri()).await;
+        let version = version.map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("{} has not let us in: {error}", self.daemon),
+            )
+        })?;
+        let opened = Arc::new(Opened {
+            connection,
+            version,
+        });
+        lock(&self.connections).push(opened.clone());
+        Ok((opened, place))
+    }
+
+    fn not_connected(&self, error: &io::Error) -> io::Error {
+        let daemon = &self.daemon;
+        let words = match error.kind() {
+            io::ErrorKind::NotFound => {
+                format!("there is no socket of {daemon}; is libvirt installed and running?")
+            }
+            io::ErrorKind::ConnectionRefused => {
+                format!("nobody listens at the socket of {daemon}; has it stopped?")
+            }
+            io::ErrorKind::PermissionDenied => {
+                format!("this user may not connect to {daemon}; is it in the group of that socket?")
+            }
+            _ => format!("{daemon} cannot be connected to: {error}"),
+        };
+        io::Error::new(error.kind(), words)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,188 @@
+//! Which domain of which daemon an address names.
+
+use std::path::PathBuf;
+use std::{fmt, io};
+
+use crate::wire::types::Uuid;
+
+mod host;
+
+pub(crate) use host::Host;
+
+/// Names of domains are shorter than file names.
+const LONGEST_NAME: usize = 255;
+
+/// What stands before a socket's path.
+const SOCKET: &str = "?socket=";
+
+/// A domain, and the daemon that has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) daemon: Daemon,
+    pub(crate) domain: DomainKey,
+}
+
+/// A daemon's socket, and which driver to open there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Daemon {
+    pub(crate) instance: Instance,
+    pub(crate) socket: PathBuf,
+}
+
+/// Whose domains a daemon has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Instance {
+    /// Those of the host.
+    System,
+    /// Those of one user.
+    Session,
+}
+
+/// By what a domain is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum DomainKey {
+    Name(String),
+    Uuid(Uuid),
+}
+
+impl Target {
+    /// Reads what stands behind the colon of `libvirt:`.
+    pub(crate) fn read(rest: &str, host: &Host) -> io::Result<Self> {
+        let Some(url) = rest.strip_prefix("//") else {
+            return Ok(Self {
+                daemon: Daemon::default_of(host)?,
+                domain: DomainKey::read(rest)?,
+            });
+        };
+        let (path, socket) = match url.split_once(SOCKET) {
+            Some((path, socket)) => (path, Some(socket)),
+            None => (url, None),
+        };
+        let forms = "write libvirt:///system/NAME or libvirt:///session/NAME";
+        let path = path.strip_prefix('/').ok_or_else(|| {
+            wrong(format!(
+                "a daemon on another host cannot be reached yet; {forms}"
+            ))
+        })?;
+        let (instance, name) = path.split_once('/').ok_or_else(|| wrong(forms))?;
+        let instance = Instance::read(instance).ok_or_else(|| wrong(forms))?;
+        Ok(Self {
+            daemon: Daemon::new(instance, socket, host)?,
+            domain: DomainKey::read(name)?,
+        })
+    }
+}
+
+impl Daemon {
+    /// The one that the environment names; else the system's for who may use it, and the user's own for all others.
+    fn default_of(host: &Host) -> io::Result<Self> {
+        match host.default_uri() {
+            Some(uri) => Self::of_uri(uri, host)
+                .map_err(|why| wrong(format!("LIBVIRT_DEFAULT_URI is {uri:?}, and {why}"))),
+            None if host.may_use_system() => Self::new(Instance::System, None, host),
+            None => Self::new(Instance::Session, None, host),
+        }
+    }
+
+    fn new(instance: Instance, socket: Option<&str>, host: &Host) -> io::Result<Self> {
+        let socket = match socket {
+            Some(path) if path.starts_with('/') => path.into(),
+            Some(path) => {
+                let words = format!(
+                    "the path of the daemon's socket, {path:?}, does not begin with a slash"
+                );
+                return Err(wrong(words));
+            }
+            None => host.socket(instance),
+        };
+        Ok(Self { instance, socket })
+    }
+
+    /// Reads libvirt's own form, such as `qemu:///system`.
+    fn of_uri(uri: &str, host: &Host) -> io::Result<Self> {
+        let forms = "this crate knows qemu:///system, qemu:///session and \
+                     qemu+unix:///system?socket=PATH";
+        let (scheme, rest) = uri.split_once("://").ok_or_else(|| wrong(forms))?;
+        if !matches!(scheme, "qemu" | "qemu+unix") {
+            return Err(wrong(forms));
+        }
+        let path = rest.strip_prefix('/').ok_or_else(|| wrong(forms))?;
+        let (instance, query) = path
+            .split_once('?')
+            .map_or((path, None), |(path, query)| (path, Some(query)));
+        let instance = Instance::read(instance).ok_or_else(|| wrong(forms))?;
+        let mut socket = None;
+        for parameter in query.into_iter().flat_map(|query| query.split('&')) {
+            match parameter.split_once('=') {
+                Some(("socket", path)) => socket = Some(path),
+                // It is about programs that this crate does not start.
+                Some(("mode", _)) => {}
+                _ => return Err(wrong(forms)),
+            }
+        }
+        Self::new(instance, socket, host)
+    }
+
+    /// Which driver to open.
+    pub(crate) fn uri(&self) -> &'static str {
+        match self.instance {
+            Instance::System => "qemu:///system",
+            Instance::Session => "qemu:///session",
+        }
+    }
+}
+
+impl fmt::Display for Daemon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whose = match self.instance {
+            Instance::System => "the system's libvirt daemon",
+            Instance::Session => "this user's libvirt daemon",
+        };
+        write!(f, "{whose} at {}", self.socket.display())
+    }
+}
+
+impl Instance {
+    fn read(text: &str) -> Option<Self> {
+        match text {
+            "system" => Some(Self::System),
+            "session" => Some(Self::Session),
+            _ => None,
+        }
+    }
+}
+
+impl DomainKey {
+    /// What looks like a UUID is one.
+    fn read(text: &str) -> io::Result<Self> {
+        if let Ok(uuid) = text.parse() {
+            return Ok(Self::Uuid(uuid));
+        }
+        let is_odd = |c: char| c == '/' || c.is_control();
+        match text {
+            "" => Err(wrong("the domain's name is missing")),
+            _ if text.len() > LONGEST_NAME => Err(wrong("the domain's name is too long")),
+            _ if text.contains(is_odd) => Err(wrong(
+                "a domain's name holds neither slashes nor control characters",
+            )),
+            name => Ok(Self::Name(name.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for DomainKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "{name:?}"),
+            Self::Uuid(uuid) => uuid.fmt(f),
+        }
+    }
+}
+
+/// An address that can never be opened.
+fn wrong(words: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, words.into())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,49 @@
+//! What must hold for any bytes that a daemon sends.
+
+use super::agent_port::AgentPort;
+use super::call::{
+    self, AgentCommand, AuthList, AuthPolkit, LibVersion, LookupByName, Open, XmlDesc,
+};
+use super::failure::Failure;
+use super::packet::{self, HEADER, Header, LONGEST};
+
+/// Any bytes are packets, or are refused; what a packet brings is read as the reply to any call, or is refused.
+///
+/// # Panics
+///
+/// When something does not hold.
+pub fn packets(data: &[u8]) {
+    let mut rest = data;
+    while let Ok(Some(length)) = packet::length(rest) {
+        assert!((HEADER..=LONGEST).contains(&length));
+        let Some((packet, next)) = rest.split_at_checked(length) else {
+            break;
+        };
+        if let Ok((header, payload)) = Header::split(packet) {
+            assert_eq!(header.packet(payload), packet);
+            read(payload);
+        }
+        rest = next;
+    }
+    read(data);
+    if let Ok(text) = std::str::from_utf8(data) {
+        AgentPort::of(text);
+    }
+}
+
+fn read(payload: &[u8]) {
+    let _ = call::reply::<AuthList>(payload);
+    let _ = call::reply::<AuthPolkit>(payload);
+    let _ = call::reply::<Open<'_>>(payload);
+    let _ = call::reply::<LibVersion>(payload);
+    let _ = call::reply::<LookupByName<'_>>(payload);
+    if let Ok(xml) = call::reply::<XmlDesc<'_>>(payload) {
+        AgentPort::of(&xml);
+    }
+    if let Ok(Some(reply)) = call::reply::<AgentCommand<'_>>(payload) {
+        assert!(reply.len() <= payload.len());
+    }
+    if let Ok(failure) = Failure::decode(payload) {
+        assert!(!failure.to_string().is_empty());
+    }
+}
