@@ -12,6 +12,7 @@ pub use bytes::{addresses, responses};
 pub use client::client;
 pub use qga_core::__fuzz::{frames, replies};
 pub use qga_core::discover::fuzz::command_line;
+pub use qga_libvirt::__fuzz::packets as libvirt_packets;
 pub use schema::schema;
 pub use wire::testserver;
 
@@ -24,6 +25,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("client", client),
     ("command_line", command_line),
     ("frames", frames),
+    ("libvirt_packets", libvirt_packets),
     ("replies", replies),
     ("responses", responses),
     ("schema", schema),

@@ -109,6 +109,7 @@ targets![
     client,
     command_line,
     frames,
+    libvirt_packets,
     replies,
     responses,
     schema,
