@@ -39,7 +39,7 @@ const TESTSERVER: &[&[&str]] = &[
     &["guest", "stub"],
     &["commands"],
     &["agent"],
-    &["cli"],
+    &["cli", "libvirt"],
 ];
 
 /// The floors of `qga-commands`, the lowest first. Modules on one floor do not know each other.

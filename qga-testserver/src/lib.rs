@@ -44,6 +44,7 @@
 //!   or a platform.
 //! - **Cassettes.** A [`Cassette`] holds the answers of a real agent, which the program has
 //!   [recorded](cli#recording-a-real-agent).
+//! - **Libvirt.** A [`LibvirtDaemon`] is a fake daemon of libvirt, whose domains have fake agents.
 //! - **A program.** The program `qga-testserver` is for tests in other languages; [its page](cli)
 //!   describes it.
 //!
@@ -74,6 +75,8 @@ mod cassette;
 mod commands;
 mod fault;
 mod guest;
+#[cfg(unix)]
+mod libvirt;
 mod lock;
 mod profile;
 mod stub;
@@ -95,6 +98,8 @@ pub use guest::facts::{
 pub use guest::power::{HostView, Power};
 pub use guest::processes::{Invocation, Script};
 pub use guest::program::Program;
+#[cfg(unix)]
+pub use libvirt::{DomainState, LibvirtAuth, LibvirtDaemon, LibvirtVersion};
 pub use profile::{ParseProfileError, Profile, RequestIds};
 pub use stub::{Answer, On, Times};
 pub use wire::request::Request;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::{REPLY_LIMIT, REQUEST_LIMIT};
+use super::REQUEST_LIMIT;
 
 /// The two commands that are libvirt's own business. After a `guest-sync-delimited` it understands nothing more of
 /// what the agent says.
@@ -70,7 +70,10 @@ impl<'a> Request<'a> {
             return sync_answer(&members).map(Received::Sync);
         }
         if members.execute == "guest-file-read" && reads_too_much(members.arguments) {
-            return Err(TransportError::reply_too_long(REPLY_LIMIT));
+            let words = format!(
+                "libvirt loses what one read brings beyond {MOST_READ} bytes; read less at once"
+            );
+            return Err(TransportError::other(words));
         }
         Ok(Received::Command(Self {
             text,
@@ -211,7 +214,7 @@ mod tests {
             format!(r#"{{"execute":"guest-file-read","arguments":{{"handle":1,"count":{count}}}}}"#)
         };
         assert_eq!(command(&read("3145686")), "guest-file-read");
-        assert!(refused(&read("3145687")).contains("longer"));
+        assert!(refused(&read("3145687")).contains("read less"));
         assert_eq!(command(&read("\"x\"")), "guest-file-read");
         assert_eq!(
             command(r#"{"execute":"guest-file-read"}"#),

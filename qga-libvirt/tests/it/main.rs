@@ -1,0 +1,15 @@
+//! Guests behind a fake daemon.
+
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this is a test"
+)]
+
+mod careless;
+mod daemon;
+mod failures;
+mod guests;
+mod support;

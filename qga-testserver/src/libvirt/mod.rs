@@ -1,0 +1,282 @@
+//! A fake daemon of libvirt, as far as guest agents need one.
+
+mod domains;
+mod line;
+mod packet;
+mod serve;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tempfile::TempDir;
+use tokio::net::UnixListener;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::TestAgent;
+use crate::lock::lock;
+
+use domains::{Domain, Domains, Port};
+pub use domains::{DomainState, LibvirtVersion};
+use line::Line;
+use packet::Refusal;
+
+/// How a fake daemon has its clients prove who they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LibvirtAuth {
+    /// They need not.
+    #[default]
+    None,
+    /// By SASL, which it does not really speak.
+    Sasl,
+    /// By polkit, which lets them in.
+    Polkit,
+    /// By polkit, which does not.
+    PolkitRefuses,
+}
+
+/// A fake daemon of libvirt, whose domains have fake agents.
+///
+/// It speaks libvirt's protocol over a Unix socket as far as a client needs that finds a domain and sends commands to
+/// its agent. It has the weaknesses of a real one: it hears nothing while five calls of a connection are in flight, an
+/// agent's reply that is not JSON makes the agent unusable, and a request or a reply that is too long is lost.
+///
+/// ```
+/// use qga_core::{Client, QgaCommand};
+/// use qga_testserver::{LibvirtDaemon, TestAgent};
+///
+/// #[derive(QgaCommand)]
+/// #[qga(name = "guest-ping")]
+/// struct Ping;
+///
+/// # /*
+/// #[tokio::test]
+/// # */
+/// async fn an_agent_is_reached_through_libvirt() {
+///     let agent = TestAgent::start().await;
+///     let daemon = LibvirtDaemon::start();
+///     daemon.domain("vm1", &agent);
+///     # /*
+///     let client = Client::builder()
+///         .scheme_messages("libvirt", qga_libvirt::open)
+///         .connect(daemon.address("vm1"))
+///         .await
+///         .unwrap();
+///     client.execute(Ping).await.unwrap();
+///     # */
+/// }
+/// # tokio::runtime::Runtime::new().unwrap().block_on(an_agent_is_reached_through_libvirt());
+/// ```
+#[derive(Debug)]
+pub struct LibvirtDaemon {
+    state: Arc<State>,
+    folder: TempDir,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What all clients of a daemon see.
+#[derive(Default)]
+struct State {
+    domains: Mutex<Domains>,
+    auth: Mutex<LibvirtAuth>,
+    /// How many connections there were.
+    connections: AtomicUsize,
+    /// On one connection.
+    most_in_flight: AtomicUsize,
+    /// Those of agent commands, in seconds.
+    timeouts: Mutex<Vec<i32>>,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").finish_non_exhaustive()
+    }
+}
+
+impl LibvirtDaemon {
+    /// Starts a daemon without domains, on a socket of its own in a temporary folder.
+    ///
+    /// # Panics
+    ///
+    /// When the socket cannot be made, and outside a tokio runtime with I/O enabled.
+    #[must_use]
+    pub fn start() -> Self {
+        #[allow(clippy::expect_used, reason = "the test cannot go on, and says why")]
+        let folder = tempfile::tempdir().expect("a folder for the daemon's socket");
+        let daemon = Self {
+            state: Arc::default(),
+            folder,
+            task: Mutex::default(),
+        };
+        daemon.resume();
+        daemon
+    }
+
+    /// The path of its socket.
+    #[must_use]
+    pub fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("libvirt-sock")
+    }
+
+    /// The address of a domain's agent: `libvirt:///system/NAME?socket=PATH`.
+    #[must_use]
+    pub fn address(&self, domain: &str) -> String {
+        format!(
+            "libvirt:///system/{domain}?socket={}",
+            self.path().display()
+        )
+    }
+
+    /// Adds a domain that runs, with this agent; or gives a domain another agent, as after a reboot.
+    pub fn domain(&self, name: &str, agent: &TestAgent) {
+        self.put(name, Some(Port::new(Line::new(agent.connect()))));
+    }
+
+    /// Adds a domain that runs and has no channel for an agent.
+    pub fn domain_without_channel(&self, name: &str) {
+        self.put(name, None);
+    }
+
+    fn put(&self, name: &str, port: Option<Port>) {
+        let mut domains = lock(&self.state.domains);
+        if let Ok(domain) = domains.find(|domain| domain.name == name) {
+            domain.port = port;
+            return;
+        }
+        domains.all.push(Domain {
+            name: name.to_owned(),
+            uuid: uuid(name),
+            state: DomainState::Running,
+            port,
+        });
+    }
+
+    /// The UUID of a domain, which follows from its name.
+    #[must_use]
+    pub fn uuid(&self, domain: &str) -> String {
+        let number = u128::from_be_bytes(uuid(domain));
+        let digits = format!("{number:032x}");
+        let ends = [0, 8, 12, 16, 20, 32];
+        let parts = ends.windows(2).filter_map(|ends| match ends {
+            [start, end] => digits.get(*start..*end),
+            _ => None,
+        });
+        parts.collect::<Vec<_>>().join("-")
+    }
+
+    /// Removes a domain, if it is there.
+    pub fn undefine(&self, name: &str) {
+        let mut domains = lock(&self.state.domains);
+        domains.all.retain(|domain| domain.name != name);
+    }
+
+    /// Starts, pauses or stops a domain, if it is there.
+    pub fn set_state(&self, name: &str, state: DomainState) {
+        if let Ok(domain) = lock(&self.state.domains).find(|domain| domain.name == name) {
+            domain.state = state;
+        }
+    }
+
+    /// Has a domain's guest open or close the port of its agent, if it has one.
+    pub fn set_port_open(&self, name: &str, is_open: bool) {
+        let mut domains = lock(&self.state.domains);
+        let domain = domains.find(|domain| domain.name == name);
+        if let Ok(Some(port)) = domain.map(|domain| domain.port.as_mut()) {
+            port.is_open = is_open;
+        }
+    }
+
+    /// Lets it behave like this version.
+    pub fn version(&self, version: LibvirtVersion) {
+        lock(&self.state.domains).version = version;
+    }
+
+    /// Has it ask its next clients to prove who they are.
+    pub fn auth(&self, auth: LibvirtAuth) {
+        *lock(&self.state.auth) = auth;
+    }
+
+    /// Lets the next agent command fail with this error and not reach the agent. Further calls add to that.
+    pub fn fail(&self, code: i32, domain: i32, detail: &str) {
+        let failure = Refusal::new(code, domain, detail);
+        lock(&self.state.domains).failures.push_back(failure);
+    }
+
+    /// How many clients have connected.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::Relaxed)
+    }
+
+    /// How many calls of one connection were in flight at once, at most.
+    #[must_use]
+    pub fn most_in_flight(&self) -> usize {
+        self.state.most_in_flight.load(Ordering::Relaxed)
+    }
+
+    /// The timeouts that agent commands had, in seconds.
+    #[must_use]
+    pub fn timeouts(&self) -> Vec<i32> {
+        lock(&self.state.timeouts).clone()
+    }
+
+    /// Ends the daemon and all its connections, as `SIGKILL` does: its socket stays, and nobody listens.
+    pub async fn kill(&self) {
+        let task = lock(&self.task).take();
+        if let Some(task) = task {
+            task.abort();
+            // It ends in no other way.
+            drop(task.await);
+        }
+    }
+
+    /// Starts it again after [`kill`](Self::kill). Its domains are the same.
+    ///
+    /// # Panics
+    ///
+    /// When the socket cannot be made, and outside a tokio runtime with I/O enabled.
+    pub fn resume(&self) {
+        let path = self.path();
+        drop(std::fs::remove_file(&path));
+        let listener = listen(&path);
+        let task = tokio::spawn(accept(listener, self.state.clone()));
+        if let Some(before) = lock(&self.task).replace(task) {
+            before.abort();
+        }
+    }
+}
+
+impl Drop for LibvirtDaemon {
+    fn drop(&mut self) {
+        if let Some(task) = lock(&self.task).take() {
+            task.abort();
+        }
+    }
+}
+
+fn listen(path: &Path) -> UnixListener {
+    #[allow(clippy::expect_used, reason = "the test cannot go on, and says why")]
+    UnixListener::bind(path).expect("a socket for the daemon")
+}
+
+/// All connections end with this task.
+async fn accept(listener: UnixListener, state: Arc<State>) {
+    let mut clients = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        state.connections.fetch_add(1, Ordering::Relaxed);
+        clients.spawn(serve::serve(stream, state.clone()));
+        while clients.try_join_next().is_some() {}
+    }
+}
+
+/// A UUID that follows from a name.
+fn uuid(name: &str) -> [u8; 16] {
+    let mut uuid = *b"fake libvirt's \0";
+    for (place, byte) in name.bytes().enumerate() {
+        if let Some(digit) = uuid.get_mut(place % 16) {
+            *digit = digit.wrapping_mul(31).wrapping_add(byte);
+        }
+    }
+    uuid
+}

@@ -1,0 +1,191 @@
+//! One client of a fake daemon.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::domains::agent_command;
+use super::packet::{
+    CALL, Packet, QEMU, REMOTE, Refusal, put_text, put_word, take_number, take_text, take_uuid,
+    take_word,
+};
+use super::{LibvirtAuth, LibvirtVersion, State};
+use crate::lock::lock;
+
+/// With so many calls in flight, nothing more is read.
+const MOST_CALLS: usize = 5;
+
+/// What a client has done yet.
+#[derive(Clone, Copy, Default)]
+struct Client {
+    is_let_in: bool,
+    has_opened: bool,
+}
+
+/// Serves a client until it hangs up or sends what makes no sense. Its commands that are under way go on.
+pub(super) async fn serve(stream: UnixStream, state: Arc<State>) -> io::Result<()> {
+    let (mut reader, mut writer) = stream.into_split();
+    let (replies, mut to_write) = mpsc::unbounded_channel::<Vec<u8>>();
+    let write = async move {
+        while let Some(packet) = to_write.recv().await {
+            writer.write_all(&packet).await?;
+        }
+        Ok(())
+    };
+    let read = async {
+        let calls = Arc::new(Semaphore::new(MOST_CALLS));
+        let in_flight = Arc::new(AtomicUsize::new(0));
+        let mut client = Client::default();
+        loop {
+            let place = calls.clone().acquire_owned().await;
+            let Some(packet) = Packet::read(&mut reader).await? else {
+                return Ok(());
+            };
+            if let Some(pong) = packet.pong() {
+                drop(replies.send(pong));
+                continue;
+            }
+            if packet.kind != CALL {
+                return Ok(());
+            }
+            let count = in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+            state.most_in_flight.fetch_max(count, Ordering::Relaxed);
+            let begun = client.begin(&packet, &state);
+            let (replies, state, in_flight) = (replies.clone(), state.clone(), in_flight.clone());
+            tokio::spawn(async move {
+                let result = match begun {
+                    Begun::Done(result) => result,
+                    Begun::Agent => command(&packet.payload, &state).await,
+                };
+                in_flight.fetch_sub(1, Ordering::Relaxed);
+                drop(place);
+                drop(replies.send(packet.reply(result)));
+            });
+        }
+    };
+    tokio::select! {
+        ended = write => ended,
+        ended = read => ended,
+    }
+}
+
+/// A call that may have to wait for an agent.
+enum Begun {
+    Done(Result<Vec<u8>, Refusal>),
+    Agent,
+}
+
+impl Client {
+    fn begin(&mut self, packet: &Packet, state: &State) -> Begun {
+        match (packet.program, packet.procedure) {
+            (REMOTE, 66) => Begun::Done(Ok(self.list_authentications(state))),
+            (REMOTE, 70) => Begun::Done(self.ask_polkit(state)),
+            _ if !self.is_let_in => Begun::Done(Err(Refusal::new(39, 7, "who is this?"))),
+            (REMOTE, 1) => Begun::Done(self.open(&packet.payload)),
+            _ if !self.has_opened => Begun::Done(Err(Refusal::new(39, 7, "nothing is open"))),
+            (REMOTE, procedure) => Begun::Done(ask(procedure, &packet.payload, state)),
+            (QEMU, 3) => Begun::Agent,
+            _ => Begun::Done(Err(unknown())),
+        }
+    }
+
+    fn list_authentications(&mut self, state: &State) -> Vec<u8> {
+        let auth = *lock(&state.auth);
+        self.is_let_in |= auth == LibvirtAuth::None;
+        let way = match auth {
+            LibvirtAuth::None => 0,
+            LibvirtAuth::Sasl => 1,
+            LibvirtAuth::Polkit | LibvirtAuth::PolkitRefuses => 2,
+        };
+        let mut payload = Vec::new();
+        put_word(&mut payload, 1);
+        put_word(&mut payload, way);
+        payload
+    }
+
+    fn ask_polkit(&mut self, state: &State) -> Result<Vec<u8>, Refusal> {
+        if *lock(&state.auth) != LibvirtAuth::Polkit {
+            return Err(Refusal::new(94, 60, "polkit says no"));
+        }
+        self.is_let_in = true;
+        Ok(vec![0, 0, 0, 1])
+    }
+
+    fn open(&mut self, mut payload: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let is_named = take_word(&mut payload) == Some(1);
+        let uri = take_text(&mut payload).filter(|_| is_named);
+        if !matches!(uri.as_deref(), Some("qemu:///system" | "qemu:///session")) {
+            return Err(Refusal::new(38, 0, "there is no such driver"));
+        }
+        if std::mem::replace(&mut self.has_opened, true) {
+            self.has_opened = false;
+            return Err(Refusal::new(1, 7, "it was open already"));
+        }
+        Ok(Vec::new())
+    }
+}
+
+fn unknown() -> Refusal {
+    Refusal::new(
+        39,
+        7,
+        "this call is not known, or its arguments make no sense",
+    )
+}
+
+/// Calls that are answered at once.
+fn ask(procedure: u32, mut payload: &[u8], state: &State) -> Result<Vec<u8>, Refusal> {
+    let mut domains = lock(&state.domains);
+    let mut reply = Vec::new();
+    match procedure {
+        157 => {
+            let version: u64 = match domains.version {
+                LibvirtVersion::V9_0 => 9_000_000,
+                LibvirtVersion::V11_3 => 11_003_000,
+            };
+            reply.extend(version.to_be_bytes());
+        }
+        23 => {
+            let name = take_text(&mut payload).ok_or_else(unknown)?;
+            domains.find(|it| it.name == name)?.put(&mut reply);
+        }
+        24 => {
+            let uuid = take_uuid(&mut payload).ok_or_else(unknown)?;
+            domains.find(|it| it.uuid == uuid)?.put(&mut reply);
+        }
+        14 => {
+            take_text(&mut payload).ok_or_else(unknown)?;
+            let uuid = take_uuid(&mut payload).ok_or_else(unknown)?;
+            put_text(&mut reply, &domains.find(|it| it.uuid == uuid)?.xml());
+        }
+        _ => return Err(unknown()),
+    }
+    Ok(reply)
+}
+
+async fn command(payload: &[u8], state: &State) -> Result<Vec<u8>, Refusal> {
+    let mut rest = payload;
+    let mut read = || {
+        take_text(&mut rest)?;
+        let uuid = take_uuid(&mut rest)?;
+        take_number(&mut rest)?;
+        let request = take_text(&mut rest)?;
+        Some((
+            uuid,
+            request,
+            take_number(&mut rest)?,
+            take_word(&mut rest)?,
+        ))
+    };
+    let (uuid, request, seconds, flags) = read().ok_or_else(unknown)?;
+    lock(&state.timeouts).push(seconds);
+    let text = agent_command(&state.domains, uuid, &request, seconds, flags).await?;
+    let mut reply = Vec::new();
+    put_word(&mut reply, 1);
+    put_text(&mut reply, &text);
+    Ok(reply)
+}
