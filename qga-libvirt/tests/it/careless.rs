@@ -104,6 +104,7 @@ async fn the_command_after_a_cancelled_one_is_not_sent_before_that_was_answered(
     client.execute(Ping).await.unwrap();
     let names: Vec<_> = agent.requests().iter().map(|it| it.name.clone()).collect();
     assert_eq!(names, ["guest-sync", "test-act", "guest-ping"]);
+    assert_eq!(daemon.most_in_flight(), 1);
     // The late reply was given to nobody.
     assert_eq!(client.execute(Act).await.unwrap(), 1);
 }

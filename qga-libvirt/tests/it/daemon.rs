@@ -1,9 +1,11 @@
 //! What becomes of the daemon.
 
-use qga_core::{ErrorKind, Execution};
-use qga_testserver::LibvirtAuth;
+use std::time::Duration;
 
-use crate::support::{Act, Ping, client, connect, vm1};
+use qga_core::{ErrorKind, Execution, Options};
+use qga_testserver::{LibvirtAuth, TestAgent};
+
+use crate::support::{Act, Ping, Write, builder, client, connect, vm1};
 
 #[tokio::test(start_paused = true)]
 async fn polkit_may_let_this_user_in() {
@@ -74,4 +76,68 @@ async fn a_daemon_that_ends_meanwhile_leaves_it_open_whether_the_command_ran() {
     assert_eq!(error.execution(), Execution::MaybeRun);
     let error = client.execute(Act).await.unwrap_err();
     assert_eq!(error.execution(), Execution::NotRun, "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_a_daemon_did_not_take_as_a_whole_goes_to_the_next_daemon() {
+    let (daemon, _agent) = vm1().await;
+    let mut agents = Vec::new();
+    let mut clients = Vec::new();
+    for name in ["vm2", "vm3", "vm4"] {
+        let agent = TestAgent::start().await;
+        agent.on("test-write").reply(1);
+        daemon.domain(name, &agent);
+        clients.push(connect(&daemon, name).await.unwrap());
+        agents.push(agent);
+    }
+    daemon.set_hung(true);
+    let mut calls = tokio::task::JoinSet::new();
+    for client in clients {
+        let write = Write {
+            data: "x".repeat(190_000),
+        };
+        calls.spawn(async move { client.execute(write).await });
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    daemon.kill().await;
+    daemon.set_hung(false);
+    daemon.resume();
+    // Two do not fit into the socket's buffer.
+    let results = calls.join_all().await;
+    let (ok, failed): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    assert!(!ok.is_empty(), "{failed:?}");
+    for error in failed.into_iter().map(Result::unwrap_err) {
+        assert!(error.is_closed(), "{error:?}");
+        assert_eq!(error.execution(), Execution::MaybeRun);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_that_a_daemon_did_not_answer_is_asked_again() {
+    let (daemon, _agent) = vm1().await;
+    let first = client(&daemon).await;
+    first.execute(Ping).await.unwrap();
+    daemon.set_hung(true);
+    let address = daemon.address("vm1");
+    let second = tokio::spawn(async move { builder().connect(address).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    daemon.kill().await;
+    daemon.set_hung(false);
+    daemon.resume();
+    second.await.unwrap().unwrap().execute(Ping).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_that_hangs_is_given_up_after_half_a_minute() {
+    let (daemon, _agent) = vm1().await;
+    let client = client(&daemon).await;
+    client.execute(Ping).await.unwrap();
+    daemon.set_hung(true);
+    let client = client.with_options(Options::new().timeout(Duration::from_secs(300)));
+    let error = client.execute(Act).await.unwrap_err();
+    assert!(
+        error.to_string().contains("said nothing for 30 seconds"),
+        "{error}"
+    );
+    assert_eq!(error.execution(), Execution::MaybeRun);
 }

@@ -129,6 +129,19 @@ async fn an_agent_that_is_silent_is_a_timeout_and_the_command_may_have_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_agent_that_does_not_answer_libvirts_sync_is_a_timeout() {
+    for version in VERSIONS {
+        let (daemon, agent) = vm1().await;
+        daemon.version(version);
+        let client = client(&daemon).await;
+        agent.on("guest-sync").fault(Fault::no_answer());
+        let error = client.execute(Act).await.unwrap_err();
+        assert!(error.is_timeout(), "{version:?}: {error:?}");
+        assert!(agent.requests_of("test-act").is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn errors_of_the_daemon_say_what_is_known_of_the_execution() {
     let (daemon, agent) = vm1().await;
     let client = client(&daemon).await;

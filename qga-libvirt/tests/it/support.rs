@@ -14,6 +14,13 @@ pub(crate) struct Ping;
 #[qga(name = "test-act", response = u32)]
 pub(crate) struct Act;
 
+/// It is long.
+#[derive(QgaCommand)]
+#[qga(name = "test-write", response = u32)]
+pub(crate) struct Write {
+    pub(crate) data: String,
+}
+
 #[derive(QgaCommand)]
 #[qga(name = "guest-shutdown", no_response)]
 pub(crate) struct Shutdown;

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 use tokio::net::UnixListener;
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::TestAgent;
@@ -84,6 +85,8 @@ struct State {
     connections: AtomicUsize,
     /// On one connection.
     most_in_flight: AtomicUsize,
+    /// Whether it does nothing about what comes.
+    is_hung: watch::Sender<bool>,
     /// Those of agent commands, in seconds.
     timeouts: Mutex<Vec<i32>>,
 }
@@ -219,6 +222,11 @@ impl LibvirtDaemon {
     #[must_use]
     pub fn timeouts(&self) -> Vec<i32> {
         lock(&self.state.timeouts).clone()
+    }
+
+    /// Has it stop serving its clients, or go on with that, as after `SIGSTOP` and `SIGCONT`.
+    pub fn set_hung(&self, is_hung: bool) {
+        self.state.is_hung.send_replace(is_hung);
     }
 
     /// Ends the daemon and all its connections, as `SIGKILL` does: its socket stays, and nobody listens.

@@ -40,11 +40,14 @@ pub(super) async fn serve(stream: UnixStream, state: Arc<State>) -> io::Result<(
         let calls = Arc::new(Semaphore::new(MOST_CALLS));
         let in_flight = Arc::new(AtomicUsize::new(0));
         let mut client = Client::default();
+        let mut hung = state.is_hung.subscribe();
         loop {
             let place = calls.clone().acquire_owned().await;
             let Some(packet) = Packet::read(&mut reader).await? else {
                 return Ok(());
             };
+            // The sender is there for as long as the state is.
+            drop(hung.wait_for(|is_hung| !is_hung).await);
             if let Some(pong) = packet.pong() {
                 drop(replies.send(pong));
                 continue;
