@@ -34,6 +34,10 @@
 //!
 //! - A request may have [200,000 bytes](qga_core::TransportLimits) and a reply 4 MiB. A `guest-file-read` of more than
 //!   3,145,686 bytes is refused, since its bytes would be lost.
+//! - **A program whose captured output is long must not be run to its end in one command.** The agent tells the
+//!   output and the end in one reply (`guest-exec-status`): above 4 MiB as base64 it is lost, and above 10 MiB libvirt
+//!   gives the agent up, for all of its clients, until it is restarted in the guest. Let the program write into files
+//!   instead, which is what `spawn` of `qga_commands` does.
 //! - Libvirt does the syncs. A sync that a caller sends is answered here.
 //! - While a domain is paused, while the guest does not have its agent's port open, and while somebody else's command
 //!   keeps the agent, a command waits, and ends in a timeout that says that it has not run.
@@ -49,6 +53,9 @@
 //! needed, and closed after 30 seconds in which nobody has used it. Up to four commands are under way on each, so that
 //! 16 guests that hang hold up the others until their time is up. Each connection is driven by a task of its own, which
 //! ends with its last user.
+//!
+//! A connection works while its runtime runs: a client that was made in one runtime and is used in another opens another
+//! connection there once that of the first has ended.
 //!
 //! Connections to other hosts, SASL, events and byte streams are not there yet.
 #![cfg(unix)]
