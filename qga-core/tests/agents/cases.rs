@@ -33,7 +33,8 @@ pub(crate) struct Case {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Channels {
     Every,
-    /// Where a second client can open the channel while a first one has it.
+    /// Where a second client can open the channel while a first one has it, and where nothing is left unread of one that
+    /// is given up: a real agent ends then.
     Shared,
     /// None, since the case connects to the socket itself.
     Own,
@@ -43,7 +44,7 @@ impl Channels {
     pub(crate) fn has(self, channel: Channel) -> bool {
         match self {
             Self::Every => true,
-            Self::Shared => channel != Channel::Serial,
+            Self::Shared => matches!(channel, Channel::Tcp | Channel::Vsock | Channel::VsockProxy),
             Self::Own => false,
         }
     }
