@@ -78,7 +78,7 @@ cases![
     a_command_dropped_at_any_point_does_no_harm over FUTURES,
     a_deadline_at_any_point_does_no_harm over EVERY,
     threads_that_share_a_client_and_run_out_of_time_get_their_own_replies over EVERY,
-    half_a_request_of_an_earlier_client_is_survived over EVERY,
+    half_a_request_of_an_earlier_client_is_survived over EVERY on Shared,
     a_second_client_hears_nothing_until_the_first_has_left over STREAMS on Shared,
     a_client_that_has_given_up_connections_to_a_busy_agent_has_its_turn over STREAMS on Shared,
     whatever_goes_wrong_on_the_way_the_answer_is_right_or_an_honest_error over EVERY,
