@@ -203,7 +203,9 @@ impl ClientBuilder {
     /// # struct DomainAgent;
     /// # impl DomainAgent { async fn open(name: String) -> std::io::Result<Self> { Ok(Self) } }
     /// # impl qga_core::MessageTransport for DomainAgent {
-    /// #     fn call<'a>(&'a mut self, _: &'a [u8], _: std::time::Instant) -> qga_core::Answering<'a> { todo!() }
+    /// #     fn call<'a>(&'a mut self, _: &'a [u8], _: std::time::Instant) -> qga_core::Answering<'a> {
+    /// #         Box::pin(async { Err(qga_core::TransportError::closed(None)) })
+    /// #     }
     /// # }
     /// # async fn example() -> Result<(), qga_core::Error> {
     /// let client = qga_core::Client::builder()
