@@ -14,7 +14,7 @@ const PID_LENGTH: u64 = 16;
 /// lock on a new one while a second still has the old one.
 #[derive(Debug)]
 pub(crate) struct LockFile {
-    _file: File,
+    file: File,
 }
 
 impl LockFile {
@@ -45,7 +45,16 @@ impl LockFile {
             return Err(failed(io::Error::other("it has just been replaced")));
         }
         sign(&mut file).map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+/// Closing alone lifts the lock only once no program that another thread is just starting has a copy of the descriptor
+/// any more.
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        // There is nothing to be done about a failure.
+        drop(self.file.unlock());
     }
 }
 
@@ -105,4 +114,22 @@ fn holder(file: &mut File) -> Option<u32> {
     let mut text = String::new();
     file.take(PID_LENGTH).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_is_free_though_a_program_that_just_starts_has_a_copy_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let address = Address::Unix(socket);
+        let lock = LockFile::take(Some(&address)).unwrap();
+        let _copy = lock.file.try_clone().unwrap();
+        LockFile::take(Some(&address)).unwrap_err();
+        drop(lock);
+        LockFile::take(Some(&address)).unwrap();
+    }
 }

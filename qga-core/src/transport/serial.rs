@@ -8,7 +8,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use rustix::fs::OFlags;
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 use rustix::termios::{self, ControlModes, OptionalActions, QueueSelector};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -65,6 +65,13 @@ fn lock(file: &File) -> Result<()> {
     }
 }
 
+/// Lifts the lock at once. Closing alone does that only once no program that another thread is just starting has a copy
+/// of the descriptor any more.
+fn unlock(device: impl AsFd) {
+    // There is nothing to be done about a failure.
+    let _ = flock(device, FlockOperation::Unlock);
+}
+
 /// Has every byte pass as it is, and forgets what came before.
 fn make_raw(file: &File) -> Result<()> {
     let mut settings = termios::tcgetattr(file)?;
@@ -107,6 +114,12 @@ impl AsyncDevice {
             readable: Receiver::from_file_unchecked(file.try_clone()?)?,
             writable: Sender::from_file_unchecked(file)?,
         })
+    }
+}
+
+impl Drop for AsyncDevice {
+    fn drop(&mut self) {
+        unlock(&self.writable);
     }
 }
 
@@ -160,6 +173,12 @@ fn is_passing(error: &io::Error) -> bool {
 /// A device, for threads that wait.
 pub(super) struct Device(File);
 
+impl Drop for Device {
+    fn drop(&mut self) {
+        unlock(&self.0);
+    }
+}
+
 impl AsFd for Device {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
@@ -182,5 +201,35 @@ impl Write for &Device {
 
     fn flush(&mut self) -> Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    use super::*;
+
+    /// The side of a machine, which is to be kept, and the path of the other one.
+    fn pseudoterminal() -> (std::os::fd::OwnedFd, std::path::PathBuf) {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let path = ptsname(&master, Vec::new()).unwrap();
+        (master, path.into_string().unwrap().into())
+    }
+
+    #[tokio::test]
+    async fn a_device_is_free_though_a_program_that_just_starts_has_a_copy_of_it() {
+        let (_master, path) = pseudoterminal();
+        let device = Device(open_device(&path).unwrap());
+        let _copy = device.0.try_clone().unwrap();
+        open_device(&path).unwrap_err();
+        drop(device);
+        let device = open(&path).unwrap();
+        let _copy = device.writable.as_fd().try_clone_to_owned().unwrap();
+        open_device(&path).unwrap_err();
+        drop(device);
+        open_device(&path).unwrap();
     }
 }
