@@ -622,6 +622,38 @@ fn what_a_sync_brings_about_does_not_count_as_passed_over() {
     assert_eq!(wire.request()["execute"], "guest-ping");
 }
 
+const NOT_UNDERSTOOD: &str =
+    "{\"error\": {\"class\": \"GenericError\", \"desc\": \"JSON parse error\"}}\n";
+
+#[test]
+fn what_each_of_several_syncs_brings_about_does_not_count_as_passed_over() {
+    let disabled = json!({"error": {
+        "class": "CommandNotFound", "desc": "Command guest-sync-delimited has been disabled"
+    }});
+    for is_disabled in [true, false] {
+        let mut wire = wire();
+        let request = Request::new("guest-ping", None::<&()>).unwrap();
+        let mut budget = wire.budget(10);
+        budget.sync = SyncBudget { bytes: 0, lines: 0 };
+        wire.session
+            .submit(&CommandSpec::new("guest-ping"), request, &budget);
+        wire.written();
+        wire.read(NOT_UNDERSTOOD);
+        if is_disabled {
+            wire.read(format!("{disabled}\n"));
+            wire.settle();
+        } else {
+            wire.settle();
+            wire.wait(1);
+        }
+        let sync = wire.request();
+        wire.read(NOT_UNDERSTOOD);
+        let token = &sync["arguments"]["id"];
+        wire.read(format!("{{\"return\": {token}, \"id\": {token}}}\n"));
+        assert_eq!(wire.request()["execute"], "guest-ping", "{is_disabled}");
+    }
+}
+
 #[test]
 fn more_than_may_be_passed_over_ends_the_sync() {
     for old in [
@@ -752,6 +784,16 @@ fn what_stands_behind_the_answer_to_a_sync_is_no_answer() {
         wire.read(format!("{{\"return\": \"new\"{id}}}\n"));
         assert_eq!(wire.reply().unwrap(), json!("new"));
     }
+}
+
+#[test]
+fn all_that_stands_behind_the_answer_to_a_sync_is_passed_over() {
+    let mut wire = wire();
+    wire.submit("guest-ping");
+    let sync = wire.request();
+    let token = &sync["arguments"]["id"];
+    wire.read(format!("{{\"return\": {token}}}\n{{}}\n{{}}\n"));
+    assert_eq!(wire.request()["execute"], "guest-ping");
 }
 
 #[test]
@@ -984,6 +1026,27 @@ mod messages {
             (Stage::Send, Execution::NotRun)
         );
         assert_eq!(message(&mut wire)["id"], next.0);
+    }
+
+    #[test]
+    fn a_request_and_its_reply_may_be_as_long_as_the_limits() {
+        let mut wire = wire();
+        let empty = Request::new("test-echo", Some(&json!({"text": ""}))).unwrap();
+        let mut budget = wire.budget(10);
+        let spec = CommandSpec::new("test-echo");
+        wire.session.submit(&spec, empty, &budget);
+        wire.settle();
+        let text = "x".repeat(200 - wire.session.take_message().unwrap().len());
+        wire.session.message_received(b"{\"return\":1}".to_vec());
+        wire.reply().unwrap();
+        let longest = Request::new("test-echo", Some(&json!({"text": text}))).unwrap();
+        budget.reply.bytes = 60;
+        let ticket = wire.session.submit(&spec, longest, &budget);
+        wire.settle();
+        assert_eq!(wire.session.take_message().unwrap().len(), 200);
+        let reply = format!("{:60}", format!("{{\"return\":2,\"id\":{}}}", ticket.0));
+        wire.session.message_received(reply.into_bytes());
+        assert_eq!(wire.reply().unwrap(), json!(2));
     }
 
     #[test]
