@@ -8,7 +8,10 @@ use qga_core::{Answering, Execution, MessageTransport, TransportError, Transport
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{sleep, timeout_at};
 
+use crate::ask;
 use crate::connection::CallError;
+use crate::events::Events;
+use crate::hub::Heard;
 use crate::pool::{Opened, Place, Pool};
 use crate::target::{DomainKey, Host, Target};
 use crate::wire::agent_port::AgentPort;
@@ -16,7 +19,6 @@ use crate::wire::call::AgentCommand;
 use crate::wire::failure::Failure;
 use crate::wire::types::Domain;
 
-mod ask;
 mod request;
 mod verdict;
 
@@ -28,9 +30,11 @@ const REQUEST_LIMIT: usize = 200_000;
 /// The longest reply that the daemon hands on, in bytes.
 const REPLY_LIMIT: usize = 4 << 20;
 
-/// How long to wait for an agent before it is looked at again; the pause doubles up to the longest.
+/// How long to wait before a command that could not be sent is tried again; the pause doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How long to wait where the daemon tells when something changes.
+const LONG_PAUSE: Duration = Duration::from_secs(60);
 
 /// The guest agent of one domain.
 ///
@@ -57,8 +61,10 @@ impl std::fmt::Debug for DomainAgent {
 /// Why an attempt to send a command has not ended yet.
 enum Attempt {
     Answered(Vec<u8>),
-    /// Nothing was sent, and that may change.
+    /// Nothing was sent, since the domain or its agent is not ready.
     NotYet,
+    /// Nothing was sent, since the connection had ended.
+    Lost,
 }
 
 impl DomainAgent {
@@ -86,19 +92,52 @@ impl DomainAgent {
         deadline: Instant,
     ) -> Result<Vec<u8>, TransportError> {
         let mut pause = FIRST_PAUSE;
+        let mut events = None;
         loop {
             let begun = timeout_at(deadline.into(), self.begin()).await;
             let begun = begun.map_err(|_| not_sent(TransportError::timeout()))??;
-            if let Some((opened, kept)) = begun
-                && let Attempt::Answered(reply) =
-                    self.send(request, deadline, &opened, kept).await?
-            {
-                return Ok(reply);
-            }
+            let is_away = begun.is_none();
+            let attempt = match begun {
+                Some((opened, kept)) => self.send(request, deadline, &opened, kept).await?,
+                None => Attempt::NotYet,
+            };
+            let is_lost = match attempt {
+                Attempt::Answered(reply) => return Ok(reply),
+                Attempt::NotYet => false,
+                Attempt::Lost => true,
+            };
             // No command was sent, so another try takes nothing from anybody.
-            let waited = timeout_at(deadline.into(), sleep(pause)).await;
-            waited.map_err(|_| not_sent(TransportError::timeout()))?;
-            pause = LONGEST_PAUSE.min(pause * 2);
+            let waited = timeout_at(deadline.into(), async {
+                match &mut events {
+                    _ if is_lost => sleep(pause.min(LONGEST_PAUSE)).await,
+                    // What happens from here on is heard, so that another look is the last one for a while.
+                    None => events = Some(Events::of(&self.pool).await.ok()),
+                    Some(Some(events)) if is_away => self.news(events, LONG_PAUSE).await,
+                    Some(Some(events)) => self.news(events, pause).await,
+                    Some(None) => sleep(pause.min(LONGEST_PAUSE)).await,
+                }
+            });
+            waited
+                .await
+                .map_err(|_| not_sent(TransportError::timeout()))?;
+            pause = LONG_PAUSE.min(pause * 2);
+        }
+    }
+
+    /// Waits until something is told of the domain, but no longer than this.
+    async fn news(&self, events: &mut Events, longest: Duration) {
+        let is_told = async {
+            loop {
+                match events.heard().await {
+                    Ok(Heard::Told(told)) if told.domain.uuid == self.domain.uuid => return,
+                    Ok(Heard::Told(_) | Heard::Lost) => {}
+                    Ok(Heard::Again) | Err(_) => return,
+                }
+            }
+        };
+        tokio::select! {
+            () = is_told => {}
+            () = sleep(longest) => {}
         }
     }
 
@@ -158,7 +197,7 @@ impl DomainAgent {
                 return Ok(Attempt::Answered(reply.into_bytes()));
             }
             Ok(None) => return Err(TransportError::other("libvirt's daemon gave no reply")),
-            Err(CallError::Lost(lost)) if !lost.was_sent => return Ok(Attempt::NotYet),
+            Err(CallError::Lost(lost)) if !lost.was_sent => return Ok(Attempt::Lost),
             Err(CallError::Lost(lost)) => return Err(TransportError::closed(Some(lost.to_io()))),
             Err(error @ CallError::Malformed(_)) => return Err(TransportError::other(error)),
             Err(CallError::Failure(failure)) => failure,

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::wire::call::{self, Procedure};
+use crate::wire::event::Told;
 use crate::wire::failure::Failure;
 use crate::wire::packet::Program;
 use crate::wire::xdr::Malformed;
@@ -33,6 +34,9 @@ pub(crate) struct Connection {
 
 /// What is kept until the daemon has answered a call, whether its caller still waits or not.
 pub(crate) type Kept = Box<dyn Any + Send>;
+
+/// Who is told what the daemon tells by itself. It must not block.
+pub(crate) type Listener = Box<dyn FnMut(Told) + Send>;
 
 /// A call on its way to the task.
 struct Request {
@@ -64,10 +68,14 @@ pub(crate) struct Lost {
 }
 
 impl Connection {
-    /// A connection over a stream, which no call was made on yet.
-    pub(crate) fn new(stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Self {
+    /// A connection over a stream, which no call was made on yet. It stays open as long as somebody listens, and where
+    /// nobody does it ends once nobody has used it for a while.
+    pub(crate) fn new(
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+        listener: Option<Listener>,
+    ) -> Self {
         let (calls, requests) = mpsc::unbounded_channel();
-        tokio::spawn(task::run(stream, requests));
+        tokio::spawn(task::run(stream, requests, listener));
         Self {
             calls,
             places: Arc::new(Semaphore::new(PLACES)),
@@ -82,6 +90,11 @@ impl Connection {
     /// Whether it can be used no more.
     pub(crate) fn is_closed(&self) -> bool {
         self.calls.is_closed()
+    }
+
+    /// Waits until it can be used no more.
+    pub(crate) async fn closed(&self) {
+        self.calls.closed().await;
     }
 
     /// Calls a procedure. The caller has a [`place`](Self::place), which is among what is kept until the daemon has

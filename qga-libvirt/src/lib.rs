@@ -61,7 +61,12 @@
 #![cfg(unix)]
 
 mod agent;
+mod ask;
 mod connection;
+mod daemon;
+mod domain_watch;
+mod events;
+mod hub;
 mod pool;
 mod target;
 mod wire;
@@ -69,6 +74,9 @@ mod wire;
 use std::io;
 
 pub use agent::DomainAgent;
+pub use daemon::{AgentState, Daemon, Domain};
+pub use domain_watch::DomainWatch;
+pub use events::{Event, EventKind, Events, Missed};
 
 #[cfg(feature = "__fuzz")]
 #[doc(hidden)]

@@ -8,8 +8,9 @@ use tokio::net::UnixStream;
 use tokio::runtime::{Handle, Id};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
-use crate::connection::{self, Connection, PLACES};
-use crate::target::Daemon;
+use crate::connection::{self, Connection, Listener, PLACES};
+use crate::hub::Hub;
+use crate::target::Endpoint;
 
 /// How many connections there are at most. A daemon has 20 workers unless it is told otherwise, and a call that hangs
 /// keeps one: some are left to others.
@@ -18,16 +19,18 @@ const MOST_CONNECTIONS: usize = 4;
 /// The pools that somebody has. The task of a connection belongs to a runtime, and ends with it.
 static POOLS: LazyLock<Mutex<Pools>> = LazyLock::new(Mutex::default);
 
-type Pools = HashMap<(Id, Daemon), Weak<Pool>>;
+type Pools = HashMap<(Id, Endpoint), Weak<Pool>>;
 
 /// The connections to one daemon, from one runtime.
 pub(crate) struct Pool {
-    daemon: Daemon,
+    daemon: Endpoint,
     /// As many as there are places on all connections, given in turn.
     turns: Arc<Semaphore>,
     connections: Mutex<Vec<Arc<Opened>>>,
     /// Held by who opens a connection.
     opening: tokio::sync::Mutex<()>,
+    /// Who hears what the daemon tells, while somebody listens.
+    pub(crate) hub: tokio::sync::Mutex<Weak<Hub>>,
 }
 
 /// A connection on which calls can be made.
@@ -46,7 +49,7 @@ pub(crate) struct Place {
 
 impl Pool {
     /// The pool of this runtime, which is made anew if nobody has it.
-    pub(crate) fn of(daemon: Daemon) -> Arc<Self> {
+    pub(crate) fn of(daemon: Endpoint) -> Arc<Self> {
         let mut pools = lock(&POOLS);
         let key = (Handle::current().id(), daemon);
         if let Some(pool) = pools.get(&key).and_then(Weak::upgrade) {
@@ -58,16 +61,17 @@ impl Pool {
         pool
     }
 
-    fn new(daemon: Daemon) -> Self {
+    fn new(daemon: Endpoint) -> Self {
         Self {
             daemon,
             turns: Arc::new(Semaphore::new(MOST_CONNECTIONS * PLACES)),
             connections: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
+            hub: tokio::sync::Mutex::default(),
         }
     }
 
-    pub(crate) fn daemon(&self) -> &Daemon {
+    pub(crate) fn daemon(&self) -> &Endpoint {
         &self.daemon
     }
 
@@ -107,42 +111,44 @@ impl Pool {
         if let Some(found) = self.free() {
             return Ok(found);
         }
-        let stream = UnixStream::connect(&self.daemon.socket).await;
-        let stream = stream.map_err(|error| self.not_connected(&error))?;
-        let connection = Connection::new(stream);
-        let place = connection.place();
+        let opened = Arc::new(dial(&self.daemon, None).await?);
+        let place = opened.connection.place();
         let place = place.ok_or(io::ErrorKind::ConnectionAborted)?;
-        let version = connection::open(&connection, self.daemon.uri()).await;
-        let version = version.map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!("{} has not let us in: {error}", self.daemon),
-            )
-        })?;
-        let opened = Arc::new(Opened {
-            connection,
-            version,
-        });
         lock(&self.connections).push(opened.clone());
         Ok((opened, place))
     }
+}
 
-    fn not_connected(&self, error: &io::Error) -> io::Error {
-        let daemon = &self.daemon;
-        let words = match error.kind() {
-            io::ErrorKind::NotFound => {
-                format!("there is no socket of {daemon}; is libvirt installed and running?")
-            }
-            io::ErrorKind::ConnectionRefused => {
-                format!("nobody listens at the socket of {daemon}; has it stopped?")
-            }
-            io::ErrorKind::PermissionDenied => {
-                format!("this user may not connect to {daemon}; is it in the group of that socket?")
-            }
-            _ => format!("{daemon} cannot be connected to: {error}"),
-        };
+/// Opens a connection to a daemon.
+pub(crate) async fn dial(daemon: &Endpoint, listener: Option<Listener>) -> io::Result<Opened> {
+    let stream = UnixStream::connect(&daemon.socket).await;
+    let stream = stream.map_err(|error| not_connected(daemon, &error))?;
+    let connection = Connection::new(stream, listener);
+    let version = connection::open(&connection, &daemon.driver()).await;
+    let version = version.map_err(|error| {
+        let words = format!("{daemon} has not let us in: {error}");
         io::Error::new(error.kind(), words)
-    }
+    })?;
+    Ok(Opened {
+        connection,
+        version,
+    })
+}
+
+fn not_connected(daemon: &Endpoint, error: &io::Error) -> io::Error {
+    let words = match error.kind() {
+        io::ErrorKind::NotFound => {
+            format!("there is no socket of {daemon}; is libvirt installed and running?")
+        }
+        io::ErrorKind::ConnectionRefused => {
+            format!("nobody listens at the socket of {daemon}; has it stopped?")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("this user may not connect to {daemon}; is it in the group of that socket?")
+        }
+        _ => format!("{daemon} cannot be connected to: {error}"),
+    };
+    io::Error::new(error.kind(), words)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

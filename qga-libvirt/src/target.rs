@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::{fmt, io};
 
+use crate::wire::call::Open;
 use crate::wire::types::Uuid;
 
 mod host;
@@ -18,15 +19,17 @@ const SOCKET: &str = "?socket=";
 /// A domain, and the daemon that has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
-    pub(crate) daemon: Daemon,
+    pub(crate) daemon: Endpoint,
     pub(crate) domain: DomainKey,
 }
 
 /// A daemon's socket, and which driver to open there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Daemon {
+pub(crate) struct Endpoint {
     pub(crate) instance: Instance,
     pub(crate) socket: PathBuf,
+    /// Whether only to look.
+    pub(crate) is_read_only: bool,
 }
 
 /// Whose domains a daemon has.
@@ -50,30 +53,71 @@ impl Target {
     pub(crate) fn read(rest: &str, host: &Host) -> io::Result<Self> {
         let Some(url) = rest.strip_prefix("//") else {
             return Ok(Self {
-                daemon: Daemon::default_of(host)?,
+                daemon: Endpoint::default_of(host)?,
                 domain: DomainKey::read(rest)?,
             });
         };
+        let forms = "write libvirt:///system/NAME or libvirt:///session/NAME";
+        let (daemon, name) = Endpoint::read_url(url, host, forms)?;
+        Ok(Self {
+            daemon,
+            domain: DomainKey::read(name.ok_or_else(|| wrong(forms))?)?,
+        })
+    }
+}
+
+impl Endpoint {
+    /// Reads what stands behind the colon of `libvirt:` where no domain is named.
+    pub(crate) fn read(rest: &str, host: &Host) -> io::Result<Self> {
+        let forms = "write libvirt:, libvirt:///system or libvirt:///session";
+        match rest.strip_prefix("//") {
+            None if rest.is_empty() => Self::default_of(host),
+            None => Err(wrong(format!("a daemon has no domain's name; {forms}"))),
+            Some(url) => match Self::read_url(url, host, forms)? {
+                (daemon, None) => Ok(daemon),
+                (_, Some(_)) => Err(wrong(format!("a daemon has no domain's name; {forms}"))),
+            },
+        }
+    }
+
+    /// The daemon, and the domain's name if there is one.
+    fn read_url<'a>(url: &'a str, host: &Host, forms: &str) -> io::Result<(Self, Option<&'a str>)> {
         let (path, socket) = match url.split_once(SOCKET) {
             Some((path, socket)) => (path, Some(socket)),
             None => (url, None),
         };
-        let forms = "write libvirt:///system/NAME or libvirt:///session/NAME";
         let path = path.strip_prefix('/').ok_or_else(|| {
             wrong(format!(
                 "a daemon on another host cannot be reached yet; {forms}"
             ))
         })?;
-        let (instance, name) = path.split_once('/').ok_or_else(|| wrong(forms))?;
+        let (instance, name) = match path.split_once('/') {
+            Some((instance, name)) => (instance, Some(name)),
+            None => (path, None),
+        };
         let instance = Instance::read(instance).ok_or_else(|| wrong(forms))?;
-        Ok(Self {
-            daemon: Daemon::new(instance, socket, host)?,
-            domain: DomainKey::read(name)?,
+        Ok((Self::new(instance, socket, host)?, name))
+    }
+
+    /// All that this host may have.
+    pub(crate) fn local(host: &Host) -> [Self; 2] {
+        [Instance::System, Instance::Session].map(|instance| Self {
+            instance,
+            socket: host.socket(instance),
+            is_read_only: false,
         })
     }
-}
 
-impl Daemon {
+    /// The same daemon, only to look at.
+    pub(crate) fn read_only(mut self) -> Self {
+        if !std::mem::replace(&mut self.is_read_only, true) {
+            let mut socket = self.socket.into_os_string();
+            socket.push("-ro");
+            self.socket = socket.into();
+        }
+        self
+    }
+
     /// The one that the environment names; else the system's for who may use it, and the user's own for all others.
     fn default_of(host: &Host) -> io::Result<Self> {
         match host.default_uri() {
@@ -95,7 +139,11 @@ impl Daemon {
             }
             None => host.socket(instance),
         };
-        Ok(Self { instance, socket })
+        Ok(Self {
+            instance,
+            socket,
+            is_read_only: false,
+        })
     }
 
     /// Reads libvirt's own form, such as `qemu:///system`.
@@ -124,15 +172,19 @@ impl Daemon {
     }
 
     /// Which driver to open.
-    pub(crate) fn uri(&self) -> &'static str {
-        match self.instance {
+    pub(crate) fn driver(&self) -> Open<'static> {
+        let uri = match self.instance {
             Instance::System => "qemu:///system",
             Instance::Session => "qemu:///session",
+        };
+        Open {
+            uri,
+            is_read_only: self.is_read_only,
         }
     }
 }
 
-impl fmt::Display for Daemon {
+impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whose = match self.instance {
             Instance::System => "the system's libvirt daemon",
@@ -154,7 +206,7 @@ impl Instance {
 
 impl DomainKey {
     /// What looks like a UUID is one.
-    fn read(text: &str) -> io::Result<Self> {
+    pub(crate) fn read(text: &str) -> io::Result<Self> {
         if let Ok(uuid) = text.parse() {
             return Ok(Self::Uuid(uuid));
         }

@@ -5,6 +5,7 @@
 
 pub(crate) mod agent_port;
 pub(crate) mod call;
+pub(crate) mod event;
 pub(crate) mod failure;
 pub(crate) mod packet;
 pub(crate) mod types;

@@ -18,10 +18,10 @@ const SASL: &str = "libvirt's daemon wants SASL, which this crate does not speak
                     libvirtd.conf say \"polkit\" or \"none\"";
 
 /// Has the daemon let this user in and open the driver of a URI. Its version is returned, 0 if it does not tell.
-pub(crate) async fn open(connection: &Connection, uri: &str) -> io::Result<u64> {
+pub(crate) async fn open(connection: &Connection, driver: &Open<'_>) -> io::Result<u64> {
     let offered = call(connection, &AuthList).await?;
     authenticate(connection, &offered).await?;
-    call(connection, &Open { uri }).await?;
+    call(connection, driver).await?;
     match connection.call(&LibVersion, Box::new(())).await {
         Ok(version) => Ok(version),
         Err(CallError::Failure(_)) => Ok(0),

@@ -10,7 +10,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::inbox::Inbox;
 use super::outbox::Outbox;
-use super::{CallError, Kept, Lost, Request, oneshot};
+use super::{CallError, Kept, Listener, Lost, Request, oneshot};
+use crate::wire::event::Told;
 use crate::wire::failure::Failure;
 use crate::wire::packet::{Header, Kind, Program, Status};
 use crate::wire::xdr::Malformed;
@@ -49,14 +50,16 @@ struct Task {
     is_pinged: bool,
     /// Whether nobody can make calls any more.
     is_closing: bool,
+    listener: Option<Listener>,
 }
 
 /// Serves a connection until it ends or nobody needs it any more.
 pub(super) async fn run(
     stream: impl AsyncRead + AsyncWrite + Send,
     mut requests: mpsc::UnboundedReceiver<Request>,
+    listener: Option<Listener>,
 ) {
-    let mut task = Task::new();
+    let mut task = Task::new(listener);
     let end = task.serve(stream, &mut requests).await;
     let cause = end
         .err()
@@ -65,7 +68,7 @@ pub(super) async fn run(
 }
 
 impl Task {
-    fn new() -> Self {
+    fn new(listener: Option<Listener>) -> Self {
         let now = Instant::now();
         Self {
             inbox: Inbox::default(),
@@ -76,6 +79,7 @@ impl Task {
             used: now,
             is_pinged: false,
             is_closing: false,
+            listener,
         }
     }
 
@@ -146,8 +150,13 @@ impl Task {
                         self.keep_alive(PONG);
                     }
                 }
-                // Events that nobody has asked for.
-                Kind::Message => {}
+                Kind::Message => {
+                    if let Some(listener) = &mut self.listener
+                        && let Some(told) = Told::read(&header, payload).map_err(nonsense)?
+                    {
+                        listener(told);
+                    }
+                }
                 Kind::Call | Kind::Stream => return Err(nonsense(Malformed::BadHeader)),
             }
         }
@@ -189,6 +198,11 @@ impl Task {
         self.outbox.push(&header.packet(&[]));
     }
 
+    /// Whether nobody waits for anything.
+    fn is_idle(&self) -> bool {
+        self.pendings.is_empty() && self.listener.is_none()
+    }
+
     /// When the clock is to be looked at next.
     fn wake(&self) -> Instant {
         let silence = if self.is_pinged {
@@ -197,7 +211,7 @@ impl Task {
             PING_AFTER
         };
         let silent = self.heard + silence;
-        if self.pendings.is_empty() && !self.is_closing {
+        if self.is_idle() && !self.is_closing {
             silent.min(self.used + IDLE)
         } else {
             silent
@@ -206,7 +220,7 @@ impl Task {
 
     fn look_at_clock(&mut self, requests: &mut mpsc::UnboundedReceiver<Request>) -> io::Result<()> {
         let now = Instant::now();
-        if self.pendings.is_empty() && self.used + IDLE <= now {
+        if self.is_idle() && self.used + IDLE <= now {
             // What was sent to this task already is still served.
             requests.close();
             self.used = now;

@@ -34,7 +34,7 @@ impl Peer {
 
 fn connected() -> (Arc<Connection>, Peer) {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
-    (Arc::new(Connection::new(ours)), Peer(theirs))
+    (Arc::new(Connection::new(ours, None)), Peer(theirs))
 }
 
 /// Begins a call, with what is kept for it.
@@ -114,7 +114,7 @@ async fn a_call_that_is_cancelled_before_the_task_takes_it_is_never_made() {
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_daemon_tells_which_calls_were_sent_as_a_whole() {
     let (ours, theirs) = tokio::io::duplex(40);
-    let (connection, mut peer) = (Arc::new(Connection::new(ours)), Peer(theirs));
+    let (connection, mut peer) = (Arc::new(Connection::new(ours, None)), Peer(theirs));
     let sent = call(&connection, Box::new(()));
     peer.read().await;
     // The first is in the pipe as a whole, and of the next only a part.

@@ -38,18 +38,18 @@ fn a_domain_is_named_by_its_name_or_its_uuid() {
 fn an_address_may_say_which_daemon_and_which_socket() {
     let system = read("///system/vm1").daemon;
     assert_eq!(
-        (system.uri(), &*system.socket),
+        (system.driver().uri, &*system.socket),
         ("qemu:///system", Path::new("/none/libvirt-sock"))
     );
     let session = read("///session/vm1").daemon;
     let socket = Path::new("/run/user/7/libvirt/libvirt-sock");
     assert_eq!(
-        (session.uri(), &*session.socket),
+        (session.driver().uri, &*session.socket),
         ("qemu:///session", socket)
     );
     let other = read("///session/vm1?socket=/tmp/sock").daemon;
     assert_eq!(
-        (other.uri(), &*other.socket),
+        (other.driver().uri, &*other.socket),
         ("qemu:///session", Path::new("/tmp/sock"))
     );
 }
@@ -91,7 +91,7 @@ fn the_environment_names_the_daemon_where_the_address_does_not() {
     ] {
         let daemon = Target::read("vm1", &host(uri)).unwrap().daemon;
         assert_eq!(
-            (daemon.uri(), &*daemon.socket),
+            (daemon.driver().uri, &*daemon.socket),
             (expected, Path::new(socket)),
             "{uri}"
         );

@@ -1,11 +1,13 @@
 //! The procedures that are called, with their arguments and results.
 
+use super::event::Topic;
 use super::packet::Program;
 use super::types::{Authentication, Domain, Uuid};
 use super::xdr::{Decoder, Encoder, Malformed};
 
-/// The most entries that a list may have.
+/// The most entries that lists may have.
 const MOST_AUTHENTICATIONS: usize = 32;
+const MOST_DOMAINS: usize = 16_384;
 
 /// A procedure of the daemon, with its arguments.
 pub(crate) trait Procedure {
@@ -43,6 +45,8 @@ pub(crate) struct AuthPolkit;
 /// Opens the driver of a URI, such as `qemu:///system`.
 pub(crate) struct Open<'a> {
     pub(crate) uri: &'a str,
+    /// Whether nothing is to be changed.
+    pub(crate) is_read_only: bool,
 }
 
 /// The version of the daemon: 9.0.1 is `9_000_001`.
@@ -53,6 +57,15 @@ pub(crate) struct LookupByName<'a>(pub(crate) &'a str);
 
 /// The domain of this UUID.
 pub(crate) struct LookupByUuid(pub(crate) Uuid);
+
+/// All domains, whether they run or not.
+pub(crate) struct ListAllDomains;
+
+/// Whether a domain runs, as a number.
+pub(crate) struct GetState<'a>(pub(crate) &'a Domain);
+
+/// Asks to be told of all domains.
+pub(crate) struct Register(pub(crate) Topic);
 
 /// How a domain is built, as XML; of one that runs, also how it is.
 pub(crate) struct XmlDesc<'a>(pub(crate) &'a Domain);
@@ -95,7 +108,8 @@ impl Procedure for Open<'_> {
     type Reply = ();
 
     fn encode(&self, encoder: &mut Encoder) {
-        encoder.optional_text(Some(self.uri)).u32(0);
+        let flags = u32::from(self.is_read_only);
+        encoder.optional_text(Some(self.uri)).u32(flags);
     }
 
     fn decode(_: &mut Decoder<'_>) -> Result<(), Malformed> {
@@ -137,6 +151,53 @@ impl Procedure for LookupByUuid {
 
     fn decode(decoder: &mut Decoder<'_>) -> Result<Domain, Malformed> {
         Domain::decode(decoder)
+    }
+}
+
+impl Procedure for ListAllDomains {
+    const NUMBER: u32 = 273;
+    type Reply = Vec<Domain>;
+
+    fn encode(&self, encoder: &mut Encoder) {
+        // The list is wanted and not only its length, and nobody is left out.
+        encoder.i32(1).u32(0);
+    }
+
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self::Reply, Malformed> {
+        let domains = decoder.list(MOST_DOMAINS, Domain::decode)?;
+        let _count = decoder.u32()?;
+        Ok(domains)
+    }
+}
+
+impl Procedure for GetState<'_> {
+    const NUMBER: u32 = 212;
+    type Reply = i32;
+
+    fn encode(&self, encoder: &mut Encoder) {
+        self.0.encode(encoder);
+        encoder.u32(0);
+    }
+
+    fn decode(decoder: &mut Decoder<'_>) -> Result<i32, Malformed> {
+        let state = decoder.i32()?;
+        let _reason = decoder.i32()?;
+        Ok(state)
+    }
+}
+
+impl Procedure for Register {
+    const NUMBER: u32 = 316;
+    type Reply = ();
+
+    fn encode(&self, encoder: &mut Encoder) {
+        // No domain is named, so all are meant.
+        encoder.i32(self.0.number()).u32(0);
+    }
+
+    fn decode(decoder: &mut Decoder<'_>) -> Result<(), Malformed> {
+        let _callback = decoder.i32()?;
+        Ok(())
     }
 }
 

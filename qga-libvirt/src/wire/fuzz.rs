@@ -2,8 +2,10 @@
 
 use super::agent_port::AgentPort;
 use super::call::{
-    self, AgentCommand, AuthList, AuthPolkit, LibVersion, LookupByName, Open, XmlDesc,
+    self, AgentCommand, AuthList, AuthPolkit, GetState, LibVersion, ListAllDomains, LookupByName,
+    Open, Register, XmlDesc,
 };
+use super::event::Told;
 use super::failure::Failure;
 use super::packet::{self, HEADER, Header, LONGEST};
 
@@ -22,6 +24,7 @@ pub fn packets(data: &[u8]) {
         if let Ok((header, payload)) = Header::split(packet) {
             assert_eq!(header.packet(payload), packet);
             read(payload);
+            let _ = Told::read(&header, payload);
         }
         rest = next;
     }
@@ -37,6 +40,9 @@ fn read(payload: &[u8]) {
     let _ = call::reply::<Open<'_>>(payload);
     let _ = call::reply::<LibVersion>(payload);
     let _ = call::reply::<LookupByName<'_>>(payload);
+    let _ = call::reply::<ListAllDomains>(payload);
+    let _ = call::reply::<GetState<'_>>(payload);
+    let _ = call::reply::<Register>(payload);
     if let Ok(xml) = call::reply::<XmlDesc<'_>>(payload) {
         AgentPort::of(&xml);
     }

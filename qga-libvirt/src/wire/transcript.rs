@@ -80,6 +80,7 @@ fn the_calls_that_open_a_connection_are_those_that_were_recorded() {
     let (arguments, reply) = exchanges::<Open<'_>>().remove(0);
     let open = Open {
         uri: "qemu:///system",
+        is_read_only: false,
     };
     assert_eq!(arguments, call::payload(&open));
     assert_eq!(reply, Ok(()));

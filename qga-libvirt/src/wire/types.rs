@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use super::xdr::{Decoder, Encoder, Malformed};
 
+/// The longest name of a domain, in bytes. Real ones are parts of file names.
+const LONGEST_NAME: usize = 1024;
+
 /// The number by which a domain is known for as long as it is defined.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Uuid(pub(crate) [u8; 16]);
@@ -95,7 +98,11 @@ impl Domain {
     }
 
     pub(crate) fn decode(decoder: &mut Decoder<'_>) -> Result<Self, Malformed> {
-        let name = decoder.text()?.to_owned();
+        let name = decoder.text()?;
+        if name.len() > LONGEST_NAME {
+            return Err(Malformed::TooLong);
+        }
+        let name = name.to_owned();
         let uuid = Uuid::decode(decoder)?;
         let id = decoder.i32()?;
         Ok(Self {

@@ -13,3 +13,4 @@ mod daemon;
 mod failures;
 mod guests;
 mod support;
+mod watching;

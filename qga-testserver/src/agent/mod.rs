@@ -39,6 +39,19 @@ pub struct TestAgent {
     socket: Option<Socket>,
 }
 
+/// Connects clients to an agent in memory.
+#[derive(Clone)]
+pub(crate) struct Connector(mpsc::UnboundedSender<DuplexStream>);
+
+impl Connector {
+    pub(crate) fn connect(&self) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(STREAM_CAPACITY);
+        // When the task is gone, the client sees the end of its stream.
+        drop(self.0.send(theirs));
+        ours
+    }
+}
+
 /// A test that has waited for this long prints what it waits for.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A test that has waited for this long after that fails.
@@ -122,10 +135,12 @@ impl TestAgent {
     /// Connects another client in memory. It waits for its turn like any other client.
     #[must_use]
     pub fn connect(&self) -> DuplexStream {
-        let (ours, theirs) = tokio::io::duplex(STREAM_CAPACITY);
-        // When the task is gone, the client sees the end of its stream.
-        drop(self.clients.send(theirs));
-        ours
+        self.connector().connect()
+    }
+
+    /// What connects clients later.
+    pub(crate) fn connector(&self) -> Connector {
+        Connector(self.clients.clone())
     }
 
     /// Returns the agent's address: `unix:` and the path of its socket, or `tcp:` and its host and port.

@@ -38,8 +38,25 @@ pub enum DomainState {
     Running,
     /// Its processors are stopped for a while.
     Paused,
+    /// The guest has suspended it to memory.
+    Suspended,
+    /// The guest has crashed, and the domain was left as it was.
+    Crashed,
     /// It does not.
     Off,
+}
+
+impl DomainState {
+    /// The daemon's number for it.
+    pub(super) fn number(self) -> u32 {
+        match self {
+            Self::Running => 1,
+            Self::Paused => 3,
+            Self::Off => 5,
+            Self::Crashed => 6,
+            Self::Suspended => 7,
+        }
+    }
 }
 
 /// A domain.
@@ -168,7 +185,9 @@ fn usable_port(domains: &mut Domains, uuid: [u8; 16]) -> Result<Port, Refusal> {
     let domain = domains.find(|domain| domain.uuid == uuid)?;
     match (domain.state, domain.port.clone()) {
         (DomainState::Off, _) => Err(Refusal::new(55, 20, "the domain is off")),
-        (DomainState::Paused, _) => Err(Refusal::new(55, 10, "the domain is paused")),
+        (DomainState::Paused | DomainState::Suspended | DomainState::Crashed, _) => {
+            Err(Refusal::new(55, 10, "the domain does not run"))
+        }
         (_, None) => Err(Refusal::new(
             74,
             10,

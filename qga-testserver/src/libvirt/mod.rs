@@ -1,10 +1,13 @@
 //! A fake daemon of libvirt, as far as guest agents need one.
 
 mod domains;
+mod events;
+mod follow;
 mod line;
 mod packet;
 mod serve;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,13 +15,17 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
 use crate::TestAgent;
 use crate::lock::lock;
 
 use domains::{Domain, Domains, Port};
 pub use domains::{DomainState, LibvirtVersion};
+use events::{
+    AGENT_CAME, AGENT_WENT, CRASHED, Callbacks, DEFINED, DESTROYED, NO_AGENT_YET, News, PAUSED,
+    RESUMED, STARTED, SUSPENDED, UNDEFINED, WOKEN,
+};
 use line::Line;
 use packet::Refusal;
 
@@ -74,6 +81,8 @@ pub struct LibvirtDaemon {
     state: Arc<State>,
     folder: TempDir,
     task: Mutex<Option<JoinHandle<()>>>,
+    /// Who looks after the machines of the domains' guests.
+    followers: Mutex<HashMap<String, AbortHandle>>,
 }
 
 /// What all clients of a daemon see.
@@ -81,8 +90,11 @@ pub struct LibvirtDaemon {
 struct State {
     domains: Mutex<Domains>,
     auth: Mutex<LibvirtAuth>,
+    callbacks: Callbacks,
     /// How many connections there were.
     connections: AtomicUsize,
+    /// How many calls there were.
+    calls: AtomicUsize,
     /// On one connection.
     most_in_flight: AtomicUsize,
     /// Whether it does nothing about what comes.
@@ -111,6 +123,7 @@ impl LibvirtDaemon {
             state: Arc::default(),
             folder,
             task: Mutex::default(),
+            followers: Mutex::default(),
         };
         daemon.resume();
         daemon
@@ -131,9 +144,33 @@ impl LibvirtDaemon {
         )
     }
 
+    /// The path of its socket for those who may only look.
+    #[must_use]
+    pub fn read_only_path(&self) -> std::path::PathBuf {
+        self.folder.path().join("libvirt-sock-ro")
+    }
+
     /// Adds a domain that runs, with this agent; or gives a domain another agent, as after a reboot.
+    ///
+    /// The domain follows the machine of its agent's guest: when that is shut down, reboots or is paused, so does the
+    /// domain, and the daemon tells of it.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
     pub fn domain(&self, name: &str, agent: &TestAgent) {
-        self.put(name, Some(Port::new(Line::new(agent.connect()))));
+        let connector = agent.connector();
+        self.put(name, Some(Port::new(Line::new(connector.connect()))));
+        let follow = follow::follow(
+            Arc::downgrade(&self.state),
+            uuid(name),
+            agent.machine(),
+            connector,
+        );
+        let task = tokio::spawn(follow);
+        if let Some(before) = lock(&self.followers).insert(name.to_owned(), task.abort_handle()) {
+            before.abort();
+        }
     }
 
     /// Adds a domain that runs and has no channel for an agent.
@@ -145,14 +182,21 @@ impl LibvirtDaemon {
         let mut domains = lock(&self.state.domains);
         if let Ok(domain) = domains.find(|domain| domain.name == name) {
             domain.port = port;
+            self.state.callbacks.tell(domain, [AGENT_WENT, AGENT_CAME]);
             return;
         }
-        domains.all.push(Domain {
+        let domain = Domain {
             name: name.to_owned(),
             uuid: uuid(name),
             state: DomainState::Running,
             port,
-        });
+        };
+        let callbacks = &self.state.callbacks;
+        callbacks.tell(&domain, [DEFINED, STARTED]);
+        if domain.port.is_some() {
+            callbacks.tell(&domain, [AGENT_CAME]);
+        }
+        domains.all.push(domain);
     }
 
     /// The UUID of a domain, which follows from its name.
@@ -171,23 +215,44 @@ impl LibvirtDaemon {
     /// Removes a domain, if it is there.
     pub fn undefine(&self, name: &str) {
         let mut domains = lock(&self.state.domains);
+        if let Ok(domain) = domains.find(|domain| domain.name == name) {
+            self.state.callbacks.tell(domain, [UNDEFINED]);
+        }
         domains.all.retain(|domain| domain.name != name);
     }
 
-    /// Starts, pauses or stops a domain, if it is there.
+    /// Starts, pauses or stops a domain, if it is there, and tells of it. To stop one is to destroy it: its guest is not
+    /// asked.
     pub fn set_state(&self, name: &str, state: DomainState) {
         if let Ok(domain) = lock(&self.state.domains).find(|domain| domain.name == name) {
-            domain.state = state;
+            self.state.set_state(domain, state, DESTROYED);
         }
     }
 
-    /// Has a domain's guest open or close the port of its agent, if it has one.
+    /// Has a domain's guest open or close the port of its agent, if it has one, and tells of it.
     pub fn set_port_open(&self, name: &str, is_open: bool) {
-        let mut domains = lock(&self.state.domains);
-        let domain = domains.find(|domain| domain.name == name);
-        if let Ok(Some(port)) = domain.map(|domain| domain.port.as_mut()) {
-            port.is_open = is_open;
+        if let Ok(domain) = lock(&self.state.domains).find(|domain| domain.name == name) {
+            self.state.set_port_open(domain, is_open);
         }
+    }
+
+    /// Tells that a domain was reset, as by its guest's reboot.
+    pub fn tell_reset(&self, name: &str) {
+        if let Ok(domain) = lock(&self.state.domains).find(|domain| domain.name == name) {
+            self.state.callbacks.tell(domain, [News::Reboot]);
+        }
+    }
+
+    /// How many events clients have registered for.
+    #[must_use]
+    pub fn callbacks(&self) -> usize {
+        self.state.callbacks.count()
+    }
+
+    /// How many calls clients have made.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.state.calls.load(Ordering::Relaxed)
     }
 
     /// Lets it behave like this version.
@@ -245,10 +310,11 @@ impl LibvirtDaemon {
     ///
     /// When the socket cannot be made, and outside a tokio runtime with I/O enabled.
     pub fn resume(&self) {
-        let path = self.path();
-        drop(std::fs::remove_file(&path));
-        let listener = listen(&path);
-        let task = tokio::spawn(accept(listener, self.state.clone()));
+        let listeners = [self.path(), self.read_only_path()].map(|path| {
+            drop(std::fs::remove_file(&path));
+            listen(&path)
+        });
+        let task = tokio::spawn(accept(listeners, self.state.clone()));
         if let Some(before) = lock(&self.task).replace(task) {
             before.abort();
         }
@@ -260,6 +326,9 @@ impl Drop for LibvirtDaemon {
         if let Some(task) = lock(&self.task).take() {
             task.abort();
         }
+        for (_, follower) in lock(&self.followers).drain() {
+            follower.abort();
+        }
     }
 }
 
@@ -269,12 +338,50 @@ fn listen(path: &Path) -> UnixListener {
 }
 
 /// All connections end with this task.
-async fn accept(listener: UnixListener, state: Arc<State>) {
+async fn accept([full, read_only]: [UnixListener; 2], state: Arc<State>) {
     let mut clients = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        state.connections.fetch_add(1, Ordering::Relaxed);
-        clients.spawn(serve::serve(stream, state.clone()));
+    loop {
+        let (accepted, is_read_only) = tokio::select! {
+            accepted = full.accept() => (accepted, false),
+            accepted = read_only.accept() => (accepted, true),
+        };
+        let Ok((stream, _)) = accepted else { return };
+        let number = state.connections.fetch_add(1, Ordering::Relaxed);
+        clients.spawn(serve::serve(stream, state.clone(), number, is_read_only));
         while clients.try_join_next().is_some() {}
+    }
+}
+
+impl State {
+    fn set_state(&self, domain: &mut Domain, state: DomainState, stopped: [News; 2]) {
+        let before = std::mem::replace(&mut domain.state, state);
+        let is_port_open = domain.port.as_ref().is_some_and(|port| port.is_open);
+        match (before, state) {
+            (before, state) if before == state => {}
+            (_, DomainState::Off) => self.callbacks.tell(domain, stopped),
+            (_, DomainState::Paused) => self.callbacks.tell(domain, [PAUSED]),
+            (_, DomainState::Suspended) => self.callbacks.tell(domain, [SUSPENDED]),
+            (_, DomainState::Crashed) => self.callbacks.tell(domain, [CRASHED]),
+            (DomainState::Off, DomainState::Running) => {
+                self.callbacks
+                    .tell(domain, [NO_AGENT_YET, RESUMED, STARTED]);
+                if is_port_open {
+                    self.callbacks.tell(domain, [AGENT_CAME]);
+                }
+            }
+            (DomainState::Suspended, DomainState::Running) => {
+                self.callbacks.tell(domain, [WOKEN]);
+            }
+            (_, DomainState::Running) => self.callbacks.tell(domain, [RESUMED]),
+        }
+    }
+
+    fn set_port_open(&self, domain: &mut Domain, is_open: bool) {
+        let Some(port) = &mut domain.port else { return };
+        if std::mem::replace(&mut port.is_open, is_open) != is_open {
+            let news = if is_open { AGENT_CAME } else { AGENT_WENT };
+            self.callbacks.tell(domain, [news]);
+        }
     }
 }
 

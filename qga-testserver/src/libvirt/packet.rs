@@ -107,6 +107,11 @@ impl Packet {
     }
 }
 
+/// A packet that the daemon sends by itself.
+pub(super) fn message(procedure: u32, payload: &[u8]) -> Vec<u8> {
+    packet([REMOTE, 1, procedure, MESSAGE, 1, 0], payload)
+}
+
 fn packet(words: [u32; 6], payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap_or(u32::MAX - SHORTEST) + SHORTEST;
     let mut packet = Vec::new();
@@ -119,6 +124,10 @@ fn packet(words: [u32; 6], payload: &[u8]) -> Vec<u8> {
 
 pub(super) fn put_word(payload: &mut Vec<u8>, word: u32) {
     payload.extend(word.to_be_bytes());
+}
+
+pub(super) fn put_number(payload: &mut Vec<u8>, number: i32) {
+    put_word(payload, number.cast_unsigned());
 }
 
 pub(super) fn put_text(payload: &mut Vec<u8>, text: &str) {

@@ -10,8 +10,8 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::domains::agent_command;
 use super::packet::{
-    CALL, Packet, QEMU, REMOTE, Refusal, put_text, put_word, take_number, take_text, take_uuid,
-    take_word,
+    CALL, Packet, QEMU, REMOTE, Refusal, put_number, put_text, put_word, take_number, take_text,
+    take_uuid, take_word,
 };
 use super::{LibvirtAuth, LibvirtVersion, State};
 use crate::lock::lock;
@@ -20,14 +20,28 @@ use crate::lock::lock;
 const MOST_CALLS: usize = 5;
 
 /// What a client has done yet.
-#[derive(Clone, Copy, Default)]
 struct Client {
+    number: usize,
+    state: Arc<State>,
+    packets: mpsc::UnboundedSender<Vec<u8>>,
+    is_read_only: bool,
     is_let_in: bool,
     has_opened: bool,
 }
 
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.state.callbacks.forget(self.number);
+    }
+}
+
 /// Serves a client until it hangs up or sends what makes no sense. Its commands that are under way go on.
-pub(super) async fn serve(stream: UnixStream, state: Arc<State>) -> io::Result<()> {
+pub(super) async fn serve(
+    stream: UnixStream,
+    state: Arc<State>,
+    number: usize,
+    is_read_only: bool,
+) -> io::Result<()> {
     let (mut reader, mut writer) = stream.into_split();
     let (replies, mut to_write) = mpsc::unbounded_channel::<Vec<u8>>();
     let write = async move {
@@ -39,7 +53,14 @@ pub(super) async fn serve(stream: UnixStream, state: Arc<State>) -> io::Result<(
     let read = async {
         let calls = Arc::new(Semaphore::new(MOST_CALLS));
         let in_flight = Arc::new(AtomicUsize::new(0));
-        let mut client = Client::default();
+        let mut client = Client {
+            number,
+            state: state.clone(),
+            packets: replies.clone(),
+            is_read_only,
+            is_let_in: false,
+            has_opened: false,
+        };
         let mut hung = state.is_hung.subscribe();
         loop {
             let place = calls.clone().acquire_owned().await;
@@ -57,7 +78,8 @@ pub(super) async fn serve(stream: UnixStream, state: Arc<State>) -> io::Result<(
             }
             let count = in_flight.fetch_add(1, Ordering::Relaxed) + 1;
             state.most_in_flight.fetch_max(count, Ordering::Relaxed);
-            let begun = client.begin(&packet, &state);
+            state.calls.fetch_add(1, Ordering::Relaxed);
+            let begun = client.begin(&packet);
             let (replies, state, in_flight) = (replies.clone(), state.clone(), in_flight.clone());
             tokio::spawn(async move {
                 let result = match begun {
@@ -83,21 +105,54 @@ enum Begun {
 }
 
 impl Client {
-    fn begin(&mut self, packet: &Packet, state: &State) -> Begun {
+    fn begin(&mut self, packet: &Packet) -> Begun {
         match (packet.program, packet.procedure) {
-            (REMOTE, 66) => Begun::Done(Ok(self.list_authentications(state))),
-            (REMOTE, 70) => Begun::Done(self.ask_polkit(state)),
+            (REMOTE, 66) => Begun::Done(Ok(self.list_authentications())),
+            (REMOTE, 70) => Begun::Done(self.ask_polkit()),
             _ if !self.is_let_in => Begun::Done(Err(Refusal::new(39, 7, "who is this?"))),
             (REMOTE, 1) => Begun::Done(self.open(&packet.payload)),
             _ if !self.has_opened => Begun::Done(Err(Refusal::new(39, 7, "nothing is open"))),
-            (REMOTE, procedure) => Begun::Done(ask(procedure, &packet.payload, state)),
+            (REMOTE, 316) => Begun::Done(self.register(&packet.payload)),
+            (REMOTE, 317) => Begun::Done(self.deregister(&packet.payload)),
+            (REMOTE, procedure) => Begun::Done(ask(procedure, &packet.payload, &self.state)),
+            (QEMU, 3) if self.is_read_only => {
+                Begun::Done(Err(Refusal::new(29, 0, "this client may only look")))
+            }
             (QEMU, 3) => Begun::Agent,
             _ => Begun::Done(Err(unknown())),
         }
     }
 
-    fn list_authentications(&mut self, state: &State) -> Vec<u8> {
-        let auth = *lock(&state.auth);
+    fn register(&self, mut payload: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let mut read = || {
+            let topic = take_number(&mut payload)?;
+            let mut domain = None;
+            if take_word(&mut payload)? != 0 {
+                take_text(&mut payload)?;
+                domain = Some(take_uuid(&mut payload)?);
+            }
+            Some((topic, domain))
+        };
+        let (topic, domain) = read().ok_or_else(unknown)?;
+        let callbacks = &self.state.callbacks;
+        let number = callbacks.register(self.number, topic, domain, &self.packets)?;
+        let mut reply = Vec::new();
+        put_number(&mut reply, number);
+        Ok(reply)
+    }
+
+    fn deregister(&self, mut payload: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let number = take_number(&mut payload).ok_or_else(unknown)?;
+        self.state.callbacks.deregister(self.number, number)?;
+        Ok(Vec::new())
+    }
+
+    fn list_authentications(&mut self) -> Vec<u8> {
+        let auth = if self.is_read_only {
+            LibvirtAuth::None
+        } else {
+            *lock(&self.state.auth)
+        };
         self.is_let_in |= auth == LibvirtAuth::None;
         let way = match auth {
             LibvirtAuth::None => 0,
@@ -110,8 +165,8 @@ impl Client {
         payload
     }
 
-    fn ask_polkit(&mut self, state: &State) -> Result<Vec<u8>, Refusal> {
-        if *lock(&state.auth) != LibvirtAuth::Polkit {
+    fn ask_polkit(&mut self) -> Result<Vec<u8>, Refusal> {
+        if *lock(&self.state.auth) != LibvirtAuth::Polkit {
             return Err(Refusal::new(94, 60, "polkit says no"));
         }
         self.is_let_in = true;
@@ -121,6 +176,7 @@ impl Client {
     fn open(&mut self, mut payload: &[u8]) -> Result<Vec<u8>, Refusal> {
         let is_named = take_word(&mut payload) == Some(1);
         let uri = take_text(&mut payload).filter(|_| is_named);
+        self.is_read_only |= take_word(&mut payload) == Some(1);
         if !matches!(uri.as_deref(), Some("qemu:///system" | "qemu:///session")) {
             return Err(Refusal::new(38, 0, "there is no such driver"));
         }
@@ -159,6 +215,22 @@ fn ask(procedure: u32, mut payload: &[u8], state: &State) -> Result<Vec<u8>, Ref
         24 => {
             let uuid = take_uuid(&mut payload).ok_or_else(unknown)?;
             domains.find(|it| it.uuid == uuid)?.put(&mut reply);
+        }
+        273 => {
+            let all = &domains.all;
+            put_word(&mut reply, u32::try_from(all.len()).unwrap_or(u32::MAX));
+            // In no order that a client could rely on.
+            all.iter().rev().for_each(|domain| domain.put(&mut reply));
+            put_word(&mut reply, u32::try_from(all.len()).unwrap_or(u32::MAX));
+        }
+        212 => {
+            take_text(&mut payload).ok_or_else(unknown)?;
+            let uuid = take_uuid(&mut payload).ok_or_else(unknown)?;
+            put_word(
+                &mut reply,
+                domains.find(|it| it.uuid == uuid)?.state.number(),
+            );
+            put_word(&mut reply, 1);
         }
         14 => {
             take_text(&mut payload).ok_or_else(unknown)?;

@@ -10,12 +10,12 @@ use crate::wire::call::{LookupByName, LookupByUuid, Procedure, XmlDesc};
 use crate::wire::types::Domain;
 
 /// The code of a failure when there is no such domain.
-pub(super) const NO_DOMAIN: i32 = 42;
+pub(crate) const NO_DOMAIN: i32 = 42;
 /// The code when this user may not do it.
-pub(super) const NOT_PERMITTED: i32 = 29;
+pub(crate) const NOT_PERMITTED: i32 = 29;
 
 /// The domain of this name or UUID.
-pub(super) async fn domain(pool: &Pool, key: &DomainKey) -> io::Result<Domain> {
+pub(crate) async fn domain(pool: &Pool, key: &DomainKey) -> io::Result<Domain> {
     let found = match key {
         DomainKey::Name(name) => ask(pool, &LookupByName(name)).await,
         DomainKey::Uuid(uuid) => ask(pool, &LookupByUuid(*uuid)).await,
@@ -30,7 +30,7 @@ pub(super) async fn domain(pool: &Pool, key: &DomainKey) -> io::Result<Domain> {
 }
 
 /// The port of a domain's agent, unless it has none.
-pub(super) async fn agent_port(pool: &Pool, domain: &Domain) -> io::Result<AgentPort> {
+pub(crate) async fn agent_port(pool: &Pool, domain: &Domain) -> io::Result<AgentPort> {
     let xml = ask(pool, &XmlDesc(domain)).await.map_err(io::Error::from)?;
     match AgentPort::of(&xml) {
         AgentPort::Missing => Err(io::Error::new(
@@ -46,13 +46,13 @@ pub(super) async fn agent_port(pool: &Pool, domain: &Domain) -> io::Result<Agent
 }
 
 /// The error that a domain does not run.
-pub(super) fn is_off(pool: &Pool, domain: &Domain) -> io::Error {
+pub(crate) fn is_off(pool: &Pool, domain: &Domain) -> io::Error {
     let words = format!("the domain {:?} of {} is off", domain.name, pool.daemon());
     io::Error::new(io::ErrorKind::ConnectionRefused, words)
 }
 
 /// Why there is no answer.
-enum Asked {
+pub(crate) enum Asked {
     Open(io::Error),
     Call(CallError),
 }
@@ -70,8 +70,17 @@ impl From<Asked> for io::Error {
     }
 }
 
+/// What was asked of a domain, unless it is not there any more.
+pub(crate) fn unless_gone<T>(asked: Result<T, Asked>) -> io::Result<Option<T>> {
+    match asked {
+        Ok(answer) => Ok(Some(answer)),
+        Err(Asked::Call(CallError::Failure(failure))) if failure.code == NO_DOMAIN => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Calls a procedure that changes nothing: once more where the connection was lost meanwhile.
-async fn ask<P: Procedure>(pool: &Pool, procedure: &P) -> Result<P::Reply, Asked> {
+pub(crate) async fn ask<P: Procedure>(pool: &Pool, procedure: &P) -> Result<P::Reply, Asked> {
     let mut is_second = false;
     loop {
         let (opened, place) = pool.place().await.map_err(Asked::Open)?;

@@ -1,0 +1,68 @@
+//! Domains that go where their guests go.
+
+use std::sync::Weak;
+
+use tokio::sync::watch;
+
+use super::State;
+use super::domains::{Domain, DomainState, Port};
+use super::events::{AGENT_WENT, News, SHUT_DOWN};
+use super::line::Line;
+use crate::agent::Connector;
+use crate::guest::power::{HostView, Power};
+use crate::lock::lock;
+
+/// Lets a domain do what the machine of its guest does, for as long as both are there.
+pub(super) async fn follow(
+    state: Weak<State>,
+    uuid: [u8; 16],
+    mut views: watch::Receiver<HostView>,
+    connector: Connector,
+) {
+    let mut before = *views.borrow_and_update();
+    while views.changed().await.is_ok() {
+        let now = *views.borrow_and_update();
+        let Some(state) = state.upgrade() else { return };
+        if let Ok(domain) = lock(&state.domains).find(|domain| domain.uuid == uuid) {
+            state.machine_changed(domain, before, now, &connector);
+        }
+        before = now;
+    }
+}
+
+impl State {
+    fn machine_changed(
+        &self,
+        domain: &mut Domain,
+        before: HostView,
+        now: HostView,
+        connector: &Connector,
+    ) {
+        if before.power == Power::Off && now.power != Power::Off {
+            domain.port = Some(Port::new(Line::new(connector.connect())));
+        }
+        if now.resets > before.resets {
+            let was_open = domain.port.as_ref().is_some_and(|port| port.is_open);
+            if was_open && now.port_is_open {
+                // It has gone and come back between two looks.
+                self.callbacks.tell(domain, [AGENT_WENT]);
+            }
+            self.callbacks.tell(domain, [News::Reboot]);
+        }
+        if !now.port_is_open {
+            self.set_port_open(domain, false);
+        }
+        let state = match now.power {
+            Power::On | Power::Halted => DomainState::Running,
+            Power::Paused => DomainState::Paused,
+            Power::Suspended => DomainState::Suspended,
+            Power::Off => DomainState::Off,
+        };
+        if now.power != before.power {
+            self.set_state(domain, state, SHUT_DOWN);
+        }
+        if now.port_is_open {
+            self.set_port_open(domain, true);
+        }
+    }
+}
