@@ -87,7 +87,16 @@ const CRATES: &[&str] = &[
 ];
 
 /// The floors of `qga-libvirt`, the lowest first. Modules on one floor do not know each other.
-const LIBVIRT: &[&[&str]] = &[&["wire"], &["target", "connection"], &["pool"], &["agent"]];
+const LIBVIRT: &[&[&str]] = &[
+    &["wire"],
+    &["target", "connection"],
+    &["dial"],
+    &["hub"],
+    &["pool"],
+    &["ask", "events"],
+    &["agent", "domain_watch"],
+    &["daemon"],
+];
 
 /// The floors of `qga-vm`, the lowest first. Modules on one floor do not know each other.
 const MACHINES: &[&[&str]] = &[

@@ -103,4 +103,6 @@ pub use protocol::fuzz as __fuzz;
 pub use qga_derive::QgaCommand;
 pub use terms::{ChannelState, Contact, Hold, MachineState, MachineWatch, Options, Power};
 pub use text::{Excerpt, Hidden};
+#[cfg(unix)]
+pub use transport::SshStream;
 pub use transport::{Address, Answering, MessageTransport, SshAddress, TransportLimits};

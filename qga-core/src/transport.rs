@@ -35,6 +35,8 @@ pub use messages::{Answering, MessageTransport, TransportLimits};
 pub(crate) use open::{Endpoint, Opening, Scheme, connect_error, read_address, text_of};
 pub(crate) use open_blocking::{BlockingEndpoint, BlockingScheme};
 pub(crate) use schemes::Schemes;
+#[cfg(unix)]
+pub use ssh::SshStream;
 
 /// What programs of this host may be run to open an address.
 #[derive(Clone, Debug)]

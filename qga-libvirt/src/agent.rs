@@ -10,10 +10,11 @@ use tokio::time::{sleep, timeout_at};
 
 use crate::ask;
 use crate::connection::CallError;
+use crate::dial::Opened;
 use crate::events::Events;
 use crate::hub::Heard;
-use crate::pool::{Opened, Place, Pool};
-use crate::target::{DomainKey, Host, Target};
+use crate::pool::{Place, Pool};
+use crate::target::{DomainKey, Target};
 use crate::wire::agent_port::AgentPort;
 use crate::wire::call::AgentCommand;
 use crate::wire::failure::Failure;
@@ -68,9 +69,8 @@ enum Attempt {
 }
 
 impl DomainAgent {
-    /// Finds what an address of the scheme `libvirt` names, given what stands behind its colon.
-    pub(crate) async fn open(rest: &str) -> io::Result<Self> {
-        let target = Target::read(rest, &Host::this())?;
+    /// Finds the domain, and whether it has an agent.
+    pub(crate) async fn open(target: Target) -> io::Result<Self> {
         let pool = Pool::of(target.daemon);
         let domain = ask::domain(&pool, &target.domain).await?;
         let port = match domain.id {

@@ -8,16 +8,13 @@ use qga_core::Power;
 use tokio::task::JoinSet;
 
 use crate::ask;
-use crate::domain_watch::DomainWatch;
+use crate::domain_watch::{DomainWatch, power};
 use crate::events::Events;
 use crate::pool::Pool;
 use crate::target::{DomainKey, Endpoint, Host};
 use crate::wire::agent_port::AgentPort;
 use crate::wire::call::{GetState, ListAllDomains, XmlDesc};
 use crate::wire::types::Domain as WireDomain;
-
-/// The scheme that addresses begin with.
-const SCHEME: &str = "libvirt:";
 
 /// A libvirt daemon: its domains, and what happens to them.
 ///
@@ -66,7 +63,7 @@ pub enum AgentState {
 
 impl Daemon {
     /// Opens a daemon by its address: `libvirt:` for the one that is meant where nothing else is said, `libvirt:///system`,
-    /// `libvirt:///session`, and these with `?socket=PATH`.
+    /// `libvirt:///session`, `libvirt+ssh://HOST/system`, and all of these with `?socket=PATH`.
     ///
     /// # Errors
     ///
@@ -83,11 +80,7 @@ impl Daemon {
     ///
     /// If the future is dropped, nothing is left behind.
     pub async fn open(address: &str) -> io::Result<Self> {
-        let rest = address.strip_prefix(SCHEME).ok_or_else(|| {
-            let words = format!("{address:?} does not begin with {SCHEME}");
-            io::Error::new(io::ErrorKind::InvalidInput, words)
-        })?;
-        Self::dial(Endpoint::read(rest, &Host::this())?).await
+        Self::dial(Endpoint::read(address, &Host::this())?).await
     }
 
     /// The daemons of this host that this user may look at: the system's and this user's own.
@@ -236,17 +229,4 @@ async fn describe(pool: &Pool, domain: WireDomain) -> io::Result<Option<Domain>>
         uuid: domain.uuid.to_string(),
         name: domain.name,
     }))
-}
-
-/// What the number of a state says.
-pub(crate) fn power(state: i32) -> Power {
-    match state {
-        // One that is blocked, and one that shuts down, run too.
-        1 | 2 | 4 => Power::Running,
-        3 => Power::Paused,
-        5 => Power::Off,
-        6 => Power::Panicked,
-        7 => Power::Suspended,
-        _ => Power::Unknown,
-    }
 }

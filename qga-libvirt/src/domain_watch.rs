@@ -7,7 +7,6 @@ use qga_core::{MachineState, MachineWatch, Power};
 use tokio::sync::watch;
 
 use crate::ask;
-use crate::daemon::power;
 use crate::events::{EventKind, Events};
 use crate::hub::Heard;
 use crate::pool::Pool;
@@ -132,4 +131,17 @@ async fn look(pool: &Pool, domain: &Domain, state: &mut MachineState) -> io::Res
         AgentPort::Closed => Some(false),
     };
     Ok(())
+}
+
+/// What the number of a state says.
+pub(crate) fn power(state: i32) -> Power {
+    match state {
+        // One that is blocked, and one that shuts down, run too.
+        1 | 2 | 4 => Power::Running,
+        3 => Power::Paused,
+        5 => Power::Off,
+        6 => Power::Panicked,
+        7 => Power::Suspended,
+        _ => Power::Unknown,
+    }
 }

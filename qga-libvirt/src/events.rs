@@ -84,7 +84,7 @@ pub struct Missed {
 
 impl Events {
     pub(crate) async fn of(pool: &Pool) -> io::Result<Self> {
-        let hub = Hub::of(pool).await?;
+        let hub = pool.hub().await?;
         let waiting = wait(hub.subscribe());
         Ok(Self { _hub: hub, waiting })
     }

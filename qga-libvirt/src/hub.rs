@@ -1,15 +1,15 @@
 //! Hearing what a daemon tells by itself, for all who listen.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::broadcast;
+use tokio::sync::{Mutex, broadcast};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::connection::Connection;
-use crate::pool::{Pool, dial};
+use crate::dial::dial;
 use crate::target::Endpoint;
 use crate::wire::call::Register;
 use crate::wire::event::{Told, Topic};
@@ -37,22 +37,28 @@ pub(crate) struct Hub {
     task: JoinHandle<()>,
 }
 
-impl Hub {
-    /// The hub of a pool, which is made anew if nobody has it. Once it is returned, everything is heard.
-    pub(crate) async fn of(pool: &Pool) -> io::Result<Arc<Self>> {
-        let mut known = pool.hub.lock().await;
+/// Where a hub is found that somebody has.
+#[derive(Default)]
+pub(crate) struct HubSlot(Mutex<Weak<Hub>>);
+
+impl HubSlot {
+    /// The hub, which is made anew if nobody has it. Once it is returned, everything is heard.
+    pub(crate) async fn get(&self, daemon: &Endpoint) -> io::Result<Arc<Hub>> {
+        let mut known = self.0.lock().await;
         if let Some(hub) = known.upgrade() {
             return Ok(hub);
         }
         let (sender, _) = broadcast::channel(KEPT);
-        let connection = listen(pool.daemon(), &sender).await?;
-        let daemon = pool.daemon().clone();
-        let task = tokio::spawn(keep_listening(daemon, connection, sender.clone()));
-        let hub = Arc::new(Self { sender, task });
+        let connection = listen(daemon, &sender).await?;
+        let listening = keep_listening(daemon.clone(), connection, sender.clone());
+        let task = tokio::spawn(listening);
+        let hub = Arc::new(Hub { sender, task });
         *known = Arc::downgrade(&hub);
         Ok(hub)
     }
+}
 
+impl Hub {
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Heard> {
         self.sender.subscribe()
     }

@@ -26,9 +26,34 @@
 //! | `libvirt:///system/NAME` | of the system's daemon |
 //! | `libvirt:///session/NAME` | of this user's own daemon |
 //! | `libvirt:///system/NAME?socket=PATH` | the same, of a daemon whose socket is elsewhere |
+//! | `libvirt+ssh://USER@HOST:PORT/system/NAME` | of the daemon of another host, through OpenSSH's own client; user and port may be left out. It is a scheme of its own: [`open_ssh`] |
 //!
-//! A UUID stands wherever a name does. Of `LIBVIRT_DEFAULT_URI`, the forms `qemu:///system`, `qemu:///session` and
-//! `qemu+unix:///system?socket=PATH` are known.
+//! A UUID stands wherever a name does. Of `LIBVIRT_DEFAULT_URI`, the forms `qemu:///system`, `qemu:///session`,
+//! `qemu+unix:///system?socket=PATH` and `qemu+ssh://USER@HOST/system` are known.
+//!
+//! On another host, libvirt's `virt-ssh-helper` leads to the daemon. Where it is missing, its socket is reached as that
+//! of an agent is by an [`ssh` address](qga_core::SshAddress); that of a session's daemon has to be named by
+//! `?socket=PATH` then.
+//!
+//! # What a daemon tells
+//!
+//! A [`Daemon`] lists its domains, and tells what happens to them. What it knows of a machine serves a client: the outcome
+//! of a shutdown or a reboot is then proven, and not only seen from the channel.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let daemon = qga_libvirt::Daemon::open("libvirt:///system").await?;
+//! for domain in daemon.domains().await? {
+//!     println!("{}: {:?}, agent {:?}", domain.name, domain.power, domain.agent);
+//! }
+//! let client = qga_core::Client::builder()
+//!     .scheme_messages("libvirt", qga_libvirt::open)
+//!     .machine(&daemon.machine("vm1").await?)
+//!     .connect("libvirt:///system/vm1")
+//!     .await?;
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # What is different from a socket of one's own
 //!
@@ -40,7 +65,8 @@
 //!   instead, which is what `spawn` of `qga_commands` does.
 //! - Libvirt does the syncs. A sync that a caller sends is answered here.
 //! - While a domain is paused, while the guest does not have its agent's port open, and while somebody else's command
-//!   keeps the agent, a command waits, and ends in a timeout that says that it has not run.
+//!   keeps the agent, a command waits for the daemon's word that this has changed, and ends in a timeout that says that
+//!   it has not run.
 //! - Libvirt keeps the class of an agent's error to itself, so it is always `GenericError` here. Whether the agent has
 //!   refused the command is told by its words.
 //! - Before version 11.3, libvirt has one number for an agent that has gone and for one that was not there. What may
@@ -49,7 +75,8 @@
 //!
 //! # Connections
 //!
-//! The guests of a daemon share up to four connections in each tokio runtime. A connection is opened when one is
+//! The guests of a daemon share up to four connections in each tokio runtime, and one more while somebody listens to its
+//! events. A connection is opened when one is
 //! needed, and closed after 30 seconds in which nobody has used it. Up to four commands are under way on each, so that
 //! 16 guests that hang hold up the others until their time is up. Each connection is driven by a task of its own, which
 //! ends with its last user.
@@ -57,13 +84,14 @@
 //! A connection works while its runtime runs: a client that was made in one runtime and is used in another opens another
 //! connection there once that of the first has ended.
 //!
-//! Connections to other hosts, SASL, events and byte streams are not there yet.
+//! A daemon that wants SASL cannot be used; the error says what to do.
 #![cfg(unix)]
 
 mod agent;
 mod ask;
 mod connection;
 mod daemon;
+mod dial;
 mod domain_watch;
 mod events;
 mod hub;
@@ -72,6 +100,10 @@ mod target;
 mod wire;
 
 use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use target::{Host, Target};
 
 pub use agent::DomainAgent;
 pub use daemon::{AgentState, Daemon, Domain};
@@ -102,5 +134,56 @@ pub use wire::fuzz as __fuzz;
 ///
 /// If the future is dropped, nothing is left behind.
 pub async fn open(rest: String) -> io::Result<DomainAgent> {
-    DomainAgent::open(&rest).await
+    DomainAgent::open(Target::read(&rest, &Host::this())?).await
+}
+
+/// Opens the agent of the domain that an address of the scheme `libvirt+ssh` names, as [`open`] does for those of this
+/// host.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), qga_core::Error> {
+/// let client = qga_core::Client::builder()
+///     .scheme_messages("libvirt+ssh", qga_libvirt::open_ssh)
+///     .connect("libvirt+ssh://root@hypervisor7/system/vm1")
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// As [`open`], and when ssh fails: the error has its words.
+///
+/// # Panics
+///
+/// Outside of a tokio runtime.
+///
+/// # Cancel safety
+///
+/// If the future is dropped, nothing is left behind.
+pub async fn open_ssh(rest: String) -> io::Result<DomainAgent> {
+    DomainAgent::open(Target::read_ssh(&rest)?).await
+}
+
+/// As [`open_ssh`], by a program that is OpenSSH's client or behaves like it, with arguments that come before all others.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), qga_core::Error> {
+/// let open = qga_libvirt::open_ssh_by(["ssh", "-F", "/etc/qga/ssh_config"]);
+/// let client = qga_core::Client::builder()
+///     .scheme_messages("libvirt+ssh", open)
+///     .connect("libvirt+ssh://root@hypervisor7/system/vm1")
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+pub fn open_ssh_by<W: Into<String>>(
+    program: impl IntoIterator<Item = W>,
+) -> impl Fn(String) -> Pin<Box<dyn Future<Output = io::Result<DomainAgent>> + Send>> + Send + Sync
+{
+    let program: Arc<[String]> = program.into_iter().map(Into::into).collect();
+    move |rest| {
+        let program = program.clone();
+        Box::pin(async move { DomainAgent::open(Target::read_ssh(&rest)?.by(&program)).await })
+    }
 }

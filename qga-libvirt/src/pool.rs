@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
-use tokio::net::UnixStream;
 use tokio::runtime::{Handle, Id};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
-use crate::connection::{self, Connection, Listener, PLACES};
-use crate::hub::Hub;
+use crate::connection::PLACES;
+use crate::dial::{Opened, dial};
+use crate::hub::{Hub, HubSlot};
 use crate::target::Endpoint;
 
 /// How many connections there are at most. A daemon has 20 workers unless it is told otherwise, and a call that hangs
@@ -30,14 +30,7 @@ pub(crate) struct Pool {
     /// Held by who opens a connection.
     opening: tokio::sync::Mutex<()>,
     /// Who hears what the daemon tells, while somebody listens.
-    pub(crate) hub: tokio::sync::Mutex<Weak<Hub>>,
-}
-
-/// A connection on which calls can be made.
-pub(crate) struct Opened {
-    pub(crate) connection: Connection,
-    /// Of the daemon: 9.0.1 is `9_000_001`. 0 if it does not tell.
-    pub(crate) version: u64,
+    hub: HubSlot,
 }
 
 /// The right to make one call. It is to be kept until the call is answered.
@@ -67,12 +60,17 @@ impl Pool {
             turns: Arc::new(Semaphore::new(MOST_CONNECTIONS * PLACES)),
             connections: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
-            hub: tokio::sync::Mutex::default(),
+            hub: HubSlot::default(),
         }
     }
 
     pub(crate) fn daemon(&self) -> &Endpoint {
         &self.daemon
+    }
+
+    /// What hears the daemon, which begins to listen if nobody has it.
+    pub(crate) async fn hub(&self) -> io::Result<Arc<Hub>> {
+        self.hub.get(&self.daemon).await
     }
 
     /// A place on a connection, which is opened if none has one. Who asks first gets one first.
@@ -117,38 +115,6 @@ impl Pool {
         lock(&self.connections).push(opened.clone());
         Ok((opened, place))
     }
-}
-
-/// Opens a connection to a daemon.
-pub(crate) async fn dial(daemon: &Endpoint, listener: Option<Listener>) -> io::Result<Opened> {
-    let stream = UnixStream::connect(&daemon.socket).await;
-    let stream = stream.map_err(|error| not_connected(daemon, &error))?;
-    let connection = Connection::new(stream, listener);
-    let version = connection::open(&connection, &daemon.driver()).await;
-    let version = version.map_err(|error| {
-        let words = format!("{daemon} has not let us in: {error}");
-        io::Error::new(error.kind(), words)
-    })?;
-    Ok(Opened {
-        connection,
-        version,
-    })
-}
-
-fn not_connected(daemon: &Endpoint, error: &io::Error) -> io::Error {
-    let words = match error.kind() {
-        io::ErrorKind::NotFound => {
-            format!("there is no socket of {daemon}; is libvirt installed and running?")
-        }
-        io::ErrorKind::ConnectionRefused => {
-            format!("nobody listens at the socket of {daemon}; has it stopped?")
-        }
-        io::ErrorKind::PermissionDenied => {
-            format!("this user may not connect to {daemon}; is it in the group of that socket?")
-        }
-        _ => format!("{daemon} cannot be connected to: {error}"),
-    };
-    io::Error::new(error.kind(), words)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

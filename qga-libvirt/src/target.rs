@@ -7,11 +7,20 @@ use crate::wire::call::Open;
 use crate::wire::types::Uuid;
 
 mod host;
+mod ssh;
 
 pub(crate) use host::Host;
+pub(crate) use ssh::SshHost;
 
 /// Names of domains are shorter than file names.
 const LONGEST_NAME: usize = 255;
+
+/// The schemes that addresses of daemons begin with.
+const SCHEME: &str = "libvirt:";
+const SSH_SCHEME: &str = "libvirt+ssh:";
+
+const SSH_FORMS: &str =
+    "write libvirt+ssh://USER@HOST/system/NAME or libvirt+ssh://USER@HOST/session/NAME";
 
 /// What stands before a socket's path.
 const SOCKET: &str = "?socket=";
@@ -23,13 +32,22 @@ pub(crate) struct Target {
     pub(crate) domain: DomainKey,
 }
 
-/// A daemon's socket, and which driver to open there.
+/// A daemon, and which driver to open there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Endpoint {
     pub(crate) instance: Instance,
-    pub(crate) socket: PathBuf,
+    pub(crate) location: Location,
     /// Whether only to look.
     pub(crate) is_read_only: bool,
+}
+
+/// Where a daemon is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Location {
+    /// The socket of a daemon of this host.
+    Here(PathBuf),
+    /// On another host.
+    Ssh(SshHost),
 }
 
 /// Whose domains a daemon has.
@@ -64,12 +82,37 @@ impl Target {
             domain: DomainKey::read(name.ok_or_else(|| wrong(forms))?)?,
         })
     }
+
+    /// The same, by another program than `ssh` if the daemon is on another host.
+    pub(crate) fn by(mut self, program: &[String]) -> Self {
+        if let Location::Ssh(host) = &mut self.daemon.location {
+            program.clone_into(&mut host.program);
+        }
+        self
+    }
+
+    /// Reads what stands behind the colon of `libvirt+ssh:`.
+    pub(crate) fn read_ssh(rest: &str) -> io::Result<Self> {
+        let (daemon, name) = Endpoint::read_ssh_url(rest)?;
+        Ok(Self {
+            daemon,
+            domain: DomainKey::read(name.ok_or_else(|| wrong(SSH_FORMS))?)?,
+        })
+    }
 }
 
 impl Endpoint {
-    /// Reads what stands behind the colon of `libvirt:` where no domain is named.
-    pub(crate) fn read(rest: &str, host: &Host) -> io::Result<Self> {
-        let forms = "write libvirt:, libvirt:///system or libvirt:///session";
+    /// Reads the address of a daemon, which names no domain.
+    pub(crate) fn read(address: &str, host: &Host) -> io::Result<Self> {
+        if let Some(rest) = address.strip_prefix(SSH_SCHEME) {
+            return match Self::read_ssh_url(rest)? {
+                (daemon, None) => Ok(daemon),
+                (_, Some(_)) => Err(wrong(format!("a daemon has no domain's name; {SSH_FORMS}"))),
+            };
+        }
+        let forms =
+            "write libvirt:, libvirt:///system, libvirt:///session or libvirt+ssh://HOST/system";
+        let rest = address.strip_prefix(SCHEME).ok_or_else(|| wrong(forms))?;
         match rest.strip_prefix("//") {
             None if rest.is_empty() => Self::default_of(host),
             None => Err(wrong(format!("a daemon has no domain's name; {forms}"))),
@@ -87,9 +130,9 @@ impl Endpoint {
             None => (url, None),
         };
         let path = path.strip_prefix('/').ok_or_else(|| {
-            wrong(format!(
-                "a daemon on another host cannot be reached yet; {forms}"
-            ))
+            let words =
+                format!("a daemon on another host is reached by libvirt+ssh://{path}; {forms}");
+            wrong(words)
         })?;
         let (instance, name) = match path.split_once('/') {
             Some((instance, name)) => (instance, Some(name)),
@@ -99,23 +142,42 @@ impl Endpoint {
         Ok((Self::new(instance, socket, host)?, name))
     }
 
+    /// A daemon on another host, and the domain's name if there is one.
+    fn read_ssh_url(rest: &str) -> io::Result<(Self, Option<&str>)> {
+        let url = rest.strip_prefix("//").ok_or_else(|| wrong(SSH_FORMS))?;
+        let (path, query) = match url.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (url, None),
+        };
+        let (login, path) = path.split_once('/').ok_or_else(|| wrong(SSH_FORMS))?;
+        let (instance, name) = match path.split_once('/') {
+            Some((instance, name)) => (instance, Some(name)),
+            None => (path, None),
+        };
+        let instance = Instance::read(instance).ok_or_else(|| wrong(SSH_FORMS))?;
+        let daemon = Self {
+            instance,
+            location: Location::Ssh(SshHost::read(login, query)?),
+            is_read_only: false,
+        };
+        Ok((daemon, name))
+    }
+
     /// All that this host may have.
     pub(crate) fn local(host: &Host) -> [Self; 2] {
         [Instance::System, Instance::Session].map(|instance| Self {
             instance,
-            socket: host.socket(instance),
+            location: Location::Here(host.socket(instance)),
             is_read_only: false,
         })
     }
 
     /// The same daemon, only to look at.
-    pub(crate) fn read_only(mut self) -> Self {
-        if !std::mem::replace(&mut self.is_read_only, true) {
-            let mut socket = self.socket.into_os_string();
-            socket.push("-ro");
-            self.socket = socket.into();
+    pub(crate) fn read_only(self) -> Self {
+        Self {
+            is_read_only: true,
+            ..self
         }
-        self
     }
 
     /// The one that the environment names; else the system's for who may use it, and the user's own for all others.
@@ -141,16 +203,22 @@ impl Endpoint {
         };
         Ok(Self {
             instance,
-            socket,
+            location: Location::Here(socket),
             is_read_only: false,
         })
     }
 
     /// Reads libvirt's own form, such as `qemu:///system`.
     fn of_uri(uri: &str, host: &Host) -> io::Result<Self> {
-        let forms = "this crate knows qemu:///system, qemu:///session and \
-                     qemu+unix:///system?socket=PATH";
+        let forms = "this crate knows qemu:///system, qemu:///session, \
+                     qemu+unix:///system?socket=PATH and qemu+ssh://HOST/system";
         let (scheme, rest) = uri.split_once("://").ok_or_else(|| wrong(forms))?;
+        if scheme == "qemu+ssh" {
+            return match Self::read_ssh_url(&format!("//{rest}"))? {
+                (daemon, None) => Ok(daemon),
+                (_, Some(_)) => Err(wrong(forms)),
+            };
+        }
         if !matches!(scheme, "qemu" | "qemu+unix") {
             return Err(wrong(forms));
         }
@@ -190,7 +258,10 @@ impl fmt::Display for Endpoint {
             Instance::System => "the system's libvirt daemon",
             Instance::Session => "this user's libvirt daemon",
         };
-        write!(f, "{whose} at {}", self.socket.display())
+        match &self.location {
+            Location::Here(socket) => write!(f, "{whose} at {}", socket.display()),
+            Location::Ssh(place) => write!(f, "{whose} on {place}"),
+        }
     }
 }
 

@@ -163,7 +163,9 @@ async fn open_stream(address: &Address, programs: &Programs) -> io::Result<Carri
         #[cfg(unix)]
         Address::Exec(words) => Ok(Carrier::bytes(child::open(words)?)),
         #[cfg(unix)]
-        Address::Ssh(_) => Ok(Carrier::bytes(ssh::open(address, &programs.ssh).await?)),
+        Address::Ssh(address) => Ok(Carrier::bytes(
+            ssh::open(address, &programs.ssh, &[]).await?,
+        )),
         #[allow(
             unreachable_patterns,
             reason = "one of them is reachable on some systems"

@@ -95,7 +95,7 @@ fn open_stream(
         #[cfg(unix)]
         Address::Exec(words) => Ok(Box::new(child::open_blocking(words)?)),
         #[cfg(unix)]
-        Address::Ssh(_) => Ok(Box::new(ssh::open_blocking(
+        Address::Ssh(address) => Ok(Box::new(ssh::open_blocking(
             address,
             &programs.ssh,
             deadline,

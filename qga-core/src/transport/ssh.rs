@@ -3,14 +3,17 @@
 //! A program there carries the bytes between its standard input and output and the socket. Where there is none, ssh
 //! forwards the socket itself.
 
+use std::fmt;
 use std::io::{self, ErrorKind, Read, Result};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::blocking_stream::Stream as _;
 use super::child::{self, ChildStream, PolledChildStream};
-use super::{Address, time_left, unix};
+use super::{SshAddress, time_left, unix};
 use crate::error::Reason;
 
 mod command;
@@ -30,6 +33,67 @@ const FAILED: i32 = 255;
 const FORWARDED: &str =
     "neither `qga` nor `socat` was found on that host, so ssh was to forward the socket itself";
 
+/// A stream of bytes to a socket on another host; made by [`SshAddress::open`].
+pub struct SshStream(ChildStream);
+
+impl SshAddress {
+    /// Opens a stream of bytes to what this leads to, for other protocols than the agent's.
+    ///
+    /// `ssh` is OpenSSH's client and arguments that come before all others, such as `["ssh"]`. `helper` is a program of
+    /// the other host, with its arguments, whose standard input and output lead there; it is run if that host has it, and
+    /// there may be none. Else the [target](Self::target) is reached as a [client](crate::Client) reaches it; where it is
+    /// an [`Other`](Address::Other) address, only the helper can lead there.
+    ///
+    /// # Errors
+    ///
+    /// When ssh fails, and when nothing leads to the target. The error has ssh's own words.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, ssh is ended.
+    pub async fn open(&self, ssh: &[String], helper: &[&str]) -> Result<SshStream> {
+        open(self, ssh, helper).await.map(SshStream)
+    }
+}
+
+impl AsyncRead for SshStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for SshStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+impl fmt::Debug for SshStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SshStream").finish_non_exhaustive()
+    }
+}
+
 /// What comes next.
 enum Next {
     /// The socket is reached.
@@ -38,9 +102,14 @@ enum Next {
     Forward,
 }
 
-/// Opens an address of the scheme `ssh` by a program, which is `ssh` and its first arguments.
-pub(super) async fn open(address: &Address, program: &[String]) -> Result<ChildStream> {
-    let ssh = Ssh::new(address, program)?;
+/// Opens an address of the scheme `ssh` by a program, which is `ssh` and its first arguments. A helper there, if one is
+/// named, comes before all else that could lead to the socket.
+pub(super) async fn open(
+    address: &SshAddress,
+    program: &[String],
+    helper: &[&str],
+) -> Result<ChildStream> {
+    let ssh = Ssh::new(address, program, helper)?;
     let host = Host::of(ssh.login());
     let _turn = host.turn().await;
     if !host.forwards() {
@@ -58,11 +127,11 @@ pub(super) async fn open(address: &Address, program: &[String]) -> Result<ChildS
 }
 
 pub(super) fn open_blocking(
-    address: &Address,
+    address: &SshAddress,
     program: &[String],
     deadline: Instant,
 ) -> Result<PolledChildStream> {
-    let ssh = Ssh::new(address, program)?;
+    let ssh = Ssh::new(address, program, &[])?;
     let host = Host::of(ssh.login());
     let _turn = host.turn_blocking(deadline)?;
     if !host.forwards() {

@@ -34,22 +34,29 @@ fn a_domain_is_named_by_its_name_or_its_uuid() {
     assert_eq!(read(&format!("///session/{UUID}")).domain, uuid);
 }
 
+fn socket_of(daemon: &Endpoint) -> &Path {
+    match &daemon.location {
+        Location::Here(socket) => socket,
+        Location::Ssh(host) => panic!("{host}"),
+    }
+}
+
 #[test]
 fn an_address_may_say_which_daemon_and_which_socket() {
     let system = read("///system/vm1").daemon;
     assert_eq!(
-        (system.driver().uri, &*system.socket),
+        (system.driver().uri, socket_of(&system)),
         ("qemu:///system", Path::new("/none/libvirt-sock"))
     );
     let session = read("///session/vm1").daemon;
     let socket = Path::new("/run/user/7/libvirt/libvirt-sock");
     assert_eq!(
-        (session.driver().uri, &*session.socket),
+        (session.driver().uri, socket_of(&session)),
         ("qemu:///session", socket)
     );
     let other = read("///session/vm1?socket=/tmp/sock").daemon;
     assert_eq!(
-        (other.driver().uri, &*other.socket),
+        (other.driver().uri, socket_of(&other)),
         ("qemu:///session", Path::new("/tmp/sock"))
     );
 }
@@ -91,15 +98,21 @@ fn the_environment_names_the_daemon_where_the_address_does_not() {
     ] {
         let daemon = Target::read("vm1", &host(uri)).unwrap().daemon;
         assert_eq!(
-            (daemon.driver().uri, &*daemon.socket),
+            (daemon.driver().uri, socket_of(&daemon)),
             (expected, Path::new(socket)),
             "{uri}"
         );
     }
+    let elsewhere = Target::read("vm1", &host("qemu+ssh://me@hv/system")).unwrap();
+    assert_eq!(
+        elsewhere.daemon.to_string(),
+        "the system's libvirt daemon on me@hv"
+    );
     for uri in [
         "",
         "xen:///system",
-        "qemu+ssh://host/system",
+        "qemu+ssh://host/nonsense",
+        "qemu+ssh://host/system/vm1",
         "qemu://host/system",
         "qemu:///system?pkipath=/x",
     ] {
@@ -122,7 +135,7 @@ fn without_a_word_root_and_the_sockets_group_mean_the_system_and_others_their_se
         let host = Host::of_test(user, groups, folder.path(), None);
         let daemon = Target::read("vm1", &host).unwrap().daemon;
         if daemon.instance == Instance::System {
-            assert_eq!(daemon.socket, socket);
+            assert_eq!(socket_of(&daemon), socket);
         }
         daemon.instance
     };
@@ -130,4 +143,44 @@ fn without_a_word_root_and_the_sockets_group_mean_the_system_and_others_their_se
     assert_eq!(instance(7, &[group], 0o660), Instance::System);
     assert_eq!(instance(7, &[group], 0o600), Instance::Session);
     assert_eq!(instance(7, &[group + 1], 0o666), Instance::Session);
+}
+
+#[test]
+fn a_daemon_may_be_on_another_host() {
+    for (rest, words, driver) in [
+        (
+            "//hv/system/vm1",
+            "the system's libvirt daemon on hv",
+            "qemu:///system",
+        ),
+        (
+            "//root@hv:2222/session/vm1?socket=/x/y",
+            "this user's libvirt daemon on root@hv:2222, at /x/y",
+            "qemu:///session",
+        ),
+        (
+            "//[::1]/system/vm1",
+            "the system's libvirt daemon on ::1",
+            "qemu:///system",
+        ),
+    ] {
+        let target = Target::read_ssh(rest).unwrap();
+        assert_eq!(target.domain, DomainKey::Name("vm1".into()));
+        assert_eq!(target.daemon.to_string(), words);
+        assert_eq!(target.daemon.driver().uri, driver);
+    }
+    for rest in [
+        "hv/system/vm1",
+        "///system/vm1",
+        "//hv/vm1",
+        "//hv/system",
+        "//hv/system/",
+        "//-oProxyCommand=x/system/vm1",
+        "//hv/system/vm1?socket=x",
+        "//hv/system/vm1?command=/bin/rm",
+        "//hv/system/a/b",
+    ] {
+        let error = Target::read_ssh(rest).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{rest}: {error}");
+    }
 }

@@ -12,5 +12,6 @@ mod careless;
 mod daemon;
 mod failures;
 mod guests;
+mod ssh;
 mod support;
 mod watching;

@@ -5,8 +5,8 @@ use std::io::{self, ErrorKind, Result};
 use super::forward::Folder;
 use super::greeting::{NO_PROGRAM, READY};
 use crate::error::Reason;
-use crate::transport::Address;
 use crate::transport::address::parse::login_problem;
+use crate::transport::{Address, SshAddress};
 
 /// Nobody is there to answer questions, and what somebody has configured for sessions of their own is not wanted.
 const OPTIONS: [&str; 5] = ["-T", "-o", "BatchMode=yes", "-o", "RemoteCommand=none"];
@@ -18,24 +18,33 @@ pub(super) struct Ssh<'a> {
     host: &'a str,
     port: Option<u16>,
     target: Target<'a>,
+    /// A program there that leads to the target by itself, and its arguments; none if empty.
+    helper: &'a [&'a str],
 }
 
 enum Target<'a> {
     Unix(&'a str),
-    Vsock { cid: u32, port: u32 },
+    Vsock {
+        cid: u32,
+        port: u32,
+    },
+    /// What only the helper can reach.
+    Helpers,
 }
 
 impl<'a> Ssh<'a> {
-    pub(super) fn new(address: &'a Address, program: &'a [String]) -> Result<Self> {
-        let Address::Ssh(address) = address else {
-            return Err(ErrorKind::InvalidInput.into());
-        };
+    pub(super) fn new(
+        address: &'a SshAddress,
+        program: &'a [String],
+        helper: &'a [&'a str],
+    ) -> Result<Self> {
         if let Some(problem) = login_problem(address.user.as_deref(), &address.host) {
             return Err(Reason::error(ErrorKind::InvalidInput, problem));
         }
         let target = match &address.target {
             Address::Unix(path) => path.to_str().filter(|path| is_path(path)).map(Target::Unix),
             &Address::Vsock { cid, port } => Some(Target::Vsock { cid, port }),
+            Address::Other { .. } if !helper.is_empty() => Some(Target::Helpers),
             _ => None,
         };
         let no_target =
@@ -46,12 +55,14 @@ impl<'a> Ssh<'a> {
             host: &address.host,
             port: address.port,
             target: target.ok_or_else(|| Reason::error(ErrorKind::InvalidInput, no_target))?,
+            helper,
         })
     }
 
-    /// Who logs in where.
+    /// Who logs in where, and for what.
     pub(super) fn login(&self) -> String {
-        format!("{:?} {} {:?}", self.user, self.host, self.port)
+        let helper = self.helper.first();
+        format!("{:?} {} {:?} {helper:?}", self.user, self.host, self.port)
     }
 
     /// Runs a program there that connects to the socket.
@@ -65,13 +76,32 @@ impl<'a> Ssh<'a> {
                 format!("vsock:{cid}:{port}"),
                 format!("VSOCK-CONNECT:{cid}:{port}"),
             ),
+            Target::Helpers => return self.dial_helper("", &[]),
         };
         let script = format!(
-            "echo; if command -v qga >/dev/null 2>&1; then echo {READY}; exec qga dial-stdio \"$1\"; fi; \
+            "if command -v qga >/dev/null 2>&1; then echo {READY}; exec qga dial-stdio \"$1\"; fi; \
              if command -v socat >/dev/null 2>&1; then echo {READY}; exec socat - \"$2\"; fi; \
              echo {NO_PROGRAM}"
         );
-        let words = ["sh", "-c", &script, "sh", &address, &of_socat];
+        self.dial_helper(&script, &[&address, &of_socat])
+    }
+
+    /// Runs the helper if there is one, and else the rest of a script with its arguments.
+    fn dial_helper(&self, rest: &str, arguments: &[&str]) -> Vec<String> {
+        let mut script = "echo; ".to_owned();
+        if let Some(program) = self.helper.first() {
+            let program = crate::transport::quoted([*program]);
+            let helper = crate::transport::quoted(self.helper.iter().copied());
+            script = format!(
+                "{script}if command -v {program} >/dev/null 2>&1; then echo {READY}; exec {helper}; fi; "
+            );
+        }
+        if rest.is_empty() {
+            script = format!("{script}echo {NO_PROGRAM}");
+        }
+        script.push_str(rest);
+        let words = ["sh", "-c", &script, "sh"];
+        let words = words.into_iter().chain(arguments.iter().copied());
         self.call(
             &["-o", "ClearAllForwardings=yes"],
             &crate::transport::quoted(words),
@@ -103,8 +133,15 @@ impl<'a> Ssh<'a> {
         match &self.target {
             // What is left would stand for a variable of the environment.
             Target::Unix(path) if !path.contains("${") => Ok(()),
+            Target::Helpers => Err(self.no_helper()),
             _ => Err(no_forwarding()),
         }
+    }
+
+    fn no_helper(&self) -> io::Error {
+        let helper = self.helper.first().copied().unwrap_or_default();
+        let words = format!("`{helper}` was not found on that host, and nothing else leads there");
+        Reason::error(ErrorKind::Unsupported, words)
     }
 
     fn call(&self, options: &[&str], command: &str) -> Vec<String> {

@@ -1,0 +1,64 @@
+//! Opening a connection to a daemon, wherever it is.
+
+use std::io;
+
+use tokio::net::UnixStream;
+
+use crate::connection::{self, Connection, Listener};
+use crate::target::{Endpoint, Location};
+
+/// A connection on which calls can be made.
+pub(crate) struct Opened {
+    pub(crate) connection: Connection,
+    /// Of the daemon: 9.0.1 is `9_000_001`. 0 if it does not tell.
+    pub(crate) version: u64,
+}
+
+/// Opens a connection to a daemon.
+pub(crate) async fn dial(daemon: &Endpoint, listener: Option<Listener>) -> io::Result<Opened> {
+    let connection = match &daemon.location {
+        Location::Here(socket) => {
+            let mut socket = socket.clone().into_os_string();
+            if daemon.is_read_only {
+                socket.push("-ro");
+            }
+            let stream = UnixStream::connect(&socket).await;
+            Connection::new(
+                stream.map_err(|error| not_connected(daemon, &error))?,
+                listener,
+            )
+        }
+        Location::Ssh(place) => {
+            let stream = place.open(daemon.instance, daemon.is_read_only).await;
+            let not_reached = |error: io::Error| {
+                io::Error::new(error.kind(), format!("{daemon} cannot be reached: {error}"))
+            };
+            Connection::new(stream.map_err(not_reached)?, listener)
+        }
+    };
+    let version = connection::open(&connection, &daemon.driver()).await;
+    let version = version.map_err(|error| {
+        let words = format!("{daemon} has not let us in: {error}");
+        io::Error::new(error.kind(), words)
+    })?;
+    Ok(Opened {
+        connection,
+        version,
+    })
+}
+
+fn not_connected(daemon: &Endpoint, error: &io::Error) -> io::Error {
+    let words = match error.kind() {
+        io::ErrorKind::NotFound => {
+            format!("there is no socket of {daemon}; is libvirt installed and running?")
+        }
+        io::ErrorKind::ConnectionRefused => {
+            format!("nobody listens at the socket of {daemon}; has it stopped?")
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("this user may not connect to {daemon}; is it in the group of that socket?")
+        }
+        _ => format!("{daemon} cannot be connected to: {error}"),
+    };
+    io::Error::new(error.kind(), words)
+}
