@@ -11,7 +11,7 @@ use crate::ask;
 use crate::domain_watch::{DomainWatch, power};
 use crate::events::Events;
 use crate::pool::Pool;
-use crate::target::{DomainKey, Endpoint, Host};
+use crate::target::{DomainKey, Endpoint, Host, Target};
 use crate::wire::agent_port::AgentPort;
 use crate::wire::call::{GetState, ListAllDomains, XmlDesc};
 use crate::wire::types::Domain as WireDomain;
@@ -112,6 +112,11 @@ impl Daemon {
             }
             Err(error) => Err(error),
         }
+    }
+
+    pub(crate) async fn machine_at(target: Target) -> io::Result<DomainWatch> {
+        let daemon = Self::dial(target.daemon).await?;
+        DomainWatch::of(&daemon.pool, &target.domain).await
     }
 
     /// Whether this user may only look. Its domains' agents cannot be reached then.

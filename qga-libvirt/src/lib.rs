@@ -165,6 +165,36 @@ pub async fn open_ssh(rest: String) -> io::Result<DomainAgent> {
     DomainAgent::open(Target::read_ssh(&rest)?).await
 }
 
+/// What libvirt knows of the machine whose agent an address names, whichever of the schemes it is of; see
+/// [`Daemon::machine`].
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let machine = qga_libvirt::machine("libvirt:vm1").await?;
+/// let client = qga_core::Client::builder()
+///     .scheme_messages("libvirt", qga_libvirt::open)
+///     .machine(&machine)
+///     .connect("libvirt:vm1")
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// As [`open`], but the domain may be off, and may have no channel for an agent.
+///
+/// # Panics
+///
+/// Outside of a tokio runtime.
+///
+/// # Cancel safety
+///
+/// If the future is dropped, nothing is left behind.
+pub async fn machine(address: &str) -> io::Result<DomainWatch> {
+    Daemon::machine_at(Target::read_address(address, &Host::this())?).await
+}
+
 /// As [`open_ssh`], by a program that is OpenSSH's client or behaves like it, with arguments that come before all others.
 ///
 /// ```no_run

@@ -83,6 +83,15 @@ impl Target {
         })
     }
 
+    /// Reads an address with its scheme.
+    pub(crate) fn read_address(address: &str, host: &Host) -> io::Result<Self> {
+        if let Some(rest) = address.strip_prefix(SSH_SCHEME) {
+            return Self::read_ssh(rest);
+        }
+        let rest = address.strip_prefix(SCHEME);
+        Self::read(rest.ok_or_else(|| wrong("write libvirt:NAME"))?, host)
+    }
+
     /// The same, by another program than `ssh` if the daemon is on another host.
     pub(crate) fn by(mut self, program: &[String]) -> Self {
         if let Location::Ssh(host) = &mut self.daemon.location {

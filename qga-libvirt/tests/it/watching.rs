@@ -303,7 +303,7 @@ async fn a_client_is_told_what_its_machine_does() {
     let agent = TestAgent::start().await;
     let daemon = LibvirtDaemon::start();
     daemon.domain("vm1", &agent);
-    let machine = open(&daemon).await.machine("vm1").await.unwrap();
+    let machine = qga_libvirt::machine(&daemon.address("vm1")).await.unwrap();
     let client: Client = builder()
         .machine(&machine)
         .connect(daemon.address("vm1"))
