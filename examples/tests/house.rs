@@ -83,6 +83,7 @@ const CRATES: &[&str] = &[
     "qga-codegen",
     "qga-libvirt",
     "qga-testserver",
+    "qga-cli",
     "qga-vm",
 ];
 

@@ -31,6 +31,12 @@ fn blocks_in(page: &str, language: &str) -> Vec<String> {
     blocks
 }
 
+fn manifests() -> Vec<String> {
+    let mut manifests = blocks("toml");
+    manifests.retain(|block| block.contains("dependencies]"));
+    manifests
+}
+
 fn programs() -> Vec<String> {
     let mut programs = blocks("rust");
     programs.retain(|block| block.contains("fn main()"));
@@ -82,7 +88,7 @@ fn printed(output: &Output) -> String {
 
 #[tokio::test]
 async fn the_programs_of_the_readme_run_when_they_are_pasted() {
-    let manifests = blocks("toml");
+    let manifests = manifests();
     let [manifest] = &*manifests else {
         panic!("one block to paste, not {}", manifests.len());
     };
@@ -118,7 +124,7 @@ async fn the_programs_of_the_readme_run_when_they_are_pasted() {
 
 #[test]
 fn the_test_of_the_readme_passes_when_it_is_pasted() {
-    let (manifests, mut tests) = (blocks("toml"), blocks("rust"));
+    let (manifests, mut tests) = (manifests(), blocks("rust"));
     tests.retain(|block| block.contains("#[tokio::test]"));
     let pasted = Pasted::new(&manifests[0]);
     std::fs::create_dir(pasted.folder.path().join("tests")).unwrap();

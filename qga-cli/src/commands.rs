@@ -1,0 +1,69 @@
+//! The subcommands, one in each file.
+
+pub(crate) mod cat;
+pub(crate) mod complete;
+pub(crate) mod copy;
+pub(crate) mod dial;
+pub(crate) mod each;
+pub(crate) mod exec;
+pub(crate) mod freeze;
+pub(crate) mod fstrim;
+pub(crate) mod info;
+pub(crate) mod ip;
+pub(crate) mod list;
+pub(crate) mod look;
+pub(crate) mod ls;
+pub(crate) mod power;
+pub(crate) mod raw;
+pub(crate) mod remove;
+pub(crate) mod wait;
+
+use std::time::Duration;
+
+use qga_commands::Guest;
+
+use crate::config::Config;
+use crate::connect::Connector;
+use crate::options::Common;
+use crate::show::Format;
+
+/// What subcommands work with.
+pub(crate) struct Context {
+    pub(crate) connector: Connector,
+    pub(crate) config: Config,
+    pub(crate) format: Format,
+    pub(crate) is_quiet: bool,
+    pub(crate) connect_timeout: Duration,
+}
+
+impl Context {
+    pub(crate) fn new(common: &Common) -> anyhow::Result<Self> {
+        Ok(Self {
+            connector: Connector::new(common),
+            config: Config::read(common.config.as_deref())?,
+            format: common.output,
+            is_quiet: common.quiet,
+            connect_timeout: common.connect_timeout,
+        })
+    }
+
+    pub(crate) async fn guest(&self, word: &str) -> anyhow::Result<Guest> {
+        self.connector.guest(&self.config, word).await
+    }
+
+    /// The same, and what the host tells of its machine, if it tells something.
+    pub(crate) async fn guest_and_machine(&self, word: &str) -> anyhow::Result<Guest> {
+        self.connector.guest_and_machine(&self.config, word).await
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Says something beside the result.
+    pub(crate) fn note(&self, words: &str) {
+        if !self.is_quiet {
+            crate::show::note(words);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! `qga rm` and `qga mkdir`.
+
+use clap::Args;
+
+use super::Context;
+use crate::options::Target;
+
+/// Remove files of a guest.
+#[derive(Debug, Args)]
+pub(crate) struct Rm {
+    #[command(flatten)]
+    target: Target,
+    /// The paths of the files.
+    #[arg(required = true)]
+    paths: Vec<String>,
+}
+
+/// Make folders in a guest, with those above them.
+#[derive(Debug, Args)]
+pub(crate) struct Mkdir {
+    #[command(flatten)]
+    target: Target,
+    /// The paths of the folders.
+    #[arg(required = true)]
+    paths: Vec<String>,
+}
+
+impl Rm {
+    pub(crate) async fn run(self, context: &Context) -> anyhow::Result<()> {
+        let guest = context.guest(&self.target.guest).await?;
+        for path in self.paths {
+            guest.remove_file(path).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Mkdir {
+    pub(crate) async fn run(self, context: &Context) -> anyhow::Result<()> {
+        let guest = context.guest(&self.target.guest).await?;
+        for path in self.paths {
+            guest.create_dir_all(path).await?;
+        }
+        Ok(())
+    }
+}

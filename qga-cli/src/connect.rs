@@ -1,0 +1,50 @@
+//! From a word of the command line to a guest.
+
+use qga_commands::GuestBuilder;
+use qga_commands::guest::Guest;
+
+use crate::config::Config;
+use crate::fake;
+use crate::options::Common;
+
+/// What a guest is reached with, as far as the user has said.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    builder: GuestBuilder,
+}
+
+impl Connector {
+    pub(crate) fn new(common: &Common) -> Self {
+        let builder = Guest::builder()
+            .connect_timeout(common.connect_timeout)
+            .exec_scheme(true)
+            .scheme_messages("libvirt", qga_libvirt::open)
+            .scheme_messages("libvirt+ssh", qga_libvirt::open_ssh)
+            .scheme("fake", fake::open);
+        Self { builder }
+    }
+
+    pub(crate) fn builder(&self) -> GuestBuilder {
+        self.builder.clone()
+    }
+
+    /// Connects to the guest that a word stands for.
+    pub(crate) async fn guest(&self, config: &Config, word: &str) -> anyhow::Result<Guest> {
+        let address = config.address(word)?;
+        Ok(self.builder().connect(address).await?)
+    }
+
+    /// The same, and listens to what libvirt tells of its machine, if it is libvirt's.
+    pub(crate) async fn guest_and_machine(
+        &self,
+        config: &Config,
+        word: &str,
+    ) -> anyhow::Result<Guest> {
+        let address = config.address(word)?;
+        let mut builder = self.builder();
+        if address.starts_with("libvirt") {
+            builder = builder.machine(&qga_libvirt::machine(&address).await?);
+        }
+        Ok(builder.connect(address).await?)
+    }
+}

@@ -1,0 +1,37 @@
+//! `qga`: QEMU guests from a shell.
+
+mod cli;
+mod commands;
+mod config;
+mod connect;
+mod exit;
+mod fake;
+mod guest_path;
+mod options;
+mod show;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return exit::usage(&error),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::failed(&error.into()),
+    };
+    let outcome = runtime.block_on(cli.run());
+    // A read of standard input may never end.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(code) => code,
+        Err(error) => exit::failed(&error),
+    }
+}

@@ -1,0 +1,124 @@
+//! How values are shown: as text, or as JSON.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use clap::ValueEnum;
+use comfy_table::{Table, presets};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// The version of the JSON that commands print. It grows when a member changes or goes.
+const VERSION: u32 = 1;
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Text for people.
+    #[default]
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// Prints an object with one member, beside the version of its shape.
+pub(crate) fn json(name: &str, value: impl Serialize) -> anyhow::Result<()> {
+    let mut object = Map::new();
+    object.insert("version".to_owned(), VERSION.into());
+    object.insert(name.to_owned(), serde_json::to_value(value)?);
+    let mut text = if io::stdout().is_terminal() {
+        serde_json::to_string_pretty(&Value::Object(object))?
+    } else {
+        Value::Object(object).to_string()
+    };
+    text.push('\n');
+    Ok(io::stdout().write_all(text.as_bytes())?)
+}
+
+/// Prints lines whose text may come from a guest.
+pub(crate) fn lines(lines: impl IntoIterator<Item = impl AsRef<str>>) -> anyhow::Result<()> {
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(&visible(line.as_ref()));
+        text.push('\n');
+    }
+    Ok(io::stdout().write_all(text.as_bytes())?)
+}
+
+/// Prints one line.
+pub(crate) fn line(text: impl AsRef<str>) -> anyhow::Result<()> {
+    lines([text])
+}
+
+/// Prints rows below each other; a heading only for people who look on.
+pub(crate) fn table<const N: usize>(
+    heading: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> anyhow::Result<()> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    if io::stdout().is_terminal() {
+        table.set_header(heading);
+    }
+    for row in rows {
+        table.add_row(row.map(|cell| visible(&cell)));
+    }
+    if let Some(column) = table.column_mut(0) {
+        column.set_padding((0, 1));
+    }
+    lines(table.lines().map(|line| line.trim_end().to_owned()))
+}
+
+/// Says something beside the result, to people.
+pub(crate) fn note(words: &str) {
+    // Nobody may listen.
+    let _ = writeln!(io::stderr(), "qga: {}", visible(words));
+}
+
+/// Text in which control characters are shown and not obeyed by a terminal.
+pub(crate) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() || is_invisible(character) {
+            // Writing to a string cannot fail.
+            let _ = write!(shown, "{}", character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Whether a character turns the direction of what stands beside it, or is not seen at all.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
+}
+
+/// Bytes as base64, if they are no text, for JSON.
+pub(crate) fn base64_unless_text(bytes: &[u8]) -> Option<String> {
+    use base64::Engine as _;
+    let is_text = std::str::from_utf8(bytes).is_ok();
+    (!is_text).then(|| base64::engine::general_purpose::STANDARD.encode(bytes))
+}
+
+/// A number of bytes, as people read it.
+pub(crate) fn size(bytes: u64) -> String {
+    indicatif::BinaryBytes(bytes).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_shown_instead() {
+        assert_eq!(
+            visible("a\u{1b}[31mb\r\u{9b}c\u{202e}d"),
+            "a\\u{1b}[31mb\\u{d}\\u{9b}c\\u{202e}d"
+        );
+        assert_eq!(visible("Grüße, 世界"), "Grüße, 世界");
+    }
+}

@@ -1,0 +1,22 @@
+//! The program as its users run it, with fake guests.
+
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of this is a test"
+)]
+
+mod copy;
+mod each;
+mod exec;
+mod freeze;
+mod help;
+mod look;
+mod names;
+mod power;
+mod raw;
+mod readme;
+mod support;
+mod wait;
