@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
-    Context, cat, complete, copy, dial, each, exec, freeze, fstrim, info, ip, list, look, ls,
-    power, raw, remove, wait,
+    Context, accounts, cat, complete, copy, dial, each, exec, freeze, fstrim, hotplug, info, ip,
+    list, look, ls, power, raw, remove, wait,
 };
 use crate::options::Common;
 
@@ -58,6 +58,10 @@ pub(crate) enum Command {
     Shutdown(power::Shutdown),
     Reboot(power::Reboot),
     Suspend(power::Suspend),
+    Passwd(accounts::Passwd),
+    SshKey(accounts::SshKey),
+    Cpu(hotplug::Cpu),
+    Mem(hotplug::Mem),
     Raw(raw::Raw),
     List(list::List),
     Each(each::Each),
@@ -94,6 +98,10 @@ impl Cli {
             Command::Shutdown(shutdown) => shutdown.run(context).await,
             Command::Reboot(reboot) => reboot.run(context).await,
             Command::Suspend(suspend) => suspend.run(context).await,
+            Command::Passwd(passwd) => passwd.run(context).await,
+            Command::SshKey(key) => key.run(context).await,
+            Command::Cpu(cpu) => cpu.run(context).await,
+            Command::Mem(mem) => mem.run(context).await,
             Command::Raw(raw) => raw.run(context).await,
             Command::DialStdio(dial) => dial.run(context).await,
             Command::List(list) => list.run(context),

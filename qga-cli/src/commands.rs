@@ -1,5 +1,6 @@
 //! The subcommands, one in each file.
 
+pub(crate) mod accounts;
 pub(crate) mod cat;
 pub(crate) mod complete;
 pub(crate) mod copy;
@@ -8,6 +9,7 @@ pub(crate) mod each;
 pub(crate) mod exec;
 pub(crate) mod freeze;
 pub(crate) mod fstrim;
+pub(crate) mod hotplug;
 pub(crate) mod info;
 pub(crate) mod ip;
 pub(crate) mod list;

@@ -8,6 +8,7 @@
     reason = "all of this is a test"
 )]
 
+mod accounts;
 mod copy;
 mod each;
 mod exec;
@@ -18,5 +19,6 @@ mod names;
 mod power;
 mod raw;
 mod readme;
+mod real;
 mod support;
 mod wait;
