@@ -27,6 +27,7 @@
 mod builder;
 mod disk;
 mod image;
+mod libvirt;
 mod monitor;
 mod once;
 mod saved;
@@ -36,6 +37,7 @@ mod vm;
 pub use builder::{Channel, VmBuilder};
 pub use disk::{DiskSnapshot, Filesystem};
 pub use image::Image;
+pub use libvirt::{Domain, DomainBuilder, LibvirtHost};
 pub use monitor::Monitor;
 pub use shell::{Printed, Shell};
 pub use vm::Vm;

@@ -4,14 +4,14 @@ use qga_commands::commands::ssh::SshGetAuthorizedKeys;
 use qga_core::Execution;
 use qga_testserver::{Account, Login};
 
-use crate::case::{EVERY, FAKE_AND_BUSYBOX, MACHINES, On, cases};
+use crate::case::{EVERY, EVERY_AND_LIBVIRT, FAKE_AND_BUSYBOX, MACHINES, On, cases};
 use crate::machine::Machine;
 
 cases![
     a_password_that_was_set_lets_its_user_in on EVERY,
     a_hash_that_was_set_is_in_the_shadow_file on FAKE_AND_BUSYBOX,
     a_password_of_nobody_and_an_empty_one_are_refused_by_the_guest on EVERY,
-    ssh_keys_are_added_listed_and_removed on EVERY,
+    ssh_keys_are_added_listed_and_removed on EVERY_AND_LIBVIRT,
     the_files_of_ssh_keys_are_for_their_owner_alone on MACHINES,
     a_user_without_a_home_gets_no_ssh_keys on FAKE_AND_BUSYBOX,
     who_has_logged_in_is_told_until_he_leaves on EVERY,

@@ -10,12 +10,12 @@ use qga_vm::Vm;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::case::{EVERY, MACHINES, On, cases};
+use crate::case::{EVERY_AND_LIBVIRT, MACHINES, On, cases};
 use crate::machine::{Machine, ready};
 use crate::raw::{Raw, id};
 
 cases![
-    an_agent_answers on EVERY,
+    an_agent_answers on EVERY_AND_LIBVIRT,
     a_client_that_connects_before_the_guest_is_up_becomes_ready on MACHINES,
     what_was_sent_before_the_guest_was_up_is_answered_in_order on MACHINES,
     a_request_that_no_agent_takes_ends_in_time_and_is_not_run_later on MACHINES,
@@ -29,10 +29,11 @@ async fn an_agent_answers(on: On) {
     let agent = guest.execute(Info).await.unwrap().version;
     let os = guest.execute(GetOsInfo).await.unwrap();
     let (os, kernel) = (os.pretty_name.unwrap(), os.kernel_release.unwrap());
-    let Machine::Real(vm) = &machine else {
-        return;
+    let emulator = match &machine {
+        Machine::Fake(_) => return,
+        Machine::Real(vm) => vm.emulator().await.unwrap(),
+        Machine::Domain(domain) => domain.host().version().await.unwrap(),
     };
-    let emulator = vm.emulator().await.unwrap();
     println!(
         "seen {}: agent {agent}, {os}, Linux {kernel}, {emulator}",
         on.name()

@@ -10,14 +10,14 @@ use qga_commands::Guest;
 use qga_core::Options;
 use tokio::sync::mpsc;
 
-use crate::case::{EVERY, FAKE_AND_BUSYBOX, MACHINES, On, cases};
-use crate::machine::Machine;
+use crate::case::{EVERY_AND_LIBVIRT, FAKE_BUSYBOX_AND_LIBVIRT, MACHINES, On, cases};
+use crate::machine::{Machine, builder};
 
 cases![
-    a_tree_with_odd_names_arrives_whole_and_comes_back_whole on EVERY,
+    a_tree_with_odd_names_arrives_whole_and_comes_back_whole on EVERY_AND_LIBVIRT,
     a_tree_of_the_guest_with_odd_names_arrives_whole on MACHINES,
-    links_and_pipes_of_the_guest_are_counted_and_not_followed on EVERY,
-    a_download_goes_on_after_its_agent_was_killed on FAKE_AND_BUSYBOX,
+    links_and_pipes_of_the_guest_are_counted_and_not_followed on EVERY_AND_LIBVIRT,
+    a_download_goes_on_after_its_agent_was_killed on FAKE_BUSYBOX_AND_LIBVIRT,
 ];
 
 const NAMES: [&str; 14] = [
@@ -165,7 +165,7 @@ fn bytes() -> Vec<u8> {
 /// A client that does not wait long for the answer to a command that died with the agent.
 async fn impatient_guest(machine: &Machine) -> Guest {
     let options = Options::new().timeout(Duration::from_secs(5));
-    let guest = Guest::builder().options(options);
+    let guest = builder().options(options);
     guest.connect(machine.address()).await.unwrap()
 }
 

@@ -17,19 +17,21 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::case::{EVERY, FAKE_AND_BUSYBOX, On, cases};
-use crate::machine::Machine;
+use crate::case::{
+    EVERY, EVERY_AND_LIBVIRT, FAKE_AND_BUSYBOX, FAKE_BUSYBOX_AND_LIBVIRT, On, cases,
+};
+use crate::machine::{self, Machine};
 use crate::relay::Relay;
 
 cases![
-    a_panic_while_frozen_thaws on FAKE_AND_BUSYBOX,
-    a_future_that_is_dropped_while_frozen_thaws on FAKE_AND_BUSYBOX,
-    a_runtime_that_ends_while_frozen_thaws on EVERY,
-    a_runtime_that_is_not_waited_for_thaws on FAKE_AND_BUSYBOX,
+    a_panic_while_frozen_thaws on FAKE_BUSYBOX_AND_LIBVIRT,
+    a_future_that_is_dropped_while_frozen_thaws on FAKE_BUSYBOX_AND_LIBVIRT,
+    a_runtime_that_ends_while_frozen_thaws on EVERY_AND_LIBVIRT,
+    a_runtime_that_is_not_waited_for_thaws on FAKE_BUSYBOX_AND_LIBVIRT,
     a_channel_that_is_lost_while_frozen_is_opened_again_to_thaw on EVERY,
     a_guard_that_is_dropped_without_a_channel_thaws_once_there_is_one on FAKE_AND_BUSYBOX,
-    a_program_that_is_killed_leaves_the_guest_frozen_and_the_next_is_told on EVERY,
-    a_program_that_ends_its_work_at_a_signal_leaves_the_guest_thawed on EVERY,
+    a_program_that_is_killed_leaves_the_guest_frozen_and_the_next_is_told on EVERY_AND_LIBVIRT,
+    a_program_that_ends_its_work_at_a_signal_leaves_the_guest_thawed on EVERY_AND_LIBVIRT,
 ];
 
 /// Commands wait for a thaw that is under way, and are refused where none is.
@@ -113,7 +115,7 @@ async fn freeze_in(
     thread::spawn(move || {
         let runtime = builder().enable_all().build().unwrap();
         let frozen = runtime.block_on(async {
-            let guest = Guest::connect(address).await.unwrap();
+            let guest = machine::builder().connect(address).await.unwrap();
             guest.freeze().await.unwrap()
         });
         end(runtime, frozen);
@@ -197,7 +199,7 @@ pub(crate) fn freeze_instead() -> Option<ExitCode> {
 }
 
 async fn freeze_until_ended(address: String, listens: bool) -> ExitCode {
-    let guest = Guest::connect(address).await.unwrap();
+    let guest = machine::builder().connect(address).await.unwrap();
     let work = async || {
         println!("frozen");
         pending::<()>().await;

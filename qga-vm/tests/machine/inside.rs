@@ -23,13 +23,13 @@ impl Machine {
     pub(crate) fn fake(&self) -> Option<&TestAgent> {
         match self {
             Self::Fake(agent) => Some(agent),
-            Self::Real(_) => None,
+            Self::Real(_) | Self::Domain(_) => None,
         }
     }
 
     /// Runs a command in a real guest, which must succeed, and returns what it printed.
     pub(crate) async fn run(&self, command: &str) -> String {
-        self.vm().shell().must(command).await.unwrap()
+        self.shell().must(command).await.unwrap()
     }
 
     /// Runs a script in a real guest with one argument, its `$0`.
@@ -41,7 +41,7 @@ impl Machine {
     pub(crate) fn mountpoint(&self) -> &'static str {
         match self {
             Self::Fake(_) => "/srv",
-            Self::Real(_) => "/mnt/data",
+            Self::Real(_) | Self::Domain(_) => "/mnt/data",
         }
     }
 
@@ -49,7 +49,7 @@ impl Machine {
     pub(crate) fn user(&self) -> &'static str {
         match self {
             Self::Fake(_) => "test",
-            Self::Real(_) => "alice",
+            Self::Real(_) | Self::Domain(_) => "alice",
         }
     }
 
@@ -71,7 +71,7 @@ impl Machine {
                 let mut mounted = guest.filesystems.iter();
                 mounted.any(|mounted| mounted.mountpoint == "/srv" && mounted.frozen)
             }
-            Self::Real(_) => match self
+            Self::Real(_) | Self::Domain(_) => match self
                 .run_script(TRY_TO_WRITE, self.mountpoint())
                 .await
                 .trim()
@@ -91,7 +91,7 @@ impl Machine {
                 let ours = mounted.find(|mounted| mounted.mountpoint == "/srv");
                 ours.unwrap().frozen = true;
             }),
-            Self::Real(_) => drop(self.run("fsfreeze --freeze /mnt/data").await),
+            Self::Real(_) | Self::Domain(_) => drop(self.run("fsfreeze --freeze /mnt/data").await),
         }
     }
 }

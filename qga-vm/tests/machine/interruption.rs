@@ -15,11 +15,14 @@ use crate::wire::Wire;
 const UNTIL_ANOTHER: &str =
     "until new=$(pidof qemu-ga) && [ \"$new\" != \"$old\" ]; do sleep 0.05; done";
 
+const STOP_AGENT: &str =
+    "touch /run/no-agent; kill -9 $(pidof qemu-ga); while pidof qemu-ga; do sleep 0.05; done";
+
 impl Machine {
     pub(crate) fn socket(&self) -> PathBuf {
         match self {
             Self::Fake(agent) => agent.path().to_owned(),
-            Self::Real(vm) => vm.socket(),
+            Self::Real(_) | Self::Domain(_) => self.vm().socket(),
         }
     }
 
@@ -31,7 +34,8 @@ impl Machine {
     pub(crate) fn losable_address(&self) -> String {
         match self {
             Self::Fake(agent) => agent.address(),
-            Self::Real(vm) => {
+            Self::Real(_) | Self::Domain(_) => {
+                let vm = self.vm();
                 let link = vm.socket().with_file_name("link");
                 symlink(vm.socket(), &link).unwrap();
                 format!("unix:{}", link.display())
@@ -43,7 +47,7 @@ impl Machine {
     pub(crate) async fn let_channel_be_lost(&self) {
         match self {
             Self::Fake(agent) => agent.fault(Fault::close_before()),
-            Self::Real(_) => self.hold_agent(true).await,
+            Self::Real(_) | Self::Domain(_) => self.hold_agent(true).await,
         }
     }
 
@@ -70,9 +74,9 @@ impl Machine {
     pub(crate) async fn kill_agent(&self) {
         match self {
             Self::Fake(agent) => agent.restart(),
-            Self::Real(vm) => {
+            Self::Real(_) | Self::Domain(_) => {
                 let line = format!("old=$(pidof qemu-ga); kill -9 $old; {UNTIL_ANOTHER}");
-                vm.shell().must(&line).await.unwrap();
+                self.shell().must(&line).await.unwrap();
             }
         }
     }
@@ -86,13 +90,15 @@ impl Machine {
             }
             Self::Real(vm) => {
                 let stop = match vm.image() {
-                    Image::Busybox => {
-                        "touch /run/no-agent; kill -9 $(pidof qemu-ga); while pidof qemu-ga; do sleep 0.05; done"
-                    }
+                    Image::Busybox => STOP_AGENT,
                     Image::Debian => "systemctl stop qemu-guest-agent",
                 };
                 vm.shell().must(stop).await.unwrap();
                 vm.monitor().agent_port(false).await.unwrap();
+            }
+            Self::Domain(domain) => {
+                self.run(STOP_AGENT).await;
+                domain.wait_for_port(false).await.unwrap();
             }
         }
     }
@@ -107,6 +113,7 @@ impl Machine {
                 };
                 vm.shell().must(start).await.unwrap();
             }
+            Self::Domain(_) => drop(self.run("rm /run/no-agent").await),
         }
     }
 
@@ -115,10 +122,10 @@ impl Machine {
         match self {
             Self::Fake(agent) if hold => agent.pause(),
             Self::Fake(agent) => agent.resume(),
-            Self::Real(vm) => {
+            Self::Real(_) | Self::Domain(_) => {
                 let signal = if hold { "STOP" } else { "CONT" };
                 let line = format!("kill -{signal} $(pidof qemu-ga)");
-                vm.shell().must(&line).await.unwrap();
+                self.run(&line).await;
             }
         }
     }
@@ -128,6 +135,7 @@ impl Machine {
         match self {
             Self::Fake(agent) => agent.pause(),
             Self::Real(vm) => drop(vm.monitor().command("stop", None).await.unwrap()),
+            Self::Domain(domain) => drop(domain.virsh("suspend").await.unwrap()),
         }
     }
 
@@ -135,6 +143,7 @@ impl Machine {
         match self {
             Self::Fake(agent) => agent.resume(),
             Self::Real(vm) => drop(vm.monitor().command("cont", None).await.unwrap()),
+            Self::Domain(domain) => drop(domain.virsh("resume").await.unwrap()),
         }
     }
 
@@ -142,9 +151,9 @@ impl Machine {
     pub(crate) async fn put(&self, path: &str, bytes: u32) {
         match self {
             Self::Fake(agent) => agent.file(path, vec![b'x'; bytes as usize]),
-            Self::Real(vm) => {
+            Self::Real(_) | Self::Domain(_) => {
                 let line = format!("head -c {bytes} /dev/zero | tr '\\0' x >{path}");
-                vm.shell().must(&line).await.unwrap();
+                self.run(&line).await;
             }
         }
     }
@@ -152,8 +161,8 @@ impl Machine {
     pub(crate) async fn exists(&self, path: &str) -> bool {
         match self {
             Self::Fake(agent) => agent.file_content(path).is_some(),
-            Self::Real(vm) => {
-                let found = vm.shell().run(&format!("test -e {path}")).await.unwrap();
+            Self::Real(_) | Self::Domain(_) => {
+                let found = self.shell().run(&format!("test -e {path}")).await.unwrap();
                 found.code == 0
             }
         }

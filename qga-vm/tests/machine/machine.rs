@@ -1,12 +1,16 @@
 //! A guest, real or fake, and what a test does to it past its agent.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use qga_commands::Guest;
+use qga_commands::guest::GuestBuilder;
 use qga_commands::guest::ready::Ready;
 use qga_core::Options;
 use qga_testserver::{Profile, TestAgent};
-use qga_vm::{Vm, VmBuilder};
+use qga_vm::{Domain, LibvirtHost, Shell, Vm, VmBuilder};
+use tokio::sync::OnceCell;
 
 use crate::case::On;
 
@@ -18,6 +22,31 @@ pub(crate) fn ready() -> Ready {
 pub(crate) enum Machine {
     Fake(TestAgent),
     Real(Box<Vm>),
+    Domain(Box<Domain>),
+}
+
+/// A guest's settings, for addresses of every kind that machines here have.
+pub(crate) fn builder() -> GuestBuilder {
+    Guest::builder().scheme_messages("libvirt", qga_libvirt::open)
+}
+
+/// The host of all domains but those whose case does something to its daemon.
+pub(crate) async fn libvirt_host() -> Arc<LibvirtHost> {
+    static HOST: OnceCell<Arc<LibvirtHost>> = OnceCell::const_new();
+    let start = async || Arc::new(LibvirtHost::start().await.unwrap());
+    HOST.get_or_init(start).await.clone()
+}
+
+/// A name that no other domain of this program has.
+pub(crate) fn new_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("guest{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A domain whose agent is ready.
+pub(crate) async fn domain() -> Domain {
+    let host = libvirt_host().await;
+    host.domain(&new_name()).start().await.unwrap()
 }
 
 impl Machine {
@@ -39,6 +68,7 @@ impl Machine {
                 let builder = with(Vm::of(on.image()));
                 Self::Real(Box::new(builder.start().await.unwrap()))
             }
+            On::Libvirt => Self::Domain(Box::new(domain().await)),
         }
     }
 
@@ -46,18 +76,19 @@ impl Machine {
         match self {
             Self::Fake(agent) => agent.address(),
             Self::Real(vm) => vm.address(),
+            Self::Domain(domain) => domain.address(),
         }
     }
 
     pub(crate) async fn guest(&self) -> Guest {
-        Guest::connect(self.address()).await.unwrap()
+        builder().connect(self.address()).await.unwrap()
     }
 
     /// A guest whose client is told what becomes of the machine, or is not. It has no patience with questions that went
     /// to an agent that is gone.
     pub(crate) async fn guest_told(&self, is_told: bool) -> Guest {
         let options = Options::new().timeout(Duration::from_secs(10));
-        let builder = Guest::builder().options(options);
+        let builder = builder().options(options);
         let builder = if is_told {
             builder.machine(&self.told())
         } else {
@@ -71,7 +102,7 @@ impl Machine {
     pub(crate) async fn guest_that_may_fail(&self) -> Guest {
         let minute = Duration::from_secs(60);
         let options = Options::new().timeout(minute).grace(minute);
-        let builder = Guest::builder().options(options);
+        let builder = builder().options(options);
         builder.connect(self.address()).await.unwrap()
     }
 
@@ -82,6 +113,10 @@ impl Machine {
             Self::Real(vm) => {
                 vm.monitor().command("system_reset", None).await.unwrap();
                 vm.monitor().event("RESET", 1).await.unwrap();
+            }
+            Self::Domain(domain) => {
+                domain.virsh("reset").await.unwrap();
+                domain.wait_for_port(false).await.unwrap();
             }
         }
     }
@@ -96,6 +131,10 @@ impl Machine {
                 views.wait_for(is_off).await.unwrap();
             }
             Self::Real(vm) => vm.ended().await.unwrap(),
+            Self::Domain(domain) => {
+                let is_off = |state: &str| state.contains("shut off");
+                domain.wait_until("domstate", is_off).await.unwrap();
+            }
         }
     }
 
@@ -112,6 +151,16 @@ impl Machine {
         match self {
             Self::Fake(_) => panic!("the fake agent has no machine"),
             Self::Real(vm) => vm,
+            Self::Domain(_) => panic!("the machine is libvirt's"),
+        }
+    }
+
+    /// A shell in a real guest.
+    pub(crate) fn shell(&self) -> &Shell {
+        match self {
+            Self::Fake(_) => panic!("the fake agent has no machine"),
+            Self::Real(vm) => vm.shell(),
+            Self::Domain(domain) => domain.shell().unwrap(),
         }
     }
 }

@@ -65,27 +65,67 @@ fn main() -> ExitCode {
         return exit_code;
     }
     let arguments = Arguments::from_args();
-    let missing = qga_vm::missing();
-    let mut trials = Vec::new();
-    if !missing.is_empty() {
-        if case::must_run() {
-            let text = format!("there are no real machines without {}", missing.join(", "));
-            let fail = move || Err(text.into());
-            trials.push(Trial::test("machines::can_be_started", fail));
-        } else if !arguments.list {
-            let missing = missing.join(", ");
-            eprintln!(
-                "cases with real machines are left out: this host lacks {missing}, which scripts/test installs"
-            );
-        }
-    }
+    let machines = Lacking::new("vm", "machines", qga_vm::missing());
+    let mut missing = qga_vm::missing();
+    missing.extend(qga_vm::LibvirtHost::missing());
+    let libvirt = Lacking::new("libvirt", "libvirt domains", missing);
+    let mut trials: Vec<_> = [&machines, &libvirt]
+        .into_iter()
+        .filter_map(|lacking| lacking.tell(arguments.list))
+        .collect();
     for (module, cases) in MODULES {
         for case in *cases {
             for on in case.on {
-                let left_out = *on != On::Fake && !missing.is_empty();
+                let left_out = match on {
+                    On::Fake => false,
+                    On::Busybox | On::Debian => machines.is_lacking(),
+                    On::Libvirt => libvirt.is_lacking(),
+                };
                 trials.push(case.trial(module, *on).with_ignored_flag(left_out));
             }
         }
     }
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// What this host lacks for some of the cases.
+struct Lacking {
+    /// As `QGA_LEAVE_OUT` names the cases.
+    name: &'static str,
+    /// As people do.
+    cases: &'static str,
+    missing: Vec<&'static str>,
+}
+
+impl Lacking {
+    fn new(name: &'static str, cases: &'static str, missing: Vec<&'static str>) -> Self {
+        Self {
+            name,
+            cases,
+            missing,
+        }
+    }
+
+    fn is_lacking(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
+    /// Says it, or returns a trial that fails where nothing may be left out.
+    fn tell(&self, is_list: bool) -> Option<Trial> {
+        let (cases, missing) = (self.cases, self.missing.join(", "));
+        if missing.is_empty() {
+            return None;
+        }
+        if case::must_run(self.name) {
+            let text = format!("there are no real {cases} without {missing}");
+            let fail = move || Err(text.into());
+            return Some(Trial::test(format!("{}::can_be_started", self.name), fail));
+        }
+        if !is_list {
+            eprintln!(
+                "cases with real {cases} are left out: this host lacks {missing}, which scripts/test installs"
+            );
+        }
+        None
+    }
 }

@@ -6,17 +6,17 @@ use qga_commands::GuestError;
 use qga_core::Execution;
 use tokio::io::AsyncReadExt;
 
-use crate::case::{EVERY, FAKE_AND_BUSYBOX, MACHINES, On, cases};
+use crate::case::{EVERY_AND_LIBVIRT, FAKE_BUSYBOX_AND_LIBVIRT, MACHINES_AND_LIBVIRT, On, cases};
 use crate::machine::Machine;
 
 cases![
-    what_a_program_prints_can_be_read_while_it_runs on EVERY,
-    a_program_gets_the_folder_the_environment_and_the_input_that_are_set on EVERY,
-    a_program_starts_with_what_the_agent_gives_it on MACHINES,
-    captured_output_ends_at_16_mib_and_read_output_does_not on FAKE_AND_BUSYBOX,
-    a_child_in_the_background_is_waited_for_where_its_output_is_captured on MACHINES,
-    an_argument_has_131071_bytes_at_most on EVERY,
-    a_text_without_an_interpreter_is_run_by_the_shell on MACHINES,
+    what_a_program_prints_can_be_read_while_it_runs on EVERY_AND_LIBVIRT,
+    a_program_gets_the_folder_the_environment_and_the_input_that_are_set on EVERY_AND_LIBVIRT,
+    a_program_starts_with_what_the_agent_gives_it on MACHINES_AND_LIBVIRT,
+    captured_output_ends_at_16_mib_and_read_output_does_not on FAKE_BUSYBOX_AND_LIBVIRT,
+    a_child_in_the_background_is_waited_for_where_its_output_is_captured on MACHINES_AND_LIBVIRT,
+    an_argument_has_131071_bytes_at_most on EVERY_AND_LIBVIRT,
+    a_text_without_an_interpreter_is_run_by_the_shell on MACHINES_AND_LIBVIRT,
 ];
 
 /// Prints a line, waits for the file to be told to go on, prints another one and ends with 3.

@@ -23,7 +23,8 @@ async fn wake(machine: &Machine) {
             assert_eq!(agent.machine().borrow().power, Power::Suspended);
             agent.wake();
         }
-        Machine::Real(vm) => {
+        _ => {
+            let vm = machine.vm();
             vm.monitor().event("SUSPEND", 1).await.unwrap();
             vm.monitor().command("system_wakeup", None).await.unwrap();
         }
