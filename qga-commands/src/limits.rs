@@ -33,6 +33,12 @@ pub(crate) fn request(client: &Client) -> usize {
     data(carried.min(REQUEST))
 }
 
+/// Whether the reply that tells the end of a program carries all the output that an agent keeps.
+pub(crate) fn carries_output(client: &Client) -> bool {
+    let most = client.transport_limits().reply;
+    most.is_none_or(|most| most >= EXEC_STATUS)
+}
+
 /// How many bytes one read of a file brings.
 pub(crate) fn read_chunk(client: &Client) -> usize {
     chunk(client.transport_limits().reply)

@@ -8,7 +8,7 @@ use std::str::Utf8Error;
 use crate::commands::exec::GuestExecStatus;
 
 /// As much of a stream as the agent keeps, in bytes.
-const KEPT: usize = 16 * 1024 * 1024;
+pub(super) const KEPT: usize = 16 * 1024 * 1024;
 
 /// How a program ended and what it wrote.
 #[derive(Clone, PartialEq, Eq)]

@@ -42,6 +42,7 @@
 //! | [`Command::start`] | captured, up to 16 MiB for each stream | detaching, and [attaching](Guest::process) later by the process's number |
 //! | [`Command::spawn`] | read while the program runs, without a limit | long output, or output as it comes; not in Windows |
 
+mod captured;
 mod child;
 mod command;
 mod copy_output;
@@ -58,6 +59,7 @@ use std::sync::Arc;
 
 use super::{Guest, GuestError};
 use crate::incarnation::{AgentResource, Owned};
+use captured::Captured;
 
 pub use super::error::KillOutcome;
 pub use super::output::{ExitStatus, Output};
@@ -75,8 +77,10 @@ pub struct Process {
     owned: Arc<Owned>,
     /// Whether the agent must know the process, so that it has been forgotten if it does not.
     known: bool,
-    /// The result, where `kill` has had it.
+    /// The result, where `kill` has had it, or where its output is still to be read.
     ended: Option<Output>,
+    /// Where its output is, unless the agent keeps it.
+    captured: Option<Captured>,
 }
 
 impl Process {
@@ -105,10 +109,11 @@ impl Process {
     /// The future may be dropped and `wait` called again. If the program ended while a question was under way, the next
     /// `wait` fails with `ResultLost`.
     pub async fn wait(&mut self) -> Result<Output, GuestError> {
-        match self.ended.take() {
-            Some(output) => Ok(output),
-            None => wait::until_ended(self).await,
-        }
+        let ended = match self.ended.take() {
+            Some(output) => output,
+            None => wait::until_ended(self).await?,
+        };
+        self.with_captured(ended).await
     }
 
     /// Asks once whether the program has ended. `None` means that it still runs.
@@ -121,9 +126,13 @@ impl Process {
     ///
     /// As [`wait`](Self::wait).
     pub async fn try_wait(&mut self) -> Result<Option<Output>, GuestError> {
-        match self.ended.take() {
-            Some(output) => Ok(Some(output)),
-            None => wait::ask(self).await,
+        let ended = match self.ended.take() {
+            Some(output) => Some(output),
+            None => wait::ask(self).await?,
+        };
+        match ended {
+            Some(ended) => self.with_captured(ended).await.map(Some),
+            None => Ok(None),
         }
     }
 
@@ -154,12 +163,32 @@ impl Process {
         }
     }
 
+    /// The result with what the program has written into files.
+    async fn with_captured(&mut self, ended: Output) -> Result<Output, GuestError> {
+        let (pid, status) = (self.pid(), ended.status);
+        let Some(captured) = &mut self.captured else {
+            return Ok(ended);
+        };
+        // The agent tells it once, and whoever drops this may wait again.
+        self.ended = Some(ended);
+        let read = captured.read(&self.guest).await;
+        read.map_err(|error| child::started(pid, error))?;
+        match self.captured.take() {
+            Some(captured) => {
+                self.ended = None;
+                Ok(captured.into_output(status).await)
+            }
+            None => Err(GuestError::Stopped),
+        }
+    }
+
     fn new(guest: Guest, owned: Owned, known: bool) -> Self {
         Self {
             guest,
             owned: Arc::new(owned),
             known,
             ended: None,
+            captured: None,
         }
     }
 }

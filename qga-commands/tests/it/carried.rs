@@ -1,10 +1,11 @@
 //! A channel that carries whole messages, and none longer than it may.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use qga_commands::Guest;
+use qga_commands::guest::process::{KillOutcome, Output};
+use qga_commands::{Guest, GuestError};
 use qga_core::{Answering, Client, Execution, MessageTransport, TransportError, TransportLimits};
-use qga_testserver::TestAgent;
+use qga_testserver::{Profile, TestAgent};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 
 const REQUEST: usize = 60 * 1024;
@@ -130,4 +131,76 @@ async fn trees_are_copied_in_requests_that_the_channel_carries() {
     assert_eq!((copied.files, copied.folders), (400, 401));
     let copied = guest.download("/tmp/d", &back).verify(true).await.unwrap();
     assert_eq!((copied.files, copied.folders), (400, 401));
+}
+
+/// A program that prints more than one reply carries, and ends with 3.
+fn chatter(agent: &TestAgent) {
+    let program = agent.program("/bin/chatter").stdout(bytes());
+    program.stderr("and an error").exit(3);
+}
+
+fn is_whole(output: &Output) {
+    assert!(output.stdout == bytes());
+    assert_eq!(output.stderr, b"and an error");
+    assert_eq!(output.status.code(), Some(3));
+    assert!(!output.truncated);
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_comes_whole_where_one_reply_does_not_carry_it() {
+    let (agent, guest) = guest();
+    chatter(&agent);
+    let command = guest.command("/bin/chatter");
+    is_whole(&command.output().await.unwrap());
+    let mut limited = guest.command("/bin/chatter");
+    limited
+        .timeout(Duration::from_secs(60))
+        .kill_on_drop(true)
+        .current_dir("/tmp");
+    is_whole(&limited.output().await.unwrap());
+    let mut started = command.start().await.unwrap();
+    is_whole(&started.wait().await.unwrap());
+    let mut started = command.start().await.unwrap();
+    let asked = loop {
+        if let Some(output) = started.try_wait().await.unwrap() {
+            break output;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    is_whole(&asked);
+    assert!(agent.open_handles().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_ends_at_what_an_agent_keeps_where_one_reply_does_not_carry_it() {
+    let (agent, guest) = guest_within(1 << 20, 4 << 20);
+    let more = vec![b'x'; (16 << 20) + 1];
+    agent.program("/bin/yes").stdout(more).exit(0);
+    let output = guest.command("/bin/yes").output().await.unwrap();
+    assert_eq!(output.stdout.len(), 16 << 20);
+    assert!(output.truncated && output.status.success());
+    assert!(agent.open_handles().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_is_killed_late_has_its_output_read_in_pieces() {
+    let (agent, guest) = guest();
+    let program = agent.program("/bin/hangs").stdout(bytes());
+    program.pause(Duration::from_secs(1000)).exit(0);
+    let mut command = guest.command("/bin/hangs");
+    command.timeout(Duration::from_secs(5)).kill_on_drop(true);
+    let error = command.output().await.unwrap_err();
+    let GuestError::TimedOut { kill, output, .. } = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(kill, KillOutcome::Killed);
+    assert!(output.unwrap().stdout == bytes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_windows_has_its_output_captured_by_the_agent_on_any_channel() {
+    let (agent, guest) = guest();
+    agent.profile(Profile::Windows);
+    agent.program("ver").stdout("10.0").exit(0);
+    assert_eq!(guest.command("ver").output().await.unwrap().stdout, b"10.0");
 }

@@ -1,5 +1,8 @@
 //! Guests that work.
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use qga_commands::Guest;
 
 use crate::support::{Act, Ping, client, connect, vm1};
@@ -17,10 +20,7 @@ async fn a_domain_is_reached_by_its_name_and_by_its_uuid() {
 #[tokio::test(start_paused = true)]
 async fn a_file_of_any_size_goes_there_and_back_within_libvirts_limits() {
     let (daemon, _agent) = vm1().await;
-    let guest = Guest::builder()
-        .scheme_messages("libvirt", qga_libvirt::open)
-        .connect_lazy(daemon.address("vm1"))
-        .unwrap();
+    let guest = guest(&daemon);
     let bytes: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect();
     guest.write("/tmp/big", &bytes).await.unwrap();
     assert!(guest.read("/tmp/big").await.unwrap() == bytes);
@@ -29,6 +29,52 @@ async fn a_file_of_any_size_goes_there_and_back_within_libvirts_limits() {
         (limits.request, limits.reply),
         (Some(200_000), Some(4 << 20))
     );
+}
+
+fn guest(daemon: &LibvirtDaemon) -> Guest {
+    let builder = Guest::builder().scheme_messages("libvirt", qga_libvirt::open);
+    builder.connect_lazy(daemon.address("vm1")).unwrap()
+}
+
+/// Libvirt gives up an agent whose reply is longer than 10 MiB.
+#[tokio::test(start_paused = true)]
+async fn output_that_would_break_the_agent_comes_whole_and_the_agent_stays_usable() {
+    let (daemon, agent) = vm1().await;
+    let bytes = vec![b'x'; 12 << 20];
+    agent.program("/bin/yes").stdout(&*bytes).exit(0);
+    let guest = guest(&daemon);
+    let output = guest.command("/bin/yes").output().await.unwrap();
+    assert!(output.status.success() && !output.truncated);
+    assert!(output.stdout == bytes);
+    client(&daemon).await.execute(Ping).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_output_that_is_read_in_pieces_can_be_dropped_and_done_again() {
+    let (daemon, agent) = vm1().await;
+    let bytes: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    agent.program("/bin/chatter").stdout(&*bytes).exit(3);
+    let guest = guest(&daemon);
+    let mut started = guest.command("/bin/chatter").start().await.unwrap();
+    // Until one is long enough.
+    for most in 1.. {
+        let mut waiting = Box::pin(started.wait());
+        let mut polls = 0;
+        let polled = poll_fn(|cx| {
+            polls += 1;
+            match waiting.as_mut().poll(cx) {
+                Poll::Pending if polls > most => Poll::Ready(None),
+                polled => polled.map(Some),
+            }
+        });
+        if let Some(output) = polled.await {
+            let output = output.unwrap();
+            assert!(output.stdout == bytes, "{most}");
+            assert_eq!(output.status.code(), Some(3));
+            assert!(most > 3);
+            return;
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -71,7 +71,7 @@ async fn a_program_gets_the_folder_the_environment_and_the_input_that_are_set(on
         .unwrap();
     assert_eq!(pwd.stdout, b"/tmp\n");
     let mut env = guest.command("/usr/bin/env");
-    if on == On::Busybox {
+    if matches!(on, On::Busybox | On::Libvirt) {
         env = guest.command("/bin/env");
     }
     let output = env
@@ -115,7 +115,7 @@ async fn a_program_starts_with_what_the_agent_gives_it(on: On) {
         .unwrap();
     let wanted = match on {
         // Its init has set HOME.
-        On::Busybox => "/\n0022\n/dev/null\n1024\nHOME=/root\n",
+        On::Busybox | On::Libvirt => "/\n0022\n/dev/null\n1024\nHOME=/root\n",
         _ => "/\n0022\n/dev/null\n1024\nHOME=\n",
     };
     assert_eq!(output.stdout_lossy(), wanted);

@@ -176,7 +176,7 @@ async fn collect(reader: Option<Reader>, limit: usize, pid: i64) -> Result<Vec<u
 }
 
 /// The program was started, whatever became of the command that failed.
-fn started(pid: i64, error: GuestError) -> GuestError {
+pub(super) fn started(pid: i64, error: GuestError) -> GuestError {
     match error {
         GuestError::Wait { .. } | GuestError::ResultLost { .. } => error,
         error if error.is_agent_gone() => error.after_maybe_run(),

@@ -23,7 +23,9 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    pub(super) fn new(process: Process) -> Self {
+    pub(super) fn new(mut process: Process) -> Self {
+        // Nobody asks for its output here.
+        process.captured = None;
         Self {
             guest: process.guest.clone(),
             owned: Arc::clone(&process.owned),

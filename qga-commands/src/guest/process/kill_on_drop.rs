@@ -7,6 +7,7 @@ use qga_core::Error;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use super::captured::Captured;
 use super::ending::Ending;
 use super::{Output, Process};
 use crate::commands::exec::Exec;
@@ -44,6 +45,13 @@ impl KillOnDrop {
         self.process.as_ref().map(Process::pid)
     }
 
+    /// Its output goes to files.
+    pub(super) fn writes_into(&mut self, captured: Captured) {
+        if let Some(process) = &mut self.process {
+            process.captured = Some(captured);
+        }
+    }
+
     /// Leaves the process running from now on.
     pub(super) fn into_process(mut self) -> Result<Process, GuestError> {
         self.process.take().ok_or(GONE)
@@ -66,9 +74,8 @@ impl KillOnDrop {
     pub(super) async fn kill(&mut self) -> Result<Result<Output, Output>, GuestError> {
         let process = self.process.as_mut().ok_or(GONE)?;
         let killed = process.kill().await;
-        if let Some(output) = process.ended.take() {
-            self.process = None;
-            return Ok(Ok(output));
+        if process.ended.is_some() {
+            return self.wait().await.map(Ok);
         }
         killed?;
         self.wait().await.map(Err)

@@ -14,6 +14,9 @@ use super::wait::Asking;
 use crate::guest::files::{Handle, OpenOptions};
 use crate::guest::{Guest, GuestError};
 
+/// How many reads [`Source::read_into`] makes at once.
+const RUN: usize = 4;
+
 /// Reads a stream to its end.
 pub(super) struct Reader {
     ending: Arc<Ending>,
@@ -113,11 +116,29 @@ impl Source {
         options.read(true).open_handle(guest, path).await.map(Self)
     }
 
+    /// Adds the next bytes of the file, and says whether it ends there.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, what was read has been added.
+    pub(super) async fn read_into(&mut self, bytes: &mut Vec<u8>) -> Result<bool, GuestError> {
+        let take = |chunk: Vec<u8>| {
+            bytes.extend_from_slice(&chunk);
+            true
+        };
+        self.0.read_run(RUN, take).await
+    }
+
+    /// Closes the file where nothing hangs on that.
+    pub(super) async fn close_quietly(&self) {
+        self.0.close_quietly().await;
+    }
+
     async fn next(mut self, ending: Arc<Ending>) -> Outcome {
         match self.more(&ending).await {
             Ok(bytes) if bytes.is_empty() => {
                 // The bytes are there, whatever becomes of the handle.
-                self.0.close_quietly().await;
+                self.close_quietly().await;
                 (None, Ok(bytes))
             }
             result => (Some(self), result),

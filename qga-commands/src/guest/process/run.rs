@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use tokio::time::{self, Instant};
 
+use super::captured::Captured;
 use super::command::check_for_shell;
 use super::kill::KILL_TIME;
 use super::kill_on_drop::KillOnDrop;
 use super::output_files::{self, OutputFiles};
+use super::reader::Source;
 use super::{Child, Command, ExitStatus, KillOutcome, Output, Process};
 use crate::commands::exec::Exec;
 use crate::guest::GuestError;
+use crate::limits;
 
 impl Command {
     /// Runs the program to its end and captures its output.
@@ -67,10 +70,10 @@ impl Command {
         self.exec()?;
         // It is made to last, so it must be known whose it is.
         self.guest.get_acquainted().await;
-        self.start_unknown().await
+        self.launch_captured().await?.into_process()
     }
 
-    /// Starts the program as it is.
+    /// Starts the program as it is. What it prints must be short.
     pub(super) async fn start_unknown(&self) -> Result<Process, GuestError> {
         let exec = self.exec()?.capture_output(true);
         self.launch(exec, false).await?.into_process()
@@ -113,18 +116,50 @@ impl Command {
         // What is too long is told before anything was done.
         self.request(output_files::run("", words.clone()))?;
         let files = OutputFiles::make(&self.guest).await?;
-        self.guest.get_acquainted().await;
-        let (stdout, stderr) = files.open().await?;
-        let exec = self.request(output_files::run(files.path(), words))?;
-        let exec = exec.capture_output(false);
-        let process = self.launch(exec, self.kill).await?;
-        files.removes_itself();
+        let (process, stdout, stderr) = self.launch_into(files, words).await?;
         Ok(Child::new(
             process.into_process()?,
             stdout,
             stderr,
             self.kill,
         ))
+    }
+
+    /// Starts the program so that it writes into these files.
+    async fn launch_into(
+        &self,
+        files: OutputFiles,
+        words: Vec<String>,
+    ) -> Result<(KillOnDrop, Source, Source), GuestError> {
+        self.guest.get_acquainted().await;
+        let (stdout, stderr) = files.open().await?;
+        let exec = self.request(output_files::run(files.path(), words))?;
+        let exec = exec.capture_output(false);
+        let process = self.launch(exec, self.kill).await?;
+        files.removes_itself();
+        Ok((process, stdout, stderr))
+    }
+
+    /// Starts the program and captures its output: in files, where the reply that tells the end might not be carried
+    /// with all of it.
+    async fn launch_captured(&self) -> Result<KillOnDrop, GuestError> {
+        let exec = self.exec()?.capture_output(true);
+        if limits::carries_output(self.guest.client()) {
+            return self.launch(exec, self.kill).await;
+        }
+        let words = self.words()?;
+        check_for_shell(&words)?;
+        self.request(output_files::run("", words.clone()))?;
+        match OutputFiles::make(&self.guest).await {
+            Ok(files) => {
+                let (mut process, stdout, stderr) = self.launch_into(files, words).await?;
+                process.writes_into(Captured::new(stdout, stderr));
+                Ok(process)
+            }
+            // Windows has no shell that could write into files.
+            Err(GuestError::InvalidInput(_)) => self.launch(exec, self.kill).await,
+            Err(error) => Err(error),
+        }
     }
 
     /// A timeout would be ignored by what does not wait for the program's end.
@@ -150,8 +185,14 @@ impl Command {
 
     async fn run(&self, capture: bool) -> Result<Output, GuestError> {
         let start = Instant::now();
-        let exec = self.exec()?.capture_output(capture);
-        let starting = self.launch(exec, self.kill);
+        let exec = self.exec()?;
+        let starting = async {
+            if capture {
+                Box::pin(self.launch_captured()).await
+            } else {
+                self.launch(exec, self.kill).await
+            }
+        };
         let Some((timeout, end)) = self
             .timeout
             .and_then(|timeout| Some((timeout, start.checked_add(timeout)?)))
