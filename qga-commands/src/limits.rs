@@ -34,7 +34,11 @@ pub(crate) fn request(client: &Client) -> usize {
 }
 
 /// Whether the reply that tells the end of a program carries all the output that an agent keeps.
-pub(crate) fn carries_output(client: &Client) -> bool {
+pub(crate) async fn carries_output(client: &Client) -> bool {
+    if client.transport_limits().reply.is_none() && client.latency().is_none() {
+        // A client that connects with its first command does not know it yet. If this fails, so does that.
+        drop(client.sync().await);
+    }
     let most = client.transport_limits().reply;
     most.is_none_or(|most| most >= EXEC_STATUS)
 }

@@ -59,10 +59,11 @@
 //!
 //! - A request may have [200,000 bytes](qga_core::TransportLimits) and a reply 4 MiB. A `guest-file-read` of more than
 //!   3,145,686 bytes is refused, since its bytes would be lost.
-//! - **A program whose captured output is long must not be run to its end in one command.** The agent tells the
-//!   output and the end in one reply (`guest-exec-status`): above 4 MiB as base64 it is lost, and above 10 MiB libvirt
-//!   gives the agent up, for all of its clients, until it is restarted in the guest. Let the program write into files
-//!   instead, which is what `spawn` of `qga_commands` does.
+//! - A program's captured output comes in one reply with its end (`guest-exec-status`): above 4 MiB as base64 it is
+//!   lost, and above 10 MiB libvirt gives the agent up, for all of its clients, until it is restarted in the guest.
+//!   `qga_commands` lets programs write into files instead, which it reads in pieces. **Who sends `guest-exec` with
+//!   `capture-output` himself must know that the output is short**, and so must who runs programs in a Windows guest,
+//!   which has no shell for that.
 //! - Libvirt does the syncs. A sync that a caller sends is answered here.
 //! - While a domain is paused, while the guest does not have its agent's port open, and while somebody else's command
 //!   keeps the agent, a command waits for the daemon's word that this has changed, and ends in a timeout that says that

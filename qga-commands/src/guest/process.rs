@@ -33,6 +33,15 @@
 //! [`GuestError::AgentGone`]. The page on files says
 //! [how sure that is](super::files#when-the-agent-is-gone).
 //!
+//! # Where the channel does not carry long replies
+//!
+//! The agent tells the output and the end in one reply. Some [channels](qga_core::Client::transport_limits), such as
+//! libvirt's, would lose a long one. There, [`Command::output`] and [`Command::start`] let the program write into files
+//! as [`Command::spawn`] does, and read them in pieces once it has ended. So the guest needs a shell and room for the
+//! files, a program that is not found ends with the exit code 127, and output that children write later is lost. Only
+//! the [`Process`] that was started has the output, and who [attaches](Guest::process) to it learns its end alone. A
+//! guest with Windows has no such shell: its agent captures the output on any channel, and long output is lost.
+//!
 //! # Four ways to run a program
 //!
 //! | | its output is | use it for |

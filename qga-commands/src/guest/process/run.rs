@@ -144,7 +144,7 @@ impl Command {
     /// with all of it.
     async fn launch_captured(&self) -> Result<KillOnDrop, GuestError> {
         let exec = self.exec()?.capture_output(true);
-        if limits::carries_output(self.guest.client()) {
+        if limits::carries_output(self.guest.client()).await {
             return self.launch(exec, self.kill).await;
         }
         let words = self.words()?;
@@ -190,7 +190,7 @@ impl Command {
             if capture {
                 Box::pin(self.launch_captured()).await
             } else {
-                self.launch(exec, self.kill).await
+                self.launch(exec.capture_output(false), self.kill).await
             }
         };
         let Some((timeout, end)) = self
