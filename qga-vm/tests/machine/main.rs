@@ -21,6 +21,8 @@ mod freeze;
 mod guard;
 mod inside;
 mod interruption;
+mod libvirt;
+mod libvirt_killed;
 mod machine;
 mod machine_state;
 mod panic;
@@ -58,6 +60,8 @@ const MODULES: &[(&str, &[Case])] = &[
     ("accounts", accounts::CASES),
     ("programs", programs::CASES),
     ("files", files::CASES),
+    ("libvirt", libvirt::CASES),
+    ("libvirt_killed", libvirt_killed::CASES),
 ];
 
 fn main() -> ExitCode {

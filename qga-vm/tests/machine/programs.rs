@@ -6,16 +6,18 @@ use qga_commands::GuestError;
 use qga_core::Execution;
 use tokio::io::AsyncReadExt;
 
-use crate::case::{EVERY_AND_LIBVIRT, FAKE_BUSYBOX_AND_LIBVIRT, MACHINES_AND_LIBVIRT, On, cases};
+use crate::case::{
+    EVERY, EVERY_AND_LIBVIRT, FAKE_BUSYBOX_AND_LIBVIRT, MACHINES, MACHINES_AND_LIBVIRT, On, cases,
+};
 use crate::machine::Machine;
 
 cases![
     what_a_program_prints_can_be_read_while_it_runs on EVERY_AND_LIBVIRT,
-    a_program_gets_the_folder_the_environment_and_the_input_that_are_set on EVERY_AND_LIBVIRT,
+    a_program_gets_the_folder_the_environment_and_the_input_that_are_set on EVERY,
     a_program_starts_with_what_the_agent_gives_it on MACHINES_AND_LIBVIRT,
     captured_output_ends_at_16_mib_and_read_output_does_not on FAKE_BUSYBOX_AND_LIBVIRT,
-    a_child_in_the_background_is_waited_for_where_its_output_is_captured on MACHINES_AND_LIBVIRT,
-    an_argument_has_131071_bytes_at_most on EVERY_AND_LIBVIRT,
+    a_child_in_the_background_is_waited_for_where_its_output_is_captured on MACHINES,
+    an_argument_has_131071_bytes_at_most on EVERY,
     a_text_without_an_interpreter_is_run_by_the_shell on MACHINES_AND_LIBVIRT,
 ];
 
@@ -71,7 +73,7 @@ async fn a_program_gets_the_folder_the_environment_and_the_input_that_are_set(on
         .unwrap();
     assert_eq!(pwd.stdout, b"/tmp\n");
     let mut env = guest.command("/usr/bin/env");
-    if matches!(on, On::Busybox | On::Libvirt) {
+    if on == On::Busybox {
         env = guest.command("/bin/env");
     }
     let output = env
