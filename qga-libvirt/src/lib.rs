@@ -58,7 +58,7 @@
 //! # What is different from a socket of one's own
 //!
 //! - A request may have [200,000 bytes](qga_core::TransportLimits) and a reply 4 MiB. A `guest-file-read` of more than
-//!   3,145,686 bytes is refused, since its bytes would be lost.
+//!   3,145,600 bytes is refused, since its bytes would be lost.
 //! - A program's captured output comes in one reply with its end (`guest-exec-status`): above 4 MiB as base64 it is
 //!   lost, and above 10 MiB libvirt gives the agent up, for all of its clients, until it is restarted in the guest.
 //!   `qga_commands` lets programs write into files instead, which it reads in pieces. **Who sends `guest-exec` with

@@ -32,8 +32,8 @@ impl Verdict {
         match (failure.code, failure.part) {
             (1 | 113, 10) => match agent_words(failure, command) {
                 Some(words) => Self::AgentError(words),
-                // QEMU has ended meanwhile.
-                None if failure.code == 1 => Self::Failed(closed(failure)),
+                // QEMU has ended meanwhile, and the agent with it.
+                None if failure.code == 1 => Self::Failed(TransportError::closed(None)),
                 None => Self::AgentError(failure.to_string()),
             },
             // The domain is paused, or another's command keeps the agent.

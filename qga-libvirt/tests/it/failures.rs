@@ -113,6 +113,16 @@ async fn a_shutdown_that_takes_the_agent_away_has_gone_well() {
     }
 }
 
+/// QEMU may end before libvirt has noticed that the agent has.
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_takes_qemu_away_has_gone_well() {
+    let (daemon, _agent) = vm1().await;
+    let client = client(&daemon).await;
+    client.execute(Ping).await.unwrap();
+    daemon.fail(1, 10, "in another language");
+    client.execute(Shutdown).await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_agent_that_is_silent_is_a_timeout_and_the_command_may_have_run() {
     for version in VERSIONS {

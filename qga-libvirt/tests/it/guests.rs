@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use qga_commands::Guest;
+use qga_commands::commands::file::{FileOpen, FileRead};
 
 use crate::support::{Act, Ping, client, connect, vm1};
 use qga_testserver::{LibvirtDaemon, TestAgent};
@@ -34,6 +35,20 @@ async fn a_file_of_any_size_goes_there_and_back_within_libvirts_limits() {
 fn guest(daemon: &LibvirtDaemon) -> Guest {
     let builder = Guest::builder().scheme_messages("libvirt", qga_libvirt::open);
     builder.connect_lazy(daemon.address("vm1")).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_read_is_carried() {
+    let (daemon, agent) = vm1().await;
+    let count = 3_145_600;
+    agent.file("/tmp/long", vec![b'x'; count]);
+    let guest = guest(&daemon);
+    let client = guest.client();
+    let open = FileOpen::new("/tmp/long");
+    let handle = client.execute(open).await.unwrap();
+    let count = i64::try_from(count).unwrap();
+    let read = client.execute(FileRead::new(handle).count(count)).await;
+    assert_eq!(read.unwrap().count, count);
 }
 
 /// Libvirt gives up an agent whose reply is longer than 10 MiB.

@@ -80,6 +80,8 @@ async fn a_daemon_that_is_killed_before_a_command_has_not_run_it(_: On) {
     assert!(has_run(&domain, "/run/before").await);
     assert!(!has_run(&domain, "/run/mark").await);
     domain.host().start_daemon().await.unwrap();
+    // It takes the agent's port again a moment after it has said that it has it.
+    domain.wait_for_agent().await.unwrap();
     // The client is as good as before.
     guest.client().execute(Ping).await.unwrap();
     domain.host().stop_daemon("TERM").await.unwrap();
@@ -99,6 +101,8 @@ async fn a_daemon_that_is_killed_in_a_command_may_have_run_it(_: On) {
         sleep(Duration::from_millis(50)).await;
     }
     domain.host().start_daemon().await.unwrap();
+    // It takes the agent's port again a moment after it has said that it has it.
+    domain.wait_for_agent().await.unwrap();
     let guest = connect(&domain).await;
     guest.execute(Ping).await.unwrap();
 }
