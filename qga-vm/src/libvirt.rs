@@ -210,6 +210,7 @@ impl LibvirtHost {
     }
 
     /// Describes a domain with the busybox guest. The name is to be its own on this host.
+    #[must_use]
     pub fn domain(self: &std::sync::Arc<Self>, name: &str) -> DomainBuilder {
         DomainBuilder::new(self.clone(), name)
     }

@@ -72,7 +72,7 @@ async fn a_command_that_ran_when_its_agent_was_killed_may_have_run(on: On) {
             let on = agent.on("guest-fsfreeze-freeze");
             on.with_fault(Fault::delay(MINUTE)).reply(0);
         }
-        _ => {
+        Machine::Real(_) | Machine::Domain(_) => {
             let vm = machine.vm();
             vm.shell()
                 .must("echo 60 >/etc/qemu/hook-takes")
@@ -85,7 +85,7 @@ async fn a_command_that_ran_when_its_agent_was_killed_may_have_run(on: On) {
     let freezing = tokio::spawn(async move { freezing.freeze().await.map(drop) });
     match &machine {
         Machine::Fake(agent) => drop(agent.wait_for("guest-fsfreeze-freeze", 1).await),
-        _ => {
+        Machine::Real(_) | Machine::Domain(_) => {
             let vm = machine.vm();
             machine.appears("/var/log/fsfreeze-hook.log").await;
             vm.shell().must("rm /etc/qemu/hook-takes").await.unwrap();

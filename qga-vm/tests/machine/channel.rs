@@ -97,7 +97,7 @@ async fn the_late_answer_to_a_freeze_is_nobodys_and_the_next_client_can_thaw(on:
             let late = Fault::delay(Duration::from_millis(300));
             agent.on("guest-fsfreeze-freeze").fault(late);
         }
-        _ => {
+        Machine::Real(_) | Machine::Domain(_) => {
             let vm = machine.vm();
             let hook = "echo 1 >/etc/qemu/hook-takes";
             vm.shell().must(hook).await.unwrap();
@@ -143,7 +143,7 @@ async fn leave_a_freeze(machine: &Machine) {
                 .await;
             agent.wait_for("guest-fsfreeze-freeze", before + 1).await;
         }
-        _ => {
+        Machine::Real(_) | Machine::Domain(_) => {
             let vm = machine.vm();
             vm.shell()
                 .must("rm -f /var/log/fsfreeze-hook.log")

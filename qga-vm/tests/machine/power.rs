@@ -71,7 +71,7 @@ async fn a_halt_ends_in_silence_and_the_machine_runs_on(on: On) {
         assert_eq!(guest.halt().await.unwrap(), Outcome::Silent, "{is_told}");
         match &machine {
             Machine::Fake(agent) => assert_eq!(agent.machine().borrow().power, Power::Halted),
-            _ => {
+            Machine::Real(_) | Machine::Domain(_) => {
                 let vm = machine.vm();
                 vm.monitor().agent_port(false).await.unwrap();
                 let status = vm.monitor().command("query-status", None).await.unwrap();
@@ -93,7 +93,7 @@ async fn a_shutdown_that_fails_is_an_error_and_the_guest_runs_on(on: On) {
     let text = "child process has failed to shutdown";
     match &machine {
         Machine::Fake(agent) => agent.on("guest-shutdown").error("GenericError", text),
-        _ => {
+        Machine::Real(_) | Machine::Domain(_) => {
             let vm = machine.vm();
             let shell = vm.shell();
             shell

@@ -161,7 +161,7 @@ async fn a_reset_while_a_reboot_is_under_way_is_as_good(on: On) {
         let machine = Machine::start(on).await;
         match &machine {
             Machine::Fake(agent) => agent.edit_guest(|guest| guest.stop_milliseconds = 60_000),
-            _ => {
+            Machine::Real(_) | Machine::Domain(_) => {
                 let vm = machine.vm();
                 let slow = "sed -i -e '2i : >/run/asked' -e 's/sleep 0.2/sleep 60/' /sbin/shutdown";
                 vm.shell().must(slow).await.unwrap();
@@ -172,7 +172,7 @@ async fn a_reset_while_a_reboot_is_under_way_is_as_good(on: On) {
         let (outcome, ()) = tokio::join!(guest.reboot().into_future(), async {
             match &machine {
                 Machine::Fake(agent) => drop(agent.wait_for("guest-shutdown", 1).await),
-                _ => {
+                Machine::Real(_) | Machine::Domain(_) => {
                     let vm = machine.vm();
                     let asked = "until [ -e /run/asked ]; do usleep 10000; done";
                     vm.shell().must(asked).await.unwrap();

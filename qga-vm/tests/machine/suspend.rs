@@ -23,7 +23,7 @@ async fn wake(machine: &Machine) {
             assert_eq!(agent.machine().borrow().power, Power::Suspended);
             agent.wake();
         }
-        _ => {
+        Machine::Real(_) | Machine::Domain(_) => {
             let vm = machine.vm();
             vm.monitor().event("SUSPEND", 1).await.unwrap();
             vm.monitor().command("system_wakeup", None).await.unwrap();
