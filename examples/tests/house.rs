@@ -95,7 +95,7 @@ const LIBVIRT: &[&[&str]] = &[
     &["hub"],
     &["pool"],
     &["ask", "events"],
-    &["agent", "domain_watch"],
+    &["agent", "channel", "domain_watch"],
     &["daemon"],
 ];
 

@@ -16,11 +16,13 @@ use crate::wire::failure::Failure;
 use crate::wire::packet::Program;
 use crate::wire::xdr::Malformed;
 
+mod dialog;
 mod inbox;
 mod opening;
 mod outbox;
 mod task;
 
+pub(crate) use dialog::{Dialog, Stream};
 pub(crate) use opening::open;
 
 /// How many calls may be in flight. With five the daemon stops reading the connection.
@@ -162,6 +164,12 @@ impl fmt::Display for CallError {
 }
 
 impl std::error::Error for CallError {}
+
+/// The error that the daemon sent what makes no sense.
+pub(crate) fn nonsense(malformed: Malformed) -> io::Error {
+    let words = format!("what libvirt's daemon sent makes no sense: {malformed}");
+    io::Error::new(io::ErrorKind::InvalidData, words)
+}
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::net::UnixStream;
 
-use crate::connection::{self, Connection, Listener};
+use crate::connection::{self, Connection, Dialog, Listener, Stream};
 use crate::target::{Endpoint, Location};
 
 /// A connection on which calls can be made.
@@ -14,37 +14,50 @@ pub(crate) struct Opened {
     pub(crate) version: u64,
 }
 
-/// Opens a connection to a daemon.
+/// Opens a connection to a daemon, which many can use.
 pub(crate) async fn dial(daemon: &Endpoint, listener: Option<Listener>) -> io::Result<Opened> {
-    let connection = match &daemon.location {
+    let connection = Connection::new(stream(daemon).await?, listener);
+    let version = connection::open(&connection, &daemon.driver()).await;
+    let version = version.map_err(|error| not_let_in(daemon, &error))?;
+    Ok(Opened {
+        connection,
+        version,
+    })
+}
+
+/// Opens a connection to a daemon for one user.
+pub(crate) async fn dial_alone(daemon: &Endpoint) -> io::Result<Dialog> {
+    let mut dialog = Dialog::new(stream(daemon).await?);
+    let opened = connection::open(&mut dialog, &daemon.driver()).await;
+    opened.map_err(|error| not_let_in(daemon, &error))?;
+    Ok(dialog)
+}
+
+/// Opens a stream of bytes to a daemon.
+async fn stream(daemon: &Endpoint) -> io::Result<Box<dyn Stream>> {
+    match &daemon.location {
         Location::Here(socket) => {
             let mut socket = socket.clone().into_os_string();
             if daemon.is_read_only {
                 socket.push("-ro");
             }
             let stream = UnixStream::connect(&socket).await;
-            Connection::new(
+            Ok(Box::new(
                 stream.map_err(|error| not_connected(daemon, &error))?,
-                listener,
-            )
+            ))
         }
         Location::Ssh(place) => {
             let stream = place.open(daemon.instance, daemon.is_read_only).await;
             let not_reached = |error: io::Error| {
                 io::Error::new(error.kind(), format!("{daemon} cannot be reached: {error}"))
             };
-            Connection::new(stream.map_err(not_reached)?, listener)
+            Ok(Box::new(stream.map_err(not_reached)?))
         }
-    };
-    let version = connection::open(&connection, &daemon.driver()).await;
-    let version = version.map_err(|error| {
-        let words = format!("{daemon} has not let us in: {error}");
-        io::Error::new(error.kind(), words)
-    })?;
-    Ok(Opened {
-        connection,
-        version,
-    })
+    }
+}
+
+fn not_let_in(daemon: &Endpoint, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{daemon} has not let us in: {error}"))
 }
 
 fn not_connected(daemon: &Endpoint, error: &io::Error) -> io::Error {

@@ -90,6 +90,7 @@
 
 mod agent;
 mod ask;
+mod channel;
 mod connection;
 mod daemon;
 mod dial;
@@ -104,9 +105,10 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use target::{Host, Target};
+use target::{ChannelTarget, Host, Target};
 
 pub use agent::DomainAgent;
+pub use channel::DomainChannel;
 pub use daemon::{AgentState, Daemon, Domain};
 pub use domain_watch::DomainWatch;
 pub use events::{Event, EventKind, Events, Missed};
@@ -164,6 +166,45 @@ pub async fn open(rest: String) -> io::Result<DomainAgent> {
 /// If the future is dropped, nothing is left behind.
 pub async fn open_ssh(rest: String) -> io::Result<DomainAgent> {
     DomainAgent::open(Target::read_ssh(&rest)?).await
+}
+
+/// Opens the port of a domain that an address of the scheme `libvirt-channel` names, given what stands behind its colon, as
+/// a stream of bytes. It is what [`scheme`](qga_core::ClientBuilder::scheme) of a builder wants.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), qga_core::Error> {
+/// let client = qga_core::Client::builder()
+///     .scheme("libvirt-channel", qga_libvirt::open_channel)
+///     .connect("libvirt-channel:vm1/org.qemu.guest_agent.1")
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The [page of this crate](crate#a-port-of-its-own) says how a domain comes to have such a port. An agent that is
+/// reached by it has no limits of libvirt's, and libvirt does not know of it.
+///
+/// A port has one user at a time. With `?force` behind the address, it is taken away from the one that has it, whose stream
+/// ends in an error: that is for a port that was left busy, such as by a client that was killed while the guest did not
+/// read.
+///
+/// # Errors
+///
+/// - `InvalidInput` if the address makes no sense, or names no port, or the one that libvirt itself uses
+/// - `NotFound` if there is no such daemon, domain or port
+/// - `ResourceBusy` if somebody has it open, so that the client's error [is held](qga_core::Error::is_held)
+/// - `ConnectionRefused` if the daemon has stopped, or the domain is off
+/// - `PermissionDenied` if this user may not use the daemon
+///
+/// # Panics
+///
+/// Outside of a tokio runtime.
+///
+/// # Cancel safety
+///
+/// If the future is dropped, the daemon frees the port when it sees the connection end.
+pub async fn open_channel(rest: String) -> io::Result<DomainChannel> {
+    DomainChannel::open(&ChannelTarget::read(&rest, &Host::this())?).await
 }
 
 /// What libvirt knows of the machine whose agent an address names, whichever of the schemes it is of; see

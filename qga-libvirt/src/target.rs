@@ -6,9 +6,11 @@ use std::{fmt, io};
 use crate::wire::call::Open;
 use crate::wire::types::Uuid;
 
+mod channel;
 mod host;
 mod ssh;
 
+pub(crate) use channel::ChannelTarget;
 pub(crate) use host::Host;
 pub(crate) use ssh::SshHost;
 

@@ -8,6 +8,7 @@ pub(crate) mod call;
 pub(crate) mod event;
 pub(crate) mod failure;
 pub(crate) mod packet;
+pub(crate) mod stream;
 pub(crate) mod types;
 pub(crate) mod xdr;
 

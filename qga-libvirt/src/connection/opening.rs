@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::{CallError, Connection};
+use super::{CallError, Connection, Dialog};
 use crate::wire::call::{AuthList, AuthPolkit, LibVersion, Open, Procedure};
 use crate::wire::failure::Failure;
 use crate::wire::types::Authentication;
@@ -17,19 +17,39 @@ const POLKIT: &str = "libvirt's daemon asks polkit who may use it, and this user
 const SASL: &str = "libvirt's daemon wants SASL, which this crate does not speak; have `auth_unix_rw` of its \
                     libvirtd.conf say \"polkit\" or \"none\"";
 
+/// On what calls can be made.
+pub(crate) trait Caller {
+    fn call<P: Procedure + Sync>(
+        &mut self,
+        procedure: &P,
+    ) -> impl Future<Output = Result<P::Reply, CallError>> + Send;
+}
+
+impl Caller for &Connection {
+    async fn call<P: Procedure + Sync>(&mut self, procedure: &P) -> Result<P::Reply, CallError> {
+        Connection::call(self, procedure, Box::new(())).await
+    }
+}
+
+impl Caller for &mut Dialog {
+    async fn call<P: Procedure + Sync>(&mut self, procedure: &P) -> Result<P::Reply, CallError> {
+        Dialog::call(self, procedure).await
+    }
+}
+
 /// Has the daemon let this user in and open the driver of a URI. Its version is returned, 0 if it does not tell.
-pub(crate) async fn open(connection: &Connection, driver: &Open<'_>) -> io::Result<u64> {
-    let offered = call(connection, &AuthList).await?;
-    authenticate(connection, &offered).await?;
-    call(connection, driver).await?;
-    match connection.call(&LibVersion, Box::new(())).await {
+pub(crate) async fn open(mut caller: impl Caller, driver: &Open<'_>) -> io::Result<u64> {
+    let offered = caller.call(&AuthList).await.map_err(io_error)?;
+    authenticate(&mut caller, &offered).await?;
+    caller.call(driver).await.map_err(io_error)?;
+    match caller.call(&LibVersion).await {
         Ok(version) => Ok(version),
         Err(CallError::Failure(_)) => Ok(0),
         Err(error) => Err(io_error(error)),
     }
 }
 
-async fn authenticate(connection: &Connection, offered: &[Authentication]) -> io::Result<()> {
+async fn authenticate(caller: &mut impl Caller, offered: &[Authentication]) -> io::Result<()> {
     if offered.is_empty() || offered.contains(&Authentication::None) {
         return Ok(());
     }
@@ -43,7 +63,7 @@ async fn authenticate(connection: &Connection, offered: &[Authentication]) -> io
         };
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, words));
     }
-    match connection.call(&AuthPolkit, Box::new(())).await {
+    match caller.call(&AuthPolkit).await {
         Ok(true) => Ok(()),
         Ok(false) => Err(refused("it is not done yet")),
         Err(CallError::Failure(failure)) if is_refusal(&failure) => Err(refused(&failure)),
@@ -57,11 +77,6 @@ fn is_refusal(failure: &Failure) -> bool {
 
 fn refused(said: impl std::fmt::Display) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, format!("{POLKIT}: {said}"))
-}
-
-async fn call<P: Procedure>(connection: &Connection, procedure: &P) -> io::Result<P::Reply> {
-    let called = connection.call(procedure, Box::new(())).await;
-    called.map_err(io_error)
 }
 
 fn io_error(error: CallError) -> io::Error {

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::inbox::Inbox;
 use super::outbox::Outbox;
-use super::{CallError, Kept, Listener, Lost, Request, oneshot};
+use super::{CallError, Kept, Listener, Lost, Request, nonsense, oneshot};
 use crate::wire::event::Told;
 use crate::wire::failure::Failure;
 use crate::wire::packet::{Header, Kind, Program, Status};
@@ -249,9 +249,4 @@ impl Task {
             drop(request.reply.send(Err(CallError::Lost(lost))));
         }
     }
-}
-
-fn nonsense(malformed: Malformed) -> io::Error {
-    let words = format!("what libvirt's daemon sent makes no sense: {malformed}");
-    io::Error::new(io::ErrorKind::InvalidData, words)
 }

@@ -1,7 +1,7 @@
-//! What a domain's XML says of the port of its guest agent.
+//! What a domain's XML says of the port of its guest agent, and of others of its kind.
 
 /// The name of the port that libvirt uses itself.
-const AGENT: &str = "org.qemu.guest_agent.0";
+pub(crate) const AGENT: &str = "org.qemu.guest_agent.0";
 
 /// The elements around the one that names a port.
 const PLACE: [&str; 3] = ["domain", "devices", "channel"];
@@ -9,7 +9,7 @@ const PLACE: [&str; 3] = ["domain", "devices", "channel"];
 /// The deepest nesting that is followed.
 const DEEPEST: usize = 64;
 
-/// The port of a domain's agent.
+/// The port of a domain's agent, or another one by which host and guest speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AgentPort {
     /// The domain has none.
@@ -21,16 +21,23 @@ pub(crate) enum AgentPort {
 }
 
 impl AgentPort {
-    /// Looks for it in a domain's XML.
+    /// Looks for that of libvirt's agent in a domain's XML.
     pub(crate) fn of(xml: &str) -> Self {
+        Self::named(xml, AGENT)
+    }
+
+    /// Looks for the one of this name in a domain's XML.
+    pub(crate) fn named(xml: &str, name: &str) -> Self {
+        let wanted = escaped(name);
         let mut open: Vec<&str> = Vec::new();
         for tag in Tags(xml) {
-            let (name, rest) = tag.split_at(name_end(tag));
+            let (element, rest) = tag.split_at(name_end(tag));
             if tag.starts_with('/') {
                 open.pop();
                 continue;
             }
-            if name == "target" && open == PLACE && attribute(rest, "name") == Some(AGENT) {
+            let is_place = element == "target" && open == PLACE;
+            if is_place && attribute(rest, "name") == Some(wanted.as_str()) {
                 return match attribute(rest, "state") {
                     Some("connected") => Self::Open,
                     _ => Self::Closed,
@@ -40,11 +47,18 @@ impl AgentPort {
                 if open.len() == DEEPEST {
                     break;
                 }
-                open.push(name);
+                open.push(element);
             }
         }
         Self::Missing
     }
+}
+
+/// A text as libvirt writes it into an attribute.
+fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    let text = text.replace('>', "&gt;").replace('"', "&quot;");
+    text.replace('\'', "&apos;")
 }
 
 fn name_end(tag: &str) -> usize {
@@ -147,6 +161,15 @@ mod tests {
             let other = channel("type='virtio' name='com.redhat.spice.0' state='connected'");
             let xml = domain(&(other + &channel(target)));
             assert_eq!(AgentPort::of(&xml), port, "{target}");
+        }
+    }
+
+    #[test]
+    fn another_port_is_found_by_its_name() {
+        let xml = domain(&(channel("name='org.qemu.guest_agent.0'") + &channel("name='a&amp;b'")));
+        assert_eq!(AgentPort::named(&xml, "a&b"), AgentPort::Closed);
+        for name in ["a&amp;b", "a", "", "channel0"] {
+            assert_eq!(AgentPort::named(&xml, name), AgentPort::Missing, "{name}");
         }
     }
 

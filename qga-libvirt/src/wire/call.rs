@@ -78,6 +78,14 @@ pub(crate) struct AgentCommand<'a> {
     pub(crate) seconds: i32,
 }
 
+/// Opens a port of a domain as a stream of bytes. The port must have a name: without one, the domain's first is opened.
+pub(crate) struct OpenChannel<'a> {
+    pub(crate) domain: &'a Domain,
+    pub(crate) port: &'a str,
+    /// Whether it is taken away from who has it.
+    pub(crate) is_forced: bool,
+}
+
 impl Procedure for AuthList {
     const NUMBER: u32 = 66;
     type Reply = Vec<Authentication>;
@@ -228,5 +236,20 @@ impl Procedure for AgentCommand<'_> {
 
     fn decode(decoder: &mut Decoder<'_>) -> Result<Option<String>, Malformed> {
         decoder.optional(|decoder| decoder.text().map(str::to_owned))
+    }
+}
+
+impl Procedure for OpenChannel<'_> {
+    const NUMBER: u32 = 296;
+    type Reply = ();
+
+    fn encode(&self, encoder: &mut Encoder) {
+        self.domain.encode(encoder);
+        encoder.optional_text(Some(self.port));
+        encoder.u32(u32::from(self.is_forced));
+    }
+
+    fn decode(_: &mut Decoder<'_>) -> Result<(), Malformed> {
+        Ok(())
     }
 }

@@ -3,11 +3,12 @@
 use super::agent_port::AgentPort;
 use super::call::{
     self, AgentCommand, AuthList, AuthPolkit, GetState, LibVersion, ListAllDomains, LookupByName,
-    Open, Register, XmlDesc,
+    Open, OpenChannel, Register, XmlDesc,
 };
 use super::event::Told;
 use super::failure::Failure;
 use super::packet::{self, HEADER, Header, LONGEST};
+use super::stream::Arrived;
 
 /// Any bytes are packets, or are refused; what a packet brings is read as the reply to any call, or is refused.
 ///
@@ -25,12 +26,16 @@ pub fn packets(data: &[u8]) {
             assert_eq!(header.packet(payload), packet);
             read(payload);
             let _ = Told::read(&header, payload);
+            if let Ok(Arrived::Bytes(bytes)) = Arrived::read(&header, payload, header.serial) {
+                assert!(!bytes.is_empty() && bytes.len() <= LONGEST);
+            }
         }
         rest = next;
     }
     read(data);
     if let Ok(text) = std::str::from_utf8(data) {
         AgentPort::of(text);
+        AgentPort::named(text, text);
     }
 }
 
@@ -43,6 +48,7 @@ fn read(payload: &[u8]) {
     let _ = call::reply::<ListAllDomains>(payload);
     let _ = call::reply::<GetState<'_>>(payload);
     let _ = call::reply::<Register>(payload);
+    let _ = call::reply::<OpenChannel<'_>>(payload);
     if let Ok(xml) = call::reply::<XmlDesc<'_>>(payload) {
         AgentPort::of(&xml);
     }

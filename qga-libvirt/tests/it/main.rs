@@ -9,6 +9,7 @@
 )]
 
 mod careless;
+mod channels;
 mod daemon;
 mod failures;
 mod guests;

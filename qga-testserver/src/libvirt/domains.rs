@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::timeout;
 
+use super::channel::Channel;
 use super::line::{Line, Silence};
 use super::packet::{Refusal, put_text, put_word};
 use crate::lock::lock;
@@ -67,6 +68,8 @@ pub(super) struct Domain {
     pub(super) state: DomainState,
     /// None where the domain has no channel for an agent.
     pub(super) port: Option<Port>,
+    /// Its other ports.
+    pub(super) channels: Vec<Channel>,
 }
 
 /// The port of a domain's agent.
@@ -74,7 +77,7 @@ pub(super) struct Domain {
 pub(super) struct Port {
     pub(super) is_open: bool,
     /// Whether the daemon understands nothing that the agent says any more.
-    is_broken: bool,
+    pub(super) is_broken: bool,
     line: Arc<tokio::sync::Mutex<Line>>,
 }
 
@@ -122,7 +125,8 @@ impl Domain {
             )
         });
         let port = port.unwrap_or_default();
-        format!("<domain type='qemu'><devices>{port}</devices></domain>")
+        let channels: String = self.channels.iter().map(Channel::xml).collect();
+        format!("<domain type='qemu'><devices>{port}{channels}</devices></domain>")
     }
 }
 

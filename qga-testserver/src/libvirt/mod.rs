@@ -1,5 +1,6 @@
 //! A fake daemon of libvirt, as far as guest agents need one.
 
+mod channel;
 mod domains;
 mod events;
 mod follow;
@@ -20,6 +21,7 @@ use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use crate::TestAgent;
 use crate::lock::lock;
 
+use channel::Channel;
 use domains::{Domain, Domains, Port};
 pub use domains::{DomainState, LibvirtVersion};
 use events::{
@@ -46,8 +48,8 @@ pub enum LibvirtAuth {
 
 /// A fake daemon of libvirt, whose domains have fake agents.
 ///
-/// It speaks libvirt's protocol over a Unix socket as far as a client needs that finds a domain and sends commands to
-/// its agent. It has the weaknesses of a real one: it hears nothing while five calls of a connection are in flight, an
+/// It speaks libvirt's protocol over a Unix socket as far as a client needs that finds a domain, and sends commands to
+/// its agent or opens another port of it. It has the weaknesses of a real one: it hears nothing while five calls of a connection are in flight, an
 /// agent's reply that is not JSON makes the agent unusable, and a request or a reply that is too long is lost.
 ///
 /// ```
@@ -178,6 +180,34 @@ impl LibvirtDaemon {
         self.put(name, None);
     }
 
+    /// Adds another port to a domain, by which this agent is reached, and which clients open as a stream of bytes. A domain
+    /// that is not there yet is added, without a channel for libvirt's own agent.
+    ///
+    /// As a real daemon, it keeps five packets of a client that the guest has not read, and hears nothing more from that
+    /// client then, not even that it goes.
+    pub fn channel(&self, name: &str, port: &str, agent: &TestAgent) {
+        let channel = Channel::new(port, agent.connect());
+        let find = |domain: &Domain| domain.name == name;
+        let is_missing = lock(&self.state.domains).find(find).is_err();
+        if is_missing {
+            self.put(name, None);
+        }
+        if let Ok(domain) = lock(&self.state.domains).find(find) {
+            domain.channels.retain(|other| other.name != port);
+            domain.channels.push(channel);
+        }
+    }
+
+    /// The address of another port of a domain: `libvirt-channel:///system/NAME/PORT?socket=PATH`.
+    #[must_use]
+    pub fn channel_address(&self, domain: &str, port: &str) -> String {
+        let socket = self.path();
+        format!(
+            "libvirt-channel:///system/{domain}/{port}?socket={}",
+            socket.display()
+        )
+    }
+
     fn put(&self, name: &str, port: Option<Port>) {
         let mut domains = lock(&self.state.domains);
         if let Ok(domain) = domains.find(|domain| domain.name == name) {
@@ -190,6 +220,7 @@ impl LibvirtDaemon {
             uuid: uuid(name),
             state: DomainState::Running,
             port,
+            channels: Vec::new(),
         };
         let callbacks = &self.state.callbacks;
         callbacks.tell(&domain, [DEFINED, STARTED]);
@@ -358,7 +389,10 @@ impl State {
         let is_port_open = domain.port.as_ref().is_some_and(|port| port.is_open);
         match (before, state) {
             (before, state) if before == state => {}
-            (_, DomainState::Off) => self.callbacks.tell(domain, stopped),
+            (_, DomainState::Off) => {
+                domain.channels.iter().for_each(Channel::stop);
+                self.callbacks.tell(domain, stopped);
+            }
             (_, DomainState::Paused) => self.callbacks.tell(domain, [PAUSED]),
             (_, DomainState::Suspended) => self.callbacks.tell(domain, [SUSPENDED]),
             (_, DomainState::Crashed) => self.callbacks.tell(domain, [CRASHED]),

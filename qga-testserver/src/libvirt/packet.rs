@@ -12,17 +12,20 @@ pub(super) const KEEPALIVE: u32 = 0x6B65_6570;
 pub(super) const CALL: u32 = 0;
 const REPLY: u32 = 1;
 const MESSAGE: u32 = 2;
+pub(super) const STREAM: u32 = 3;
 
 /// The longest packet, and the length of the shortest, in bytes.
 const LONGEST: u32 = 33_554_436;
 const SHORTEST: u32 = 28;
 
 /// A packet from a client.
+#[derive(Clone)]
 pub(super) struct Packet {
     pub(super) program: u32,
     pub(super) procedure: u32,
     pub(super) kind: u32,
     serial: u32,
+    status: u32,
     pub(super) payload: Vec<u8>,
 }
 
@@ -43,7 +46,7 @@ impl Refusal {
         }
     }
 
-    fn payload(&self) -> Vec<u8> {
+    pub(super) fn payload(&self) -> Vec<u8> {
         let mut payload = Vec::new();
         payload.extend(self.code.to_be_bytes());
         payload.extend(self.domain.to_be_bytes());
@@ -76,7 +79,7 @@ impl Packet {
         for word in &mut words {
             *word = stream.read_u32().await?;
         }
-        let [program, version, procedure, kind, serial, _status] = words;
+        let [program, version, procedure, kind, serial, status] = words;
         let mut payload = Vec::new();
         let rest = u64::from(length - SHORTEST);
         stream.take(rest).read_to_end(&mut payload).await?;
@@ -86,6 +89,7 @@ impl Packet {
             procedure,
             kind,
             serial,
+            status,
             payload,
         }))
     }
@@ -98,6 +102,17 @@ impl Packet {
         };
         let words = [self.program, 1, self.procedure, REPLY, self.serial, status];
         packet(words, &payload)
+    }
+
+    /// A packet of the stream that this packet opened or belongs to.
+    pub(super) fn stream(&self, status: u32, payload: &[u8]) -> Vec<u8> {
+        let words = [self.program, 1, self.procedure, STREAM, self.serial, status];
+        packet(words, payload)
+    }
+
+    /// Whether it finishes or aborts its stream.
+    pub(super) fn is_end(&self) -> bool {
+        self.status != 2
     }
 
     /// The answer to this ping, if it is one.

@@ -8,10 +8,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, mpsc};
 
-use super::domains::agent_command;
+use super::channel::{Input, Opened, is_agents};
+use super::domains::{DomainState, agent_command};
 use super::packet::{
-    CALL, Packet, QEMU, REMOTE, Refusal, put_number, put_text, put_word, take_number, take_text,
-    take_uuid, take_word,
+    CALL, Packet, QEMU, REMOTE, Refusal, STREAM, put_number, put_text, put_word, take_number,
+    take_text, take_uuid, take_word,
 };
 use super::{LibvirtAuth, LibvirtVersion, State};
 use crate::lock::lock;
@@ -27,6 +28,8 @@ struct Client {
     is_read_only: bool,
     is_let_in: bool,
     has_opened: bool,
+    /// Where the packets of its stream go.
+    stream: Option<Input>,
 }
 
 impl Drop for Client {
@@ -60,6 +63,7 @@ pub(super) async fn serve(
             is_read_only,
             is_let_in: false,
             has_opened: false,
+            stream: None,
         };
         let mut hung = state.is_hung.subscribe();
         loop {
@@ -73,6 +77,13 @@ pub(super) async fn serve(
                 drop(replies.send(pong));
                 continue;
             }
+            if packet.kind == STREAM
+                && let Some(stream) = &client.stream
+            {
+                // A stream that has ended takes nothing.
+                drop(stream.send(packet).await);
+                continue;
+            }
             if packet.kind != CALL {
                 return Ok(());
             }
@@ -83,12 +94,15 @@ pub(super) async fn serve(
             let (replies, state, in_flight) = (replies.clone(), state.clone(), in_flight.clone());
             tokio::spawn(async move {
                 let result = match begun {
-                    Begun::Done(result) => result,
-                    Begun::Agent => command(&packet.payload, &state).await,
+                    Begun::Done(result) => Some(result),
+                    Begun::Agent => Some(command(&packet.payload, &state).await),
+                    Begun::Stream => None,
                 };
                 in_flight.fetch_sub(1, Ordering::Relaxed);
                 drop(place);
-                drop(replies.send(packet.reply(result)));
+                if let Some(result) = result {
+                    drop(replies.send(packet.reply(result)));
+                }
             });
         }
     };
@@ -102,6 +116,8 @@ pub(super) async fn serve(
 enum Begun {
     Done(Result<Vec<u8>, Refusal>),
     Agent,
+    /// It is answered elsewhere.
+    Stream,
 }
 
 impl Client {
@@ -114,6 +130,7 @@ impl Client {
             _ if !self.has_opened => Begun::Done(Err(Refusal::new(39, 7, "nothing is open"))),
             (REMOTE, 316) => Begun::Done(self.register(&packet.payload)),
             (REMOTE, 317) => Begun::Done(self.deregister(&packet.payload)),
+            (REMOTE, 296) => self.open_channel(packet),
             (REMOTE, procedure) => Begun::Done(ask(procedure, &packet.payload, &self.state)),
             (QEMU, 3) if self.is_read_only => {
                 Begun::Done(Err(Refusal::new(29, 0, "this client may only look")))
@@ -121,6 +138,51 @@ impl Client {
             (QEMU, 3) => Begun::Agent,
             _ => Begun::Done(Err(unknown())),
         }
+    }
+
+    fn open_channel(&mut self, packet: &Packet) -> Begun {
+        match self.channel(&packet.payload) {
+            Ok(Some(opened)) => {
+                self.stream = Some(opened.start(packet.clone(), self.packets.clone()));
+                Begun::Stream
+            }
+            // It says nothing, as libvirt's agent does without a question.
+            Ok(None) => Begun::Done(Ok(Vec::new())),
+            Err(refusal) => Begun::Done(Err(refusal)),
+        }
+    }
+
+    /// The port that a client has opened; none if it is that of libvirt's agent, which is lost with that.
+    fn channel(&self, mut payload: &[u8]) -> Result<Option<Opened>, Refusal> {
+        let mut read = || {
+            take_text(&mut payload)?;
+            let uuid = take_uuid(&mut payload)?;
+            take_number(&mut payload)?;
+            let name = match take_word(&mut payload)? {
+                0 => None,
+                _ => Some(take_text(&mut payload)?),
+            };
+            Some((uuid, name, take_word(&mut payload)? == 1))
+        };
+        let (uuid, name, is_forced) = read().ok_or_else(unknown)?;
+        if self.is_read_only {
+            return Err(Refusal::new(29, 0, "this client may only look"));
+        }
+        let mut domains = lock(&self.state.domains);
+        let domain = domains.find(|it| it.uuid == uuid)?;
+        if domain.state == DomainState::Off {
+            return Err(Refusal::new(55, 20, "the domain is off"));
+        }
+        if is_agents(name.as_deref())
+            && let Some(port) = &mut domain.port
+        {
+            port.is_broken = true;
+            return Ok(None);
+        }
+        let mut channels = domain.channels.iter();
+        let channel = channels.find(|channel| Some(&channel.name) == name.as_ref());
+        let channel = channel.ok_or_else(|| Refusal::new(1, 10, "no channel is called so"))?;
+        channel.open(is_forced).map(Some)
     }
 
     fn register(&self, mut payload: &[u8]) -> Result<Vec<u8>, Refusal> {
