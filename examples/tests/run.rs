@@ -5,7 +5,7 @@
 use std::process::Command;
 
 /// Each program and a piece of what it prints with the fake agent.
-const EXAMPLES: [(&str, &str, &str); 13] = [
+const EXAMPLES: [(&str, &str, &str); 14] = [
     (
         "hello",
         env!("CARGO_BIN_EXE_hello"),
@@ -48,6 +48,7 @@ const EXAMPLES: [(&str, &str, &str); 13] = [
         env!("CARGO_BIN_EXE_wait_ready"),
         "test-guest is ready",
     ),
+    ("libvirt", env!("CARGO_BIN_EXE_libvirt"), "domains: "),
     ("scheme", env!("CARGO_BIN_EXE_scheme"), "test-guest answers"),
     (
         "ssh_keys",
@@ -62,7 +63,7 @@ const EXAMPLES: [(&str, &str, &str); 13] = [
 ];
 
 /// The examples that change the guest, or that take no address; the keys of this machine's root are real.
-const WITH_FAKE_AGENT_ONLY: [&str; 3] = ["hello", "snapshot_freeze", "ssh_keys"];
+const WITH_FAKE_AGENT_ONLY: [&str; 4] = ["hello", "libvirt", "snapshot_freeze", "ssh_keys"];
 
 fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap();

@@ -27,6 +27,7 @@
 //! | `libvirt:///session/NAME` | of this user's own daemon |
 //! | `libvirt:///system/NAME?socket=PATH` | the same, of a daemon whose socket is elsewhere |
 //! | `libvirt+ssh://USER@HOST:PORT/system/NAME` | of the daemon of another host, through OpenSSH's own client; user and port may be left out. It is a scheme of its own: [`open_ssh`] |
+//! | `libvirt-channel:NAME/PORT`, `libvirt-channel:///system/NAME/PORT` | of the same daemons, but another agent at a [port of its own](#a-port-of-its-own), as a stream of bytes: [`open_channel`] |
 //!
 //! A UUID stands wherever a name does. Of `LIBVIRT_DEFAULT_URI`, the forms `qemu:///system`, `qemu:///session`,
 //! `qemu+unix:///system?socket=PATH` and `qemu+ssh://USER@HOST/system` are known.
@@ -74,6 +75,37 @@
 //!   have run is said to be so.
 //! - A text with the character U+0000 in a request is refused, since libvirt would cut the text off there.
 //!
+//! # A port of its own
+//!
+//! A domain may have more than one agent, each at a port of its own. One that is not libvirt's is reached as a stream of
+//! bytes, by [`open_channel`]. None of the limits above hold for it, and libvirt neither knows of it nor disturbs it.
+//!
+//! The domain needs another channel in its XML, whose name is any but the one of libvirt's agent. `virsh edit vm1` adds
+//! it, and it is there from the next start on:
+//!
+//! ```xml
+//! <devices>
+//!   <channel type='unix'>
+//!     <source mode='bind'/>
+//!     <target type='virtio' name='org.qemu.guest_agent.1'/>
+//!   </channel>
+//! </devices>
+//! ```
+//!
+//! In a guest with Linux, the port is a file in `/dev/virtio-ports`. A second agent is started on it, with a folder for its
+//! state that the first one does not use:
+//!
+//! ```text
+//! mkdir -p /run/qga-1
+//! qemu-ga --method virtio-serial --path /dev/virtio-ports/org.qemu.guest_agent.1 --statedir /run/qga-1 --pidfile /run/qga-1/pid --daemonize
+//! ```
+//!
+//! The two agents do not know of each other. Let one of them alone freeze filesystems, since the other one goes on writing.
+//!
+//! A port serves one client at a time, and a client that has gone frees it. On another host, the address is
+//! `libvirt-channel://USER@HOST/system/NAME/PORT`. Libvirt does not tell whether an agent runs at the port: where none
+//! does, the first command ends in a timeout of the sync.
+//!
 //! # Connections
 //!
 //! The guests of a daemon share up to four connections in each tokio runtime, and one more while somebody listens to its
@@ -84,6 +116,8 @@
 //!
 //! A connection works while its runtime runs: a client that was made in one runtime and is used in another opens another
 //! connection there once that of the first has ended.
+//!
+//! A stream of bytes has a connection of its own.
 //!
 //! A daemon that wants SASL cannot be used; the error says what to do.
 #![cfg(unix)]
