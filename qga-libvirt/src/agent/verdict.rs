@@ -41,6 +41,8 @@ impl Verdict {
             // The agent is not there.
             (86, 10) if version >= TELLS_SENT => Self::NotYet,
             (86 | 112, 10) => Self::Silent,
+            // The agent's socket has ended, as it does when QEMU is killed.
+            (38, 10) => Self::Failed(TransportError::closed(None)),
             (55, 20) => Self::Failed(not_sent(closed(failure))),
             (NO_DOMAIN, _) | (74, 10) => Self::cannot_open(io::ErrorKind::NotFound, failure),
             (NOT_PERMITTED, _) => Self::cannot_open(io::ErrorKind::PermissionDenied, failure),
@@ -116,6 +118,7 @@ mod tests {
     fn an_error_of_the_daemon_itself_is_not_the_agents() {
         // QEMU was killed.
         assert_eq!(execution(verdict(1, 10, OLD)), Execution::MaybeRun);
+        assert_eq!(execution(verdict(38, 10, OLD)), Execution::MaybeRun);
         // The number alone says that it is the agent's.
         let agents = verdict(113, 10, TELLS_SENT);
         assert!(matches!(agents, Verdict::AgentError(_)));

@@ -116,11 +116,13 @@ async fn a_shutdown_that_takes_the_agent_away_has_gone_well() {
 /// QEMU may end before libvirt has noticed that the agent has.
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_that_takes_qemu_away_has_gone_well() {
-    let (daemon, _agent) = vm1().await;
-    let client = client(&daemon).await;
-    client.execute(Ping).await.unwrap();
-    daemon.fail(1, 10, "in another language");
-    client.execute(Shutdown).await.unwrap();
+    for code in [1, 38] {
+        let (daemon, _agent) = vm1().await;
+        let client = client(&daemon).await;
+        client.execute(Ping).await.unwrap();
+        daemon.fail(code, 10, "in another language");
+        client.execute(Shutdown).await.unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -152,6 +154,19 @@ async fn an_agent_that_does_not_answer_libvirts_sync_is_a_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_qemu_that_was_killed_has_closed_the_channel() {
+    let (daemon, _agent) = vm1().await;
+    let client = client(&daemon).await;
+    client.execute(Ping).await.unwrap();
+    for code in [1, 38] {
+        daemon.fail(code, 10, "in another language");
+        let error = client.execute(Act).await.unwrap_err();
+        assert!(error.is_closed(), "{code}: {error:?}");
+        assert_eq!(error.execution(), Execution::MaybeRun, "{code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn errors_of_the_daemon_say_what_is_known_of_the_execution() {
     let (daemon, agent) = vm1().await;
     let client = client(&daemon).await;
@@ -159,6 +174,7 @@ async fn errors_of_the_daemon_say_what_is_known_of_the_execution() {
     for (code, domain, execution) in [
         // QEMU was killed.
         (1, 10, Execution::MaybeRun),
+        (38, 10, Execution::MaybeRun),
         (39, 7, Execution::MaybeRun),
         (29, 0, Execution::NotRun),
         (8, 10, Execution::NotRun),
