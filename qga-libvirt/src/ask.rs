@@ -2,7 +2,9 @@
 
 use std::io;
 
-use crate::connection::CallError;
+use tokio::time::timeout;
+
+use crate::connection::{CallError, PATIENCE};
 use crate::pool::Pool;
 use crate::target::DomainKey;
 use crate::wire::agent_port::AgentPort;
@@ -11,8 +13,6 @@ use crate::wire::types::Domain;
 
 /// The code of a failure when there is no such domain.
 pub(crate) const NO_DOMAIN: i32 = 42;
-/// The code when this user may not do it.
-pub(crate) const NOT_PERMITTED: i32 = 29;
 
 /// The domain of this name or UUID.
 pub(crate) async fn domain(pool: &Pool, key: &DomainKey) -> io::Result<Domain> {
@@ -61,11 +61,7 @@ impl From<Asked> for io::Error {
     fn from(asked: Asked) -> Self {
         match asked {
             Asked::Open(error) => error,
-            Asked::Call(CallError::Lost(lost)) => lost.to_io(),
-            Asked::Call(CallError::Failure(failure)) if failure.code == NOT_PERMITTED => {
-                Self::new(io::ErrorKind::PermissionDenied, failure)
-            }
-            Asked::Call(error) => Self::other(error),
+            Asked::Call(error) => error.into(),
         }
     }
 }
@@ -79,8 +75,14 @@ pub(crate) fn unless_gone<T>(asked: Result<T, Asked>) -> io::Result<Option<T>> {
     }
 }
 
-/// Calls a procedure that changes nothing: once more where the connection was lost meanwhile.
+/// Calls a procedure that changes nothing: once more where the connection was lost meanwhile, and no longer than a daemon
+/// that works may take.
 pub(crate) async fn ask<P: Procedure>(pool: &Pool, procedure: &P) -> Result<P::Reply, Asked> {
+    let answered = timeout(PATIENCE, ask_patiently(pool, procedure)).await;
+    answered.unwrap_or_else(|_| Err(Asked::Open(pool.daemon().says_nothing())))
+}
+
+async fn ask_patiently<P: Procedure>(pool: &Pool, procedure: &P) -> Result<P::Reply, Asked> {
     let mut is_second = false;
     loop {
         let (opened, place) = pool.place().await.map_err(Asked::Open)?;

@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 use std::{fmt, io};
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -27,6 +28,12 @@ pub(crate) use opening::open;
 
 /// How many calls may be in flight. With five the daemon stops reading the connection.
 pub(crate) const PLACES: usize = 4;
+
+/// How long a daemon may take for what needs no guest. One whose workers all hang still answers pings.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The code of a failure when this user may not do it.
+pub(crate) const NOT_PERMITTED: i32 = 29;
 
 /// A connection, for as long as somebody has it.
 pub(crate) struct Connection {
@@ -127,6 +134,18 @@ impl Connection {
         };
         let payload = answered.await.map_err(|_| ended())??;
         call::reply::<P>(&payload).map_err(CallError::Malformed)
+    }
+}
+
+impl From<CallError> for io::Error {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Lost(lost) => lost.to_io(),
+            CallError::Failure(failure) if failure.code == NOT_PERMITTED => {
+                Self::new(io::ErrorKind::PermissionDenied, failure)
+            }
+            error => Self::other(error),
+        }
     }
 }
 

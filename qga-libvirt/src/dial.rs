@@ -3,8 +3,9 @@
 use std::io;
 
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 
-use crate::connection::{self, Connection, Dialog, Listener, Stream};
+use crate::connection::{self, Connection, Dialog, Listener, PATIENCE, Stream};
 use crate::target::{Endpoint, Location};
 
 /// A connection on which calls can be made.
@@ -16,6 +17,11 @@ pub(crate) struct Opened {
 
 /// Opens a connection to a daemon, which many can use.
 pub(crate) async fn dial(daemon: &Endpoint, listener: Option<Listener>) -> io::Result<Opened> {
+    let opened = timeout(PATIENCE, open(daemon, listener)).await;
+    opened.unwrap_or_else(|_| Err(daemon.says_nothing()))
+}
+
+async fn open(daemon: &Endpoint, listener: Option<Listener>) -> io::Result<Opened> {
     let connection = Connection::new(stream(daemon).await?, listener);
     let version = connection::open(&connection, &daemon.driver()).await;
     let version = version.map_err(|error| not_let_in(daemon, &error))?;
@@ -27,10 +33,14 @@ pub(crate) async fn dial(daemon: &Endpoint, listener: Option<Listener>) -> io::R
 
 /// Opens a connection to a daemon for one user.
 pub(crate) async fn dial_alone(daemon: &Endpoint) -> io::Result<Dialog> {
-    let mut dialog = Dialog::new(stream(daemon).await?);
-    let opened = connection::open(&mut dialog, &daemon.driver()).await;
-    opened.map_err(|error| not_let_in(daemon, &error))?;
-    Ok(dialog)
+    let opening = async {
+        let mut dialog = Dialog::new(stream(daemon).await?);
+        let opened = connection::open(&mut dialog, &daemon.driver()).await;
+        opened.map_err(|error| not_let_in(daemon, &error))?;
+        Ok(dialog)
+    };
+    let opened = timeout(PATIENCE, opening).await;
+    opened.unwrap_or_else(|_| Err(daemon.says_nothing()))
 }
 
 /// Opens a stream of bytes to a daemon.

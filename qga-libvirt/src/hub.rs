@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, broadcast};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, PATIENCE};
 use crate::dial::dial;
 use crate::target::Endpoint;
 use crate::wire::call::Register;
@@ -79,8 +79,8 @@ async fn listen(daemon: &Endpoint, sender: &broadcast::Sender<Heard>) -> io::Res
     };
     let connection = dial(daemon, Some(Box::new(listener))).await?.connection;
     for topic in Topic::ALL {
-        let registered = connection.call(&Register(topic), Box::new(())).await;
-        registered.map_err(io::Error::other)?;
+        let registered = timeout(PATIENCE, connection.call(&Register(topic), Box::new(()))).await;
+        registered.map_err(|_| daemon.says_nothing())??;
     }
     Ok(connection)
 }

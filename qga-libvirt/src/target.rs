@@ -261,6 +261,12 @@ impl Endpoint {
             is_read_only: self.is_read_only,
         }
     }
+
+    /// The error that it has not answered in time.
+    pub(crate) fn says_nothing(&self) -> io::Error {
+        let words = format!("{self} has not answered in time; does it hang?");
+        io::Error::new(io::ErrorKind::TimedOut, words)
+    }
 }
 
 impl fmt::Display for Endpoint {

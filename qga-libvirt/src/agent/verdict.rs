@@ -6,7 +6,8 @@ use std::time::Duration;
 use qga_core::{Execution, TransportError};
 
 use super::{REPLY_LIMIT, not_sent};
-use crate::ask::{NO_DOMAIN, NOT_PERMITTED};
+use crate::ask::NO_DOMAIN;
+use crate::connection::NOT_PERMITTED;
 use crate::wire::failure::Failure;
 
 /// How long the daemon waits for the agent's answer to a sync of its own.

@@ -45,7 +45,7 @@ pub(crate) async fn open(mut caller: impl Caller, driver: &Open<'_>) -> io::Resu
     match caller.call(&LibVersion).await {
         Ok(version) => Ok(version),
         Err(CallError::Failure(_)) => Ok(0),
-        Err(error) => Err(io_error(error)),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -67,7 +67,7 @@ async fn authenticate(caller: &mut impl Caller, offered: &[Authentication]) -> i
         Ok(true) => Ok(()),
         Ok(false) => Err(refused("it is not done yet")),
         Err(CallError::Failure(failure)) if is_refusal(&failure) => Err(refused(&failure)),
-        Err(error) => Err(io_error(error)),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -80,8 +80,5 @@ fn refused(said: impl std::fmt::Display) -> io::Error {
 }
 
 fn io_error(error: CallError) -> io::Error {
-    match error {
-        CallError::Lost(lost) => lost.to_io(),
-        error => io::Error::other(error),
-    }
+    error.into()
 }

@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use qga_core::{ErrorKind, Execution, Options};
+use qga_libvirt::Daemon;
 use qga_testserver::{LibvirtAuth, TestAgent};
+use tokio::time::timeout;
 
 use crate::support::{Act, Ping, Write, builder, client, connect, vm1};
+
+/// Longer than a daemon may take.
+const LONG: Duration = Duration::from_secs(100);
 
 #[tokio::test(start_paused = true)]
 async fn polkit_may_let_this_user_in() {
@@ -140,4 +145,29 @@ async fn a_daemon_that_hangs_is_given_up_after_half_a_minute() {
         "{error}"
     );
     assert_eq!(error.execution(), Execution::MaybeRun);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_daemon_whose_workers_all_hang_is_given_up_though_it_answers_pings() {
+    let (daemon, _agent) = vm1().await;
+    let address = format!("libvirt:///system?socket={}", daemon.path().display());
+    daemon.set_busy(true);
+    let opening = timeout(LONG, Daemon::open(&address)).await.unwrap();
+    let mut errors = vec![opening.unwrap_err()];
+    daemon.set_busy(false);
+    let opened = Daemon::open(&address).await.unwrap();
+    daemon.set_busy(true);
+    let asking = async { tokio::join!(opened.domains(), opened.machine("vm1"), opened.events()) };
+    let (domains, machine, events) = timeout(LONG, asking).await.unwrap();
+    errors.extend([
+        domains.unwrap_err(),
+        machine.unwrap_err(),
+        events.unwrap_err(),
+    ]);
+    for error in errors {
+        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut, "{error}");
+    }
+    daemon.set_busy(false);
+    assert_eq!(opened.domains().await.unwrap().len(), 1);
+    opened.events().await.unwrap();
 }

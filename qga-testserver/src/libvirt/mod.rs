@@ -101,6 +101,8 @@ struct State {
     most_in_flight: AtomicUsize,
     /// Whether it does nothing about what comes.
     is_hung: watch::Sender<bool>,
+    /// Whether it does nothing about calls, but for reading them.
+    is_busy: watch::Sender<bool>,
     /// Those of agent commands, in seconds.
     timeouts: Mutex<Vec<i32>>,
 }
@@ -323,6 +325,11 @@ impl LibvirtDaemon {
     /// Has it stop serving its clients, or go on with that, as after `SIGSTOP` and `SIGCONT`.
     pub fn set_hung(&self, is_hung: bool) {
         self.state.is_hung.send_replace(is_hung);
+    }
+
+    /// Has all its workers hang, or go on: it takes calls and answers pings, and carries out nothing meanwhile.
+    pub fn set_busy(&self, is_busy: bool) {
+        self.state.is_busy.send_replace(is_busy);
     }
 
     /// Ends the daemon and all its connections, as `SIGKILL` does: its socket stays, and nobody listens.

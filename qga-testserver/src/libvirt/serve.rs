@@ -92,7 +92,10 @@ pub(super) async fn serve(
             state.calls.fetch_add(1, Ordering::Relaxed);
             let begun = client.begin(&packet);
             let (replies, state, in_flight) = (replies.clone(), state.clone(), in_flight.clone());
+            let mut busy = state.is_busy.subscribe();
             tokio::spawn(async move {
+                // The sender is there for as long as the state is.
+                drop(busy.wait_for(|is_busy| !is_busy).await);
                 let result = match begun {
                     Begun::Done(result) => Some(result),
                     Begun::Agent => Some(command(&packet.payload, &state).await),
