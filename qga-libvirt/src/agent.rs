@@ -130,7 +130,7 @@ impl DomainAgent {
             loop {
                 match events.heard().await {
                     Ok(Heard::Told(told)) if told.domain.uuid == self.domain.uuid => return,
-                    Ok(Heard::Told(_) | Heard::Lost) => {}
+                    Ok(Heard::Told(_) | Heard::Lost(_)) => {}
                     Ok(Heard::Again) | Err(_) => return,
                 }
             }

@@ -61,7 +61,7 @@ async fn follow(
                 sender.send_if_modified(|state| note(state, &told));
             }
             Ok(Heard::Told(_)) => {}
-            Ok(Heard::Lost) => sender.send_modify(forget),
+            Ok(Heard::Lost(_)) => sender.send_modify(forget),
             Ok(Heard::Again) | Err(_) => {
                 let mut state = *sender.borrow();
                 if look_again(&pool, uuid, &mut state).await.is_err() {

@@ -1,29 +1,45 @@
 //! What a daemon tells of its domains.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 use std::{fmt, io};
 
 use futures_core::Stream;
+use tokio::runtime::Handle;
 use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::task::{JoinSet, yield_now};
+use tokio::time::sleep;
 
 use crate::hub::{Heard, Hub};
 use crate::pool::Pool;
 use crate::wire::event::{News, Told};
 
+/// How long to wait before a daemon that cannot be reached is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// What a daemon tells of all its domains, from when this was made. [`Daemon::events`](crate::Daemon::events) makes it.
 ///
-/// It is also a `Stream`, which has no end. Up to 1,024 events are kept for who is slow. Where the connection is lost, it
-/// is opened again, and that something may have been missed is told.
+/// It is also a `Stream`, which has no end. Up to 1,024 events are kept for a subscriber who is slow. When the connection
+/// is lost, or the runtime that drives it has ended, it is opened again, and [`Missed`] says that something may have
+/// been missed.
 pub struct Events {
-    _hub: Arc<Hub>,
-    waiting: Waiting,
+    /// Only ever locked by who has all of this.
+    waiting: Mutex<Waiting>,
 }
 
-type Receiver = broadcast::Receiver<Heard>;
-type Waiting = Pin<Box<dyn Future<Output = (Result<Heard, RecvError>, Receiver)> + Send + Sync>>;
+type Waiting = Pin<Box<dyn Future<Output = (Result<Heard, Missed>, Source)> + Send>>;
+
+/// From where it is heard.
+struct Source {
+    pool: Arc<Pool>,
+    hub: Arc<Hub>,
+    receiver: broadcast::Receiver<Heard>,
+    /// How many connections have ended, as far as is told.
+    losses: u64,
+}
 
 /// Something that has happened to a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,10 +99,11 @@ pub struct Missed {
 }
 
 impl Events {
-    pub(crate) async fn of(pool: &Pool) -> io::Result<Self> {
-        let hub = pool.hub().await?;
-        let waiting = wait(hub.subscribe());
-        Ok(Self { _hub: hub, waiting })
+    pub(crate) async fn of(pool: &Arc<Pool>) -> io::Result<Self> {
+        let source = Source::of(pool.clone()).await?;
+        Ok(Self {
+            waiting: Mutex::new(source.wait()),
+        })
     }
 
     /// The next event.
@@ -102,7 +119,7 @@ impl Events {
         loop {
             match self.heard().await {
                 Ok(Heard::Told(told)) => return Ok(Event::of(told)),
-                Ok(Heard::Lost) => {}
+                Ok(Heard::Lost(_)) => {}
                 Ok(Heard::Again) => return Err(Missed { events: None }),
                 Err(missed) => return Err(missed),
             }
@@ -114,28 +131,87 @@ impl Events {
         poll_fn(|cx| self.poll_heard(cx)).await
     }
 
+    /// What was heard already.
+    pub(crate) fn heard_by_now(&mut self) -> Option<Result<Heard, Missed>> {
+        match self.poll_heard(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(heard) => Some(heard),
+            Poll::Pending => None,
+        }
+    }
+
     fn poll_heard(&mut self, cx: &mut Context<'_>) -> Poll<Result<Heard, Missed>> {
-        let (heard, receiver) = match self.waiting.as_mut().poll(cx) {
+        let waiting = self.waiting.get_mut();
+        let waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+        let (heard, source) = match waiting.as_mut().poll(cx) {
             Poll::Ready(done) => done,
             Poll::Pending => return Poll::Pending,
         };
-        self.waiting = wait(receiver);
-        Poll::Ready(match heard {
-            Ok(heard) => Ok(heard),
-            Err(RecvError::Lagged(count)) => Err(Missed {
-                events: Some(count),
-            }),
-            // The hub is there for as long as this is.
-            Err(RecvError::Closed) => return Poll::Pending,
-        })
+        *waiting = source.wait();
+        Poll::Ready(heard)
     }
 }
 
-fn wait(mut receiver: Receiver) -> Waiting {
-    Box::pin(async move {
-        let heard = receiver.recv().await;
-        (heard, receiver)
-    })
+impl Source {
+    async fn of(pool: Arc<Pool>) -> io::Result<Self> {
+        let (hub, receiver) = pool.hub().await?;
+        Ok(Self {
+            losses: hub.losses(),
+            pool,
+            hub,
+            receiver,
+        })
+    }
+
+    fn wait(mut self) -> Waiting {
+        Box::pin(async move {
+            let heard = self.next().await;
+            (heard, self)
+        })
+    }
+
+    async fn next(&mut self) -> Result<Heard, Missed> {
+        match self.receiver.recv().await {
+            Ok(heard) => {
+                if let Heard::Lost(losses) = heard {
+                    self.losses = self.losses.max(losses);
+                }
+                Ok(heard)
+            }
+            Err(RecvError::Lagged(count)) => {
+                let losses = self.hub.losses();
+                let events = (losses == self.losses).then_some(count);
+                self.losses = losses;
+                Err(Missed { events })
+            }
+            Err(RecvError::Closed) => {
+                self.open_again().await;
+                Ok(Heard::Again)
+            }
+        }
+    }
+
+    /// Listens in this runtime, since that which has listened has ended. This one may end as well.
+    async fn open_again(&mut self) {
+        while Handle::try_current().is_ok() {
+            let mut opening = JoinSet::new();
+            opening.spawn(Self::open(self.pool.clone()));
+            if let Some(Ok(source)) = opening.join_next().await {
+                *self = source;
+                return;
+            }
+            yield_now().await;
+        }
+        pending::<()>().await;
+    }
+
+    async fn open(pool: Arc<Pool>) -> Self {
+        loop {
+            if let Ok(source) = Self::of(pool.clone()).await {
+                return source;
+            }
+            sleep(PAUSE).await;
+        }
+    }
 }
 
 impl Stream for Events {
@@ -149,7 +225,7 @@ impl Stream for Events {
             };
             return Poll::Ready(Some(match heard {
                 Ok(Heard::Told(told)) => Ok(Event::of(told)),
-                Ok(Heard::Lost) => continue,
+                Ok(Heard::Lost(_)) => continue,
                 Ok(Heard::Again) => Err(Missed { events: None }),
                 Err(missed) => Err(missed),
             }));

@@ -5,11 +5,11 @@ use std::io;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::runtime::{Handle, Id};
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, broadcast};
 
 use crate::connection::PLACES;
 use crate::dial::{Opened, dial};
-use crate::hub::{Hub, HubSlot};
+use crate::hub::{Heard, Hub, HubSlot};
 use crate::target::Endpoint;
 
 /// How many connections there are at most. A daemon has 20 workers unless it is told otherwise, and a call that hangs
@@ -69,7 +69,7 @@ impl Pool {
     }
 
     /// What hears the daemon, which begins to listen if nobody has it.
-    pub(crate) async fn hub(&self) -> io::Result<Arc<Hub>> {
+    pub(crate) async fn hub(&self) -> io::Result<(Arc<Hub>, broadcast::Receiver<Heard>)> {
         self.hub.get(&self.daemon).await
     }
 

@@ -11,6 +11,7 @@
 mod careless;
 mod channels;
 mod daemon;
+mod endurance;
 mod failures;
 mod guests;
 mod ssh;

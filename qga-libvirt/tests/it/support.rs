@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use qga_core::{Client, ClientBuilder, Error, Options, QgaCommand};
+use qga_libvirt::Daemon;
 use qga_testserver::{LibvirtDaemon, TestAgent};
 
 #[derive(QgaCommand)]
@@ -31,6 +32,11 @@ pub(crate) async fn vm1() -> (LibvirtDaemon, TestAgent) {
     let daemon = LibvirtDaemon::start();
     daemon.domain("vm1", &agent);
     (daemon, agent)
+}
+
+pub(crate) async fn open(daemon: &LibvirtDaemon) -> Daemon {
+    let address = format!("libvirt:///system?socket={}", daemon.path().display());
+    Daemon::open(&address).await.unwrap()
 }
 
 pub(crate) fn builder() -> ClientBuilder {

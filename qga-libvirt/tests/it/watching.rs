@@ -9,15 +9,7 @@ use qga_core::{Client, MachineWatch as _, Options, Power};
 use qga_libvirt::{AgentState, Daemon, EventKind, Events, Missed};
 use qga_testserver::{DomainState, LibvirtAuth, LibvirtDaemon, TestAgent};
 
-use crate::support::{Ping, builder, connect, vm1};
-
-async fn open(daemon: &LibvirtDaemon) -> Daemon {
-    Daemon::open(&address(daemon)).await.unwrap()
-}
-
-fn address(daemon: &LibvirtDaemon) -> String {
-    format!("libvirt:///system?socket={}", daemon.path().display())
-}
+use crate::support::{Ping, builder, connect, open, vm1};
 
 async fn kinds(events: &mut Events, count: usize) -> Vec<EventKind> {
     let mut kinds = Vec::new();
