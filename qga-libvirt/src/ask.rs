@@ -75,6 +75,13 @@ pub(crate) fn unless_gone<T>(asked: Result<T, Asked>) -> io::Result<Option<T>> {
     }
 }
 
+/// Makes sure that the daemon can be reached.
+pub(crate) async fn reach(pool: &Pool) -> io::Result<()> {
+    let placed = timeout(PATIENCE, pool.place()).await;
+    placed.unwrap_or_else(|_| Err(pool.daemon().says_nothing()))?;
+    Ok(())
+}
+
 /// Calls a procedure that changes nothing: once more where the connection was lost meanwhile, and no longer than a daemon
 /// that works may take.
 pub(crate) async fn ask<P: Procedure>(pool: &Pool, procedure: &P) -> Result<P::Reply, Asked> {

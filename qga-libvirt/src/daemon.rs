@@ -16,6 +16,9 @@ use crate::wire::agent_port::AgentPort;
 use crate::wire::call::{GetState, ListAllDomains, XmlDesc};
 use crate::wire::types::Domain as WireDomain;
 
+/// How many domains are asked for at once, so that none of them waits long for its turn.
+const MOST_ASKED: usize = 16;
+
 /// A libvirt daemon: its domains, and what happens to them.
 ///
 /// ```no_run
@@ -102,12 +105,12 @@ impl Daemon {
 
     async fn dial(endpoint: Endpoint) -> io::Result<Self> {
         let pool = Pool::of(endpoint.clone());
-        match pool.place().await {
-            Ok(_) => Ok(Self { pool }),
+        match ask::reach(&pool).await {
+            Ok(()) => Ok(Self { pool }),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 let readers = Pool::of(endpoint.read_only());
                 // What is wrong is said of the socket that was meant.
-                readers.place().await.map_err(|_| error)?;
+                ask::reach(&readers).await.map_err(|_| error)?;
                 Ok(Self { pool: readers })
             }
             Err(error) => Err(error),
@@ -137,12 +140,16 @@ impl Daemon {
     pub async fn domains(&self) -> io::Result<Vec<Domain>> {
         let listed = ask::ask(&self.pool, &ListAllDomains).await;
         let mut asking = JoinSet::new();
-        for domain in listed.map_err(io::Error::from)? {
-            let pool = self.pool.clone();
-            asking.spawn(async move { describe(&pool, domain).await });
-        }
+        let mut listed = listed.map_err(io::Error::from)?.into_iter();
         let mut domains = Vec::new();
-        while let Some(described) = asking.join_next().await {
+        loop {
+            for domain in listed.by_ref().take(MOST_ASKED - asking.len()) {
+                let pool = self.pool.clone();
+                asking.spawn(async move { describe(&pool, domain).await });
+            }
+            let Some(described) = asking.join_next().await else {
+                break;
+            };
             domains.extend(described.map_err(io::Error::other)??);
         }
         domains
@@ -218,14 +225,14 @@ impl fmt::Display for Daemon {
 
 /// How a domain is; `None` if it has gone since.
 async fn describe(pool: &Pool, domain: WireDomain) -> io::Result<Option<Domain>> {
-    let Some(state) = ask::unless_gone(ask::ask(pool, &GetState(&domain)).await)? else {
+    let Some((state, reason)) = ask::unless_gone(ask::ask(pool, &GetState(&domain)).await)? else {
         return Ok(None);
     };
     let Some(xml) = ask::unless_gone(ask::ask(pool, &XmlDesc(&domain)).await)? else {
         return Ok(None);
     };
     Ok(Some(Domain {
-        power: power(state),
+        power: power(state, reason),
         agent: match AgentPort::of(&xml) {
             AgentPort::Missing => AgentState::NoChannel,
             AgentPort::Closed => AgentState::Disconnected,

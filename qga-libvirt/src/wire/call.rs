@@ -61,7 +61,7 @@ pub(crate) struct LookupByUuid(pub(crate) Uuid);
 /// All domains, whether they run or not.
 pub(crate) struct ListAllDomains;
 
-/// Whether a domain runs, as a number.
+/// Whether a domain runs, as a number, and why, as another.
 pub(crate) struct GetState<'a>(pub(crate) &'a Domain);
 
 /// Asks to be told of all domains.
@@ -180,17 +180,15 @@ impl Procedure for ListAllDomains {
 
 impl Procedure for GetState<'_> {
     const NUMBER: u32 = 212;
-    type Reply = i32;
+    type Reply = (i32, i32);
 
     fn encode(&self, encoder: &mut Encoder) {
         self.0.encode(encoder);
         encoder.u32(0);
     }
 
-    fn decode(decoder: &mut Decoder<'_>) -> Result<i32, Malformed> {
-        let state = decoder.i32()?;
-        let _reason = decoder.i32()?;
-        Ok(state)
+    fn decode(decoder: &mut Decoder<'_>) -> Result<(i32, i32), Malformed> {
+        Ok((decoder.i32()?, decoder.i32()?))
     }
 }
 

@@ -8,6 +8,8 @@ use qga_commands::guest::power::Outcome;
 use qga_core::{Client, MachineWatch as _, Options, Power};
 use qga_libvirt::{AgentState, Daemon, EventKind, Events, Missed};
 use qga_testserver::{DomainState, LibvirtAuth, LibvirtDaemon, TestAgent};
+use tokio::task::yield_now;
+use tokio::time::{sleep, timeout};
 
 use crate::support::{Ping, builder, connect, open, vm1};
 
@@ -307,4 +309,73 @@ async fn a_client_is_told_what_its_machine_does() {
         .wait_for(|state| state.power == Power::Paused)
         .await
         .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_runs_on_another_host_now_is_not_told_to_be_off() {
+    let (daemon, _agent) = vm1().await;
+    let opened = open(&daemon).await;
+    let machine = opened.machine("vm1").await.unwrap();
+    daemon.set_state("vm1", DomainState::Migrated);
+    let mut states = machine.watch();
+    states.changed().await.unwrap();
+    assert_eq!(states.borrow().power, Power::Unknown);
+    // Who asks is told the same.
+    let asked = opened.machine("vm1").await.unwrap();
+    assert_eq!(asked.watch().borrow().power, Power::Unknown);
+    assert_eq!(opened.domains().await.unwrap()[0].power, Power::Unknown);
+    daemon.set_state("vm1", DomainState::Running);
+    states
+        .wait_for(|state| state.power == Power::Running)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happened_before_a_machine_was_looked_at_is_not_told_as_news() {
+    let (daemon, _agent) = vm1().await;
+    let opened = open(&daemon).await;
+    let mut events = opened.events().await.unwrap();
+    daemon.set_busy(true);
+    let before = daemon.calls();
+    let watching = tokio::spawn(async move { opened.machine("vm1").await.unwrap() });
+    // It asks for the domain, for its XML and for its state, and each time something happens before the answer.
+    for question in 1..=3 {
+        while daemon.calls() < before + question {
+            sleep(Duration::from_millis(10)).await;
+        }
+        daemon.set_state("vm1", DomainState::Off);
+        daemon.set_state("vm1", DomainState::Running);
+        daemon.tell_reset("vm1");
+        while events.next().await.unwrap().kind != EventKind::Rebooted {}
+        daemon.set_busy(false);
+        yield_now().await;
+        daemon.set_busy(question < 3);
+    }
+    let machine = watching.await.unwrap();
+    let states = machine.watch();
+    sleep(Duration::from_secs(1)).await;
+    assert!(!states.has_changed().unwrap(), "{:?}", states.borrow());
+    assert_eq!(states.borrow().resets, 0);
+    daemon.tell_reset("vm1");
+    let mut states = machine.watch();
+    states.wait_for(|state| state.resets == 1).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_could_not_be_looked_at_is_looked_at_again() {
+    let (daemon, _agent) = vm1().await;
+    let machine = open(&daemon).await.machine("vm1").await.unwrap();
+    let mut states = machine.watch();
+    daemon.kill().await;
+    for _ in 0..3 {
+        daemon.fail_question(1, 0, "it is about to start");
+    }
+    daemon.resume();
+    for power in [Power::Unknown, Power::Running] {
+        let waited = states.wait_for(|state| state.power == power);
+        let waited = timeout(Duration::from_secs(60), waited).await;
+        drop(waited.unwrap().unwrap());
+    }
+    assert_eq!(states.borrow().port_is_open, Some(true));
 }

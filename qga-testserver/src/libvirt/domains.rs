@@ -45,6 +45,8 @@ pub enum DomainState {
     Crashed,
     /// It does not.
     Off,
+    /// It does not, since it runs on another host now.
+    Migrated,
 }
 
 impl DomainState {
@@ -53,10 +55,22 @@ impl DomainState {
         match self {
             Self::Running => 1,
             Self::Paused => 3,
-            Self::Off => 5,
+            Self::Off | Self::Migrated => 5,
             Self::Crashed => 6,
             Self::Suspended => 7,
         }
+    }
+
+    /// The daemon's number for why it is so.
+    pub(super) fn reason(self) -> u32 {
+        match self {
+            Self::Migrated => 4,
+            _ => 1,
+        }
+    }
+
+    pub(super) fn is_off(self) -> bool {
+        matches!(self, Self::Off | Self::Migrated)
     }
 }
 
@@ -88,6 +102,8 @@ pub(super) struct Domains {
     pub(super) all: Vec<Domain>,
     /// What the next agent commands fail with.
     pub(super) failures: VecDeque<Refusal>,
+    /// What the next questions fail with.
+    pub(super) refusals: VecDeque<Refusal>,
 }
 
 impl Port {
@@ -105,18 +121,14 @@ impl Domain {
     pub(super) fn put(&self, payload: &mut Vec<u8>) {
         put_text(payload, &self.name);
         payload.extend(self.uuid);
-        let id = if self.state == DomainState::Off {
-            u32::MAX
-        } else {
-            1
-        };
+        let id = if self.state.is_off() { u32::MAX } else { 1 };
         put_word(payload, id);
     }
 
     pub(super) fn xml(&self) -> String {
         let port = self.port.as_ref().map(|port| {
             let state = match (self.state, port.is_open) {
-                (DomainState::Off, _) => "",
+                (state, _) if state.is_off() => "",
                 (_, true) => " state='connected'",
                 (_, false) => " state='disconnected'",
             };
@@ -188,7 +200,7 @@ pub(super) async fn agent_command(
 fn usable_port(domains: &mut Domains, uuid: [u8; 16]) -> Result<Port, Refusal> {
     let domain = domains.find(|domain| domain.uuid == uuid)?;
     match (domain.state, domain.port.clone()) {
-        (DomainState::Off, _) => Err(Refusal::new(55, 20, "the domain is off")),
+        (state, _) if state.is_off() => Err(Refusal::new(55, 20, "the domain is off")),
         (DomainState::Paused | DomainState::Suspended | DomainState::Crashed, _) => {
             Err(Refusal::new(55, 10, "the domain does not run"))
         }

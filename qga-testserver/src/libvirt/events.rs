@@ -24,6 +24,7 @@ pub(super) const PAUSED: News = News::Lifecycle(3, 0);
 pub(super) const RESUMED: News = News::Lifecycle(4, 0);
 pub(super) const SHUT_DOWN: [News; 2] = [News::Lifecycle(6, 1), News::Lifecycle(5, 0)];
 pub(super) const DESTROYED: [News; 2] = [News::Lifecycle(6, 2), News::Lifecycle(5, 1)];
+pub(super) const MIGRATED: News = News::Lifecycle(5, 3);
 pub(super) const SUSPENDED: News = News::Lifecycle(7, 0);
 pub(super) const CRASHED: News = News::Lifecycle(8, 0);
 pub(super) const AGENT_CAME: News = News::Agent(1, 2);

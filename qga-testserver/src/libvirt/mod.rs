@@ -25,8 +25,8 @@ use channel::Channel;
 use domains::{Domain, Domains, Port};
 pub use domains::{DomainState, LibvirtVersion};
 use events::{
-    AGENT_CAME, AGENT_WENT, CRASHED, Callbacks, DEFINED, DESTROYED, NO_AGENT_YET, News, PAUSED,
-    RESUMED, STARTED, SUSPENDED, UNDEFINED, WOKEN,
+    AGENT_CAME, AGENT_WENT, CRASHED, Callbacks, DEFINED, DESTROYED, MIGRATED, NO_AGENT_YET, News,
+    PAUSED, RESUMED, STARTED, SUSPENDED, UNDEFINED, WOKEN,
 };
 use line::Line;
 use packet::Refusal;
@@ -304,6 +304,13 @@ impl LibvirtDaemon {
         lock(&self.state.domains).failures.push_back(failure);
     }
 
+    /// Lets the next question about domains, such as that for a domain's state, fail with this error. Further calls add to
+    /// that.
+    pub fn fail_question(&self, code: i32, domain: i32, detail: &str) {
+        let failure = Refusal::new(code, domain, detail);
+        lock(&self.state.domains).refusals.push_back(failure);
+    }
+
     /// How many clients have connected.
     #[must_use]
     pub fn connections(&self) -> usize {
@@ -400,10 +407,11 @@ impl State {
                 domain.channels.iter().for_each(Channel::stop);
                 self.callbacks.tell(domain, stopped);
             }
+            (_, DomainState::Migrated) => self.callbacks.tell(domain, [MIGRATED]),
             (_, DomainState::Paused) => self.callbacks.tell(domain, [PAUSED]),
             (_, DomainState::Suspended) => self.callbacks.tell(domain, [SUSPENDED]),
             (_, DomainState::Crashed) => self.callbacks.tell(domain, [CRASHED]),
-            (DomainState::Off, DomainState::Running) => {
+            (before, DomainState::Running) if before.is_off() => {
                 self.callbacks
                     .tell(domain, [NO_AGENT_YET, RESUMED, STARTED]);
                 if is_port_open {

@@ -265,6 +265,11 @@ fn unknown() -> Refusal {
 fn ask(procedure: u32, mut payload: &[u8], state: &State) -> Result<Vec<u8>, Refusal> {
     let mut domains = lock(&state.domains);
     let mut reply = Vec::new();
+    if procedure != 157
+        && let Some(refusal) = domains.refusals.pop_front()
+    {
+        return Err(refusal);
+    }
     match procedure {
         157 => {
             let version: u64 = match domains.version {
@@ -291,11 +296,9 @@ fn ask(procedure: u32, mut payload: &[u8], state: &State) -> Result<Vec<u8>, Ref
         212 => {
             take_text(&mut payload).ok_or_else(unknown)?;
             let uuid = take_uuid(&mut payload).ok_or_else(unknown)?;
-            put_word(
-                &mut reply,
-                domains.find(|it| it.uuid == uuid)?.state.number(),
-            );
-            put_word(&mut reply, 1);
+            let state = domains.find(|it| it.uuid == uuid)?.state;
+            put_word(&mut reply, state.number());
+            put_word(&mut reply, state.reason());
         }
         14 => {
             take_text(&mut payload).ok_or_else(unknown)?;
