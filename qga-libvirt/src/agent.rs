@@ -124,8 +124,10 @@ impl DomainAgent {
         }
     }
 
-    /// Waits until something is told of the domain, but no longer than this.
+    /// Waits until something is told of the domain, but no longer than this. A guest that has something told without end
+    /// does not have the daemon asked without end.
     async fn news(&self, events: &mut Events, longest: Duration) {
+        let rest = sleep(FIRST_PAUSE);
         let is_told = async {
             loop {
                 match events.heard().await {
@@ -139,6 +141,7 @@ impl DomainAgent {
             () = is_told => {}
             () = sleep(longest) => {}
         }
+        rest.await;
     }
 
     /// A place for the command; none while the guest does not have its agent's port open.

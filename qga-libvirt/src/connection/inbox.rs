@@ -14,6 +14,8 @@ const CHUNK: usize = 64 << 10;
 #[derive(Default)]
 pub(super) struct Inbox {
     bytes: Vec<u8>,
+    /// How much of them was taken. It is dropped once for each read, as there may be very many packets in one.
+    taken: usize,
 }
 
 impl Inbox {
@@ -26,6 +28,8 @@ impl Inbox {
         &mut self,
         stream: &mut (impl AsyncRead + Unpin),
     ) -> io::Result<usize> {
+        drop(self.bytes.drain(..self.taken));
+        self.taken = 0;
         if self.bytes.is_empty() && self.bytes.capacity() > 2 * CHUNK {
             self.bytes = Vec::new();
         }
@@ -35,12 +39,14 @@ impl Inbox {
 
     /// The next packet, once it is whole.
     pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, Malformed> {
-        match packet::length(&self.bytes)? {
-            Some(length) if length <= self.bytes.len() => {
-                let rest = self.bytes.split_off(length);
-                Ok(Some(std::mem::replace(&mut self.bytes, rest)))
-            }
-            _ => Ok(None),
-        }
+        let rest = self.bytes.get(self.taken..).unwrap_or_default();
+        let Some(length) = packet::length(rest)? else {
+            return Ok(None);
+        };
+        let Some(packet) = rest.get(..length) else {
+            return Ok(None);
+        };
+        self.taken += length;
+        Ok(Some(packet.to_vec()))
     }
 }

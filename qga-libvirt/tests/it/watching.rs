@@ -379,3 +379,25 @@ async fn a_machine_that_could_not_be_looked_at_is_looked_at_again() {
     }
     assert_eq!(states.borrow().port_is_open, Some(true));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_of_which_something_is_told_without_end_does_not_have_the_daemon_asked_without_end()
+{
+    let (daemon, _agent) = vm1().await;
+    daemon.set_port_open("vm1", false);
+    let client = builder()
+        .options(Options::new().timeout(Duration::from_secs(3600)))
+        .connect(daemon.address("vm1"))
+        .await
+        .unwrap();
+    let before = daemon.calls();
+    let ping = tokio::spawn(async move { client.execute(Ping).await });
+    for _ in 0..1000 {
+        daemon.tell_reset("vm1");
+        sleep(Duration::from_millis(10)).await;
+    }
+    let looks = daemon.calls() - before;
+    assert!(looks <= 300, "{looks} calls in ten seconds");
+    daemon.set_port_open("vm1", true);
+    ping.await.unwrap().unwrap();
+}
