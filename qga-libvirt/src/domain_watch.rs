@@ -31,7 +31,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// What a daemon knows of a domain's machine, as it changes; made by [`Daemon::machine`](crate::Daemon::machine).
 ///
-/// While the daemon cannot be reached, nothing is known. One reboot may be counted several times.
+/// While the daemon cannot be reached, nothing is known; nor is the power of a machine that was migrated to another host.
+/// One reboot may be counted several times.
 #[derive(Clone, Debug)]
 pub struct DomainWatch(watch::Receiver<MachineState>);
 

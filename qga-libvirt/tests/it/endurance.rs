@@ -1,11 +1,14 @@
 //! What subscribers live through: runtimes and daemons that end, floods, and lists without end.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use qga_core::{MachineState, MachineWatch as _, Power};
 use qga_libvirt::EventKind;
 use qga_testserver::DomainState;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 use crate::support::{open, vm1};
@@ -151,7 +154,50 @@ async fn a_watch_that_nobody_has_ends_its_connection_even_while_the_daemon_is_aw
             assert_eq!(daemon.connections(), connections);
         }
         while daemon.callbacks() > 0 {
-            tokio::task::yield_now().await;
+            yield_now().await;
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_makes_no_sense_is_told_as_a_loss_and_those_after_it_are_heard() {
+    let (daemon, _agent) = vm1().await;
+    let opened = open(&daemon).await;
+    let mut events = opened.events().await.unwrap();
+    let machine = opened.machine("vm1").await.unwrap();
+    for state in [DomainState::Paused, DomainState::Running] {
+        daemon.tell_nonsense();
+        assert_eq!(events.next().await.unwrap_err().events, None);
+        daemon.set_state("vm1", state);
+        events.next().await.unwrap();
+    }
+    let mut states = machine.watch();
+    let is_running = |state: &MachineState| state.power == Power::Running;
+    states.wait_for(is_running).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_gives_up_at_any_moment_leaves_nothing_behind() {
+    let (daemon, _agent) = vm1().await;
+    let opened = open(&daemon).await;
+    let mut was_ready = false;
+    for polls in 0.. {
+        let mut watching = Box::pin(opened.machine("vm1"));
+        for _ in 0..polls {
+            let polled = poll_fn(|cx| Poll::Ready(watching.as_mut().poll(cx))).await;
+            was_ready = polled.is_ready();
+            if was_ready {
+                break;
+            }
+            yield_now().await;
+        }
+        drop(watching);
+        while daemon.callbacks() > 0 {
+            yield_now().await;
+        }
+        if was_ready {
+            break;
+        }
+    }
+    assert_eq!(opened.domains().await.unwrap().len(), 1);
 }

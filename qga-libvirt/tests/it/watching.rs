@@ -216,7 +216,7 @@ async fn a_reboot_is_seen_and_the_guest_is_back() {
         .await
         .unwrap();
     assert_eq!(guest.reboot().await.unwrap(), Outcome::Back);
-    assert_eq!(machine.watch().borrow().resets, 1);
+    assert!(machine.watch().borrow().resets >= 1);
 }
 
 #[tokio::test(start_paused = true)]

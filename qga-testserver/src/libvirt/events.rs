@@ -123,6 +123,14 @@ impl Callbacks {
         lock(&self.0).callbacks.len()
     }
 
+    /// Sends each callback the header of an event, and less than an event has.
+    pub(super) fn tell_nonsense(&self) {
+        for callback in &lock(&self.0).callbacks {
+            // The client may just have gone.
+            drop(callback.packets.send(message(318, &[0xFF; 8])));
+        }
+    }
+
     pub(super) fn tell(&self, domain: &Domain, news: impl IntoIterator<Item = News>) {
         let all = lock(&self.0);
         for news in news {

@@ -47,7 +47,8 @@ impl State {
                 // It has gone and come back between two looks.
                 self.callbacks.tell(domain, [AGENT_WENT]);
             }
-            self.callbacks.tell(domain, [News::Reboot]);
+            // A real daemon tells of one reboot up to five times.
+            self.callbacks.tell(domain, [News::Reboot, News::Reboot]);
         }
         if !now.port_is_open {
             self.set_port_open(domain, false);

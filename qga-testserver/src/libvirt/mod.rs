@@ -276,6 +276,11 @@ impl LibvirtDaemon {
         }
     }
 
+    /// Tells all who have registered for events something that makes no sense, as a daemon that is broken may.
+    pub fn tell_nonsense(&self) {
+        self.state.callbacks.tell_nonsense();
+    }
+
     /// How many events clients have registered for.
     #[must_use]
     pub fn callbacks(&self) -> usize {
