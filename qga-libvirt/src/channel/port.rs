@@ -2,8 +2,8 @@
 
 use std::{fmt, io};
 
-use crate::ask::{NO_DOMAIN, NOT_PERMITTED};
-use crate::connection::{CallError, Dialog};
+use crate::ask::NO_DOMAIN;
+use crate::connection::{CallError, Dialog, NOT_PERMITTED};
 use crate::target::Endpoint;
 use crate::wire::call::OpenChannel;
 use crate::wire::types::Domain;
