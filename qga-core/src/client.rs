@@ -19,10 +19,10 @@ use crate::error::{AddressError, Error, ErrorKind, Execution, Stage};
 use crate::protocol::{Budget, Request};
 use crate::terms::trace::Span;
 use crate::terms::{
-    Attachments, Call, ChannelState, Contact, Contacts, Hold, LockFile, MachineState, Openings,
-    Options, Policy, Repeat, Settings, Waiting, buffers, later,
+    Attachments, Call, ChannelState, Contact, Contacts, Hold, LockFile, Openings, Options, Policy,
+    Repeat, Settings, Waiting, buffers, later,
 };
-use crate::transport::{Address, Schemes, TransportLimits};
+use crate::transport::{Address, MachineState, Schemes, TransportLimits};
 
 mod alarm;
 mod builder;
@@ -363,10 +363,18 @@ impl Client {
         }
     }
 
-    /// What the host knows of the machine, if somebody [tells](ClientBuilder::machine).
+    /// What the host knows of the machine, if the client was told of [somebody](ClientBuilder::machine) who knows, or its
+    /// channel can [tell](crate::MessageTransport::machine). A channel begins to listen when this is called, so that
+    /// nothing may be known at first; one that was never open tells nothing.
     #[must_use]
     pub fn machine(&self) -> Option<watch::Receiver<MachineState>> {
-        self.shared.machine.clone()
+        let told = self.shared.machine.clone();
+        told.or_else(|| Some(self.shared.carried.machine()?.watch()))
+    }
+
+    /// The openings of the agent's port that somebody tells beside the channel.
+    fn openings(&self) -> Option<Openings> {
+        self.shared.machine.clone().map(Openings::new)
     }
 
     /// Holds commands back until the [`Hold`] is dropped, for all clones of this client. A command for whose name
@@ -431,7 +439,7 @@ impl Client {
     /// As [`execute`](Self::execute).
     pub async fn sync(&self) -> Result<(), Error> {
         let (budget, waits) = (self.budget(), self.options.wait_for_channel);
-        let mut openings = self.machine().map(Openings::new);
+        let mut openings = self.openings();
         let mut waiting = Waiting::new(&budget, waits, Repeat::Lost);
         loop {
             let tried = async {
@@ -571,7 +579,7 @@ impl Client {
     /// [connects with its first command](ClientBuilder::connect_lazy) are known from then on.
     #[must_use]
     pub fn transport_limits(&self) -> TransportLimits {
-        self.shared.carried.get()
+        self.shared.carried.limits()
     }
 
     /// A command on its way, or the error of one that cannot be encoded.
@@ -619,7 +627,7 @@ impl Client {
     ) -> (Result<R, Error>, Option<Contact>) {
         let name = call.spec.name.clone();
         let (name, budget) = (&*name, call.budget);
-        let mut openings = self.machine().map(Openings::new);
+        let mut openings = self.openings();
         let mut waiting = Waiting::new(&budget, call.waits, call.repeat);
         waiting.sent = u32::from(failed.is_some());
         let result = loop {
@@ -658,7 +666,7 @@ impl Client {
     /// Takes the channel, with nothing between the next request and its answer.
     async fn acquire(&self, name: &str, budget: &Budget) -> Result<InUse, Error> {
         let waits = self.options.wait_for_channel;
-        let mut openings = self.machine().map(Openings::new);
+        let mut openings = self.openings();
         let mut waiting = Waiting::new(budget, waits, Repeat::Lost);
         loop {
             self.admit(name, budget).await?;

@@ -101,8 +101,11 @@ pub use json::{JsonError, RawObject};
 #[doc(hidden)]
 pub use protocol::fuzz as __fuzz;
 pub use qga_derive::QgaCommand;
-pub use terms::{ChannelState, Contact, Hold, MachineState, MachineWatch, Options, Power};
+pub use terms::{ChannelState, Contact, Hold, Options};
 pub use text::{Excerpt, Hidden};
 #[cfg(unix)]
 pub use transport::SshStream;
-pub use transport::{Address, Answering, MessageTransport, SshAddress, TransportLimits};
+pub use transport::{
+    Address, Answering, MachineState, MachineWatch, MessageTransport, Power, SshAddress,
+    TransportLimits,
+};

@@ -24,7 +24,6 @@ pub(crate) use lock_file::LockFile;
 #[cfg(target_os = "linux")]
 pub(crate) use lock_file::lock_path;
 pub(crate) use machine::Openings;
-pub use machine::{MachineState, MachineWatch, Power};
 pub use options::Options;
 pub(crate) use options::later;
 pub use policy::Hold;

@@ -10,6 +10,7 @@ mod carrier;
 mod child;
 #[cfg(unix)]
 mod line;
+mod machine;
 mod messages;
 pub(crate) mod open;
 mod open_blocking;
@@ -31,6 +32,7 @@ mod vsock_proxy;
 pub use address::{Address, SshAddress};
 pub use blocking_stream::Stream as BlockingStream;
 pub(crate) use carrier::Carrier;
+pub use machine::{MachineState, MachineWatch, Power};
 pub use messages::{Answering, MessageTransport, TransportLimits};
 pub(crate) use open::{Endpoint, Opening, Scheme, connect_error, read_address, text_of};
 pub(crate) use open_blocking::{BlockingEndpoint, BlockingScheme};

@@ -17,12 +17,10 @@ use super::reconnect::Reconnect;
 use super::watchers::Watchers;
 use super::{Client, Shared, now};
 use crate::error::{AddressError, Error};
-use crate::terms::{
-    Attachments, Contacts, LockFile, MachineState, MachineWatch, Openings, Options, Pauses, Policy,
-    Settings,
-};
+use crate::terms::{Attachments, Contacts, LockFile, Openings, Options, Pauses, Policy, Settings};
 use crate::transport::{
-    Address, Carrier, Endpoint, MessageTransport, Scheme, Schemes, open, read_address, text_of,
+    Address, Carrier, Endpoint, MachineState, MachineWatch, MessageTransport, Scheme, Schemes,
+    open, read_address, text_of,
 };
 
 /// Makes a [`Client`] with timeouts and limits of its own.

@@ -52,7 +52,7 @@ impl Channel {
         contacts: Arc<Contacts>,
         carried: Arc<Carried>,
     ) -> Self {
-        carried.set(driver.limits());
+        carried.set(driver.limits(), driver.machine());
         let is_closed = driver.session.is_closed();
         Self {
             driver,
@@ -231,7 +231,8 @@ impl Channel {
             self.cause = None;
         }
         if begun.is_ok() {
-            self.carried.set(self.driver.limits());
+            self.carried
+                .set(self.driver.limits(), self.driver.machine());
         }
         begun.map_err(|error| self.lost_by(error))
     }

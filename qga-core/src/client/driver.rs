@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io::{self, Read as _};
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::ReadBuf;
@@ -12,7 +13,7 @@ use super::alarm::Alarm;
 use crate::error::Error;
 use crate::protocol::{Budget, Event, Session};
 use crate::terms::{buffers, trace};
-use crate::transport::{Carrier, TransportLimits};
+use crate::transport::{Carrier, MachineWatch, TransportLimits};
 
 /// How much is read at once of what nobody has asked for, in bytes.
 const OVERHEARD: usize = 1024;
@@ -59,6 +60,14 @@ impl Driver {
         match &self.carrier {
             Carrier::Bytes(_) => TransportLimits::new(),
             Carrier::Messages(transport) => transport.limits(),
+        }
+    }
+
+    /// What tells of the machine, where the channel can.
+    pub(crate) fn machine(&self) -> Option<Arc<dyn MachineWatch>> {
+        match &self.carrier {
+            Carrier::Bytes(_) => None,
+            Carrier::Messages(transport) => transport.machine(),
         }
     }
 

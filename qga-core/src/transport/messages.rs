@@ -2,8 +2,10 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::MachineWatch;
 use crate::error::TransportError;
 
 /// The future that [`MessageTransport::call`] returns.
@@ -46,6 +48,12 @@ pub trait MessageTransport: Send {
     /// The longest request and reply that it carries.
     fn limits(&self) -> TransportLimits {
         TransportLimits::default()
+    }
+
+    /// What tells what the host knows of the machine, where the transport can hear of it, as libvirt's can. A client that
+    /// was told of [no other source](crate::ClientBuilder::machine) watches it [when it is asked](crate::Client::machine).
+    fn machine(&self) -> Option<Arc<dyn MachineWatch>> {
+        None
     }
 
     /// Sends one request, which is JSON without a newline, and returns its reply, by the deadline if possible.
