@@ -95,7 +95,8 @@ const LIBVIRT: &[&[&str]] = &[
     &["hub"],
     &["pool"],
     &["ask", "events"],
-    &["agent", "channel", "domain_watch"],
+    &["channel", "domain_watch"],
+    &["agent"],
     &["daemon"],
 ];
 

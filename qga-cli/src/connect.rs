@@ -20,6 +20,7 @@ impl Connector {
             .exec_scheme(true)
             .scheme_messages("libvirt", qga_libvirt::open)
             .scheme_messages("libvirt+ssh", qga_libvirt::open_ssh)
+            .scheme("libvirt-channel", qga_libvirt::open_channel)
             .scheme("fake", fake::open);
         Self { builder }
     }
@@ -34,7 +35,7 @@ impl Connector {
         Ok(self.builder().connect(address).await?)
     }
 
-    /// The same, and listens to what libvirt tells of its machine, if it is libvirt's.
+    /// The same, and listens to what libvirt tells of its machine, where the channel itself does not tell it.
     pub(crate) async fn guest_and_machine(
         &self,
         config: &Config,
@@ -42,7 +43,7 @@ impl Connector {
     ) -> anyhow::Result<Guest> {
         let address = config.address(word)?;
         let mut builder = self.builder();
-        if address.starts_with("libvirt") {
+        if address.starts_with("libvirt-channel:") {
             builder = builder.machine(&qga_libvirt::machine(&address).await?);
         }
         Ok(builder.connect(address).await?)

@@ -44,7 +44,7 @@ fn is_drive(word: &str) -> bool {
 
 /// Whether it is the beginning of an address, so that what was taken for a path is the rest of it.
 fn is_scheme(word: &str) -> bool {
-    const SCHEMES: [&str; 9] = [
+    const SCHEMES: [&str; 10] = [
         "unix",
         "tcp",
         "serial",
@@ -54,6 +54,7 @@ fn is_scheme(word: &str) -> bool {
         "ssh",
         "libvirt",
         "libvirt+ssh",
+        "libvirt-channel",
     ];
     SCHEMES.contains(&word)
 }

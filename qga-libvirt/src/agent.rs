@@ -4,13 +4,16 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use qga_core::{Answering, Execution, MessageTransport, TransportError, TransportLimits};
+use qga_core::{
+    Answering, Execution, MachineWatch, MessageTransport, TransportError, TransportLimits,
+};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{sleep, timeout_at};
 
 use crate::ask;
 use crate::connection::CallError;
 use crate::dial::Opened;
+use crate::domain_watch::DomainMachine;
 use crate::events::Events;
 use crate::hub::Heard;
 use crate::pool::{Place, Pool};
@@ -256,6 +259,13 @@ impl MessageTransport for DomainAgent {
         TransportLimits::new()
             .request(REQUEST_LIMIT)
             .reply(REPLY_LIMIT)
+    }
+
+    fn machine(&self) -> Option<Arc<dyn MachineWatch>> {
+        Some(Arc::new(DomainMachine {
+            pool: self.pool.clone(),
+            uuid: self.domain.uuid,
+        }))
     }
 
     fn call<'a>(&'a mut self, request: &'a [u8], deadline: Instant) -> Answering<'a> {

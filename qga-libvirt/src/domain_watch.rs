@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use qga_core::{MachineState, MachineWatch, Power};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
@@ -76,6 +77,43 @@ impl DomainWatch {
         let (sender, receiver) = watch::channel(first);
         tokio::spawn(watcher.follow(sender));
         Ok(Self(receiver))
+    }
+}
+
+/// A domain's machine, of which the daemon is asked once somebody wants to know.
+pub(crate) struct DomainMachine {
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) uuid: Uuid,
+}
+
+impl MachineWatch for DomainMachine {
+    fn watch(&self) -> watch::Receiver<MachineState> {
+        let (sender, receiver) = watch::channel(MachineState::new());
+        // Where no runtime is, nothing is told.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(tell(self.pool.clone(), self.uuid, sender));
+        }
+        receiver
+    }
+}
+
+/// Tells what is known of a machine, as long as somebody wants to know.
+async fn tell(pool: Arc<Pool>, uuid: Uuid, sender: watch::Sender<MachineState>) {
+    let telling = async {
+        let key = DomainKey::Uuid(uuid);
+        let Ok(DomainWatch(mut states)) = DomainWatch::of(&pool, &key).await else {
+            return;
+        };
+        loop {
+            sender.send_replace(*states.borrow_and_update());
+            if states.changed().await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = telling => {}
+        () = sender.closed() => {}
     }
 }
 

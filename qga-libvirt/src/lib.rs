@@ -38,8 +38,9 @@
 //!
 //! # What a daemon tells
 //!
-//! A [`Daemon`] lists its domains, and tells what happens to them. What it knows of a machine serves a client: the outcome
-//! of a shutdown or a reboot is then proven, and not only seen from the channel.
+//! A [`Daemon`] lists its domains, and tells what happens to them. A client hears from it what becomes of its guest's
+//! machine, so that the outcome of a shutdown, a reboot or a suspend is proven, and not only seen from the channel. The
+//! daemon is asked for that with the first such operation.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -47,11 +48,10 @@
 //! for domain in daemon.domains().await? {
 //!     println!("{}: {:?}, agent {:?}", domain.name, domain.power, domain.agent);
 //! }
-//! let client = qga_core::Client::builder()
-//!     .scheme_messages("libvirt", qga_libvirt::open)
-//!     .machine(&daemon.machine("vm1").await?)
-//!     .connect("libvirt:///system/vm1")
-//!     .await?;
+//! let mut events = daemon.events().await?;
+//! while let Ok(event) = events.next().await {
+//!     println!("{}: {:?}", event.name, event.kind);
+//! }
 //! # Ok(())
 //! # }
 //! ```

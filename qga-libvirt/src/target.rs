@@ -20,6 +20,7 @@ const LONGEST_NAME: usize = 255;
 /// The schemes that addresses of daemons begin with.
 const SCHEME: &str = "libvirt:";
 const SSH_SCHEME: &str = "libvirt+ssh:";
+const CHANNEL_SCHEME: &str = "libvirt-channel:";
 
 const SSH_FORMS: &str =
     "write libvirt+ssh://USER@HOST/system/NAME or libvirt+ssh://USER@HOST/session/NAME";
@@ -89,6 +90,10 @@ impl Target {
     pub(crate) fn read_address(address: &str, host: &Host) -> io::Result<Self> {
         if let Some(rest) = address.strip_prefix(SSH_SCHEME) {
             return Self::read_ssh(rest);
+        }
+        if let Some(rest) = address.strip_prefix(CHANNEL_SCHEME) {
+            let ChannelTarget { daemon, domain, .. } = ChannelTarget::read(rest, host)?;
+            return Ok(Self { daemon, domain });
         }
         let rest = address.strip_prefix(SCHEME);
         Self::read(rest.ok_or_else(|| wrong("write libvirt:NAME"))?, host)

@@ -42,7 +42,7 @@ impl SshAddress {
     /// `ssh` is OpenSSH's client and arguments that come before all others, such as `["ssh"]`. `helper` is a program of
     /// the other host, with its arguments, whose standard input and output lead there; it is run if that host has it, and
     /// there may be none. Else the [target](Self::target) is reached as a [client](crate::Client) reaches it; where it is
-    /// an [`Other`](Address::Other) address, only the helper can lead there.
+    /// an [`Other`](crate::Address::Other) address, only the helper can lead there.
     ///
     /// # Errors
     ///

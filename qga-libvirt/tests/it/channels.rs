@@ -217,6 +217,17 @@ async fn a_daemon_that_ends_closes_the_channel_and_the_next_one_is_asked_again()
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_address_of_a_port_names_the_machine_too() {
+    let (daemon, _own, _other) = two_agents().await;
+    let address = daemon.channel_address("vm1", PORT);
+    qga_libvirt::machine(&address).await.unwrap();
+    qga_libvirt::machine(&daemon.channel_address("vm2", PORT))
+        .await
+        .map(drop)
+        .unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_opened_is_told_apart() {
     let (daemon, _own, _other) = two_agents().await;
     daemon.domain_without_channel("bare");

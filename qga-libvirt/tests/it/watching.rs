@@ -401,3 +401,20 @@ async fn a_guest_of_which_something_is_told_without_end_does_not_have_the_daemon
     daemon.set_port_open("vm1", true);
     ping.await.unwrap().unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_of_libvirt_has_proven_outcomes_without_being_told_of_its_machine() {
+    let (daemon, agent) = vm1().await;
+    let guest = Guest::builder()
+        .scheme_messages("libvirt", qga_libvirt::open)
+        .connect(daemon.address("vm1"))
+        .await
+        .unwrap();
+    // From the channel alone, a guest that sleeps is only silent.
+    assert_eq!(guest.suspend_ram().await.unwrap(), Outcome::Suspended);
+    agent.wake();
+    assert_eq!(guest.shutdown().await.unwrap(), Outcome::Off);
+    while daemon.callbacks() > 0 {
+        tokio::task::yield_now().await;
+    }
+}

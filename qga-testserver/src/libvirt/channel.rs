@@ -172,5 +172,5 @@ async fn collect(
             return;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::State;
 use super::domains::{Domain, DomainState, Port};
-use super::events::{AGENT_WENT, News, SHUT_DOWN};
+use super::events::{News, SHUT_DOWN};
 use super::line::Line;
 use crate::agent::Connector;
 use crate::guest::power::{HostView, Power};
@@ -41,17 +41,14 @@ impl State {
         if before.power == Power::Off && now.power != Power::Off {
             domain.port = Some(Port::new(Line::new(connector.connect())));
         }
-        if now.resets > before.resets {
-            let was_open = domain.port.as_ref().is_some_and(|port| port.is_open);
-            if was_open && now.port_is_open {
-                // It has gone and come back between two looks.
-                self.callbacks.tell(domain, [AGENT_WENT]);
-            }
+        let was_reset = now.resets > before.resets;
+        // After a reset it has gone, even if it has come back between two looks.
+        if was_reset || !now.port_is_open {
+            self.set_port_open(domain, false);
+        }
+        if was_reset {
             // A real daemon tells of one reboot up to five times.
             self.callbacks.tell(domain, [News::Reboot, News::Reboot]);
-        }
-        if !now.port_is_open {
-            self.set_port_open(domain, false);
         }
         let state = match now.power {
             Power::On | Power::Halted => DomainState::Running,
