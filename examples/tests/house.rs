@@ -104,7 +104,7 @@ const LIBVIRT: &[&[&str]] = &[
 const MACHINES: &[&[&str]] = &[
     &["disk", "monitor", "once", "shell"],
     &["image"],
-    &["builder"],
+    &["builder", "libvirt"],
     &["vm"],
     &["saved"],
 ];
