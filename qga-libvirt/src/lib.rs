@@ -283,13 +283,16 @@ pub async fn machine(address: &str) -> io::Result<DomainWatch> {
 /// # Ok(())
 /// # }
 /// ```
-pub fn open_ssh_by<W: Into<String>>(
-    program: impl IntoIterator<Item = W>,
-) -> impl Fn(String) -> Pin<Box<dyn Future<Output = io::Result<DomainAgent>> + Send>> + Send + Sync
-{
+pub fn open_ssh_by<W: Into<String>>(program: impl IntoIterator<Item = W>) -> SshOpener {
     let program: Arc<[String]> = program.into_iter().map(Into::into).collect();
-    move |rest| {
+    Box::new(move |rest| {
         let program = program.clone();
         Box::pin(async move { DomainAgent::open(Target::read_ssh(&rest)?.by(&program)).await })
-    }
+    })
 }
+
+/// What [`open_ssh_by`] returns: it opens the agents of domains on other hosts.
+pub type SshOpener = Box<dyn Fn(String) -> Opening + Send + Sync>;
+
+/// The future of an [`SshOpener`].
+pub type Opening = Pin<Box<dyn Future<Output = io::Result<DomainAgent>> + Send>>;

@@ -63,7 +63,7 @@ wait
 "#;
 
 /// The programs without which there is none.
-const PROGRAMS: [&str; 4] = ["libvirtd", "virsh", "unshare", "nsenter"];
+const PROGRAMS: [&str; 6] = ["libvirtd", "virsh", "unshare", "nsenter", "ssh", "sshd"];
 
 impl LibvirtHost {
     /// Returns what this host lacks to run a libvirt daemon beside [real machines](crate::missing).

@@ -24,6 +24,7 @@ mod interruption;
 mod libvirt;
 mod libvirt_killed;
 mod libvirt_moments;
+mod libvirt_reach;
 mod machine;
 mod machine_state;
 mod panic;
@@ -64,6 +65,7 @@ const MODULES: &[(&str, &[Case])] = &[
     ("libvirt", libvirt::CASES),
     ("libvirt_killed", libvirt_killed::CASES),
     ("libvirt_moments", libvirt_moments::CASES),
+    ("libvirt_reach", libvirt_reach::CASES),
 ];
 
 fn main() -> ExitCode {
