@@ -28,7 +28,9 @@ const MOST_BYTES: usize = 1 << 20;
 /// packet of 1 MiB in each direction, so that who writes waits while the guest does not read.
 ///
 /// When it is dropped, the port is freed in the background for as long as the runtime runs. Whoever opens it next in this
-/// process waits until that is done, which takes at most a few seconds.
+/// process waits until that is done, which takes at most a few seconds. If the daemon has not heard of it within two seconds,
+/// since the guest does not read, the port is opened by force on another connection and freed there; somebody else who
+/// opens it in that very moment loses it too.
 pub struct DomainChannel {
     dialog: Option<Dialog>,
     port: Port,

@@ -40,8 +40,8 @@ pub(super) async fn wait(port: &Port) {
     let is_it = |(other, _): &&(Port, _)| other == port;
     let closing: Vec<_> = lock().iter().filter(is_it).cloned().collect();
     for (_, mut closing) in closing {
-        // It is an error when that is done.
-        drop(closing.changed().await);
+        // It is an error when that is done. Where the runtime that is to do it stands still, nobody else need wait.
+        drop(timeout(3 * PATIENCE, closing.changed()).await);
     }
 }
 
