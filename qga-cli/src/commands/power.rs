@@ -38,6 +38,8 @@ pub(crate) struct Reboot {
 }
 
 /// Put a guest to sleep, and wait until it sleeps.
+///
+/// Libvirt tells when it does. Over other channels an agent that falls silent is all that can be seen, and is taken for it.
 #[derive(Debug, Args)]
 pub(crate) struct Suspend {
     #[command(flatten)]
