@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 
 use qga_testserver::TestAgent;
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
 /// What a run of the program has left.
@@ -83,4 +83,27 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// An address that leads to an agent until this many bytes have come from it, and nowhere after that.
+pub(crate) fn cut_after(agent: &TestAgent, bytes: u64) -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qga.sock");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let address = format!("unix:{}", path.display());
+    let mut theirs = agent.connect();
+    tokio::spawn(async move {
+        let (mut ours, _) = listener.accept().await.unwrap();
+        drop(listener);
+        std::fs::remove_file(path).unwrap();
+        let (reader, mut writer) = ours.split();
+        let (agent_reader, mut agent_writer) = tokio::io::split(&mut theirs);
+        let mut limited = agent_reader.take(bytes);
+        let mut reader = reader;
+        tokio::select! {
+            _ = tokio::io::copy(&mut reader, &mut agent_writer) => {}
+            _ = tokio::io::copy(&mut limited, &mut writer) => {}
+        }
+    });
+    (folder, address)
 }
