@@ -31,7 +31,9 @@ fn named() -> Vec<String> {
 fn tests_below(folder: &Path, found: &mut HashSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let is_ours = !path.ends_with("target") && !path.ends_with(".git");
+        // Cargo marks where it builds.
+        let is_built = path.join("CACHEDIR.TAG").exists();
+        let is_ours = !is_built && !path.ends_with(".git");
         if path.is_dir() && is_ours {
             tests_below(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
