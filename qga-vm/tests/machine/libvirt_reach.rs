@@ -1,13 +1,19 @@
 //! Other ways to a guest of libvirt than its agent through the daemon of this host, and what that daemon tells.
 
 use std::fs;
+use std::future::IntoFuture as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use qga_commands::Guest;
+use qga_commands::guest::HealthState;
+use qga_commands::guest::power::Outcome;
 use qga_libvirt::{AgentState, Daemon, EventKind};
 use qga_vm::{Domain, LibvirtHost};
+use tokio::io::AsyncReadExt as _;
+use tokio::time::{sleep, timeout};
 
 use crate::case::{LIBVIRT, On, cases};
 use crate::machine::{builder, domain};
@@ -74,6 +80,48 @@ async fn a_guest_is_reached_over_ssh_by_libvirts_own_helper(_: On) {
     let output = guest.command("uname").output().await.unwrap();
     assert_eq!(output.stdout_lossy(), "Linux\n");
     copy(&guest, 1 << 20).await;
+    // What a program prints comes while it runs.
+    let mut child = guest
+        .command("sh")
+        .args(["-c", "echo begun; exec sleep 600"])
+        .spawn()
+        .await
+        .unwrap();
+    let mut begun = [0; 6];
+    child
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut begun)
+        .await
+        .unwrap();
+    assert_eq!(&begun, b"begun\n");
+    child.kill().await.unwrap();
+    child.wait().await.unwrap();
+    // A tree goes there and back, and is the same.
+    let tree = folder.path().join("tree");
+    fs::create_dir(&tree).unwrap();
+    fs::write(tree.join("file"), vec![7; 4 << 20]).unwrap();
+    guest.upload(&tree, "/tmp/tree").verify(true).await.unwrap();
+    let back = folder.path().join("back");
+    guest
+        .download("/tmp/tree", &back)
+        .verify(true)
+        .await
+        .unwrap();
+    assert!(fs::read(back.join("file")).unwrap() == vec![7; 4 << 20]);
+    // Whoever gives up while the guest is frozen leaves it thawed.
+    let never = guest.while_frozen(std::future::pending::<()>);
+    timeout(Duration::from_secs(2), never.into_future())
+        .await
+        .map(drop)
+        .unwrap_err();
+    while guest.health().await.state != HealthState::Ready {
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(guest.reboot().await.unwrap(), Outcome::Back);
+    guest.host_name().await.unwrap();
+    assert_eq!(guest.shutdown().await.unwrap(), Outcome::Off);
 }
 
 async fn a_second_port_carries_what_libvirt_does_not(_: On) {
