@@ -106,6 +106,6 @@ pub use text::{Excerpt, Hidden};
 #[cfg(unix)]
 pub use transport::SshStream;
 pub use transport::{
-    Address, Answering, MachineState, MachineWatch, MessageTransport, Power, SshAddress,
+    Address, Answering, Direction, MachineState, MachineWatch, MessageTransport, Power, SshAddress,
     TransportLimits,
 };

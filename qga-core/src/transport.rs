@@ -8,6 +8,7 @@ mod blocking_stream;
 mod carrier;
 #[cfg(unix)]
 mod child;
+mod inspect;
 #[cfg(unix)]
 mod line;
 mod machine;
@@ -32,6 +33,8 @@ mod vsock_proxy;
 pub use address::{Address, SshAddress};
 pub use blocking_stream::Stream as BlockingStream;
 pub(crate) use carrier::Carrier;
+pub use inspect::Direction;
+pub(crate) use inspect::Inspector;
 pub use machine::{MachineState, MachineWatch, Power};
 pub use messages::{Answering, MessageTransport, TransportLimits};
 pub(crate) use open::{Endpoint, Opening, Scheme, connect_error, read_address, text_of};

@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use qga_core::{
-    Address, AddressError, Client, ClientBuilder, MachineWatch, MessageTransport, Options,
+    Address, AddressError, Client, ClientBuilder, Direction, MachineWatch, MessageTransport,
+    Options,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -95,6 +96,12 @@ impl GuestBuilder {
     /// What the host knows of the machine; see [`ClientBuilder::machine`].
     pub fn machine(mut self, source: &impl MachineWatch) -> Self {
         self.client = self.client.machine(source);
+        self
+    }
+
+    /// Calls `look` with all bytes that go over the channel, secrets included; see [`ClientBuilder::inspect`].
+    pub fn inspect(mut self, look: impl Fn(Direction, &[u8]) + Send + Sync + 'static) -> Self {
+        self.client = self.client.inspect(look);
         self
     }
 

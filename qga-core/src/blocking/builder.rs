@@ -10,7 +10,9 @@ use super::driver::Driver;
 use super::{Client, Stream};
 use crate::error::{AddressError, Error};
 use crate::terms::{LockFile, Options, Pauses, Settings};
-use crate::transport::{Address, BlockingEndpoint, BlockingScheme, Schemes, read_address, text_of};
+use crate::transport::{
+    Address, BlockingEndpoint, BlockingScheme, Direction, Inspector, Schemes, read_address, text_of,
+};
 
 /// Makes a [`Client`] with timeouts and limits of its own; made by [`Client::builder`]. It has the settings of a
 /// [`qga_core::ClientBuilder`](crate::ClientBuilder).
@@ -158,11 +160,18 @@ impl ClientBuilder {
         Ok(self.client(Driver::closed(), Some(reconnect), lock))
     }
 
+    /// Calls `look` with all bytes that go over the channel; see [`inspect`](crate::ClientBuilder::inspect).
+    pub fn inspect(mut self, look: impl Fn(Direction, &[u8]) + Send + Sync + 'static) -> Self {
+        self.settings.inspector = Inspector::new(look);
+        self
+    }
+
     /// A client over a stream that is already open; see [`Client::new`].
     pub fn build(mut self, stream: impl Stream + 'static) -> Client {
         self.settings.start_clock(Instant::now());
         self.settings.without_socket();
-        self.client(Driver::new(Box::new(stream)), None, None)
+        let stream = self.settings.inspector.attach_blocking(Box::new(stream));
+        self.client(Driver::new(stream), None, None)
     }
 
     fn open(mut self, endpoint: BlockingEndpoint) -> Result<Client, Error> {
@@ -196,7 +205,7 @@ impl ClientBuilder {
 
     fn reconnect(&self, endpoint: BlockingEndpoint) -> Reconnect {
         Reconnect {
-            endpoint,
+            endpoint: endpoint.inspected(self.settings.inspector.clone()),
             recovery: self.settings.recovery(),
         }
     }

@@ -19,8 +19,8 @@ use super::{Client, Shared, now};
 use crate::error::{AddressError, Error};
 use crate::terms::{Attachments, Contacts, LockFile, Openings, Options, Pauses, Policy, Settings};
 use crate::transport::{
-    Address, Carrier, Endpoint, MachineState, MachineWatch, MessageTransport, Scheme, Schemes,
-    open, read_address, text_of,
+    Address, Carrier, Direction, Endpoint, Inspector, MachineState, MachineWatch, MessageTransport,
+    Scheme, Schemes, open, read_address, text_of,
 };
 
 /// Makes a [`Client`] with timeouts and limits of its own.
@@ -251,6 +251,37 @@ impl ClientBuilder {
         self
     }
 
+    /// Calls `look` with all bytes that go over the channel, in either direction and as they come, for whoever wants to
+    /// see what a client and an agent say to each other. A line may come in parts.
+    ///
+    /// They hold what the commands hold, secrets included: a password that is set, the content of a file.
+    ///
+    /// ```
+    /// # #[derive(qga_core::QgaCommand)]
+    /// # #[qga(name = "guest-ping")]
+    /// # struct Ping;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), qga_core::Error> {
+    /// # let agent = qga_testserver::TestAgent::start().await;
+    /// # let address = agent.address();
+    /// use qga_core::{Client, Direction};
+    ///
+    /// let client = Client::builder()
+    ///     .inspect(|direction, bytes| match direction {
+    ///         Direction::Sent => eprint!("> {}", bytes.escape_ascii()),
+    ///         Direction::Received => eprint!("< {}", bytes.escape_ascii()),
+    ///     })
+    ///     .connect(address)
+    ///     .await?;
+    /// client.execute(Ping).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn inspect(mut self, look: impl Fn(Direction, &[u8]) + Send + Sync + 'static) -> Self {
+        self.settings.inspector = Inspector::new(look);
+        self
+    }
+
     /// Connects; see [`Client::connect`].
     ///
     /// # Errors
@@ -348,17 +379,13 @@ impl ClientBuilder {
     }
 
     /// A client over a stream that is already open; see [`Client::new`].
-    pub fn build(mut self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Client {
-        self.settings.start_clock(now());
-        self.settings.without_socket();
-        self.client(Driver::new(Carrier::bytes(stream)), None, None)
+    pub fn build(self, stream: impl AsyncRead + AsyncWrite + Send + 'static) -> Client {
+        self.build_carrier(Carrier::bytes(stream))
     }
 
     /// A client over a transport of whole messages that is already open.
-    pub fn build_messages(mut self, transport: impl MessageTransport + 'static) -> Client {
-        self.settings.start_clock(now());
-        self.settings.without_socket();
-        self.client(Driver::new(Carrier::messages(transport)), None, None)
+    pub fn build_messages(self, transport: impl MessageTransport + 'static) -> Client {
+        self.build_carrier(Carrier::messages(transport))
     }
 
     /// Connects through a transport of whole messages that `open` opens, and through another one each
@@ -419,12 +446,20 @@ impl ClientBuilder {
         }
     }
 
+    fn build_carrier(mut self, carrier: Carrier) -> Client {
+        self.settings.start_clock(now());
+        self.settings.without_socket();
+        let carrier = self.settings.inspector.attach(carrier);
+        self.client(Driver::new(carrier), None, None)
+    }
+
     fn endpoint(&self, address: Address) -> Result<Endpoint, Error> {
         Endpoint::new(address, &self.schemes, &self.settings.programs)
     }
 
     fn reconnect(&self, endpoint: Endpoint) -> Reconnect {
         let openings = self.machine.clone().map(Openings::new);
+        let endpoint = endpoint.inspected(self.settings.inspector.clone());
         Reconnect::new(endpoint, self.settings.recovery(), openings)
     }
 

@@ -7,7 +7,7 @@ use super::options::{Options, later};
 use super::policy::Lists;
 use super::recovery::{Pauses, Recovery};
 use crate::protocol::Budget;
-use crate::transport::Programs;
+use crate::transport::{Inspector, Programs};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -18,6 +18,7 @@ pub(crate) struct Settings {
     pub(crate) within: Option<Duration>,
     pub(crate) pauses: Pauses,
     pub(crate) programs: Programs,
+    pub(crate) inspector: Inspector,
 }
 
 impl Settings {
@@ -30,6 +31,7 @@ impl Settings {
             within: None,
             pauses: Pauses::default(),
             programs: Programs::new(),
+            inspector: Inspector::default(),
         }
     }
 

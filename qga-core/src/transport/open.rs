@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::vsock;
-use super::{Address, Carrier, MessageTransport, Programs, Schemes, tcp};
+use super::{Address, Carrier, Inspector, MessageTransport, Programs, Schemes, tcp};
 #[cfg(unix)]
 use super::{child, serial, ssh, unix, vsock_proxy};
 use crate::error::{AddressError, Error, ErrorKind, Execution, Reason, Stage};
@@ -21,6 +21,7 @@ pub(crate) type Opening = Pin<Box<dyn Future<Output = io::Result<Carrier>> + Sen
 pub(crate) struct Endpoint {
     address: Option<Arc<Address>>,
     open: Arc<dyn Fn() -> Opening + Send + Sync>,
+    inspector: Inspector,
 }
 
 /// How the addresses of a scheme are opened, given what stands behind its colon.
@@ -50,6 +51,7 @@ impl Endpoint {
         Ok(Self {
             address: Some(kept),
             open,
+            inspector: Inspector::default(),
         })
     }
 
@@ -63,6 +65,7 @@ impl Endpoint {
         Self {
             address: None,
             open,
+            inspector: Inspector::default(),
         }
     }
 
@@ -76,7 +79,14 @@ impl Endpoint {
         Self {
             address: None,
             open,
+            inspector: Inspector::default(),
         }
+    }
+
+    /// Has somebody look at whatever it opens.
+    pub(crate) fn inspected(mut self, inspector: Inspector) -> Self {
+        self.inspector = inspector;
+        self
     }
 
     pub(crate) fn address(&self) -> Option<&Arc<Address>> {
@@ -90,6 +100,7 @@ impl Endpoint {
 
     /// What has been opened, or why it could not be.
     pub(crate) fn opened(&self, opened: io::Result<Carrier>) -> Result<Carrier, Error> {
+        let opened = opened.map(|carrier| self.inspector.attach(carrier));
         opened.map_err(|error| open_error(self.address().map(|address| &**address), error))
     }
 }

@@ -8,7 +8,7 @@ use super::blocking_stream::Stream;
 use super::open::{connect_error, find_scheme, open_error, unsupported};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::vsock;
-use super::{Address, Programs, Schemes, tcp};
+use super::{Address, Inspector, Programs, Schemes, tcp};
 #[cfg(unix)]
 use super::{child, serial, ssh, unix, vsock_proxy};
 use crate::error::Error;
@@ -25,6 +25,7 @@ pub(crate) type BlockingScheme = dyn Fn(&str) -> Result<Box<dyn Stream>> + Send 
 pub(crate) struct BlockingEndpoint {
     address: Option<Arc<Address>>,
     open: Arc<Open>,
+    inspector: Inspector,
 }
 
 impl BlockingEndpoint {
@@ -48,6 +49,7 @@ impl BlockingEndpoint {
         Ok(Self {
             address: Some(kept),
             open,
+            inspector: Inspector::default(),
         })
     }
 
@@ -57,7 +59,14 @@ impl BlockingEndpoint {
         Self {
             address: None,
             open: Arc::new(move |_| Ok(Box::new(open()?))),
+            inspector: Inspector::default(),
         }
+    }
+
+    /// Has somebody look at whatever it opens.
+    pub(crate) fn inspected(mut self, inspector: Inspector) -> Self {
+        self.inspector = inspector;
+        self
     }
 
     pub(crate) fn address(&self) -> Option<&Arc<Address>> {
@@ -66,7 +75,9 @@ impl BlockingEndpoint {
 
     /// Opens a stream in the time that there is for it.
     pub(crate) fn open(&self, budget: &Budget) -> std::result::Result<Box<dyn Stream>, Error> {
-        (self.open)(budget.deadline).map_err(|error| match error.kind() {
+        let opened = (self.open)(budget.deadline);
+        let opened = opened.map(|stream| self.inspector.attach_blocking(stream));
+        opened.map_err(|error| match error.kind() {
             ErrorKind::TimedOut if budget.deadline <= Instant::now() => {
                 connect_error(budget.time_is_up())
             }

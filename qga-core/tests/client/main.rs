@@ -17,6 +17,7 @@ mod ending;
 mod exchange;
 mod host;
 mod idle;
+mod inspect;
 mod limits;
 mod lock;
 mod machine;
