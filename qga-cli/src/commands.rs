@@ -35,6 +35,7 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     pub(crate) format: Format,
     pub(crate) is_quiet: bool,
+    pub(crate) is_verbose: bool,
     pub(crate) connect_timeout: Duration,
 }
 
@@ -45,6 +46,7 @@ impl Context {
             config: Config::read(common.config.as_deref())?,
             format: common.output,
             is_quiet: common.quiet,
+            is_verbose: common.verbose,
             connect_timeout: common.connect_timeout,
         })
     }
@@ -60,6 +62,13 @@ impl Context {
 
     pub(crate) fn is_json(&self) -> bool {
         self.format == Format::Json
+    }
+
+    /// Says something that helps those who want to know how it is done.
+    pub(crate) fn detail(&self, words: &str) {
+        if self.is_verbose {
+            crate::show::note(words);
+        }
     }
 
     /// Says something beside the result.

@@ -6,6 +6,7 @@ use qga_commands::guest::Guest;
 use crate::config::Config;
 use crate::fake;
 use crate::options::Common;
+use crate::wire::Wire;
 
 /// What a guest is reached with, as far as the user has said.
 #[derive(Clone)]
@@ -22,6 +23,11 @@ impl Connector {
             .scheme_messages("libvirt+ssh", qga_libvirt::open_ssh)
             .scheme("libvirt-channel", qga_libvirt::open_channel)
             .scheme("fake", fake::open);
+        let builder = if common.verbose {
+            builder.inspect(Wire::default().look())
+        } else {
+            builder
+        };
         Self { builder }
     }
 

@@ -10,6 +10,7 @@ mod guest_path;
 mod options;
 mod show;
 mod signals;
+mod wire;
 
 use std::process::ExitCode;
 

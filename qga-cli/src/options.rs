@@ -23,6 +23,10 @@ pub(crate) struct Common {
     /// Say nothing but the result and errors.
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
+    /// Show what is sent to the guest's agent and what it answers, on standard error. Secrets, and what files and
+    /// programs hold, are withheld.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
     /// How long to try to reach a guest.
     #[arg(long, global = true, value_parser = duration, default_value = "10s", value_name = "TIME")]
     pub(crate) connect_timeout: Duration,

@@ -105,7 +105,7 @@ impl Exec {
                     .await
             }
             Err(GuestError::Unsupported(why)) => {
-                context.note(&format!("the output comes at the end: {why}"));
+                context.detail(&format!("the output comes at the end: {why}"));
                 self.captured(&mut command).await
             }
             Err(error) => Err(error.into()),

@@ -21,4 +21,5 @@ mod raw;
 mod readme;
 mod real;
 mod support;
+mod verbose;
 mod wait;
