@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
-    Context, accounts, cat, complete, copy, dial, each, exec, freeze, fstrim, hotplug, info, ip,
-    list, look, ls, power, raw, remove, wait,
+    Context, accounts, cat, complete, copy, dial, doctor, each, exec, freeze, fstrim, hotplug,
+    info, ip, list, look, ls, power, raw, remove, wait,
 };
 use crate::options::Common;
 
@@ -51,6 +51,7 @@ pub(crate) enum Command {
     Time(look::Time),
     Ping(look::Ping),
     Commands(look::Commands),
+    Doctor(doctor::Doctor),
     Wait(wait::Wait),
     Freeze(freeze::Freeze),
     Thaw(freeze::Thaw),
@@ -92,6 +93,7 @@ impl Cli {
             Command::Time(time) => time.run(context).await,
             Command::Ping(ping) => ping.run(context).await,
             Command::Commands(commands) => commands.run(context).await,
+            Command::Doctor(doctor) => doctor.run(context).await,
             Command::Wait(wait) => wait.run(context).await,
             Command::Thaw(thaw) => thaw.run(context).await,
             Command::Fstrim(fstrim) => fstrim.run(context).await,

@@ -5,6 +5,7 @@ pub(crate) mod cat;
 pub(crate) mod complete;
 pub(crate) mod copy;
 pub(crate) mod dial;
+pub(crate) mod doctor;
 pub(crate) mod each;
 pub(crate) mod exec;
 pub(crate) mod freeze;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use qga_commands::GuestError;
 use qga_commands::guest::process::ExitStatus;
+use qga_core::{ErrorKind, Stage};
 
 use crate::show::visible;
 
@@ -73,8 +74,20 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
             &mut io::stderr(),
             format_args!("qga: {}\n", visible(&words)),
         );
+        if let Some(address) = unreached(error) {
+            crate::show::note(&format!("to find out why: qga doctor {address}"));
+        }
     }
     code_of(error).into()
+}
+
+/// The address of a guest that was not reached, as a word for a shell.
+fn unreached(error: &anyhow::Error) -> Option<String> {
+    let error = error.downcast_ref::<GuestError>()?.command_error()?;
+    let is_known = matches!(error.kind(), ErrorKind::Address(_));
+    let is_unreached = matches!(error.stage(), Stage::Connect | Stage::Sync) && !is_known;
+    let address = error.address().filter(|_| is_unreached)?;
+    Some(shlex::try_quote(address).ok()?.into_owned())
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {

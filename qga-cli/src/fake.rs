@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::OnceLock;
+use std::time::SystemTime;
 
 use qga_testserver::TestAgent;
 use tokio::io::DuplexStream;
@@ -14,10 +15,22 @@ pub(crate) async fn open(_: String) -> io::Result<DuplexStream> {
     Ok(agent().connect())
 }
 
+/// In nanoseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since
+        .ok()
+        .and_then(|time| i64::try_from(time.as_nanos()).ok())
+        .unwrap_or_default()
+}
+
 fn agent() -> &'static TestAgent {
     AGENT.get_or_init(|| {
         let (agent, _) = TestAgent::in_memory();
-        agent.edit_guest(|guest| "demo".clone_into(&mut guest.host_name));
+        agent.edit_guest(|guest| {
+            "demo".clone_into(&mut guest.host_name);
+            guest.time = now();
+        });
         agent.file("/etc/motd", "This guest is a fake.\n");
         agent
             .program("uname")

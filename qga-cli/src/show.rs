@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
+use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 use comfy_table::{Table, presets};
 use serde::Serialize;
@@ -55,19 +56,44 @@ pub(crate) fn table<const N: usize>(
     heading: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> anyhow::Result<()> {
+    styled_table(heading, rows.into_iter().map(|row| (Style::new(), row)))
+}
+
+/// The same, with rows that look differently on a terminal that has colours.
+pub(crate) fn styled_table<const N: usize>(
+    heading: [&str; N],
+    rows: impl IntoIterator<Item = (Style, [String; N])>,
+) -> anyhow::Result<()> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    if io::stdout().is_terminal() {
-        table.set_header(heading);
+    let mut styles = Vec::new();
+    if io::stdout().is_terminal() && heading.iter().any(|title| !title.is_empty()) {
+        table.add_row(heading);
+        styles.push(Style::new().bold());
     }
-    for row in rows {
+    for (style, row) in rows {
         table.add_row(row.map(|cell| visible(&cell)));
+        styles.push(style);
     }
     if let Some(column) = table.column_mut(0) {
         column.set_padding((0, 1));
     }
-    lines(table.lines().map(|line| line.trim_end().to_owned()))
+    let mut text = String::new();
+    for (line, style) in table.lines().zip(styles) {
+        let line = visible(line.trim_end());
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{style}{line}{style:#}");
+    }
+    let mut stdout = anstream::AutoStream::auto(io::stdout());
+    Ok(stdout.write_all(text.as_bytes())?)
 }
+
+/// For what is wrong.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+/// For what may be wrong.
+pub(crate) const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
+/// For what is well.
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 
 /// Says something beside the result, to people.
 pub(crate) fn note(words: &str) {

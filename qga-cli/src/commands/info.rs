@@ -3,7 +3,6 @@
 use clap::Args;
 use qga_commands::GuestError;
 use qga_commands::commands::cpu::GetLoad;
-use qga_commands::guest::disks::DiskUsage;
 use serde_json::json;
 
 use super::{Context, look};
@@ -66,15 +65,11 @@ impl Info {
             Some([name.to_owned(), value])
         });
         show::table(["", ""], known)?;
-        print_disks(&disks)
+        if disks.is_empty() {
+            return Ok(());
+        }
+        look::print_disks(&disks)
     }
-}
-
-fn print_disks(disks: &[DiskUsage]) -> anyhow::Result<()> {
-    if disks.is_empty() {
-        return Ok(());
-    }
-    show::table(["mounted at", "", "", ""], disks.iter().map(look::disk_row))
 }
 
 /// `None` where the agent does not tell.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use anstyle::Style;
 use clap::Args;
 use qga_commands::ClientExt as _;
 use qga_commands::commands::agent::Ping as AgentPing;
@@ -53,7 +54,7 @@ impl Df {
                 disks.iter().map(disk_json).collect::<Vec<_>>(),
             );
         }
-        show::table(["mounted at", "", "used", "of"], disks.iter().map(disk_row))
+        print_disks(&disks)
     }
 }
 
@@ -64,8 +65,22 @@ pub(crate) fn disk_json(disk: &DiskUsage) -> Value {
     })
 }
 
+/// Says of each filesystem how full it is.
+pub(crate) fn print_disks(disks: &[DiskUsage]) -> anyhow::Result<()> {
+    let rows = disks.iter().map(|disk| (disk_style(disk), disk_row(disk)));
+    show::styled_table(["mounted at", "", "used", "of"], rows)
+}
+
+fn disk_style(disk: &DiskUsage) -> Style {
+    match disk.usage() {
+        Some(usage) if usage >= 0.95 => show::BAD,
+        Some(usage) if usage >= 0.85 => show::DOUBTFUL,
+        _ => Style::new(),
+    }
+}
+
 /// Where it is mounted, a bar, and its sizes.
-pub(crate) fn disk_row(disk: &DiskUsage) -> [String; 4] {
+fn disk_row(disk: &DiskUsage) -> [String; 4] {
     let size = |bytes: Option<u64>| bytes.map_or_else(String::new, show::size);
     let place = disk.mountpoints.first().unwrap_or(&disk.device).clone();
     [

@@ -10,6 +10,7 @@
 
 mod accounts;
 mod copy;
+mod doctor;
 mod each;
 mod exec;
 mod freeze;
