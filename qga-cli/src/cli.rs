@@ -106,7 +106,7 @@ impl Cli {
             Command::Mem(mem) => mem.run(context).await,
             Command::Raw(raw) => raw.run(context).await,
             Command::DialStdio(dial) => dial.run(context).await,
-            Command::List(list) => list.run(context),
+            Command::List(list) => list.run(context).await,
             Command::Completions(completions) => completions.run(Self::command()),
             Command::Man(man) => man.run(Self::command()),
         };

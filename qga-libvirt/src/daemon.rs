@@ -46,6 +46,8 @@ pub struct Domain {
     pub name: String,
     /// Its UUID, in small letters with dashes.
     pub uuid: String,
+    /// The address that leads a client to its agent, such as `libvirt:///system/vm1`.
+    pub address: String,
     /// Whether it runs.
     pub power: Power,
     /// Its guest agent, as far as the daemon knows.
@@ -239,6 +241,9 @@ async fn describe(pool: &Pool, domain: WireDomain) -> io::Result<Option<Domain>>
             AgentPort::Open => AgentState::Connected,
         },
         uuid: domain.uuid.to_string(),
+        address: pool
+            .daemon()
+            .address_of(&DomainKey::of(&domain.name, domain.uuid), &Host::this()),
         name: domain.name,
     }))
 }

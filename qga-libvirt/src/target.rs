@@ -255,6 +255,29 @@ impl Endpoint {
         Self::new(instance, socket, host)
     }
 
+    /// The address of a domain of this daemon.
+    pub(crate) fn address_of(&self, domain: &DomainKey, host: &Host) -> String {
+        let instance = match self.instance {
+            Instance::System => "system",
+            Instance::Session => "session",
+        };
+        let domain = match domain {
+            DomainKey::Name(name) => name.clone(),
+            DomainKey::Uuid(uuid) => uuid.to_string(),
+        };
+        let (place, socket) = match &self.location {
+            Location::Here(socket) if *socket == host.socket(self.instance) => {
+                (SCHEME.to_owned() + "//", None)
+            }
+            Location::Here(socket) => {
+                (SCHEME.to_owned() + "//", Some(socket.display().to_string()))
+            }
+            Location::Ssh(there) => (format!("{SSH_SCHEME}//{}", there.login()), there.socket()),
+        };
+        let socket = socket.map_or_else(String::new, |socket| format!("{SOCKET}{socket}"));
+        format!("{place}/{instance}/{domain}{socket}")
+    }
+
     /// Which driver to open.
     pub(crate) fn driver(&self) -> Open<'static> {
         let uri = match self.instance {
@@ -298,6 +321,14 @@ impl Instance {
 }
 
 impl DomainKey {
+    /// The name, unless it would be read as something else in an address.
+    pub(crate) fn of(name: &str, uuid: Uuid) -> Self {
+        match Self::read(name) {
+            Ok(Self::Name(name)) if !name.contains('?') => Self::Name(name),
+            _ => Self::Uuid(uuid),
+        }
+    }
+
     /// What looks like a UUID is one.
     pub(crate) fn read(text: &str) -> io::Result<Self> {
         if let Ok(uuid) = text.parse() {

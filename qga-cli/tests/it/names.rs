@@ -1,6 +1,9 @@
 //! Names of guests.
 
-use crate::support::{config, guest, run};
+use qga_testserver::{DomainState, LibvirtDaemon, TestAgent};
+use serde_json::{Value, json};
+
+use crate::support::{config, ended, guest, qga, run};
 
 #[tokio::test]
 async fn a_name_of_the_configuration_stands_for_an_address() {
@@ -30,4 +33,50 @@ async fn a_configuration_that_makes_no_sense_is_told_with_its_path() {
     assert!(run.stderr.contains(&config), "{}", run.stderr);
     let missing = crate::support::run(&["--config", "/none/config.toml", "ping", "fake"]).await;
     assert_eq!(missing.code, 125);
+}
+
+#[tokio::test]
+async fn libvirts_domains_are_listed_with_their_states() {
+    let agent = TestAgent::start().await;
+    let daemon = LibvirtDaemon::start();
+    daemon.domain("vm1", &agent);
+    daemon.domain("vm2", &agent);
+    daemon.set_state("vm2", DomainState::Off);
+    daemon.domain_without_channel("vm3");
+    let runtime = tempfile::tempdir().unwrap();
+    let folder = runtime.path().join("libvirt");
+    std::fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(daemon.path(), folder.join("libvirt-sock")).unwrap();
+    let (_folder, config) = config("[guests]\nweb = 'libvirt:///session/vm1'\n");
+    let list = async |args: &[&str]| {
+        let mut list = qga(&[&["--config", &config, "list"], args].concat());
+        list.env("XDG_RUNTIME_DIR", runtime.path());
+        let listed = ended(list.output().await.unwrap());
+        assert_eq!(listed.code, 0, "{}", listed.stderr);
+        listed.stdout
+    };
+    let text = list(&[]).await;
+    let line = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name));
+        line.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(
+        line("web").unwrap(),
+        "web libvirt:///session/vm1 running agent"
+    );
+    assert_eq!(line("vm1"), None, "it is listed by its name");
+    assert_eq!(
+        line("vm2").unwrap(),
+        "vm2 libvirt:///session/vm2 off no agent"
+    );
+    assert!(
+        line("vm3")
+            .unwrap()
+            .ends_with("running no channel for an agent")
+    );
+    let value: Value = serde_json::from_str(&list(&["-o", "json"]).await).unwrap();
+    let web = json!({
+        "name": "web", "address": "libvirt:///session/vm1", "state": "running", "agent": "agent", "holder": "",
+    });
+    assert_eq!(value["guests"][0], web);
 }

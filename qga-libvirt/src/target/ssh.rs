@@ -12,6 +12,9 @@ const HELPER: &str = "virt-ssh-helper";
 /// Where the system's daemon listens on most hosts.
 const SYSTEM_SOCKET: &str = "/run/libvirt/libvirt-sock";
 
+/// What ends the address of a host, of which only who logs in where is taken.
+const NO_SOCKET: &str = "/socket";
+
 /// Another host, and how it is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SshHost {
@@ -25,7 +28,7 @@ pub(crate) struct SshHost {
 impl SshHost {
     /// Reads who logs in where, and what stands behind the question mark.
     pub(super) fn read(login: &str, query: Option<&str>) -> io::Result<Self> {
-        let text = format!("ssh://{login}/socket");
+        let text = format!("ssh://{login}{NO_SOCKET}");
         let login = match text.parse() {
             Ok(Address::Ssh(login)) => *login,
             Ok(_) => return Err(wrong(format!("{login:?} is no host"))),
@@ -56,6 +59,18 @@ impl SshHost {
             }
         }
         Ok(place)
+    }
+
+    /// Who logs in where, as it stands in an address.
+    pub(super) fn login(&self) -> String {
+        let address = self.login.to_string();
+        let login = address.strip_prefix("//").unwrap_or(&address);
+        login.strip_suffix(NO_SOCKET).unwrap_or(login).to_owned()
+    }
+
+    /// The path of the daemon's socket there, if the address says so.
+    pub(super) fn socket(&self) -> Option<String> {
+        self.socket.clone()
     }
 
     /// Opens a stream of bytes to the daemon.

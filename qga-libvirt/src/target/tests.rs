@@ -184,3 +184,27 @@ fn a_daemon_may_be_on_another_host() {
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{rest}: {error}");
     }
 }
+
+#[test]
+fn the_address_of_a_domain_leads_back_to_it() {
+    let host = root();
+    for address in [
+        "libvirt:///system/vm 1",
+        "libvirt:///session/vm1?socket=/run/x.sock",
+        "libvirt+ssh://me@[::1]:22/system/vm1",
+        "libvirt+ssh://hv1/system/vm1?socket=/run/x.sock",
+    ] {
+        let target = Target::read_address(address, &host).unwrap();
+        let again = target.daemon.address_of(&target.domain, &host);
+        assert_eq!(again, address);
+    }
+}
+
+#[test]
+fn a_domain_whose_name_would_be_read_as_something_else_is_named_by_its_uuid() {
+    let uuid = UUID.parse().unwrap();
+    for name in [UUID, "a/b", "a?socket=/x", ""] {
+        assert_eq!(DomainKey::of(name, uuid), DomainKey::Uuid(uuid), "{name}");
+    }
+    assert_eq!(DomainKey::of("vm1", uuid), DomainKey::Name("vm1".into()));
+}

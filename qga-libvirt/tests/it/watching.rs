@@ -47,6 +47,16 @@ async fn domains_are_listed_by_name_with_their_agents() {
 }
 
 #[tokio::test]
+async fn the_address_of_a_listed_domain_leads_to_its_agent() {
+    let (daemon, _agent) = vm1().await;
+    let domains = open(&daemon).await.domains().await.unwrap();
+    assert_eq!(domains[0].address, daemon.address("vm1"));
+    let builder = qga_core::Client::builder().scheme_messages("libvirt", qga_libvirt::open);
+    let client = builder.connect(&*domains[0].address).await.unwrap();
+    client.execute(Ping).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_happens_to_a_domain_is_told_in_order() {
     let (daemon, agent) = vm1().await;
     let mut events = open(&daemon).await.events().await.unwrap();
