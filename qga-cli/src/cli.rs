@@ -107,7 +107,7 @@ impl Cli {
             Command::Raw(raw) => raw.run(context).await,
             Command::DialStdio(dial) => dial.run(context).await,
             Command::List(list) => list.run(context).await,
-            Command::Completions(completions) => completions.run(Self::command()),
+            Command::Completions(completions) => completions.run(),
             Command::Man(man) => man.run(Self::command()),
         };
         done.map(|()| ExitCode::SUCCESS)

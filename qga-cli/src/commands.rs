@@ -43,7 +43,7 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(common: &Common) -> anyhow::Result<Self> {
         Ok(Self {
-            connector: Connector::new(common),
+            connector: Connector::new(common.connect_timeout, common.verbose),
             config: Config::read(common.config.as_deref())?,
             format: common.output,
             is_quiet: common.quiet,

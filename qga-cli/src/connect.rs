@@ -1,11 +1,12 @@
 //! From a word of the command line to a guest.
 
+use std::time::Duration;
+
 use qga_commands::GuestBuilder;
 use qga_commands::guest::Guest;
 
 use crate::config::Config;
 use crate::fake;
-use crate::options::Common;
 use crate::wire::Wire;
 
 /// What a guest is reached with, as far as the user has said.
@@ -15,19 +16,24 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    pub(crate) fn new(common: &Common) -> Self {
+    /// One that shows what is said to agents, if that is wanted.
+    pub(crate) fn new(connect_timeout: Duration, is_verbose: bool) -> Self {
+        let mut connector = Self::quiet(connect_timeout);
+        if is_verbose {
+            connector.builder = connector.builder.inspect(Wire::default().look());
+        }
+        connector
+    }
+
+    /// One that says nothing of what it does.
+    pub(crate) fn quiet(connect_timeout: Duration) -> Self {
         let builder = Guest::builder()
-            .connect_timeout(common.connect_timeout)
+            .connect_timeout(connect_timeout)
             .exec_scheme(true)
             .scheme_messages("libvirt", qga_libvirt::open)
             .scheme_messages("libvirt+ssh", qga_libvirt::open_ssh)
             .scheme("libvirt-channel", qga_libvirt::open_channel)
             .scheme("fake", fake::open);
-        let builder = if common.verbose {
-            builder.inspect(Wire::default().look())
-        } else {
-            builder
-        };
         Self { builder }
     }
 

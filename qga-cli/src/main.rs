@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod completing;
 mod config;
 mod connect;
 mod exit;
@@ -14,9 +15,11 @@ mod wire;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
+use clap_complete::CompleteEnv;
 
 fn main() -> ExitCode {
+    CompleteEnv::with_factory(cli::Cli::command).complete();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),

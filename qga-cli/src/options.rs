@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 
+use crate::completing;
 use crate::show::Format;
 
 /// What each subcommand heeds.
@@ -39,7 +41,7 @@ pub(crate) struct Common {
 #[derive(Debug, Args)]
 pub(crate) struct Target {
     /// A name, the path of a socket, or an address.
-    #[arg(value_name = "ADDR")]
+    #[arg(value_name = "ADDR", add = ArgValueCompleter::new(completing::guests))]
     pub(crate) guest: String,
 }
 

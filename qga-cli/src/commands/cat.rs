@@ -1,9 +1,11 @@
 //! `qga cat`.
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use tokio::io::{AsyncWriteExt as _, copy};
 
 use super::Context;
+use crate::completing;
 use crate::options::Target;
 
 /// Print files of a guest, byte by byte.
@@ -13,7 +15,7 @@ pub(crate) struct Cat {
     #[command(flatten)]
     target: Target,
     /// The paths of the files.
-    #[arg(required = true)]
+    #[arg(required = true, add = ArgValueCompleter::new(completing::paths))]
     paths: Vec<String>,
 }
 

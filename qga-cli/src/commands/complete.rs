@@ -2,14 +2,21 @@
 
 use std::io::{self, Write as _};
 
+use anyhow::Context as _;
 use clap::{Args, Command};
 use clap_complete::Shell;
+use clap_complete::env::Shells;
 
-/// Print what a shell needs to complete this program's words.
+/// What the shell sets when it asks this program for words.
+const VARIABLE: &str = "COMPLETE";
+/// Bash takes a colon for the end of a word, unless it is told not to.
+const COLONS: &str = "COMP_WORDBREAKS=${COMP_WORDBREAKS//:}\n";
+
+/// Print what a shell needs to complete this program's words: subcommands, options, names of guests, and paths in them.
+///
+/// The shell runs this program to get them. For the path of a file in a guest, the guest is asked, for a second at most.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example: qga completions bash > ~/.local/share/bash-completion/completions/qga"
-)]
+#[command(after_help = "Example: echo 'source <(qga completions bash)' >> ~/.bashrc")]
 pub(crate) struct Completions {
     /// The shell.
     #[arg(value_enum)]
@@ -25,9 +32,17 @@ pub(crate) struct Man {
 }
 
 impl Completions {
-    pub(crate) fn run(&self, mut program: Command) -> anyhow::Result<()> {
+    pub(crate) fn run(&self) -> anyhow::Result<()> {
+        let name = self.shell.to_string();
+        let shells = Shells::builtins();
+        let shell = shells
+            .completer(&name)
+            .context("no words are completed for this shell")?;
         let mut text = Vec::new();
-        clap_complete::generate(self.shell, &mut program, "qga", &mut text);
+        if self.shell == Shell::Bash {
+            text.extend_from_slice(COLONS.as_bytes());
+        }
+        shell.write_registration(VARIABLE, "qga", "qga", "qga", &mut text)?;
         Ok(io::stdout().write_all(&text)?)
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use qga_commands::guest::copy::{Copied, Transfer};
 use qga_commands::{Guest, GuestError};
@@ -13,6 +14,7 @@ use tokio::io::{AsyncWriteExt as _, copy};
 use tokio::time::sleep;
 
 use super::{Context, exec};
+use crate::completing;
 use crate::exit::Interrupted;
 use crate::guest_path::Place;
 use crate::show;
@@ -31,8 +33,10 @@ const CLEAN_UP: Duration = Duration::from_secs(1);
 #[command(after_help = "Example: qga cp -r ./site web1:/srv/site")]
 pub(crate) struct Cp {
     /// What is copied.
+    #[arg(add = ArgValueCompleter::new(completing::places))]
     source: String,
     /// Where to: the path of the copy, or a folder for it if it ends with a slash.
+    #[arg(add = ArgValueCompleter::new(completing::places))]
     target: String,
     /// Copy a folder with all that is in it.
     #[arg(short, long)]

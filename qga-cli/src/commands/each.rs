@@ -6,12 +6,14 @@ use std::process::{ExitCode, Stdio};
 
 use anyhow::Context as _;
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::Command;
 use tokio::task::JoinSet;
 
 use super::Context;
+use crate::completing;
 use crate::show::{self, visible};
 
 /// How much of a line is shown at once, in bytes.
@@ -25,7 +27,7 @@ const LONGEST_LINE: u64 = 64 << 10;
 #[command(after_help = "Example: qga each 'web*' -- exec -- uptime")]
 pub(crate) struct Each {
     /// Names with `*` and `?`, groups, or addresses.
-    #[arg(required = true, value_name = "GUESTS")]
+    #[arg(required = true, value_name = "GUESTS", add = ArgValueCompleter::new(completing::groups))]
     guests: Vec<String>,
     /// With how many guests at once.
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]

@@ -3,10 +3,12 @@
 use std::time::SystemTime;
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use qga_commands::guest::fs::{DirEntry, FileType};
 use serde_json::json;
 
 use super::Context;
+use crate::completing;
 use crate::options::Target;
 use crate::show;
 
@@ -16,7 +18,7 @@ pub(crate) struct Ls {
     #[command(flatten)]
     target: Target,
     /// The folder.
-    #[arg(default_value = "/")]
+    #[arg(default_value = "/", add = ArgValueCompleter::new(completing::paths))]
     path: String,
     /// Tell of mode, owner, size and time too.
     #[arg(short, long)]

@@ -1,8 +1,10 @@
 //! `qga rm` and `qga mkdir`.
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 
 use super::Context;
+use crate::completing;
 use crate::options::Target;
 
 /// Remove files of a guest.
@@ -11,7 +13,7 @@ pub(crate) struct Rm {
     #[command(flatten)]
     target: Target,
     /// The paths of the files.
-    #[arg(required = true)]
+    #[arg(required = true, add = ArgValueCompleter::new(completing::paths))]
     paths: Vec<String>,
 }
 
@@ -21,7 +23,7 @@ pub(crate) struct Mkdir {
     #[command(flatten)]
     target: Target,
     /// The paths of the folders.
-    #[arg(required = true)]
+    #[arg(required = true, add = ArgValueCompleter::new(completing::paths))]
     paths: Vec<String>,
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod completing;
 mod copy;
 mod doctor;
 mod each;
