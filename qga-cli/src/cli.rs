@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
-    Context, accounts, cat, complete, copy, dial, doctor, each, exec, freeze, fstrim, hotplug,
-    info, ip, list, look, ls, power, raw, remove, wait,
+    Context, accounts, cat, complete, copy, demo, dial, doctor, each, exec, freeze, fstrim,
+    hotplug, info, ip, list, look, ls, power, raw, remove, wait,
 };
 use crate::options::Common;
 
@@ -53,6 +53,7 @@ pub(crate) enum Command {
     Commands(look::Commands),
     Doctor(doctor::Doctor),
     Wait(wait::Wait),
+    Demo(demo::Demo),
     Freeze(freeze::Freeze),
     Thaw(freeze::Thaw),
     Fstrim(fstrim::Fstrim),
@@ -95,6 +96,7 @@ impl Cli {
             Command::Commands(commands) => commands.run(context).await,
             Command::Doctor(doctor) => doctor.run(context).await,
             Command::Wait(wait) => wait.run(context).await,
+            Command::Demo(demo) => demo.run(context, Self::run_line).await,
             Command::Thaw(thaw) => thaw.run(context).await,
             Command::Fstrim(fstrim) => fstrim.run(context).await,
             Command::Shutdown(shutdown) => shutdown.run(context).await,
@@ -111,5 +113,11 @@ impl Cli {
             Command::Man(man) => man.run(Self::command()),
         };
         done.map(|()| ExitCode::SUCCESS)
+    }
+
+    /// Runs what stands in a line behind the name of this program.
+    async fn run_line(line: &str) -> anyhow::Result<ExitCode> {
+        let words = ["qga"].into_iter().chain(line.split(' '));
+        Box::pin(Self::try_parse_from(words)?.run()).await
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod cat;
 pub(crate) mod complete;
 pub(crate) mod copy;
+pub(crate) mod demo;
 pub(crate) mod dial;
 pub(crate) mod doctor;
 pub(crate) mod each;

@@ -48,7 +48,9 @@ async fn a_real_shell_completes_with_what_is_printed_for_it() {
     let path = std::env::var("PATH").unwrap();
     let path = format!("{}:{path}", program.parent().unwrap().display());
     let mut bash = tokio::process::Command::new("bash");
-    bash.args(["-c", script]).env("HOME", home.path()).env("PATH", path);
+    bash.args(["-c", script])
+        .env("HOME", home.path())
+        .env("PATH", path);
     bash.env_remove("XDG_CONFIG_HOME");
     let output = bash.output().await.unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "web1:/\n");

@@ -35,7 +35,10 @@ async fn a_version_and_completions_are_printed() {
     );
     for shell in ["bash", "zsh", "fish"] {
         assert!(
-            run(&["completions", shell]).await.stdout.contains("COMPLETE"),
+            run(&["completions", shell])
+                .await
+                .stdout
+                .contains("COMPLETE"),
             "{shell}"
         );
     }

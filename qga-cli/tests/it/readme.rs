@@ -1,12 +1,15 @@
 //! What the README shows.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::support::{config, run};
 
+fn path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")
+}
+
 fn block(language: &str, content: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = std::fs::read_to_string(path).unwrap();
+    let readme = std::fs::read_to_string(path()).unwrap();
     let blocks = readme
         .split("\n```")
         .filter_map(|block| block.strip_prefix(language));
@@ -15,19 +18,19 @@ fn block(language: &str, content: &str) -> String {
     format!("{found}\n")
 }
 
+/// With `QGA_README=overwrite` in the environment it is written anew.
 #[tokio::test]
-async fn the_session_in_the_readme_is_what_is_seen() {
-    let session = block("console", "$ qga info fake");
-    let mut printed = String::new();
-    for line in session.lines() {
-        if let Some(command) = line.strip_prefix("$ qga ") {
-            let words: Vec<_> = command.split(' ').collect();
-            let run = run(&words).await;
-            assert_eq!(run.code, 0, "{command}: {}", run.stderr);
-            printed.extend([line, "\n", &run.stdout]);
-        }
+async fn the_session_in_the_readme_is_what_the_demo_prints() {
+    let demo = run(&["demo"]).await;
+    assert_eq!(demo.code, 0, "{}", demo.stderr);
+    let readme = std::fs::read_to_string(path()).unwrap();
+    let (before, rest) = readme.split_once("\n```console\n").unwrap();
+    let (session, after) = rest.split_once("```\n").unwrap();
+    if session != demo.stdout && std::env::var("QGA_README").is_ok_and(|it| it == "overwrite") {
+        let readme = format!("{before}\n```console\n{}```\n{after}", demo.stdout);
+        return std::fs::write(path(), readme).unwrap();
     }
-    assert_eq!(printed, session);
+    assert_eq!(session, demo.stdout);
 }
 
 #[tokio::test]
