@@ -93,7 +93,7 @@ async fn the_programs_of_the_readme_run_when_they_are_pasted() {
         panic!("one block to paste, not {}", manifests.len());
     };
     let programs = programs();
-    let [hello, production, own, scheme] = &*programs else {
+    let [hello, scheme, production, own] = &*programs else {
         panic!("{} programs", programs.len());
     };
     let agent = TestAgent::start().await;
@@ -138,7 +138,7 @@ fn the_test_of_the_readme_passes_when_it_is_pasted() {
 #[test]
 fn the_programs_of_the_readme_are_the_examples() {
     let programs = programs();
-    for (number, name) in [(0, "hello"), (2, "host_name")] {
+    for (number, name) in [(0, "hello"), (3, "host_name")] {
         let file = workspace().join(format!("examples/src/bin/{name}.rs"));
         let example = std::fs::read_to_string(file).unwrap();
         let (_, example) = example.split_once("\n\n").unwrap();
