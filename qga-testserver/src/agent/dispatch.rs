@@ -1,6 +1,5 @@
 //! Decides how a message is answered: by a refusal, a stub, the cassette or a command.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::delivery::Delivery;
@@ -50,7 +49,7 @@ fn carry_out(state: &State, mut envelope: Object, raw: Vec<u8>, cost: usize) -> 
         id: id.as_ref().map(Value::to_json),
         raw,
     });
-    state.record(Arc::clone(&request), cost);
+    state.arrivals.record(Arc::clone(&request), cost);
     let call = Call {
         name,
         arguments,
@@ -62,29 +61,17 @@ fn carry_out(state: &State, mut envelope: Object, raw: Vec<u8>, cost: usize) -> 
         settings: &settings,
         power: None,
     };
-    let carried_out = guarded(state, &request, || call.outcome(state, &mut context));
+    let carried_out = state.complaints.guard(&request, || call.outcome(state, &mut context));
     let (outcome, fault) = carried_out.unwrap_or_else(|failure| (Err(failure), None));
     let power = context.power;
     let faults: Vec<_> = fault.into_iter().chain(state.faults.take()).collect();
     let reply = call.reply(outcome, echoed());
-    let spoilt = guarded(state, &request, || Delivery::new(reply, &faults));
+    let spoilt = state.complaints.guard(&request, || Delivery::new(reply, &faults));
     let delivery = spoilt.unwrap_or_else(|failure| {
         let reply = call.reply(Err(failure), echoed());
         Delivery::new(reply, &[])
     });
     Delivery { power, ..delivery }
-}
-
-/// Runs code that may call closures of the test. If one of them panics, the command fails and so does
-/// the test.
-fn guarded<T>(state: &State, request: &Request, run: impl FnOnce() -> T) -> Result<T, Failure> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
-        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        let text = text.unwrap_or_else(|| "for a reason that is no text".into());
-        state.complain(format!("{request}: a closure of the test panicked: {text}"));
-        Failure::generic(format!("a closure of the test panicked: {text}"))
-    })
 }
 
 /// Checks the request's own members, in the order in which the agent's dictionary holds them.

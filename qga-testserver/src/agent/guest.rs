@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::guest::files::Special;
 #[cfg(unix)]
 use crate::guest::files::host::HostFiles;
-use crate::guest::power::{HostView, Power};
+use crate::guest::power::{Cause, HostView, Power};
 #[cfg(unix)]
 use crate::guest::processes::host::HostProcesses;
 use crate::lock::lock;
@@ -176,12 +176,12 @@ impl TestAgent {
     /// For an agent that is dead for a while, pause the machine, [restart](Self::restart) the agent, and resume the
     /// machine later. A machine that does not run is left as it is, and one that is reset runs again.
     pub fn pause(&self) {
-        self.state.power.pause(true);
+        self.state.power.stand_still(Power::Paused);
     }
 
-    /// Lets a [paused](Self::pause) machine run on.
+    /// Lets a machine run on that is [paused](Self::pause) or stands still otherwise.
     pub fn resume(&self) {
-        self.state.power.pause(false);
+        self.state.power.run_on();
     }
 
     /// Resets the machine, and is through with it at once. The channel stays
@@ -189,8 +189,9 @@ impl TestAgent {
     /// anew, `/proc/sys/kernel/random/boot_id` is another, and nothing is frozen any more.
     pub fn reboot(&self) {
         self.state.reboot();
-        self.state.power.reset();
-        self.state.power.set(Power::On);
+        if self.state.power.reset(Cause::REBOOT).is_some() {
+            self.state.power.set(Power::On);
+        }
     }
 
     /// Watches what the guest's host sees of its machine, as the events of libvirt or of QEMU's monitor tell it.
@@ -215,6 +216,7 @@ impl TestAgent {
     ///                     qga_testserver::Power::Halted => Power::Running,
     ///                     qga_testserver::Power::Suspended => Power::Suspended,
     ///                     qga_testserver::Power::Paused => Power::Paused,
+    ///                     qga_testserver::Power::Panicked => Power::Panicked,
     ///                     _ => Power::Off,
     ///                 };
     ///             });
@@ -252,7 +254,7 @@ impl TestAgent {
                 }
             }
             Power::Suspended => {}
-            Power::On | Power::Paused => return,
+            Power::On | Power::Paused | Power::Panicked | Power::Stalled => return,
         }
         self.state.power.set(Power::On);
     }

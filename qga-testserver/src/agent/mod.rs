@@ -1,17 +1,16 @@
 //! The agent that a test holds: its state, the clients that it serves, and how it answers them.
 
-mod delivery;
+pub(crate) mod delivery;
 mod dispatch;
 mod guest;
 mod serve;
-mod state;
+pub(crate) mod state;
 
 use std::fmt;
 use std::panic::Location;
 #[cfg(unix)]
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -52,10 +51,6 @@ impl Connector {
     }
 }
 
-/// A test that has waited for this long prints what it waits for.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// A test that has waited for this long after that fails.
-const MOST_PATIENCE: Duration = Duration::from_secs(60 * 60 - 10);
 /// How many bytes an in-memory stream holds in each direction before the writer must wait.
 const STREAM_CAPACITY: usize = 64 << 10;
 
@@ -264,13 +259,13 @@ impl TestAgent {
     /// The agent keeps the latest 100,000 requests, or fewer if they take more than about 128 MiB.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
-        self.state.requests(|_| true)
+        self.state.arrivals.requests(|_| true)
     }
 
     /// Returns all requests for one command, the oldest first.
     #[must_use]
     pub fn requests_of(&self, command: &str) -> Vec<Request> {
-        self.state.requests(|request| request.name == command)
+        self.state.arrivals.requests_of(command)
     }
 
     /// Waits until `count` requests for this command have arrived, and returns all of them.
@@ -289,18 +284,8 @@ impl TestAgent {
     #[track_caller]
     pub fn wait_for(&self, command: &str, count: usize) -> impl Future<Output = Vec<Request>> {
         let place = Location::caller();
-        async move {
-            let told = self.arrivals_by(PATIENCE, command, count).await;
-            if let Some(requests) = told {
-                return requests;
-            }
-            self.tell(&self.missing(place, command, count));
-            match self.arrivals_by(MOST_PATIENCE, command, count).await {
-                Some(requests) => requests,
-                #[allow(clippy::panic, reason = "a test that waits for ever tells nobody why")]
-                None => panic!("{}", self.missing(place, command, count)),
-            }
-        }
+        let arrivals = &self.state.arrivals;
+        arrivals.wait_for(place, command, count, |story| self.tell(story))
     }
 
     /// Plays a cassette: the agent answers all requests but syncs as the recorded agent did, as long as
@@ -330,7 +315,8 @@ impl TestAgent {
         *lock(&self.state.player) = None;
         self.state.stubs.clear();
         self.state.faults.clear();
-        self.state.forget_requests();
+        self.state.arrivals.forget();
+        self.state.complaints.forget();
     }
 
     /// Checks that each stub was used as often as [expected](crate::On::expect), that a cassette was
@@ -350,24 +336,6 @@ impl TestAgent {
         }
     }
 
-    /// Returns the requests for a command once there are `count` of them, or nothing if time runs out.
-    async fn arrivals_by(
-        &self,
-        patience: Duration,
-        command: &str,
-        count: usize,
-    ) -> Option<Vec<Request>> {
-        let arrived = self.state.wait_for(command, count);
-        tokio::time::timeout(patience, arrived).await.ok()
-    }
-
-    /// Says which requests a test still waits for.
-    fn missing(&self, place: &Location<'_>, command: &str, count: usize) -> String {
-        let so_far = self.requests_of(command).len();
-        let arrived = self.state.arrivals();
-        format!("{place}: waiting for {count} requests for {command}, {so_far} so far; {arrived}")
-    }
-
     /// Prints something for the person who reads why a test has failed.
     #[allow(
         clippy::print_stderr,
@@ -381,7 +349,7 @@ impl TestAgent {
 
     /// Says what is not as the test expects, and which requests have arrived.
     pub(crate) fn failure(&self) -> Option<String> {
-        let mut unmet = self.state.complaints();
+        let mut unmet = self.state.complaints.all();
         unmet.extend(self.state.stubs.unmet());
         if let Some(player) = &*lock(&self.state.player) {
             unmet.extend(player.unmet());
@@ -389,7 +357,7 @@ impl TestAgent {
         if unmet.is_empty() {
             return None;
         }
-        unmet.push(self.state.arrivals());
+        unmet.push(self.state.arrivals.summary());
         Some(unmet.join("\n"))
     }
 }
@@ -409,7 +377,7 @@ impl Drop for TestAgent {
         self.task.abort();
         lock(&self.state.machine).end();
         if std::thread::panicking() {
-            self.tell(&self.failure().unwrap_or_else(|| self.state.arrivals()));
+            self.tell(&self.failure().unwrap_or_else(|| self.state.arrivals.summary()));
         } else {
             self.verify();
         }

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::delivery::{Delivery, Piece};
 use super::dispatch::answer;
 use super::state::State;
-use crate::guest::power::{Power, PowerChange};
+use crate::guest::power::{Cause, Power, PowerChange};
 use crate::lock::lock;
 use crate::wire::chunk::{CHUNK, read_chunk};
 use crate::wire::json::Reader;
@@ -31,8 +31,7 @@ pub(crate) struct Clients {
 pub(crate) async fn serve(mut clients: Clients, state: Arc<State>) {
     let mut input = Input::default();
     let mut stopping = None;
-    while let Some(stream) = clients.next().await {
-        stop(&state, &mut stopping).await;
+    while let Some(stream) = next_client(&mut clients, &state, &mut stopping).await {
         if state.power.settled().await == Power::Off {
             continue;
         }
@@ -40,6 +39,7 @@ pub(crate) async fn serve(mut clients: Clients, state: Arc<State>) {
             stream,
             gone: false,
             unsent: Vec::new(),
+            thrown_off: state.thrown_off(),
         };
         client.serve(&mut input, &state, &mut stopping).await;
         input.unsent = client.unsent;
@@ -77,6 +77,12 @@ struct Accepted {
     change: PowerChange,
     /// How often the machine had been reset then: the next reset makes an end of it.
     resets: u64,
+}
+
+impl Accepted {
+    fn is_due(&self) -> bool {
+        self.due <= Instant::now()
+    }
 }
 
 type Stopping = Option<Accepted>;
@@ -125,31 +131,48 @@ async fn either<A, B>(
     .await
 }
 
+/// Waits for a client, and lets a power command take effect meanwhile.
+async fn next_client(
+    clients: &mut Clients,
+    state: &State,
+    stopping: &mut Stopping,
+) -> Option<Box<dyn Stream>> {
+    while let Some(Accepted { due, .. }) = *stopping {
+        let timer = pin!(tokio::time::sleep_until(due));
+        match either(pin!(clients.next()), timer).await {
+            Either::First(client) => return client,
+            Either::Second(()) => drop(stop(state, stopping).await),
+        }
+    }
+    clients.next().await
+}
+
 /// Lets a power command take effect. What arrives in the meantime stays in the channel.
 async fn change_power(state: &State, change: PowerChange) -> Power {
     match change {
-        PowerChange::ShutDown => state.power.set(Power::Off),
+        PowerChange::ShutDown => state.power.shut_down(Cause::SHUTDOWN),
         PowerChange::Halt => state.power.set(Power::Halted),
         PowerChange::SuspendToMemory => state.power.set(Power::Suspended),
         PowerChange::SuspendToDisk => {
             lock(&state.machine).is_saved = true;
-            state.power.set(Power::Off);
+            state.power.shut_down(Cause::SHUTDOWN);
         }
         PowerChange::Reboot => {
-            let time = lock(&state.machine).facts().reboot_milliseconds;
-            state.power.reset();
-            tokio::time::sleep(Duration::from_millis(time)).await;
-            state.reboot();
-            state.power.set(Power::On);
+            if let Some(resets) = state.power.reset(Cause::REBOOT) {
+                state.booted(resets, || state.reboot()).await;
+            }
         }
     }
     state.power.settled().await
 }
 
-/// Lets a power command take effect if its time has come.
+/// Lets a power command take effect if its time has come, once the machine runs.
 async fn stop(state: &State, stopping: &mut Stopping) -> Power {
+    if stopping.as_ref().is_some_and(Accepted::is_due) {
+        state.power.settled().await;
+    }
     stopping.take_if(|accepted| accepted.resets != state.power.resets());
-    match stopping.take_if(|accepted| accepted.due <= Instant::now()) {
+    match stopping.take_if(|accepted| accepted.is_due()) {
         Some(accepted) => change_power(state, accepted.change).await,
         None => Power::On,
     }
@@ -162,6 +185,8 @@ struct Client {
     gone: bool,
     /// What it has not accepted.
     unsent: Vec<u8>,
+    /// How many clients had been thrown off the channel when it came.
+    thrown_off: u64,
 }
 
 impl Client {
@@ -230,15 +255,23 @@ impl Client {
         Some(self.read(state).await)
     }
 
-    /// Reads what has arrived. Zero bytes mean the end of the stream.
+    /// Reads what has arrived. Zero bytes mean the end of the stream, or that the client was thrown off.
     async fn read(&mut self, state: &State) -> Vec<u8> {
+        let thrown_off = pin!(state.another_thrown_off(self.thrown_off));
+        match either(thrown_off, pin!(self.read_running(state))).await {
+            Either::First(()) => Vec::new(),
+            Either::Second(chunk) => chunk,
+        }
+    }
+
+    async fn read_running(&mut self, state: &State) -> Vec<u8> {
         loop {
             state.power.settled().await;
             // A Unix socket is only reset if something is left unread when it is closed.
             let reset_ahead = state.faults.reset_ahead() || state.stubs.reset_ahead();
             let most = if reset_ahead { 1 } else { CHUNK };
             let interrupted = async {
-                either(pin!(state.power.paused()), pin!(state.faults.added())).await;
+                either(pin!(state.power.still()), pin!(state.faults.added())).await;
             };
             match either(pin!(interrupted), pin!(read_chunk(&mut self.stream, most))).await {
                 Either::First(()) => {}
@@ -249,8 +282,11 @@ impl Client {
 
     /// Sends a reply, or what the agent comes to send of it before it ends.
     async fn deliver(&mut self, delivery: &Delivery, state: &State) {
-        let ended = state.agent_ended(state.agent());
-        either(pin!(ended), pin!(self.send_pieces(delivery, state))).await;
+        let ended = pin!(state.agent_ended(state.agent()));
+        let thrown_off = pin!(state.another_thrown_off(self.thrown_off));
+        let interrupted = pin!(async { either(ended, thrown_off).await });
+        either(interrupted, pin!(self.send_pieces(delivery, state))).await;
+        self.gone |= state.thrown_off() != self.thrown_off;
     }
 
     async fn send_pieces(&mut self, delivery: &Delivery, state: &State) {

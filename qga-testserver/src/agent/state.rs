@@ -1,4 +1,5 @@
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -8,8 +9,8 @@ use crate::guest::machine::Machine;
 use crate::guest::power::Switch;
 use crate::lock::lock;
 use crate::profile::Settings;
-use crate::stub::Stubs;
-use crate::wire::request::{Log, Request};
+use crate::stub::{Complaints, Stubs};
+use crate::wire::arrivals::Arrivals;
 
 /// The state of an agent, which the test's handle and the serving task share.
 #[derive(Debug, Default)]
@@ -20,15 +21,13 @@ pub(crate) struct State {
     pub(crate) machine: Mutex<Machine>,
     pub(crate) player: Mutex<Option<Player>>,
     pub(crate) power: Switch,
-    log: Mutex<Log>,
-    complaints: Mutex<Vec<String>>,
-    arrived: watch::Sender<()>,
+    pub(crate) arrivals: Arrivals,
+    pub(crate) complaints: Complaints,
     /// How many agents have come to an end before this one.
     ended_agents: watch::Sender<u64>,
+    /// How many clients were thrown off the channel.
+    thrown_off: watch::Sender<u64>,
 }
-
-/// How many complaints are kept at most; the first ones matter most.
-const COMPLAINT_LIMIT: usize = 20;
 
 impl State {
     /// The agent is killed and started again.
@@ -55,52 +54,46 @@ impl State {
         drop(ended.wait_for(|ended| *ended != agent).await);
     }
 
-    /// Remembers a request that the agent carries out.
-    pub(crate) fn record(&self, request: Arc<Request>, cost: usize) {
-        lock(&self.log).add(request, cost);
-        self.arrived.send_replace(());
+    /// Ends the connection of the client that is served.
+    pub(crate) fn throw_off(&self) {
+        self.thrown_off.send_modify(|count| *count += 1);
     }
 
-    pub(crate) fn forget_requests(&self) {
-        *lock(&self.log) = Log::default();
-        lock(&self.complaints).clear();
+    /// How many clients were thrown off the channel so far.
+    pub(crate) fn thrown_off(&self) -> u64 {
+        *self.thrown_off.borrow()
     }
 
-    /// Remembers something that is wrong with the test itself.
-    pub(crate) fn complain(&self, complaint: String) {
-        let mut complaints = lock(&self.complaints);
-        if complaints.len() < COMPLAINT_LIMIT {
-            complaints.push(complaint);
+    /// Waits until more clients were thrown off than this.
+    pub(crate) async fn another_thrown_off(&self, before: u64) {
+        let mut count = self.thrown_off.subscribe();
+        // The sender is ours, so waiting cannot fail.
+        drop(count.wait_for(|count| *count != before).await);
+    }
+
+    /// Resets the machine by its host, whose guest comes up after the time that its facts tell.
+    pub(crate) fn reset_by_host(self: &Arc<Self>) {
+        if let Some(resets) = self.power.reset_by_host() {
+            self.reboot();
+            self.boot(resets);
         }
     }
 
-    pub(crate) fn complaints(&self) -> Vec<String> {
-        lock(&self.complaints).clone()
+    /// Has the guest come up after the time that its facts tell, unless the machine is reset before.
+    pub(crate) fn boot(self: &Arc<Self>, resets: u64) {
+        let state = Arc::clone(self);
+        tokio::spawn(async move {
+            state.booted(resets, || {}).await;
+        });
     }
 
-    /// Lists the latest requests for a person, one on each line.
-    pub(crate) fn arrivals(&self) -> String {
-        lock(&self.log).summary()
-    }
-
-    /// Returns the requests that `pass` accepts, the oldest first.
-    pub(crate) fn requests(&self, pass: impl Fn(&Request) -> bool) -> Vec<Request> {
-        lock(&self.log)
-            .iter()
-            .filter(|request| pass(request))
-            .map(Request::clone)
-            .collect()
-    }
-
-    /// Waits until there are this many requests for a command.
-    pub(crate) async fn wait_for(&self, name: &str, count: usize) -> Vec<Request> {
-        let mut arrived = self.arrived.subscribe();
-        loop {
-            let requests = self.requests(|request| request.name == name);
-            // The sender is ours, so waiting for a change cannot fail.
-            if requests.len() >= count || arrived.changed().await.is_err() {
-                return requests;
-            }
+    /// Waits for as long as a boot takes, and begins the guest anew then, unless the machine was reset meanwhile.
+    pub(crate) async fn booted(&self, resets: u64, begin: impl FnOnce()) {
+        let time = lock(&self.machine).facts().reboot_milliseconds;
+        tokio::time::sleep(Duration::from_millis(time)).await;
+        if self.power.resets() == resets {
+            begin();
+            self.power.up(resets).await;
         }
     }
 }

@@ -52,7 +52,8 @@ impl State {
         }
         let state = match now.power {
             Power::On | Power::Halted => DomainState::Running,
-            Power::Paused => DomainState::Paused,
+            Power::Paused | Power::Stalled => DomainState::Paused,
+            Power::Panicked => DomainState::Crashed,
             Power::Suspended => DomainState::Suspended,
             Power::Off => DomainState::Off,
         };
