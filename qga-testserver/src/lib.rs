@@ -44,6 +44,7 @@
 //!   or a platform.
 //! - **Cassettes.** A [`Cassette`] holds the answers of a real agent, which the program has
 //!   [recorded](cli#recording-a-real-agent).
+//! - **A machine.** A [`TestMachine`] is an agent and the monitor of the QEMU that runs its guest.
 //! - **Libvirt.** A [`LibvirtDaemon`] is a fake daemon of libvirt, whose domains have fake agents.
 //! - **A program.** The program `qga-testserver` is for tests in other languages; [its page](cli)
 //!   describes it.
@@ -78,6 +79,8 @@ mod guest;
 #[cfg(unix)]
 mod libvirt;
 mod lock;
+#[cfg(unix)]
+mod monitor;
 mod profile;
 mod stub;
 mod suggest;
@@ -100,6 +103,8 @@ pub use guest::processes::{Invocation, Script};
 pub use guest::program::Program;
 #[cfg(unix)]
 pub use libvirt::{DomainState, LibvirtAuth, LibvirtDaemon, LibvirtVersion};
+#[cfg(unix)]
+pub use monitor::{DiskSnapshot, SnapshotKind, TestMachine};
 pub use profile::{ParseProfileError, Profile, RequestIds};
 pub use stub::{Answer, On, Times};
 pub use wire::request::Request;

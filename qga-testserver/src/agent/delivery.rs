@@ -39,7 +39,13 @@ pub(crate) enum Piece {
 
 impl Delivery {
     /// Plans the delivery of a reply, if there is one, and lets the faults act on it one after the other.
-    pub(crate) fn new(mut reply: Option<Reply>, faults: &[Fault]) -> Self {
+    ///
+    /// A reply becomes bytes by `spell`.
+    pub(crate) fn new(
+        mut reply: Option<Reply>,
+        faults: &[Fault],
+        spell: impl FnOnce(Reply) -> Vec<u8>,
+    ) -> Self {
         let effects = || faults.iter().flat_map(|fault| &fault.effects);
         for effect in effects() {
             match (effect, &mut reply) {
@@ -55,7 +61,7 @@ impl Delivery {
         }
         let mut delivery = Self::default();
         if let Some(reply) = reply {
-            delivery.pieces.push(Piece::Bytes(line(reply)));
+            delivery.pieces.push(Piece::Bytes(spell(reply)));
         }
         for effect in effects() {
             delivery.suffer(effect);
@@ -121,7 +127,7 @@ impl Delivery {
 }
 
 /// A reply's line as the agent sends it.
-fn line(reply: Reply) -> Vec<u8> {
+pub(super) fn line(reply: Reply) -> Vec<u8> {
     let mut line = Vec::new();
     if reply.delimited {
         line.push(0xFF);

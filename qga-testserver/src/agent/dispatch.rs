@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, line};
 use super::state::State;
 use crate::cassette::RecordedReply;
 use crate::commands::{self, Context, Policy, arguments};
@@ -15,11 +15,11 @@ use crate::{Answer, Fault, Request, RequestIds};
 /// Decides what the agent does about one message.
 pub(crate) fn answer(state: &State, message: Message) -> Delivery {
     match message.outcome {
-        Err(fault) => Delivery::new(Some(Failure::generic(fault).into()), &[]),
+        Err(fault) => Delivery::new(Some(Failure::generic(fault).into()), &[], line),
         Ok(Value::Object(envelope)) => carry_out(state, envelope, message.raw, message.cost),
         Ok(_) => {
             let failure = Failure::generic("QMP input must be a JSON object");
-            Delivery::new(Some(failure.into()), &[])
+            Delivery::new(Some(failure.into()), &[], line)
         }
     }
 }
@@ -38,7 +38,7 @@ fn carry_out(state: &State, mut envelope: Object, raw: Vec<u8>, cost: usize) -> 
                 id: echoed(),
                 ..failure.into()
             };
-            return Delivery::new(Some(reply), &state.faults.take());
+            return Delivery::new(Some(reply), &state.faults.take(), line);
         }
     };
     let request = Arc::new(Request {
@@ -61,15 +61,19 @@ fn carry_out(state: &State, mut envelope: Object, raw: Vec<u8>, cost: usize) -> 
         settings: &settings,
         power: None,
     };
-    let carried_out = state.complaints.guard(&request, || call.outcome(state, &mut context));
+    let carried_out = state
+        .complaints
+        .guard(&request, || call.outcome(state, &mut context));
     let (outcome, fault) = carried_out.unwrap_or_else(|failure| (Err(failure), None));
     let power = context.power;
     let faults: Vec<_> = fault.into_iter().chain(state.faults.take()).collect();
     let reply = call.reply(outcome, echoed());
-    let spoilt = state.complaints.guard(&request, || Delivery::new(reply, &faults));
+    let spoilt = state
+        .complaints
+        .guard(&request, || Delivery::new(reply, &faults, line));
     let delivery = spoilt.unwrap_or_else(|failure| {
         let reply = call.reply(Err(failure), echoed());
-        Delivery::new(reply, &[])
+        Delivery::new(reply, &[], line)
     });
     Delivery { power, ..delivery }
 }

@@ -247,12 +247,7 @@ impl TestAgent {
     pub fn wake(&self) {
         match self.state.power.now() {
             Power::Halted => return self.reboot(),
-            Power::Off => {
-                let is_saved = std::mem::take(&mut lock(&self.state.machine).is_saved);
-                if !is_saved {
-                    self.state.reboot();
-                }
-            }
+            Power::Off => self.state.begin_anew(),
             Power::Suspended => {}
             Power::On | Power::Paused | Power::Panicked | Power::Stalled => return,
         }

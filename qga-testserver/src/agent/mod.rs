@@ -66,7 +66,7 @@ impl TestAgent {
         reason = "an agent may come to need it, and a test awaits anyway"
     )]
     pub async fn start() -> Self {
-        let (socket, listener) = match Socket::open() {
+        let (socket, listener) = match Socket::open("qga.sock") {
             Ok(open) => open,
             #[allow(clippy::panic, reason = "the test cannot go on, and says why")]
             Err(error) => panic!("cannot open a socket for the test agent: {error}"),
@@ -136,6 +136,16 @@ impl TestAgent {
     /// What connects clients later.
     pub(crate) fn connector(&self) -> Connector {
         Connector(self.clients.clone())
+    }
+
+    /// What the agent's parts share.
+    pub(crate) fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state)
+    }
+
+    /// The agent's address, if it is not in memory.
+    pub(crate) fn address_if_any(&self) -> Option<String> {
+        self.socket.as_ref().map(Socket::address)
     }
 
     /// Returns the agent's address: `unix:` and the path of its socket, or `tcp:` and its host and port.
@@ -377,7 +387,11 @@ impl Drop for TestAgent {
         self.task.abort();
         lock(&self.state.machine).end();
         if std::thread::panicking() {
-            self.tell(&self.failure().unwrap_or_else(|| self.state.arrivals.summary()));
+            self.tell(
+                &self
+                    .failure()
+                    .unwrap_or_else(|| self.state.arrivals.summary()),
+            );
         } else {
             self.verify();
         }

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -41,7 +42,9 @@ pub(crate) async fn serve(mut clients: Clients, state: Arc<State>) {
             unsent: Vec::new(),
             thrown_off: state.thrown_off(),
         };
+        state.has_client.store(true, Ordering::Relaxed);
         client.serve(&mut input, &state, &mut stopping).await;
+        state.has_client.store(false, Ordering::Relaxed);
         input.unsent = client.unsent;
     }
 }

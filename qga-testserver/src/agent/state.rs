@@ -1,3 +1,4 @@
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub(crate) struct State {
     ended_agents: watch::Sender<u64>,
     /// How many clients were thrown off the channel.
     thrown_off: watch::Sender<u64>,
+    /// Whether a client is served.
+    pub(crate) has_client: AtomicBool,
 }
 
 impl State {
@@ -71,11 +74,11 @@ impl State {
         drop(count.wait_for(|count| *count != before).await);
     }
 
-    /// Resets the machine by its host, whose guest comes up after the time that its facts tell.
-    pub(crate) fn reset_by_host(self: &Arc<Self>) {
-        if let Some(resets) = self.power.reset_by_host() {
+    /// A machine that was off begins anew, unless its memory was saved to its disk.
+    pub(crate) fn begin_anew(&self) {
+        let is_saved = std::mem::take(&mut lock(&self.machine).is_saved);
+        if !is_saved {
             self.reboot();
-            self.boot(resets);
         }
     }
 

@@ -119,7 +119,9 @@ pub(crate) struct Switch {
 
 impl fmt::Debug for Switch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Switch").field(&*self.views.borrow()).finish()
+        f.debug_tuple("Switch")
+            .field(&*self.views.borrow())
+            .finish()
     }
 }
 
@@ -183,9 +185,39 @@ impl Switch {
 
     /// Lets a machine that runs stand still: paused, panicked or stalled.
     pub(crate) fn stand_still(&self, power: Power) {
+        self.turn(Power::On, power);
+    }
+
+    /// Lets a machine that is in one state be in another, whatever the guest has done with its port.
+    pub(crate) fn turn(&self, from: Power, to: Power) {
+        self.change(Cause::SHUTDOWN, |view| {
+            if view.power == from {
+                view.power = to;
+            }
+        });
+    }
+
+    /// Lets a machine that has not run yet wait.
+    pub(crate) fn hold(&self) {
+        self.change(Cause::SHUTDOWN, |view| {
+            view.power = Power::Paused;
+            view.port_is_open = false;
+        });
+    }
+
+    /// Lets a machine run whose guest is not up yet.
+    pub(crate) fn switch_on(&self) {
+        self.change(Cause::SHUTDOWN, |view| {
+            view.power = Power::On;
+            view.port_is_open = false;
+        });
+    }
+
+    /// The guest opens or closes its port, if it can.
+    pub(crate) fn set_port(&self, is_open: bool) {
         self.change(Cause::SHUTDOWN, |view| {
             if view.power == Power::On {
-                view.power = power;
+                view.port_is_open = is_open;
             }
         });
     }
@@ -231,9 +263,8 @@ impl Switch {
 
     /// The guest is up again after the reset of this number, once its machine runs, unless there was another.
     pub(crate) async fn up(&self, resets: u64) {
-        let ready = |view: &HostView| {
-            view.resets != resets || matches!(view.power, Power::On | Power::Off)
-        };
+        let ready =
+            |view: &HostView| view.resets != resets || matches!(view.power, Power::On | Power::Off);
         drop(self.views.subscribe().wait_for(ready).await);
         self.change(Cause::REBOOT, |view| {
             if view.resets == resets && view.power == Power::On {
@@ -293,8 +324,9 @@ impl Switch {
 
     /// Waits until the machine stands still.
     pub(crate) async fn still(&self) {
-        let is_still =
-            |view: &HostView| matches!(view.power, Power::Paused | Power::Panicked | Power::Stalled);
+        let is_still = |view: &HostView| {
+            matches!(view.power, Power::Paused | Power::Panicked | Power::Stalled)
+        };
         drop(self.views.subscribe().wait_for(is_still).await);
     }
 }

@@ -19,12 +19,24 @@ pub(crate) enum Listener {
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
     /// Lets the connection be reset when it is closed, if its kind of socket can do that.
     fn reset_on_close(&self) {}
+
+    /// Whether the client has closed both directions, if its kind of socket can tell.
+    fn has_hung_up(&self) -> bool {
+        false
+    }
 }
 
 impl Stream for DuplexStream {}
 
 #[cfg(unix)]
-impl Stream for UnixStream {}
+impl Stream for UnixStream {
+    fn has_hung_up(&self) -> bool {
+        use std::task::{Context, Poll, Waker};
+        let ready = std::pin::pin!(self.ready(tokio::io::Interest::WRITABLE));
+        let polled = ready.poll(&mut Context::from_waker(Waker::noop()));
+        matches!(polled, Poll::Ready(Ok(ready)) if ready.is_write_closed())
+    }
+}
 
 impl Stream for TcpStream {
     fn reset_on_close(&self) {

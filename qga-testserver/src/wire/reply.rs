@@ -21,6 +21,11 @@ impl Failure {
         Self::new("CommandNotFound", text)
     }
 
+    /// What it says.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.text).into_owned()
+    }
+
     /// An error of any class.
     pub(crate) fn new(class: impl Into<Vec<u8>>, text: impl Into<Vec<u8>>) -> Self {
         Self {

@@ -55,11 +55,11 @@ impl Socket {
         }
     }
 
-    /// Listens on a new socket in a temporary folder.
+    /// Listens on a new socket of this name in a temporary folder.
     #[cfg(unix)]
-    pub(crate) fn open() -> io::Result<(Self, Listener)> {
+    pub(crate) fn open(name: &str) -> io::Result<(Self, Listener)> {
         let folder = folder()?;
-        let path = folder.path().join("qga.sock");
+        let path = folder.path().join(name);
         let listener = Listener::Unix(UnixListener::bind(&path)?);
         Ok((Socket::Temporary { path, folder }, listener))
     }
@@ -82,6 +82,25 @@ impl Socket {
             io::ErrorKind::InvalidInput,
             "an address is unix:PATH or tcp:HOST:PORT",
         ))
+    }
+}
+
+impl Socket {
+    /// Listens once more at the same address, where nobody listens any more.
+    pub(crate) fn listen_again(&self) -> io::Result<Listener> {
+        match self {
+            #[cfg(unix)]
+            Socket::Temporary { path, .. } | Socket::File(FileSocket(path)) => {
+                // It is there only if its server was killed.
+                drop(std::fs::remove_file(path));
+                Ok(Listener::Unix(UnixListener::bind(path)?))
+            }
+            Socket::Tcp(address) => {
+                let listener = std::net::TcpListener::bind(address)?;
+                listener.set_nonblocking(true)?;
+                Ok(Listener::Tcp(TcpListener::from_std(listener)?))
+            }
+        }
     }
 }
 

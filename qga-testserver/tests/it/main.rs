@@ -23,6 +23,8 @@ mod interrupted;
 #[cfg(target_os = "linux")]
 mod memory;
 mod messages;
+#[cfg(unix)]
+mod monitor;
 mod power;
 mod profiles;
 #[cfg(all(unix, feature = "cli"))]

@@ -17,7 +17,7 @@ mod writer;
 pub(crate) use dialect::Dialect;
 pub(crate) use reader::{Message, Reader};
 pub(crate) use value::{Object, Value, text};
-pub(crate) use writer::write;
+pub(crate) use writer::{write, write_pretty};
 
 /// All tokens of one request together stay below this many bytes.
 const SIZE_LIMIT: usize = 64 << 20;

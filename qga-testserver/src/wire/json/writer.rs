@@ -31,6 +31,49 @@ pub(crate) fn write(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends a value over several lines, as a monitor does with `pretty=on`.
+pub(crate) fn write_pretty(value: &Value, out: &mut Vec<u8>) {
+    write_indented(value, 0, out);
+}
+
+fn write_indented(value: &Value, depth: usize, out: &mut Vec<u8>) {
+    match value {
+        Value::Array(values) => {
+            out.push(b'[');
+            for (index, value) in values.iter().enumerate() {
+                next_line(index, depth + 1, out);
+                write_indented(value, depth + 1, out);
+            }
+            end_line(depth, out);
+            out.push(b']');
+        }
+        Value::Object(object) => {
+            out.push(b'{');
+            for (index, (name, value)) in object.in_wire_order().into_iter().enumerate() {
+                next_line(index, depth + 1, out);
+                write_string(name, out);
+                out.extend_from_slice(b": ");
+                write_indented(value, depth + 1, out);
+            }
+            end_line(depth, out);
+            out.push(b'}');
+        }
+        value => write(value, out),
+    }
+}
+
+fn next_line(index: usize, depth: usize, out: &mut Vec<u8>) {
+    if index > 0 {
+        out.push(b',');
+    }
+    end_line(depth, out);
+}
+
+fn end_line(depth: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\r\n");
+    out.resize(out.len() + 4 * depth, b' ');
+}
+
 fn separate(index: usize, out: &mut Vec<u8>) {
     if index > 0 {
         out.extend_from_slice(b", ");
