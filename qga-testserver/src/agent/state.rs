@@ -36,6 +36,7 @@ impl State {
     /// The agent is killed and started again.
     pub(crate) fn restart_agent(&self) {
         lock(&self.machine).restart_agent();
+        self.power.blink();
         self.ended_agents.send_modify(|ended| *ended += 1);
     }
 

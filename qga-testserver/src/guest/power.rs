@@ -273,6 +273,24 @@ impl Switch {
         });
     }
 
+    /// The guest closes its port and opens it again at once, which only an observer is told.
+    pub(crate) fn blink(&self) {
+        let observer = lock(&self.observer);
+        let open = self.view();
+        if let (Some(observer), true) = (&*observer, open.port_is_open) {
+            let cause = Cause::SHUTDOWN;
+            let mut closed = open;
+            closed.port_is_open = false;
+            for (before, after) in [(open, closed), (closed, open)] {
+                observer(&Change {
+                    before,
+                    after,
+                    cause,
+                });
+            }
+        }
+    }
+
     fn change(&self, cause: Cause, edit: impl FnOnce(&mut HostView)) {
         // Whoever is told is told in the order of the changes.
         let observer = lock(&self.observer);

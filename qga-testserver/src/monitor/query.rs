@@ -24,10 +24,12 @@ pub(super) const COMMANDS: &[Command] = &[
     look("query-chardev", |call| Ok(devices(call.shared))),
 ];
 
-/// The version as the greeting tells it.
-pub(super) fn version(shared: &Shared) -> Value {
+/// Where this QEMU comes from.
+pub(super) const PACKAGE: &str = "fake";
+
+fn version(shared: &Shared) -> Value {
     let (major, minor, micro) = shared.version().version();
-    json!({"qemu": {"major": major, "minor": minor, "micro": micro}, "package": "fake"})
+    json!({"qemu": {"major": major, "minor": minor, "micro": micro}, "package": PACKAGE})
 }
 
 fn status(call: &Call<'_>) -> Value {

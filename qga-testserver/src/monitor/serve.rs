@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 
 use super::dispatch::{self, Order};
 use super::line::{Arrived, Line};
 use super::outbox::Outbox;
+use super::query::PACKAGE;
 use super::shared::{End, Shared};
 use crate::agent::delivery::{Delivery, Piece};
 use crate::wire::chunk::CHUNK;
-use crate::wire::json::Reader;
+use crate::wire::json::{Object, Reader, Value};
 use crate::wire::listener::{Listener, Stream};
 
 /// With so many requests that are not carried out yet, no more is read.
@@ -96,7 +96,7 @@ pub(super) struct Session {
 
 async fn serve_client(stream: Box<dyn Stream>, shared: &Arc<Shared>) {
     let session = Session::default();
-    let greeting = shared.spell(&greeting(shared));
+    let greeting = shared.spell_wire(&greeting(shared));
     session.outbox.push(&greeting);
     let mut line = Line::new(stream, Arc::clone(&session.outbox));
     let mut cut_off = shared.cut_off.subscribe();
@@ -113,9 +113,21 @@ async fn serve_client(stream: Box<dyn Stream>, shared: &Arc<Shared>) {
     }
 }
 
-fn greeting(shared: &Shared) -> serde_json::Value {
-    let version = super::query::version(shared);
-    json!({"QMP": {"version": version, "capabilities": ["oob"]}})
+fn greeting(shared: &Shared) -> Value {
+    let (major, minor, micro) = shared.version().version();
+    let number = |number: u32| Value::Int(number.into());
+    let qemu = Object::of([
+        ("major", number(major)),
+        ("minor", number(minor)),
+        ("micro", number(micro)),
+    ]);
+    let version = Object::of([("qemu", Value::Object(qemu)), ("package", PACKAGE.into())]);
+    let capabilities = Value::Array(vec!["oob".into()]);
+    let told = Object::of([
+        ("version", Value::Object(version)),
+        ("capabilities", capabilities),
+    ]);
+    Value::Object(Object::of([("QMP", Value::Object(told))]))
 }
 
 /// Answers a client until it has gone, or until it is to be closed: then what is left is still sent.
