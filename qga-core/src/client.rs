@@ -11,16 +11,16 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Mutex, Notify, watch};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, watch};
+use tokio::time::{Instant, timeout_at};
 
 use crate::command::{CommandSpec, NoReply, QgaCommand};
 use crate::error::{AddressError, Error, ErrorKind, Execution, Stage};
 use crate::protocol::{Budget, Request};
 use crate::terms::trace::Span;
 use crate::terms::{
-    Attachments, Call, ChannelState, Contact, Contacts, Hold, LockFile, Openings, Options, Policy,
-    Repeat, Settings, Waiting, buffers, later,
+    Attachments, Call, ChannelState, Contact, Contacts, Hold, LockFile, Options, Policy, Repeat,
+    Settings, Waiting, buffers, later,
 };
 use crate::transport::{Address, MachineState, Schemes, TransportLimits};
 
@@ -32,6 +32,8 @@ mod driver;
 mod execute;
 mod pipeline;
 mod reconnect;
+mod rest;
+mod standstill;
 mod watchers;
 
 pub(crate) use alarm::Alarm;
@@ -40,6 +42,8 @@ use carried::Carried;
 use channel::{Channel, InUse};
 pub use execute::Execute;
 pub use pipeline::Pipeline;
+use rest::Rest;
+use standstill::Heed;
 use watchers::Watchers;
 
 /// Talks to one guest agent.
@@ -372,9 +376,16 @@ impl Client {
         told.or_else(|| Some(self.shared.carried.machine()?.watch()))
     }
 
-    /// The openings of the agent's port that somebody tells beside the channel.
-    fn openings(&self) -> Option<Openings> {
-        self.shared.machine.clone().map(Openings::new)
+    /// What ends a pause of somebody who waits for the channel.
+    fn rest(&self) -> Rest {
+        let machine = self.shared.machine.clone();
+        Rest::new(machine, self.options.machine)
+    }
+
+    /// What ends the wait of somebody who has the channel.
+    #[inline]
+    fn heed(&self) -> Heed {
+        Heed::new(self.shared.machine.as_ref(), self.options.machine)
     }
 
     /// Holds commands back until the [`Hold`] is dropped, for all clones of this client. A command for whose name
@@ -439,7 +450,7 @@ impl Client {
     /// As [`execute`](Self::execute).
     pub async fn sync(&self) -> Result<(), Error> {
         let (budget, waits) = (self.budget(), self.options.wait_for_channel);
-        let mut openings = self.openings();
+        let mut rest = self.rest();
         let mut waiting = Waiting::new(&budget, waits, Repeat::Lost);
         loop {
             let tried = async {
@@ -450,8 +461,11 @@ impl Client {
                 Ok(()) => return Ok(()),
                 Err(error) => {
                     let end = waiting.for_channel(error, now());
-                    let end = end.map_err(|error| self.locate(error))?;
-                    rest(end, &mut openings).await;
+                    let rested = match end {
+                        Ok(end) => rest.until(end).await.map_err(|error| waiting.after(error)),
+                        Err(error) => Err(error),
+                    };
+                    rested.map_err(|error| self.locate(error))?;
                 }
             }
         }
@@ -613,7 +627,7 @@ impl Client {
     #[inline]
     fn try_acquire<R>(&self, call: &Call<'_, R>, cx: &mut Context<'_>) -> Option<InUse> {
         let channel = Arc::clone(&self.channel).try_lock_owned().ok()?;
-        let mut channel = InUse::new(channel);
+        let mut channel = self.in_use(channel);
         let is_ready = channel.is_ready(cx) && self.check(call.spec.name()).is_ok();
         (is_ready && call.budget.check(now).is_ok()).then_some(channel)
     }
@@ -627,7 +641,7 @@ impl Client {
     ) -> (Result<R, Error>, Option<Contact>) {
         let name = call.spec.name.clone();
         let (name, budget) = (&*name, call.budget);
-        let mut openings = self.openings();
+        let mut rest = self.rest();
         let mut waiting = Waiting::new(&budget, call.waits, call.repeat);
         waiting.sent = u32::from(failed.is_some());
         let result = loop {
@@ -654,7 +668,11 @@ impl Client {
                 Ok(response) => break Ok(response),
                 Err(error) if !call.has_request() => break Err(waiting.after(error)),
                 Err(error) => match waiting.for_channel(error, now()) {
-                    Ok(end) => rest(end, &mut openings).await,
+                    Ok(end) => {
+                        if let Err(error) = rest.until(end).await {
+                            break Err(waiting.after(error));
+                        }
+                    }
                     Err(error) => break Err(error),
                 },
             }
@@ -666,7 +684,7 @@ impl Client {
     /// Takes the channel, with nothing between the next request and its answer.
     async fn acquire(&self, name: &str, budget: &Budget) -> Result<InUse, Error> {
         let waits = self.options.wait_for_channel;
-        let mut openings = self.openings();
+        let mut rest = self.rest();
         let mut waiting = Waiting::new(budget, waits, Repeat::Lost);
         loop {
             self.admit(name, budget).await?;
@@ -679,7 +697,10 @@ impl Client {
             };
             match tried.await {
                 Ok(channel) => return Ok(channel),
-                Err(error) => rest(waiting.for_channel(error, now())?, &mut openings).await,
+                Err(error) => {
+                    let rested = rest.until(waiting.for_channel(error, now())?).await;
+                    rested.map_err(|error| waiting.after(error))?;
+                }
             }
         }
     }
@@ -726,14 +747,22 @@ impl Client {
     /// Waits for the channel.
     async fn lock(&self, budget: &Budget) -> Result<InUse, Error> {
         if let Ok(channel) = Arc::clone(&self.channel).try_lock_owned() {
-            return Ok(InUse::new(channel));
+            return Ok(self.in_use(channel));
         }
         let _queued = Queued::new(&self.shared.queued);
         let locked = Arc::clone(&self.channel).lock_owned();
         match timeout_at(budget.deadline.into(), locked).await {
-            Ok(channel) if now() < budget.deadline => Ok(InUse::new(channel)),
+            Ok(channel) if now() < budget.deadline => Ok(self.in_use(channel)),
             _ => Err(budget.ended_in_queue()),
         }
+    }
+
+    /// The channel in the hands of somebody who waits for the agent.
+    #[inline]
+    fn in_use(&self, channel: OwnedMutexGuard<Channel>) -> InUse {
+        let mut channel = InUse::new(channel);
+        channel.driver().heed = self.heed();
+        channel
     }
 
     /// Whether somebody waits for the channel.
@@ -758,14 +787,6 @@ impl fmt::Debug for Client {
             .field("address", &self.shared.address)
             .field("options", &self.options)
             .finish_non_exhaustive()
-    }
-}
-
-/// Waits until then, or until the guest opens its agent's port.
-async fn rest(end: std::time::Instant, openings: &mut Option<Openings>) {
-    match openings {
-        Some(openings) => drop(timeout_at(end.into(), openings.next()).await),
-        None => sleep_until(end.into()).await,
     }
 }
 

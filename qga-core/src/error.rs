@@ -14,6 +14,7 @@ mod address;
 mod decode;
 mod display;
 mod opening;
+mod power;
 mod refusal;
 mod transport;
 
@@ -21,6 +22,7 @@ pub use address::AddressError;
 pub use decode::DecodeError;
 pub(crate) use decode::decode;
 pub(crate) use opening::Reason;
+pub use power::Power;
 use refusal::{Refusal, refusal};
 pub use transport::TransportError;
 
@@ -103,6 +105,9 @@ pub enum ErrorKind {
     /// The [deadline](crate::Options::deadline) of the handle, which is for all its commands, came this long
     /// after the command had begun. Zero: it had passed, and nothing was begun.
     Deadline(Duration),
+    /// The machine does not run, as its host [tells](crate::MachineWatch), and no answer came for as long as
+    /// [is waited then](crate::Options::machine_timeout).
+    MachineStopped(Power),
     /// The other side closed the channel; with an error where it did not end as it should, as after a
     /// reset.
     Closed(Option<io::Error>),
@@ -407,6 +412,15 @@ impl Error {
     #[must_use]
     pub fn is_deadline(&self) -> bool {
         matches!(self.kind(), ErrorKind::Deadline(_))
+    }
+
+    /// What the machine is in place of running, if the command ended [because of that](ErrorKind::MachineStopped).
+    #[must_use]
+    pub fn machine_stopped(&self) -> Option<Power> {
+        match self.kind() {
+            ErrorKind::MachineStopped(power) => Some(*power),
+            _ => None,
+        }
     }
 
     /// Whether the other side closed the channel.

@@ -92,7 +92,7 @@ pub use client::{Client, ClientBuilder, Execute, Pipeline};
 pub use command::{CommandSpec, Empty, GuestAgent, NoReply, QgaCommand, Reply, RetryClass};
 pub use discover::discover;
 pub use error::{
-    AddressError, AgentError, DecodeError, Error, ErrorKind, Execution, Malformed, Stage,
+    AddressError, AgentError, DecodeError, Error, ErrorKind, Execution, Malformed, Power, Stage,
     TransportError,
 };
 pub use fleet::Fleet;
@@ -106,6 +106,6 @@ pub use text::{Excerpt, Hidden};
 #[cfg(unix)]
 pub use transport::SshStream;
 pub use transport::{
-    Address, Answering, Direction, MachineState, MachineWatch, MessageTransport, Power, SshAddress,
+    Address, Answering, Direction, MachineState, MachineWatch, MessageTransport, SshAddress,
     TransportLimits,
 };

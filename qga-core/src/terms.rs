@@ -23,7 +23,7 @@ pub(crate) use contact::Contacts;
 pub(crate) use lock_file::LockFile;
 #[cfg(target_os = "linux")]
 pub(crate) use lock_file::lock_path;
-pub(crate) use machine::Openings;
+pub(crate) use machine::{Openings, Standstill};
 pub use options::Options;
 pub(crate) use options::later;
 pub use policy::Hold;

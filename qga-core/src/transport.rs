@@ -35,7 +35,7 @@ pub use blocking_stream::Stream as BlockingStream;
 pub(crate) use carrier::Carrier;
 pub use inspect::Direction;
 pub(crate) use inspect::Inspector;
-pub use machine::{MachineState, MachineWatch, Power};
+pub use machine::{MachineState, MachineWatch};
 pub use messages::{Answering, MessageTransport, TransportLimits};
 pub(crate) use open::{Endpoint, Opening, Scheme, connect_error, read_address, text_of};
 pub(crate) use open_blocking::{BlockingEndpoint, BlockingScheme};

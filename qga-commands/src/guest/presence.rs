@@ -29,6 +29,8 @@ impl Presence {
             _ if error.is_timeout() && error.stage() == Stage::Queue => Self::Queued,
             // So too where a queue of clients is full, or a host takes its time.
             _ if error.is_timeout() => Self::Silent,
+            // Whoever watches the machine knows more.
+            ErrorKind::MachineStopped(_) => Self::Silent,
             ErrorKind::Closed(_) if error.is_permanent() => Self::Ended,
             ErrorKind::Closed(_) => Self::HangsUp,
             ErrorKind::NotASocket => Self::Absent,

@@ -14,6 +14,7 @@ use super::carried::Carried;
 use super::channel::Channel;
 use super::driver::Driver;
 use super::reconnect::Reconnect;
+use super::standstill::Heed;
 use super::watchers::Watchers;
 use super::{Client, Shared, now};
 use crate::error::{AddressError, Error};
@@ -435,7 +436,8 @@ impl ClientBuilder {
                 .lock
                 .then(|| LockFile::take(address))
                 .transpose()?;
-            Ok((reconnect.open_and_sync(&budget).await?, lock))
+            let heed = Heed::new(self.machine.as_ref(), self.settings.options.machine);
+            Ok((reconnect.open_and_sync(&budget, heed).await?, lock))
         };
         match opened.await {
             Ok((driver, lock)) => Ok(self.client(driver, Some(reconnect), lock)),

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io::{self, Read as _};
 use std::mem::MaybeUninit;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -10,6 +11,7 @@ use tokio::io::ReadBuf;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::alarm::Alarm;
+use super::standstill::Heed;
 use crate::error::Error;
 use crate::protocol::{Budget, Event, Session};
 use crate::terms::{buffers, trace};
@@ -25,6 +27,8 @@ pub(crate) struct Driver {
     alarm: Alarm,
     /// Whether the stream was asked in this very poll and wakes the task when something comes.
     will_wake: bool,
+    /// What ends the wait of whoever has the channel.
+    pub(crate) heed: Heed,
 }
 
 impl Driver {
@@ -39,6 +43,7 @@ impl Driver {
             session,
             alarm: Alarm::default(),
             will_wake: false,
+            heed: Heed::Nothing,
         }
     }
 
@@ -102,13 +107,29 @@ impl Driver {
                 self.tell_time();
                 continue;
             };
-            match timeout_at(deadline.into(), transport.call(&message, deadline)).await {
-                Ok(Ok(reply)) => self.session.message_received(reply),
-                Ok(Err(error)) => {
+            let (heed, heeds) = (&mut self.heed, self.session.heeds_machine());
+            heed.listen(transport.machine());
+            let called = {
+                let call = transport.call(&message, deadline);
+                let mut call = pin!(timeout_at(deadline.into(), call));
+                let called = poll_fn(|cx| match call.as_mut().poll(cx) {
+                    Poll::Pending if heeds => heed.poll(cx).map(Err),
+                    polled => polled.map(Ok),
+                });
+                called.await
+            };
+            match called {
+                Ok(Ok(Ok(reply))) => self.session.message_received(reply),
+                Ok(Ok(Err(error))) => {
                     self.tell_time();
                     self.session.message_failed(error, message);
                 }
-                Err(_) => self.tell_time(),
+                Ok(Err(_)) => self.tell_time(),
+                Err(power) => {
+                    if let Some(event) = self.session.machine_stopped(power) {
+                        return event;
+                    }
+                }
             }
         }
     }
@@ -119,6 +140,13 @@ impl Driver {
     pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         let polled = self.poll_stream(cx);
         if polled.is_pending() {
+            // What has arrived was read before.
+            if self.session.heeds_machine()
+                && let Poll::Ready(power) = self.heed.poll(cx)
+                && let Some(event) = self.session.machine_stopped(power)
+            {
+                return Poll::Ready(event);
+            }
             // Thousands may wait at once.
             self.give_buffer_back();
         }
@@ -262,7 +290,9 @@ impl Driver {
     /// Takes the place of another driver.
     pub(crate) fn replace(&mut self, by: Self) {
         self.give_buffer_back();
+        let heed = std::mem::take(&mut self.heed);
         *self = by;
+        self.heed = heed;
     }
 
     /// Gives the buffer back that it reads into, if nothing unread is in it.
@@ -275,6 +305,7 @@ impl Driver {
 
     /// Forgets the requests that nobody waits for any more, and gives the buffers back.
     pub(crate) fn end(&mut self) {
+        self.heed = Heed::Nothing;
         self.session.cancel_all();
         self.give_buffer_back();
         if let Some(buffer) = self.session.reclaim_line() {

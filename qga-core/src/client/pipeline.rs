@@ -87,6 +87,7 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
         if let Some(channel) = &mut self.channel {
             // Another task may ask than before.
             channel.driver().forget_waker();
+            channel.driver().heed = self.client.heed();
         }
         let result = self.next_under(&budget).await;
         self.ahead.end();

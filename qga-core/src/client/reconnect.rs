@@ -9,8 +9,9 @@ use tokio::runtime::{Handle, Id};
 use tokio::time::{Instant, timeout_at};
 
 use super::driver::Driver;
+use super::standstill::Heed;
 use super::watchers::Watchers;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Power};
 use crate::protocol::Budget;
 use crate::terms::{ChannelState, Next, Openings, Recovery, trace};
 use crate::transport::{Address, Carrier, Endpoint, Opening, connect_error};
@@ -39,11 +40,19 @@ impl Reconnect {
     }
 
     /// Opens the channel for the first time. The error is of this attempt alone.
-    pub(crate) async fn open_and_sync(&mut self, budget: &Budget) -> Result<Driver, Error> {
+    pub(crate) async fn open_and_sync(
+        &mut self,
+        budget: &Budget,
+        mut heed: Heed,
+    ) -> Result<Driver, Error> {
         let mut opening = self.endpoint.open();
-        let opened = poll_fn(|cx| opening.as_mut().poll(cx));
+        let opened = poll_fn(|cx| match opening.as_mut().poll(cx) {
+            Poll::Pending => heed.poll(cx).map(Err),
+            Poll::Ready(opened) => Poll::Ready(Ok(opened)),
+        });
         let carrier = in_time(&self.endpoint, opened, budget).await?;
         let mut driver = Driver::new(carrier);
+        driver.heed = heed;
         let synchronized = driver.synchronize(budget).await;
         driver.end();
         synchronized?;
@@ -138,14 +147,14 @@ impl Reconnect {
             driver.replace(Driver::closed());
             trace::event("the channel is lost; opening it");
             watchers.tell(|| ChannelState::Connecting);
-            let carrier = self.open(here, &budget).await?;
+            let carrier = self.open(here, &budget, &mut driver.heed).await?;
             driver.replace(Driver::new(carrier));
             watchers.tell(|| ChannelState::Busy);
         }
         driver.synchronize(&budget).await
     }
 
-    async fn open(&mut self, here: Id, budget: &Budget) -> Result<Carrier, Error> {
+    async fn open(&mut self, here: Id, budget: &Budget, heed: &mut Heed) -> Result<Carrier, Error> {
         let endpoint = &self.endpoint;
         let kept = &mut self.opening;
         kept.get_or_insert_with(|| (here, endpoint.open()));
@@ -157,21 +166,23 @@ impl Reconnect {
             let polled = opening.as_mut().poll(cx);
             if polled.is_pending() {
                 *kept = Some((here, opening));
+                return heed.poll(cx).map(Err);
             }
-            polled
+            polled.map(Ok)
         });
         in_time(endpoint, opened, budget).await
     }
 }
 
-/// What has been opened, if that is in time. If not, it may go on later.
+/// What has been opened, if that is in time and the machine runs. If not, it may go on later.
 async fn in_time(
     endpoint: &Endpoint,
-    opened: impl Future<Output = io::Result<Carrier>>,
+    opened: impl Future<Output = Result<io::Result<Carrier>, Power>>,
     budget: &Budget,
 ) -> Result<Carrier, Error> {
     match timeout_at(budget.deadline.into(), opened).await {
-        Ok(opened) => endpoint.opened(opened),
+        Ok(Ok(opened)) => endpoint.opened(opened),
+        Ok(Err(power)) => Err(connect_error(ErrorKind::MachineStopped(power))),
         Err(_) => Err(connect_error(budget.time_is_up())),
     }
 }

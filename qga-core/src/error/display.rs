@@ -90,6 +90,7 @@ impl Error {
                 let text = "which were left until the deadline for all commands of this handle";
                 self.write_timeout(f, &format_args!("{left:?}, {text}"))
             }
+            ErrorKind::MachineStopped(power) => write!(f, "no answer came, and the machine {power}"),
             ErrorKind::Closed(error) => self.write_closed(f, error.as_ref()),
             ErrorKind::Agent(error) => write!(f, "{error}"),
             ErrorKind::SyncRefused(error) => write!(

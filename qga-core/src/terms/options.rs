@@ -25,6 +25,7 @@ pub struct Options {
     pub(crate) grace: Duration,
     pub(crate) retry: RetryClass,
     pub(crate) wait_for_channel: bool,
+    pub(crate) machine: Duration,
     pub(crate) reply: ReplyLimits,
     pub(crate) sync: SyncBudget,
 }
@@ -40,6 +41,7 @@ impl Options {
             grace: Duration::from_secs(2),
             retry: RetryClass::Safe,
             wait_for_channel: false,
+            machine: Duration::from_secs(3),
             reply: ReplyLimits::DEFAULT,
             sync: SyncBudget::DEFAULT,
         }
@@ -77,6 +79,30 @@ impl Options {
     #[must_use]
     pub const fn reply_timeout(mut self, timeout: Duration) -> Self {
         self.reply_timeout = Some(timeout);
+        self
+    }
+
+    /// How long a command goes on waiting for its agent while the machine does not run, as its host
+    /// [tells](crate::ClientBuilder::machine); 3 seconds unless set. Then it ends with
+    /// [`ErrorKind::MachineStopped`](crate::ErrorKind::MachineStopped), which names what the machine is: paused,
+    /// suspended, stalled, panicked or off. An answer that comes meanwhile counts.
+    ///
+    /// A machine that is paused may go on, as after a snapshot of it; `Duration::MAX` lets a command wait for that, and for
+    /// a machine that is to be switched on again, until its time is up. A command that is answered
+    /// [only on failure](crate::Reply::OnErrorOnly), such as `guest-shutdown`, does not end so once it is sent.
+    ///
+    /// ```
+    /// use qga_core::Options;
+    /// use std::time::Duration;
+    ///
+    /// // Over a pause of the machine.
+    /// let patient = Options::new()
+    ///     .timeout(Duration::from_secs(120))
+    ///     .machine_timeout(Duration::MAX);
+    /// ```
+    #[must_use]
+    pub const fn machine_timeout(mut self, timeout: Duration) -> Self {
+        self.machine = timeout;
         self
     }
 

@@ -178,7 +178,7 @@ impl Recovery {
     /// there is a pause.
     fn failed(&mut self, error: Error, since: Instant, now: Instant) -> Error {
         let counts = match error.kind() {
-            ErrorKind::SyncRefused(_) => false,
+            ErrorKind::SyncRefused(_) | ErrorKind::MachineStopped(_) => false,
             _ if error.is_timeout() => now.duration_since(since) >= self.connect_timeout,
             _ => true,
         };

@@ -2,6 +2,8 @@
 
 use tokio::sync::watch;
 
+use crate::error::Power;
+
 /// A source that tells what becomes of a machine, such as the events of libvirt or of QEMU's monitor. A client that
 /// [has one](crate::ClientBuilder::machine) knows sooner when its agent is back.
 ///
@@ -19,7 +21,10 @@ use tokio::sync::watch;
 /// assert_eq!(client.machine().unwrap().borrow().power, Power::Off);
 /// ```
 ///
-/// It may be late, and it may know only a part. So nothing that was asked for is left undone because of it.
+/// It may be late, and it may know only a part. So nothing that was asked for is left undone because of it: a command
+/// is tried whatever the source tells. But a command whose answer does not come ends, with
+/// [`ErrorKind::MachineStopped`](crate::ErrorKind::MachineStopped), once the source has told
+/// [for a while](crate::Options::machine_timeout) that the machine does not run.
 pub trait MachineWatch: Send + Sync {
     /// The state that is known now, and how it changes.
     fn watch(&self) -> watch::Receiver<MachineState>;
@@ -35,25 +40,6 @@ pub struct MachineState {
     pub power: Power,
     /// How often the machine was reset since the source began to watch, as by a reboot.
     pub resets: u64,
-}
-
-/// Whether a machine runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Power {
-    /// Not known.
-    #[default]
-    Unknown,
-    /// Its processors run.
-    Running,
-    /// The host has stopped its processors for a while.
-    Paused,
-    /// The guest has suspended it to memory.
-    Suspended,
-    /// It is off.
-    Off,
-    /// The guest's kernel has panicked.
-    Panicked,
 }
 
 impl MachineState {

@@ -31,6 +31,7 @@ mod refusal;
 mod reply_timeout;
 mod retry;
 mod sharing;
+mod standstill;
 mod state;
 mod support;
 mod transport;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::pending::Pending;
 use super::{Event, Session, State, Ticket};
 use crate::command::NoReply;
-use crate::error::{Error, ErrorKind, Execution, Stage, TransportError};
+use crate::error::{Error, ErrorKind, Execution, Power, Stage, TransportError};
 
 impl Session {
     /// When [`handle_timeout`](Self::handle_timeout) is due.
@@ -65,6 +65,22 @@ impl Session {
         }
         let kind = pending.time_is_up();
         Some(Event::Failed(ticket, self.fail(&pending, kind)))
+    }
+
+    /// Whether it counts that the machine does not run: not for a request that hopes for silence, which may be what has
+    /// stopped it.
+    pub(crate) fn heeds_machine(&self) -> bool {
+        let first = self.pendings.first();
+        first.is_some_and(|first| !first.hopes_for_silence())
+    }
+
+    /// Has the first request fail, since its answer will not come from a machine that does not run.
+    pub(crate) fn machine_stopped(&mut self, power: Power) -> Option<Event> {
+        self.is_settled = false;
+        let pending = self.pendings.pop_first()?;
+        self.current.take_if(|current| current.id == pending.id);
+        let error = self.fail(&pending, ErrorKind::MachineStopped(power));
+        Some(Event::Failed(Ticket(pending.id), error))
     }
 
     /// The error of a request that is out of the queue and gets no answer.
