@@ -72,5 +72,9 @@ pub(crate) fn is_unanswered(error: &Error) -> bool {
     error.agent_error().is_some()
         || error.is_not_allowed()
         || error.is_bad_reply()
-        || (error.is_timeout() && was_asked(error))
+        || (is_silence(error) && was_asked(error))
+}
+
+fn is_silence(error: &Error) -> bool {
+    error.is_timeout() || error.machine_stopped().is_some()
 }

@@ -10,7 +10,7 @@ use std::io;
 use std::str::Utf8Error;
 use std::time::Duration;
 
-use qga_core::{Address, AddressError, AgentError, Error, Execution};
+use qga_core::{Address, AddressError, AgentError, Error, Execution, Power};
 
 use super::output::{ExitStatus, Output};
 use crate::capabilities::Refusal;
@@ -283,6 +283,13 @@ impl GuestError {
     #[must_use]
     pub fn is_deadline(&self) -> bool {
         self.command_error().is_some_and(Error::is_deadline)
+    }
+
+    /// What the machine is in place of running, if the operation ended because of that; see
+    /// [`Error::machine_stopped`].
+    #[must_use]
+    pub fn machine_stopped(&self) -> Option<Power> {
+        self.command_error().and_then(Error::machine_stopped)
     }
 
     /// Whether the other side closed the channel.

@@ -127,6 +127,7 @@ impl Ready {
                 Ok(ready) => return Ok(ready),
                 Err(short) => last.replace_by(short),
             }
+            last.heed(&mut machine);
             let pause = machine.rest(backoff.pause());
             if last.is_for_good() || timeout_at(end, pause).await.is_err() {
                 return Err(last.into_error(timeout, address.cloned()));
@@ -201,7 +202,8 @@ impl Guest {
     /// # Errors
     ///
     /// [`GuestError::NotReady`] when the time is up, and at once when the guest cannot become ready. That is so if the
-    /// channel has ended and cannot be opened again, if the agent does not know or allow one of the commands, or if the
+    /// machine stops meanwhile, as its host [tells](qga_core::ClientBuilder::machine), or stands still for longer than
+    /// [is waited for](qga_core::Options::machine_timeout), if the channel has ended and cannot be opened again, if the agent does not know or allow one of the commands, or if the
     /// client's policy forbids a command that is needed to ask.
     ///
     /// # Cancel safety

@@ -16,6 +16,8 @@ pub enum FailureKind {
     NotReached,
     /// The time was not enough.
     Timeout,
+    /// The machine does not run.
+    MachineStopped,
     /// The other side closed the channel.
     Closed,
     /// The agent refused a command, since it does not know it, has it disabled, or is frozen.
@@ -42,6 +44,7 @@ impl FleetError for Error {
         match self.kind() {
             ErrorKind::Address(_) => FailureKind::BadAddress,
             _ if self.is_timeout() => FailureKind::Timeout,
+            ErrorKind::MachineStopped(_) => FailureKind::MachineStopped,
             _ if self.stage() == Stage::Connect => FailureKind::NotReached,
             // It has never answered.
             ErrorKind::Closed(_) if self.stage() == Stage::Sync => FailureKind::NotReached,
@@ -63,6 +66,7 @@ impl fmt::Display for FailureKind {
             Self::BadAddress => "with a bad address",
             Self::NotReached => "not reached",
             Self::Timeout => "timed out",
+            Self::MachineStopped => "on machines that do not run",
             Self::Closed => "closed the channel",
             Self::Refused => "refused",
             Self::NotAllowed => "not allowed by the client",

@@ -12,11 +12,17 @@ const MIGRATED: i32 = 3;
 /// The reason for the state of being off that says the same.
 const OFF_SINCE_MIGRATED: i32 = 4;
 
+/// The reason for the state of being paused that says that the host could not read or write for the machine.
+const PAUSED_BY_AN_IO_ERROR: i32 = 5;
+/// The detail of a domain's pause that says the same.
+const IO_ERROR: i32 = 2;
+
 /// What the numbers of a state and of the reason for it say.
 pub(crate) fn power(state: i32, reason: i32) -> Power {
     match (state, reason) {
         // One that is blocked, and one that shuts down, run too.
         (1 | 2 | 4, _) => Power::Running,
+        (3, PAUSED_BY_AN_IO_ERROR) => Power::Stalled,
         (3, _) => Power::Paused,
         (5, OFF_SINCE_MIGRATED) => Power::Unknown,
         (5, _) => Power::Off,
@@ -30,7 +36,12 @@ pub(crate) fn power(state: i32, reason: i32) -> Power {
 pub(super) fn note(state: &mut MachineState, news: News) -> bool {
     match EventKind::of(news) {
         EventKind::Started | EventKind::Resumed => state.power = Power::Running,
-        EventKind::Paused => state.power = Power::Paused,
+        EventKind::Paused => {
+            state.power = match news {
+                News::Lifecycle { detail, .. } if detail == IO_ERROR => Power::Stalled,
+                _ => Power::Paused,
+            };
+        }
         EventKind::Suspended => state.power = Power::Suspended,
         EventKind::Crashed => state.power = Power::Panicked,
         EventKind::Stopped => {
@@ -136,6 +147,11 @@ mod tests {
                 (Power::Running, Some(true), 0),
             ),
             (
+                "a full disk of the host",
+                &[lifecycle(3, 0), lifecycle(4, 0), lifecycle(3, 2)],
+                (Power::Stalled, Some(true), 0),
+            ),
+            (
                 "undefine while it runs",
                 &[lifecycle(2, 0), lifecycle(1, 0)],
                 (Power::Running, Some(true), 0),
@@ -157,6 +173,7 @@ mod tests {
             (1, 1, Power::Running),
             (2, 0, Power::Running),
             (3, 1, Power::Paused),
+            (3, 5, Power::Stalled),
             (4, 1, Power::Running),
             (5, 1, Power::Off),
             (5, 4, Power::Unknown),

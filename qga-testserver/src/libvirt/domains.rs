@@ -39,6 +39,8 @@ pub enum DomainState {
     Running,
     /// Its processors are stopped for a while.
     Paused,
+    /// Its processors are stopped because of an I/O error of the host, such as a full disk.
+    Stalled,
     /// The guest has suspended it to memory.
     Suspended,
     /// The guest has crashed, and the domain was left as it was.
@@ -54,7 +56,7 @@ impl DomainState {
     pub(super) fn number(self) -> u32 {
         match self {
             Self::Running => 1,
-            Self::Paused => 3,
+            Self::Paused | Self::Stalled => 3,
             Self::Off | Self::Migrated => 5,
             Self::Crashed => 6,
             Self::Suspended => 7,
@@ -65,6 +67,7 @@ impl DomainState {
     pub(super) fn reason(self) -> u32 {
         match self {
             Self::Migrated => 4,
+            Self::Stalled => 5,
             _ => 1,
         }
     }
@@ -201,7 +204,7 @@ fn usable_port(domains: &mut Domains, uuid: [u8; 16]) -> Result<Port, Refusal> {
     let domain = domains.find(|domain| domain.uuid == uuid)?;
     match (domain.state, domain.port.clone()) {
         (state, _) if state.is_off() => Err(Refusal::new(55, 20, "the domain is off")),
-        (DomainState::Paused | DomainState::Suspended | DomainState::Crashed, _) => {
+        (state, _) if state != DomainState::Running => {
             Err(Refusal::new(55, 10, "the domain does not run"))
         }
         (_, None) => Err(Refusal::new(

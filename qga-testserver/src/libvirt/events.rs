@@ -21,6 +21,7 @@ pub(super) const UNDEFINED: News = News::Lifecycle(1, 0);
 pub(super) const STARTED: News = News::Lifecycle(2, 0);
 pub(super) const WOKEN: News = News::Lifecycle(2, 4);
 pub(super) const PAUSED: News = News::Lifecycle(3, 0);
+pub(super) const STALLED: News = News::Lifecycle(3, 2);
 pub(super) const RESUMED: News = News::Lifecycle(4, 0);
 pub(super) const SHUT_DOWN: [News; 2] = [News::Lifecycle(6, 1), News::Lifecycle(5, 0)];
 pub(super) const DESTROYED: [News; 2] = [News::Lifecycle(6, 2), News::Lifecycle(5, 1)];

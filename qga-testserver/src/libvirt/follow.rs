@@ -52,7 +52,8 @@ impl State {
         }
         let state = match now.power {
             Power::On | Power::Halted => DomainState::Running,
-            Power::Paused | Power::Stalled => DomainState::Paused,
+            Power::Paused => DomainState::Paused,
+            Power::Stalled => DomainState::Stalled,
             Power::Panicked => DomainState::Crashed,
             Power::Suspended => DomainState::Suspended,
             Power::Off => DomainState::Off,

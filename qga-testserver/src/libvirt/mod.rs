@@ -26,7 +26,7 @@ use domains::{Domain, Domains, Port};
 pub use domains::{DomainState, LibvirtVersion};
 use events::{
     AGENT_CAME, AGENT_WENT, CRASHED, Callbacks, DEFINED, DESTROYED, MIGRATED, NO_AGENT_YET, News,
-    PAUSED, RESUMED, STARTED, SUSPENDED, UNDEFINED, WOKEN,
+    PAUSED, RESUMED, STALLED, STARTED, SUSPENDED, UNDEFINED, WOKEN,
 };
 use line::Line;
 use packet::Refusal;
@@ -414,6 +414,7 @@ impl State {
             }
             (_, DomainState::Migrated) => self.callbacks.tell(domain, [MIGRATED]),
             (_, DomainState::Paused) => self.callbacks.tell(domain, [PAUSED]),
+            (_, DomainState::Stalled) => self.callbacks.tell(domain, [STALLED]),
             (_, DomainState::Suspended) => self.callbacks.tell(domain, [SUSPENDED]),
             (_, DomainState::Crashed) => self.callbacks.tell(domain, [CRASHED]),
             (before, DomainState::Running) if before.is_off() => {

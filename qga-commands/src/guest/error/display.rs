@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use qga_core::{Address, Excerpt};
 
-use super::{CopyFault, GuestError};
+use super::{CopyFault, GuestError, ReadyStage};
 
 impl Display for GuestError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -92,6 +92,9 @@ impl GuestError {
                     "{guest} does not become ready: {stage}; {}",
                     refusal.hint()
                 );
+            }
+            _ if matches!(stage, ReadyStage::Stopped(_)) => {
+                return write!(f, "{guest} does not become ready: {stage}");
             }
             _ if self.is_for_good() => write!(f, "{guest} does not become ready: {stage}")?,
             _ => write!(f, "{guest} was not ready within {timeout:?}: {stage}")?,

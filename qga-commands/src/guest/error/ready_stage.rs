@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use qga_core::Power;
+
 use crate::capabilities::Refusal;
 
 /// What a guest was waited for that did not become ready.
@@ -18,6 +20,8 @@ pub enum ReadyStage {
     Check(usize),
     /// Its channel has ended, and it cannot be opened again, since the client was made from a stream.
     Ended,
+    /// Its machine does not run, and is this instead; see [`Options::machine_timeout`](qga_core::Options::machine_timeout).
+    Stopped(Power),
     /// A command that is needed to ask its agent is refused, by the agent or by the client's policy.
     Refused,
 }
@@ -27,7 +31,7 @@ impl ReadyStage {
     pub(in crate::guest) fn is_for_good(&self) -> bool {
         match self {
             Self::Command(refusal) => refusal.is_for_good(),
-            Self::Ended | Self::Refused => true,
+            Self::Ended | Self::Refused | Self::Stopped(_) => true,
             Self::Connect | Self::Ping | Self::Check(_) => false,
         }
     }
@@ -35,7 +39,7 @@ impl ReadyStage {
     /// A later stage has a higher one.
     pub(in crate::guest) fn rank(&self) -> usize {
         match self {
-            Self::Connect | Self::Ended | Self::Refused => 0,
+            Self::Connect | Self::Ended | Self::Refused | Self::Stopped(_) => 0,
             Self::Ping => 1,
             Self::Command(_) => 2,
             Self::Check(number) => number.saturating_add(2),
@@ -50,6 +54,7 @@ impl fmt::Display for ReadyStage {
             Self::Ended => {
                 f.write_str("its channel has ended, and this client cannot open it again")
             }
+            Self::Stopped(power) => write!(f, "its machine {power}"),
             Self::Refused => f.write_str("what has to be asked is refused"),
             Self::Ping => f.write_str("its agent does not answer"),
             Self::Command(refusal) => refusal.fmt(f),

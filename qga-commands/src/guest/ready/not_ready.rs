@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use qga_core::{Address, Error, ErrorKind};
+use qga_core::{Address, Error, ErrorKind, Power};
 
 use crate::guest::GuestError;
 use crate::guest::error::{CheckError, ReadyStage, command_error_of};
+use crate::guest::machine::Machine;
 use crate::guest::presence::Presence;
 
 pub(super) type Attempt<T> = Result<T, NotReady>;
@@ -69,6 +70,18 @@ impl NotReady {
         let error = cause.and_then(|cause| command_error_of(cause));
         self.stage.is_for_good()
             || error.is_some_and(|error| error.is_permanent() || error.is_deadline())
+    }
+
+    /// A machine that has stopped since the guest is waited for is not waited for. One that was off before may be about to
+    /// be switched on.
+    pub(super) fn heed(&mut self, machine: &mut Machine) {
+        let cause = self.cause.as_deref();
+        let error = cause.and_then(|cause| command_error_of(cause));
+        if let Some(power) = error.and_then(Error::machine_stopped)
+            && (power != Power::Off || machine.power() == Power::Off)
+        {
+            self.stage = ReadyStage::Stopped(power);
+        }
     }
 
     pub(super) fn into_error(self, timeout: Duration, address: Option<Address>) -> GuestError {
