@@ -233,6 +233,10 @@ class FakeAgent:
         """Wakes the guest, or switches it on."""
         self.order("wake")
 
+    def machine(self, event):
+        """Lets something happen to the machine of an agent with the option `--monitor`, such as `panic` or `fill-disk`."""
+        self.order("machine", event=event)
+
 
 def _verified():
     """An agent for one test, which is verified at its end."""

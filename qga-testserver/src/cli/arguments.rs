@@ -40,6 +40,10 @@ pub(super) struct Serve {
     /// The address on which to take orders from the test: unix:PATH or tcp:HOST:PORT.
     #[arg(long, value_name = "ADDRESS")]
     pub(super) control: Option<String>,
+    /// The address of the monitor (QMP) of the agent's machine: unix:PATH or tcp:HOST:PORT.
+    #[cfg(unix)]
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "agents")]
+    pub(super) monitor: Option<String>,
     /// How many agents to serve, each on a socket of its own.
     #[arg(long, value_name = "NUMBER", requires = "dir", conflicts_with_all = ["listen", "control"])]
     pub(super) agents: Option<usize>,

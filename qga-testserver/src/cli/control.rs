@@ -1,6 +1,8 @@
 //! The socket over which a test in any language tells the agent what to do.
 
-use std::sync::{Arc, Weak};
+#[cfg(unix)]
+use std::sync::Arc;
+use std::sync::Weak;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -11,11 +13,22 @@ mod parse;
 
 use super::Failure;
 use crate::TestAgent;
+#[cfg(unix)]
+use crate::monitor::Monitor;
 use crate::wire::listener::{Listener, Stream};
 use crate::wire::socket::Socket;
 use parse::parse;
 #[cfg(test)]
 pub(super) use parse::{check as check_order, fields as order_fields, names as order_names};
+
+/// Who carries orders out.
+#[derive(Clone)]
+pub(super) struct Target {
+    pub(super) agent: Weak<TestAgent>,
+    /// That of the agent's machine, if it has one.
+    #[cfg(unix)]
+    pub(super) monitor: Option<Arc<Monitor>>,
+}
 
 /// A control socket, which is closed when this is dropped.
 #[derive(Debug)]
@@ -28,12 +41,12 @@ pub(super) struct Control {
 const LINE_LIMIT: u64 = 64 << 20;
 
 impl Control {
-    /// Takes orders for an agent.
-    pub(super) async fn listen(address: &str, agent: &Arc<TestAgent>) -> Result<Self, Failure> {
+    /// Takes orders.
+    pub(super) async fn listen(address: &str, target: Target) -> Result<Self, Failure> {
         let (socket, listener) = Socket::listen(address)
             .await
             .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-        let task = tokio::spawn(accept(listener, Arc::downgrade(agent))).abort_handle();
+        let task = tokio::spawn(accept(listener, target)).abort_handle();
         Ok(Self { socket, task })
     }
 
@@ -48,10 +61,10 @@ impl Drop for Control {
     }
 }
 
-async fn accept(listener: Listener, agent: Weak<TestAgent>) {
+async fn accept(listener: Listener, target: Target) {
     loop {
         match listener.accept().await {
-            Ok(stream) => drop(tokio::spawn(serve(stream, agent.clone()))),
+            Ok(stream) => drop(tokio::spawn(serve(stream, target.clone()))),
             // Out of descriptors, say: the client stays in the queue.
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
         }
@@ -59,7 +72,7 @@ async fn accept(listener: Listener, agent: Weak<TestAgent>) {
 }
 
 /// Carries out the order on each line, and answers it with a line.
-async fn serve(stream: Box<dyn Stream>, agent: Weak<TestAgent>) {
+async fn serve(stream: Box<dyn Stream>, target: Target) {
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
     loop {
@@ -74,7 +87,7 @@ async fn serve(stream: Box<dyn Stream>, agent: Weak<TestAgent>) {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let reply = match obey(&line, &agent).await {
+        let reply = match obey(&line, &target).await {
             Ok(Value::Object(mut reply)) => {
                 reply.insert("ok".into(), true.into());
                 Value::Object(reply)
@@ -89,6 +102,6 @@ async fn serve(stream: Box<dyn Stream>, agent: Weak<TestAgent>) {
     }
 }
 
-async fn obey(line: &[u8], agent: &Weak<TestAgent>) -> Result<Value, Failure> {
-    parse(line)?.carry_out(agent).await
+async fn obey(line: &[u8], target: &Target) -> Result<Value, Failure> {
+    parse(line)?.carry_out(target).await
 }

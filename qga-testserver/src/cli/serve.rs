@@ -1,10 +1,12 @@
 use std::io::Write;
 
 use super::arguments::{Agent, Serve};
-use super::control::Control;
+use super::control::{Control, Target};
 use super::guest_file::GuestFile;
 use super::{Failure, signals};
 use crate::TestAgent;
+#[cfg(unix)]
+use crate::monitor::Monitor;
 
 /// Serves one agent until the program is told to end.
 pub(super) async fn serve(options: &Serve) -> Result<(), Failure> {
@@ -14,18 +16,38 @@ pub(super) async fn serve(options: &Serve) -> Result<(), Failure> {
     let agent = listen(address).await?;
     setup.apply(&agent);
     let agent = std::sync::Arc::new(agent);
+    let target = Target {
+        agent: std::sync::Arc::downgrade(&agent),
+        #[cfg(unix)]
+        monitor: monitor(options, &agent).await?.map(std::sync::Arc::new),
+    };
     let control = match &options.control {
-        Some(address) => Some(Control::listen(address, &agent).await?),
+        Some(address) => Some(Control::listen(address, target.clone()).await?),
         None => None,
     };
     announce(&agent.address())?;
     if let Some(control) = &control {
         announce(&format!("control {}", control.address()))?;
     }
+    #[cfg(unix)]
+    if let Some(monitor) = &target.monitor {
+        announce(&format!("monitor {}", monitor.address()))?;
+    }
     stop.await;
     // The program does not fail for what the test has not checked itself.
     agent.reset();
     Ok(())
+}
+
+/// Starts the monitor of an agent's machine, if one is wanted.
+#[cfg(unix)]
+async fn monitor(options: &Serve, agent: &TestAgent) -> Result<Option<Monitor>, Failure> {
+    let Some(address) = &options.monitor else {
+        return Ok(None);
+    };
+    let monitor = Monitor::listen(agent, address).await;
+    let monitor = monitor.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    Ok(Some(monitor))
 }
 
 /// Starts an agent that listens on this address.

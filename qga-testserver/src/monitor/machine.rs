@@ -7,8 +7,8 @@ use serde_json::Value;
 use tokio::io::DuplexStream;
 
 use super::shared::PanicAction;
-use super::{DiskSnapshot, Monitor, power};
-use crate::guest::power::{Cause, Power};
+use super::{DiskSnapshot, Monitor};
+use crate::guest::power::Power;
 use crate::lock::lock;
 use crate::stub::On;
 use crate::{FaultPlan, Profile, Request, TestAgent};
@@ -202,7 +202,7 @@ impl TestMachine {
     /// Lets the guest's kernel panic, and tell it by a pvpanic device. What QEMU does then is up to
     /// `set-action`: unless told otherwise, it ends.
     pub fn panic(&self) {
-        power::panic(&self.monitor.shared);
+        self.monitor.panic();
     }
 
     /// Lets the guest's kernel panic without a pvpanic device: the monitor tells nothing, and the agent does not answer any
@@ -214,16 +214,12 @@ impl TestMachine {
     /// Lets the host's disk be full: the machine stands still with the guest's next write, which is now, and again after a
     /// `cont`.
     pub fn fill_disk(&self) {
-        let shared = &self.monitor.shared;
-        lock(&shared.settings).disk_is_full = true;
-        power::stall(shared);
+        self.monitor.fill_disk();
     }
 
     /// Makes room on the host's disk again. The machine stands still until it is let run.
     pub fn free_disk(&self) {
-        let shared = &self.monitor.shared;
-        lock(&shared.settings).disk_is_full = false;
-        lock(&shared.blocks).is_full = false;
+        self.monitor.free_disk();
     }
 
     /// Lets the guest close or open the port of its agent, as when the agent ends or starts. A closed port's agent does not
@@ -234,7 +230,7 @@ impl TestMachine {
 
     /// Ends QEMU by `SIGTERM`.
     pub fn terminate(&self) {
-        self.monitor.shared.power().end(Cause::SIGNAL);
+        self.monitor.terminate();
     }
 
     /// Ends QEMU by `SIGKILL`: its monitor tells nothing, and the socket stays, where nobody listens.

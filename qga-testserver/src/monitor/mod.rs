@@ -85,7 +85,30 @@ impl Monitor {
         &self.socket
     }
 
-    async fn kill(&self) {
+    /// Lets the guest's kernel panic.
+    pub(crate) fn panic(&self) {
+        power::panic(&self.shared);
+    }
+
+    /// Lets the host have no room for what the guest writes.
+    pub(crate) fn fill_disk(&self) {
+        lock(&self.shared.settings).disk_is_full = true;
+        power::stall(&self.shared);
+    }
+
+    /// Makes room again.
+    pub(crate) fn free_disk(&self) {
+        lock(&self.shared.settings).disk_is_full = false;
+        lock(&self.shared.blocks).is_full = false;
+    }
+
+    /// Ends QEMU by `SIGTERM`.
+    pub(crate) fn terminate(&self) {
+        self.shared.power().end(Cause::SIGNAL);
+    }
+
+    /// Ends QEMU by `SIGKILL`.
+    pub(crate) async fn kill(&self) {
         self.shared.ended.send_replace(Some(End::Killed));
         self.shared.power().end(Cause::SIGNAL);
         self.ended().await;
@@ -99,7 +122,7 @@ impl Monitor {
     }
 
     /// Lets a QEMU that has ended run again.
-    async fn start_again(&self) -> io::Result<()> {
+    pub(crate) async fn start_again(&self) -> io::Result<()> {
         if self.shared.ended.borrow().is_none() {
             return Ok(());
         }

@@ -71,6 +71,42 @@ fn a_signal_right_after_its_address_ends_it_cleanly() {
 }
 
 #[test]
+fn the_machine_has_a_monitor_if_it_is_to_have_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| format!("unix:{}", folder.path().join(name).display());
+    let mut served = Served::at(
+        &folder.path().join("qga.sock"),
+        &["--control", &at("control"), "--monitor", &at("qmp")],
+    );
+    assert_eq!(line(&mut served.out), format!("control {}", at("control")));
+    assert_eq!(line(&mut served.out), format!("monitor {}", at("qmp")));
+    let mut monitor = Line::connect(&at("qmp"));
+    assert!(monitor.ask("").starts_with("{\"QMP\": "));
+    let negotiated = monitor.ask("{\"execute\":\"qmp_capabilities\"}");
+    assert_eq!(negotiated.trim_end(), "{\"return\": {}}");
+    let mut control = Line::connect(&at("control"));
+    let told = control.order(&json!({"do": "machine", "event": "fill-disk"}));
+    assert_eq!(told, json!({"ok": true}));
+    assert!(monitor.ask("").contains("BLOCK_IO_ERROR"));
+    let told = control.order(&json!({"do": "machine", "event": "kill"}));
+    assert_eq!(told, json!({"ok": true}));
+    let told = control.order(&json!({"do": "machine", "event": "power-on"}));
+    assert_eq!(told, json!({"ok": true}));
+    assert!(Line::connect(&at("qmp")).ask("").starts_with("{\"QMP\": "));
+
+    let mut served = Served::at(
+        &folder.path().join("other.sock"),
+        &["--control", &at("other")],
+    );
+    line(&mut served.out);
+    let told = Line::connect(&at("other")).order(&json!({"do": "machine", "event": "panic"}));
+    assert!(
+        told["error"].as_str().unwrap().contains("--monitor"),
+        "{told}"
+    );
+}
+
+#[test]
 fn it_prints_the_port_that_it_was_given() {
     let served = Served::start(&["--listen", "tcp:127.0.0.1:0"]);
     let address = served.address.strip_prefix("tcp:").unwrap();

@@ -4,10 +4,13 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
+use super::Target;
 use crate::cli::Failure;
 use crate::cli::fault_spec::FaultSpec;
 use crate::cli::guest_change::GuestChange;
 use crate::cli::guest_file::Program;
+#[cfg(unix)]
+use crate::monitor::Monitor;
 use crate::wire::request::excerpt;
 use crate::{Fault, Request, TestAgent, Times};
 
@@ -64,6 +67,22 @@ pub(super) enum Order {
     Kill { pid: i64, signal: i64 },
     /// Wake the guest, or switch it on.
     Wake {},
+    /// Let something happen to the machine that has a monitor.
+    #[cfg(unix)]
+    Machine { event: MachineEvent },
+}
+
+/// What happens to a machine.
+#[cfg(unix)]
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum MachineEvent {
+    Panic,
+    FillDisk,
+    FreeDisk,
+    Terminate,
+    Kill,
+    PowerOn,
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,7 +131,16 @@ const fn patience() -> u64 {
 
 impl Order {
     /// Carries out the order, and returns what it asks for.
-    pub(super) async fn carry_out(self, agent: &Weak<TestAgent>) -> Result<Value, Failure> {
+    pub(super) async fn carry_out(self, target: &Target) -> Result<Value, Failure> {
+        let agent = &target.agent;
+        #[cfg(unix)]
+        if let Order::Machine { event } = self {
+            let missing = "the machine has no monitor: start the program with --monitor";
+            event
+                .happen(target.monitor.as_ref().ok_or(missing)?)
+                .await?;
+            return Ok(Value::Null);
+        }
         if let Order::Wait {
             command,
             count,
@@ -134,6 +162,8 @@ impl Order {
                 return Ok(requests(agent, command.as_deref()));
             }
             Order::Wait { .. } => {}
+            #[cfg(unix)]
+            Order::Machine { .. } => {}
             Order::Verify {} => return agent.failure().map_or(Ok(Value::Null), Err),
             Order::Reset {} => agent.reset(),
             Order::Block { command } => agent.disable(&command),
@@ -199,6 +229,24 @@ impl Order {
             (None, Some(error)) => on.error(&error.class, &error.desc),
             (None, None) => on.pass_through(),
             (Some(_), Some(_)) => return Err("a stub has a reply or an error, not both".into()),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+impl MachineEvent {
+    async fn happen(self, monitor: &Monitor) -> Result<(), Failure> {
+        match self {
+            Self::Panic => monitor.panic(),
+            Self::FillDisk => monitor.fill_disk(),
+            Self::FreeDisk => monitor.free_disk(),
+            Self::Terminate => monitor.terminate(),
+            Self::Kill => monitor.kill().await,
+            Self::PowerOn => {
+                let started = monitor.start_again().await;
+                started.map_err(|error| format!("cannot listen again: {error}"))?;
+            }
         }
         Ok(())
     }
