@@ -39,7 +39,8 @@ const TESTSERVER: &[&[&str]] = &[
     &["guest", "stub"],
     &["commands"],
     &["agent"],
-    &["cli", "libvirt"],
+    &["libvirt", "monitor"],
+    &["cli"],
 ];
 
 /// The floors of `qga-commands`, the lowest first. Modules on one floor do not know each other.

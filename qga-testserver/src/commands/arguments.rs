@@ -165,11 +165,11 @@ fn check_members(
 
 fn check_value(kind: Kind, value: &Value, place: &str, profile: Profile) -> Result<(), Failure> {
     let expected = match (kind, value) {
-        (Kind::Any, _) => return Ok(()),
         (Kind::Capture, _) if !profile.since(8, 1) => {
             return check_value(Kind::Boolean, value, place, profile);
         }
-        (Kind::Unsigned, Value::Int(_) | Value::UInt(_))
+        (Kind::Any, _)
+        | (Kind::Unsigned, Value::Int(_) | Value::UInt(_))
         | (Kind::Integer | Kind::Whence, Value::Int(_))
         | (Kind::Text, Value::String(_))
         | (Kind::Boolean | Kind::Capture, Value::Bool(_)) => return Ok(()),

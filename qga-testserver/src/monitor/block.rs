@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::commands::{Call, Command, Returned, done, look, with};
+use super::command::{Call, Command, Returned, done, look, with};
 use super::disks::{Blocks, Disk, Node};
-use super::jobs::{self, Job, Kind as JobKind};
+use super::job::{Job, Kind as JobKind};
+use super::jobs;
 use super::shared::Shared;
 use super::snapshot::{DiskSnapshot, SnapshotKind};
 use crate::commands::arguments::{Kind, optional, required};
@@ -143,7 +144,7 @@ fn act(
             node.backing = Some(disk.root.clone());
             record(blocks, &disk, &node.file, SnapshotKind::Overlay, is_frozen);
             blocks.nodes.insert(name.to_owned(), node);
-            blocks.set_root(&disk, name);
+            blocks.set_root(&disk.root, name);
             Ok(None)
         }
         "blockdev-backup" => back_up(blocks, data, is_frozen).map(Some),
@@ -178,7 +179,7 @@ fn overlay(
     let name = blocks.new_name(name)?;
     record(blocks, disk, file, SnapshotKind::Overlay, is_frozen);
     blocks.nodes.insert(name.clone(), node);
-    blocks.set_root(disk, &name);
+    blocks.set_root(&disk.root, &name);
     Ok(())
 }
 
@@ -281,7 +282,7 @@ fn commit(call: &Call<'_>) -> Returned {
     }
     let id = call.text("job-id").unwrap_or(device);
     let mut job = blocks.new_job(id, JobKind::Commit, top.size)?;
-    job.disk = Some(disk);
+    job.top = Some(disk.root);
     drop(blocks);
     jobs::begin(call.shared, job);
     done()

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::told::add;
 use serde_json::{Value, json};
 
-use super::jobs::{Job, Kind};
+use super::job::{Job, Kind};
 use super::snapshot::DiskSnapshot;
 use crate::wire::reply::Failure;
 
@@ -27,8 +28,10 @@ pub(super) struct Blocks {
     pub(super) job_time: Duration,
     /// What the next job fails with.
     pub(super) next_failure: Option<String>,
-    /// Whether a write has failed since the machine ran last.
+    /// Whether there is no room for what the guest writes.
     pub(super) is_full: bool,
+    /// Whether a write has failed for that, and there is none yet.
+    pub(super) has_failed: bool,
     /// How many nodes were given a name.
     named: u32,
 }
@@ -67,6 +70,7 @@ impl Default for Blocks {
             job_time: Duration::ZERO,
             next_failure: None,
             is_full: false,
+            has_failed: false,
             named: 0,
         };
         blocks.add_disk("drive0", "/vm/disk.qcow2");
@@ -146,9 +150,10 @@ impl Blocks {
         })
     }
 
-    pub(super) fn set_root(&mut self, disk: &Disk, root: &str) {
-        if let Some(found) = self.disks.iter_mut().find(|other| *other == disk) {
-            root.clone_into(&mut found.root);
+    /// Lets the disk with this node on top have another one there.
+    pub(super) fn set_root(&mut self, from: &str, to: &str) {
+        if let Some(disk) = self.disks.iter_mut().find(|disk| disk.root == from) {
+            to.clone_into(&mut disk.root);
         }
     }
 
@@ -200,7 +205,7 @@ impl Blocks {
 
     /// What is told of a write for which the host has no room.
     pub(super) fn full_disk(&mut self) -> Option<Value> {
-        self.is_full = true;
+        self.has_failed = true;
         let disk = self.disks.first()?;
         Some(json!({
             "device": disk.device,
@@ -219,7 +224,7 @@ impl Blocks {
             .iter()
             .enumerate()
             .map(|(number, disk)| {
-                let is_full = self.is_full && number == 0;
+                let is_full = self.has_failed && number == 0;
                 json!({
                     "device": disk.device,
                     "qdev": disk.qdev,
@@ -251,7 +256,7 @@ impl Blocks {
             "cache": {"no-flush": false, "direct": false, "writeback": true},
         });
         if let Some(below) = self.below(node) {
-            told["backing_file"] = below.file.as_str().into();
+            add(&mut told, "backing_file", below.file.as_str());
         }
         told
     }
@@ -275,10 +280,10 @@ impl Blocks {
             "dirty-flag": false,
         });
         if let Some(below) = self.below(node).filter(|_| depth < DEEPEST) {
-            told["backing-filename"] = below.file.as_str().into();
-            told["full-backing-filename"] = below.file.as_str().into();
-            told["backing-filename-format"] = below.driver.as_str().into();
-            told["backing-image"] = self.image(below, depth + 1);
+            add(&mut told, "backing-filename", below.file.as_str());
+            add(&mut told, "full-backing-filename", below.file.as_str());
+            add(&mut told, "backing-filename-format", below.driver.as_str());
+            add(&mut told, "backing-image", self.image(below, depth + 1));
         }
         told
     }

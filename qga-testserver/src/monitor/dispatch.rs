@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::commands::{self, Call, Command};
-use super::serve::Session;
+use super::command::{Call, Command};
+use super::commands;
+use super::session::Session;
 use super::shared::Shared;
 use crate::agent::delivery::Delivery;
 use crate::commands::arguments;
@@ -182,10 +183,4 @@ fn run(
         shared,
     };
     (command.run)(&call).map(|value| Value::from(&value))
-}
-
-impl Session {
-    fn may_overtake(&self) -> bool {
-        self.may_overtake.load(Ordering::Relaxed)
-    }
 }

@@ -38,14 +38,13 @@ fn tell_reset(shared: &Shared, cause: Cause) {
 
 fn tell_power(shared: &Arc<Shared>, change: &Change) {
     match (change.before.power, change.after.power) {
-        (before, Power::Off) => tell_off(shared, before, change.cause),
         // It was started again.
-        (Power::Off, _) => {}
+        (Power::Off, _) | (_, Power::Halted) => {}
+        (before, Power::Off) => tell_off(shared, before, change.cause),
         (Power::On | Power::Halted, Power::Suspended) => shared.emit("SUSPEND", Value::Null),
         (Power::Suspended, Power::On) => shared.emit("WAKEUP", Value::Null),
         (_, Power::Paused | Power::Panicked | Power::Stalled) => shared.emit("STOP", Value::Null),
         (_, Power::On | Power::Suspended) => shared.emit("RESUME", Value::Null),
-        (_, Power::Halted) => {}
     }
 }
 

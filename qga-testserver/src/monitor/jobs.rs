@@ -2,74 +2,15 @@
 
 use std::sync::Arc;
 
+use super::told::add;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use super::commands::{Call, Command, Returned, done, look, with};
-use super::disks::Disk;
+use super::command::{Call, Command, Returned, done, look, with};
+use super::job::{Job, Kind};
 use super::shared::Shared;
 use crate::commands::arguments::{Kind as Takes, optional, required};
 use crate::lock::lock;
 use crate::wire::reply::Failure;
-
-/// A job.
-#[derive(Clone, Debug)]
-pub(super) struct Job {
-    pub(super) id: String,
-    pub(super) kind: Kind,
-    pub(super) status: &'static str,
-    total: u64,
-    begun: Instant,
-    /// Whether it vanishes when it is over.
-    pub(super) dismisses_itself: bool,
-    /// What it fails with.
-    pub(super) failure: Option<String>,
-    /// The disk that it puts together.
-    pub(super) disk: Option<Disk>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Create,
-    Save,
-    Backup,
-    Commit,
-}
-
-impl Kind {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Save => "snapshot-save",
-            Self::Backup => "backup",
-            Self::Commit => "commit",
-        }
-    }
-
-    /// Whether it works on a disk of the machine, and is told in the older events too.
-    fn is_block_job(self) -> bool {
-        matches!(self, Self::Backup | Self::Commit)
-    }
-}
-
-impl Job {
-    pub(super) fn new(id: &str, kind: Kind, total: u64, failure: Option<String>) -> Self {
-        Self {
-            id: id.to_owned(),
-            kind,
-            status: "created",
-            total,
-            begun: Instant::now(),
-            dismisses_itself: kind.is_block_job(),
-            failure,
-            disk: None,
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        self.status == "concluded"
-    }
-}
 
 pub(super) const COMMANDS: &[Command] = &[
     look("query-jobs", |call| {
@@ -83,7 +24,7 @@ pub(super) const COMMANDS: &[Command] = &[
                 "total-progress": job.total,
             });
             if let Some(failure) = job.failure.as_ref().filter(|_| job.is_over()) {
-                told["error"] = failure.as_str().into();
+                add(&mut told, "error", failure.as_str());
             }
             told
         };
@@ -177,8 +118,8 @@ fn conclude(shared: &Arc<Shared>, job: &Job) {
     if job.kind.is_block_job() {
         let mut told = block_job(job);
         if let Some(failure) = &job.failure {
-            told["error"] = failure.as_str().into();
-            told["offset"] = 0.into();
+            add(&mut told, "error", failure.as_str());
+            add(&mut told, "offset", 0);
         }
         shared.emit("BLOCK_JOB_COMPLETED", told);
     }
@@ -194,11 +135,11 @@ fn end(shared: &Arc<Shared>, job: &Job) {
 
 /// After a commit, the disk is the file again that was below.
 fn put_together(shared: &Shared, job: &Job) {
-    let Some(disk) = &job.disk else { return };
+    let Some(top) = &job.top else { return };
     let mut blocks = lock(&shared.blocks);
-    let below = blocks.nodes.remove(&disk.root).and_then(|top| top.backing);
+    let below = blocks.nodes.remove(top).and_then(|node| node.backing);
     if let Some(below) = below {
-        blocks.set_root(disk, &below);
+        blocks.set_root(top, &below);
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::io::DuplexStream;
 
-use super::shared::PanicAction;
+use super::shared::{PanicAction, Pause};
 use super::{DiskSnapshot, Monitor};
 use crate::guest::power::Power;
 use crate::lock::lock;
@@ -162,7 +162,7 @@ impl TestMachine {
     /// Lets the machine wait for `cont` before it boots, as `-S` does.
     pub fn wait_for_cont(&self) {
         let shared = &self.monitor.shared;
-        lock(&shared.settings).is_prelaunch = true;
+        lock(&shared.settings).pause = Pause::Prelaunch;
         shared.power().hold();
     }
 

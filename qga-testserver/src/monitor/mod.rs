@@ -1,10 +1,12 @@
 //! A fake machine: an agent, and the monitor of the QEMU that runs its guest.
 
 mod block;
+mod command;
 mod commands;
 mod disks;
 mod dispatch;
 mod follow;
+mod job;
 mod jobs;
 mod line;
 mod machine;
@@ -14,8 +16,11 @@ mod power;
 mod qom;
 mod query;
 mod serve;
+mod session;
 mod shared;
 mod snapshot;
+mod told;
+mod waiting;
 
 use std::io;
 use std::path::Path;
@@ -92,14 +97,14 @@ impl Monitor {
 
     /// Lets the host have no room for what the guest writes.
     pub(crate) fn fill_disk(&self) {
-        lock(&self.shared.settings).disk_is_full = true;
+        lock(&self.shared.blocks).is_full = true;
         power::stall(&self.shared);
     }
 
     /// Makes room again.
     pub(crate) fn free_disk(&self) {
-        lock(&self.shared.settings).disk_is_full = false;
-        lock(&self.shared.blocks).is_full = false;
+        let mut blocks = lock(&self.shared.blocks);
+        (blocks.is_full, blocks.has_failed) = (false, false);
     }
 
     /// Ends QEMU by `SIGTERM`.

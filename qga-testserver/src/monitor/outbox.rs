@@ -36,19 +36,19 @@ impl Outbox {
 
     /// Waits until everything was taken.
     pub(super) async fn taken(&self) {
-        std::future::poll_fn(|context| {
+        std::future::poll_fn(|task| {
             let mut content = lock(&self.0);
             if content.bytes.is_empty() {
                 return Poll::Ready(());
             }
-            content.filler = Some(context.waker().clone());
+            content.filler = Some(task.waker().clone());
             Poll::Pending
         })
         .await;
     }
 
     /// Takes all bytes, or waits for some. Nothing comes any more once there were too many.
-    pub(super) fn poll_take(&self, context: &mut Context<'_>) -> Poll<Option<Vec<u8>>> {
+    pub(super) fn poll_take(&self, task: &mut Context<'_>) -> Poll<Option<Vec<u8>>> {
         let mut content = lock(&self.0);
         if content.is_over {
             return Poll::Ready(None);
@@ -57,7 +57,7 @@ impl Outbox {
             filler.wake();
         }
         if content.bytes.is_empty() {
-            content.writer = Some(context.waker().clone());
+            content.writer = Some(task.waker().clone());
             return Poll::Pending;
         }
         Poll::Ready(Some(std::mem::take(&mut content.bytes)))

@@ -5,20 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::shared::{Shared, stamped};
+use super::shared::{PortNews, Shared, stamped};
 use crate::lock::lock;
 
 /// How long another event waits.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// Events about the port.
-#[derive(Debug, Default)]
-pub(super) struct PortNews {
-    /// Whether there was one within the last second.
-    is_quiet: bool,
-    /// The last one since then.
-    waiting: Option<Value>,
-}
 
 impl Shared {
     /// Tells that the guest has opened or closed the port of its agent, if the port has an id.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::commands::{Call, Command, Returned, done, look, with};
-use super::shared::{PanicAction, Shared};
+use super::command::{Call, Command, Returned, done, look, with};
+use super::shared::{PanicAction, Pause, Shared};
 use crate::commands::arguments::{Kind, optional};
 use crate::guest::power::{Cause, Power};
 use crate::lock::lock;
@@ -48,7 +48,7 @@ pub(super) const COMMANDS: &[Command] = &[
 fn stop(shared: &Shared) {
     let is_paused_asleep = shared.power().now() == Power::Suspended && shared.version().since(9, 0);
     if is_paused_asleep {
-        lock(&shared.settings).sleeps = true;
+        lock(&shared.settings).pause = Pause::Asleep;
         shared.power().turn(Power::Suspended, Power::Paused);
     } else {
         shared.power().stand_still(Power::Paused);
@@ -61,20 +61,16 @@ fn run_on(shared: &Arc<Shared>) -> Returned {
         let text = "Resetting the Virtual Machine is required";
         return Err(Failure::generic(text));
     }
-    let mut settings = lock(&shared.settings);
-    let boots = std::mem::take(&mut settings.is_prelaunch);
-    let sleeps = std::mem::take(&mut settings.sleeps);
-    let stalls = power == Power::Stalled && settings.disk_is_full;
-    drop(settings);
-    if sleeps {
+    let pause = std::mem::take(&mut lock(&shared.settings).pause);
+    if pause == Pause::Asleep {
         shared.power().turn(Power::Paused, Power::Suspended);
         return done();
     }
     shared.power().run_on();
-    if boots {
+    if pause == Pause::Prelaunch {
         shared.agent.boot(shared.power().resets());
     }
-    if stalls {
+    if power == Power::Stalled && lock(&shared.blocks).is_full {
         stall(shared);
     }
     done()
@@ -82,11 +78,11 @@ fn run_on(shared: &Arc<Shared>) -> Returned {
 
 pub(super) fn reset(shared: &Arc<Shared>) {
     let runs = matches!(shared.power().now(), Power::On | Power::Halted);
-    {
-        let mut settings = lock(&shared.settings);
-        settings.is_prelaunch = !runs;
-        settings.sleeps = false;
-    }
+    lock(&shared.settings).pause = if runs {
+        Pause::Running
+    } else {
+        Pause::Prelaunch
+    };
     let agent = &shared.agent;
     if let Some(resets) = agent.power.reset_by_host() {
         agent.reboot();

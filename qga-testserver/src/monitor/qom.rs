@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::commands::{Call, Command, Returned, with};
+use super::command::{Call, Command, Returned, with};
 use super::shared::Shared;
 use crate::commands::arguments::{Kind, required};
 use crate::lock::lock;
@@ -11,6 +11,9 @@ use crate::wire::reply::Failure;
 /// Where devices with an id are, and those without.
 const NAMED: &str = "/machine/peripheral";
 const NAMELESS: &str = "/machine/peripheral-anon";
+
+/// What a port is.
+const PORT: &str = "child<virtserialport>";
 
 pub(super) const COMMANDS: &[Command] = &[
     with("qom-list", &[required("path", Kind::Text)], list),
@@ -66,7 +69,6 @@ fn children(shared: &Shared, path: &str) -> Option<Vec<(String, &'static str)>> 
     let id = lock(&shared.settings).port_id.clone();
     let port = port_path(shared);
     let entry = |name: &str, kind| (name.to_owned(), kind);
-    const PORT: &str = "child<virtserialport>";
     Some(match path {
         "/machine" => vec![
             entry("peripheral", "child<container>"),

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
+use super::told::add;
 use serde_json::{Value, json};
 
-use super::commands::{Call, Command, look};
+use super::command::{Call, Command, look};
 use super::shared::Shared;
 use crate::lock::lock;
 
@@ -36,7 +37,7 @@ fn status(call: &Call<'_>) -> Value {
     let status = call.shared.status();
     let mut told = json!({"status": status, "running": status == "running"});
     if !call.shared.version().since(10, 0) {
-        told["singlestep"] = false.into();
+        add(&mut told, "singlestep", false);
     }
     told
 }

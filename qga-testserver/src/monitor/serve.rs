@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 
 use super::dispatch::{self, Order};
 use super::line::{Arrived, Line};
 use super::outbox::Outbox;
 use super::query::PACKAGE;
+use super::session::Session;
 use super::shared::{End, Shared};
 use crate::agent::delivery::{Delivery, Piece};
 use crate::wire::chunk::CHUNK;
@@ -67,31 +67,6 @@ async fn accept_socket(listener: &Listener) -> Box<dyn Stream> {
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
     }
-}
-
-/// Clients in memory that wait for their turn.
-pub(super) struct Waiting(pub(super) mpsc::UnboundedReceiver<DuplexStream>);
-
-impl Waiting {
-    async fn next(&mut self) -> DuplexStream {
-        match self.0.recv().await {
-            Some(stream) => stream,
-            // Nobody can connect any more.
-            None => std::future::pending().await,
-        }
-    }
-
-    fn close_all(&mut self) {
-        while self.0.try_recv().is_ok() {}
-    }
-}
-
-/// What a client has agreed on.
-#[derive(Default)]
-pub(super) struct Session {
-    pub(super) outbox: Arc<Outbox>,
-    pub(super) has_negotiated: AtomicBool,
-    pub(super) may_overtake: AtomicBool,
 }
 
 async fn serve_client(stream: Box<dyn Stream>, shared: &Arc<Shared>) {

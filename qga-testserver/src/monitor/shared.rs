@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::told::add;
 use serde_json::{Value, json};
 use tokio::io::DuplexStream;
 use tokio::runtime::Handle;
@@ -10,8 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::disks::Blocks;
 use super::outbox::Outbox;
-use super::port::PortNews;
-use super::serve::Waiting;
+use super::waiting::Waiting;
 use crate::agent::state::State;
 use crate::fault::Faults;
 use crate::guest::power::{Power, Switch};
@@ -73,12 +73,28 @@ pub(super) struct Settings {
     pub(super) obeys_button: bool,
     /// Where the monitor and the agent listen, for `query-chardev`.
     pub(super) sockets: [String; 2],
-    /// Whether the machine was reset, or never ran, and waits to be let run.
-    pub(super) is_prelaunch: bool,
-    /// Whether a machine that is paused is asleep as soon as it goes on.
-    pub(super) sleeps: bool,
-    /// Whether the disk of the host is full.
-    pub(super) disk_is_full: bool,
+    pub(super) pause: Pause,
+}
+
+/// What a machine that is paused does when it is let run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Pause {
+    /// It goes on.
+    #[default]
+    Running,
+    /// It boots, since it was reset, or never ran.
+    Prelaunch,
+    /// It sleeps on.
+    Asleep,
+}
+
+/// Events about the port of the agent.
+#[derive(Debug, Default)]
+pub(super) struct PortNews {
+    /// Whether there was one within the last second.
+    pub(super) is_quiet: bool,
+    /// The last one since then.
+    pub(super) waiting: Option<Value>,
 }
 
 /// What QEMU does about a guest that panics.
@@ -102,9 +118,7 @@ impl Shared {
             panic: PanicAction::default(),
             obeys_button: true,
             sockets,
-            is_prelaunch: false,
-            sleeps: false,
-            disk_is_full: false,
+            pause: Pause::default(),
         };
         let (clients, waiting) = mpsc::unbounded_channel();
         Self {
@@ -148,11 +162,7 @@ impl Shared {
     pub(super) fn begin_anew(&self) {
         self.ended.send_replace(None);
         self.is_over.send_replace(false);
-        {
-            let mut settings = lock(&self.settings);
-            settings.is_prelaunch = false;
-            settings.sleeps = false;
-        }
+        lock(&self.settings).pause = Pause::Running;
         self.agent.begin_anew();
         self.power().switch_on();
         self.agent.boot(self.power().resets());
@@ -218,7 +228,7 @@ impl Shared {
         match self.power().now() {
             Power::On | Power::Halted => "running",
             Power::Suspended => "suspended",
-            Power::Paused if settings.is_prelaunch => "prelaunch",
+            Power::Paused if settings.pause == Pause::Prelaunch => "prelaunch",
             Power::Paused => "paused",
             Power::Panicked => "guest-panicked",
             Power::Stalled => "io-error",
@@ -236,7 +246,7 @@ pub(super) fn stamped(event: &str, data: Value) -> Value {
         "event": event,
     });
     if !data.is_null() {
-        told["data"] = data;
+        add(&mut told, "data", data);
     }
     told
 }

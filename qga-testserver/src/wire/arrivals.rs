@@ -64,11 +64,9 @@ impl Arrivals {
             return requests;
         }
         tell(&self.missing(place, command, count));
-        match timeout(MOST_PATIENCE, self.are_there(command, count)).await {
-            Ok(requests) => requests,
-            #[allow(clippy::panic, reason = "a test that waits for ever tells nobody why")]
-            Err(_) => panic!("{}", self.missing(place, command, count)),
-        }
+        let arrived = timeout(MOST_PATIENCE, self.are_there(command, count)).await;
+        #[allow(clippy::panic, reason = "a test that waits for ever tells nobody why")]
+        arrived.unwrap_or_else(|_| panic!("{}", self.missing(place, command, count)))
     }
 
     async fn are_there(&self, command: &str, count: usize) -> Vec<Request> {
