@@ -30,15 +30,17 @@ use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::command::{CommandSpec, NoReply, QgaCommand};
-use crate::error::{AddressError, Error};
+use crate::error::{AddressError, Error, ErrorKind};
 use crate::protocol::{Budget, Request};
 use crate::terms::trace::Span;
 use crate::terms::{
-    Attachments, Call, Hold, LockFile, Options, Policy, Repeat, Settings, Waiting, buffers, later,
+    Attachments, Call, Hold, LockFile, Options, Policy, Repeat, Settings, Standstill, Waiting,
+    buffers, later,
 };
-use crate::transport::{Address, text_of};
+use crate::transport::{Address, MachineState, connect_error, text_of};
 
 mod builder;
 mod channel;
@@ -49,6 +51,7 @@ mod turns;
 pub use crate::transport::BlockingStream as Stream;
 pub use builder::ClientBuilder;
 use channel::Channel;
+use driver::LOOK;
 pub use pipeline::Pipeline;
 use turns::{InUse, Turns};
 
@@ -72,6 +75,8 @@ struct Shared {
     attachments: Attachments,
     policy: Arc<Policy>,
     holds_ended: Arc<HoldsEnded>,
+    /// What the host knows of the machine.
+    machine: Option<watch::Receiver<MachineState>>,
     /// Held until the last clone is dropped.
     _lock: Option<LockFile>,
 }
@@ -113,6 +118,7 @@ impl Client {
         channel: Channel,
         address: Option<Arc<Address>>,
         settings: Settings,
+        machine: Option<watch::Receiver<MachineState>>,
         lock: Option<LockFile>,
     ) -> Self {
         let holds_ended = Arc::new(HoldsEnded::default());
@@ -126,6 +132,7 @@ impl Client {
                 attachments: Attachments::default(),
                 policy: Arc::new(policy),
                 holds_ended,
+                machine,
                 _lock: lock,
             }),
             options: settings.options,
@@ -206,6 +213,7 @@ impl Client {
     pub fn sync(&self) -> Result<(), Error> {
         let (budget, waits) = (self.budget(), self.options.wait_for_channel);
         let mut waiting = Waiting::new(&budget, waits, Repeat::Lost);
+        let mut standstill = self.standstill();
         loop {
             let tried = budget
                 .check(Instant::now)
@@ -214,7 +222,11 @@ impl Client {
                 Ok(()) => return Ok(()),
                 Err(error) => {
                     let end = waiting.for_channel(error, Instant::now());
-                    sleep_until(end.map_err(|error| self.locate(error))?);
+                    let rested = end.and_then(|end| {
+                        let rested = rest(end, standstill.as_mut());
+                        rested.map_err(|error| waiting.after(error))
+                    });
+                    rested.map_err(|error| self.locate(error))?;
                 }
             }
         }
@@ -286,6 +298,7 @@ impl Client {
         let name = call.spec.name.clone();
         let (name, budget) = (&*name, call.budget);
         let mut waiting = Waiting::new(&budget, call.waits, call.repeat);
+        let mut standstill = self.standstill();
         loop {
             if let Err(error) = self.admit(name, &budget) {
                 return Err(waiting.after(error));
@@ -298,7 +311,11 @@ impl Client {
             match tried {
                 Ok(response) => return Ok(response),
                 Err(error) if !call.has_request() => return Err(waiting.after(error)),
-                Err(error) => sleep_until(waiting.for_channel(error, Instant::now())?),
+                Err(error) => {
+                    let end = waiting.for_channel(error, Instant::now())?;
+                    let rested = rest(end, standstill.as_mut());
+                    rested.map_err(|error| waiting.after(error))?;
+                }
             }
         }
     }
@@ -307,6 +324,7 @@ impl Client {
     fn acquire(&self, name: &str, budget: &Budget) -> Result<InUse<'_>, Error> {
         let waits = self.options.wait_for_channel;
         let mut waiting = Waiting::new(budget, waits, Repeat::Lost);
+        let mut standstill = self.standstill();
         loop {
             self.admit(name, budget)?;
             let tried = budget.check(Instant::now).and_then(|()| {
@@ -319,9 +337,22 @@ impl Client {
             });
             match tried {
                 Ok(channel) => return Ok(channel),
-                Err(error) => sleep_until(waiting.for_channel(error, Instant::now())?),
+                Err(error) => {
+                    let end = waiting.for_channel(error, Instant::now())?;
+                    let rested = rest(end, standstill.as_mut());
+                    rested.map_err(|error| waiting.after(error))?;
+                }
             }
         }
+    }
+
+    /// The machine that somebody tells of, for a wait that begins now.
+    fn standstill(&self) -> Option<Standstill> {
+        Standstill::beginning(
+            self.shared.machine.as_ref(),
+            self.options.machine,
+            Instant::now(),
+        )
     }
 
     /// Waits until a command may be sent, if what keeps it back is about to end.
@@ -350,7 +381,9 @@ impl Client {
     /// Waits for the channel.
     fn take(&self, budget: &Budget) -> Result<InUse<'_>, Error> {
         let taken = self.shared.turns.take(budget.deadline);
-        taken.ok_or_else(|| budget.ended_in_queue())
+        let mut channel = taken.ok_or_else(|| budget.ended_in_queue())?;
+        channel.driver().standstill = self.standstill();
+        Ok(channel)
     }
 
     /// Whether somebody waits for the channel.
@@ -395,8 +428,20 @@ impl HoldsEnded {
     }
 }
 
-fn sleep_until(moment: Instant) {
-    sleep(moment.saturating_duration_since(Instant::now()));
+/// Waits until then. The error tells of a machine that does not run.
+fn rest(end: Instant, mut standstill: Option<&mut Standstill>) -> Result<(), Error> {
+    loop {
+        let now = Instant::now();
+        let left = end.saturating_duration_since(now);
+        match &mut standstill {
+            _ if left.is_zero() => return Ok(()),
+            None => sleep(left),
+            Some(standstill) => match standstill.is_over(now) {
+                Some(power) => return Err(connect_error(ErrorKind::MachineStopped(power))),
+                None => sleep(left.min(LOOK)),
+            },
+        }
+    }
 }
 
 impl fmt::Debug for Client {

@@ -5,13 +5,16 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use super::channel::{Channel, Reconnect};
 use super::driver::Driver;
 use super::{Client, Stream};
 use crate::error::{AddressError, Error};
-use crate::terms::{LockFile, Options, Pauses, Settings};
+use crate::terms::{LockFile, Options, Pauses, Settings, Standstill};
 use crate::transport::{
-    Address, BlockingEndpoint, BlockingScheme, Direction, Inspector, Schemes, read_address, text_of,
+    Address, BlockingEndpoint, BlockingScheme, Direction, Inspector, MachineState, MachineWatch,
+    Schemes, read_address, text_of,
 };
 
 /// Makes a [`Client`] with timeouts and limits of its own; made by [`Client::builder`]. It has the settings of a
@@ -33,6 +36,7 @@ use crate::transport::{
 #[must_use = "nothing is connected to until `connect` or another method that makes a client is called"]
 pub struct ClientBuilder {
     settings: Settings,
+    machine: Option<watch::Receiver<MachineState>>,
     schemes: Schemes<BlockingScheme>,
 }
 
@@ -40,6 +44,7 @@ impl ClientBuilder {
     pub(super) fn new() -> Self {
         Self {
             settings: Settings::new(),
+            machine: None,
             schemes: Schemes::new(),
         }
     }
@@ -85,6 +90,13 @@ impl ClientBuilder {
     /// Whether to hold a lock on the channel; see [`lock`](crate::ClientBuilder::lock).
     pub fn lock(mut self, lock: bool) -> Self {
         self.settings.lock = lock;
+        self
+    }
+
+    /// What the host knows of the machine. A command whose answer does not come, or that waits for a lost channel, ends
+    /// then once the machine has not run [for a while](Options::machine_timeout). To open a channel takes its own time.
+    pub fn machine(mut self, source: &impl MachineWatch) -> Self {
+        self.machine = Some(source.watch());
         self
     }
 
@@ -182,7 +194,10 @@ impl ClientBuilder {
             budget.check(Instant::now)?;
             let address = reconnect.endpoint.address().map(|address| &**address);
             let lock = self.lock_file(address)?;
-            Ok((reconnect.open_and_sync(&budget)?, lock))
+            let machine = self.machine.as_ref();
+            let patience = self.settings.options.machine;
+            let standstill = Standstill::beginning(machine, patience, Instant::now());
+            Ok((reconnect.open_and_sync(&budget, standstill)?, lock))
         };
         match open() {
             Ok((driver, lock)) => Ok(self.client(driver, Some(reconnect), lock)),
@@ -221,6 +236,6 @@ impl ClientBuilder {
             .and_then(|reconnect| reconnect.endpoint.address());
         let address = address.cloned();
         let channel = Channel::new(driver, reconnect);
-        Client::of(channel, address, self.settings, lock)
+        Client::of(channel, address, self.settings, self.machine, lock)
     }
 }

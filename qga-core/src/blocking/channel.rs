@@ -8,7 +8,7 @@ use super::driver::Driver;
 use crate::error::Error;
 use crate::protocol::Budget;
 use crate::terms::trace::{self, Span};
-use crate::terms::{Call, Next, Recovery, TRIES, following};
+use crate::terms::{Call, Next, Recovery, Standstill, TRIES, following};
 use crate::transport::BlockingEndpoint;
 
 pub(super) struct Channel {
@@ -122,8 +122,13 @@ impl Channel {
 
 impl Reconnect {
     /// Opens the channel for the first time. The error is of this attempt alone.
-    pub(super) fn open_and_sync(&mut self, budget: &Budget) -> Result<Driver, Error> {
+    pub(super) fn open_and_sync(
+        &mut self,
+        budget: &Budget,
+        standstill: Option<Standstill>,
+    ) -> Result<Driver, Error> {
         let mut driver = Driver::new(self.endpoint.open(budget)?);
+        driver.standstill = standstill;
         driver.begin();
         let synchronized = driver.synchronize(budget);
         driver.end();

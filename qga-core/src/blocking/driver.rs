@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Stream;
 use crate::error::Error;
 use crate::protocol::{Budget, Event, Session};
-use crate::terms::{buffers, trace};
+use crate::terms::{Standstill, buffers, trace};
 
 /// How long a write may wait before it is looked whether the other side wants to be read first.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
@@ -17,6 +17,9 @@ const WRITE_LENGTH: usize = 64 << 10;
 
 /// A channel that was used a shorter time ago is not looked at before it is used again.
 const IDLE: Duration = Duration::from_millis(10);
+
+/// How long a read may wait before it is looked again whether the machine runs, where somebody tells.
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// How much later than it is due a read may end at most.
 const LATE: Duration = Duration::from_millis(50);
@@ -29,6 +32,10 @@ pub(super) struct Driver {
     read_timeout: Option<Duration>,
     /// When it was last waited for.
     waited: Option<Instant>,
+    /// The machine of whoever has the channel, if somebody tells of it.
+    pub(super) standstill: Option<Standstill>,
+    /// Whether nothing has come for a while.
+    is_silent: bool,
 }
 
 impl Driver {
@@ -45,6 +52,8 @@ impl Driver {
             session,
             read_timeout: None,
             waited: None,
+            standstill: None,
+            is_silent: false,
         }
     }
 
@@ -72,7 +81,19 @@ impl Driver {
             if let Err(error) = self.read() {
                 self.session.closed(error);
             }
+            if let Some(event) = self.look_at_machine() {
+                return event;
+            }
         }
+    }
+
+    /// Has a request fail whose answer does not come since the machine does not run.
+    fn look_at_machine(&mut self) -> Option<Event> {
+        let is_silent = std::mem::take(&mut self.is_silent);
+        let standstill = self.standstill.as_mut().filter(|_| is_silent)?;
+        let power = standstill.is_over(Instant::now())?;
+        let heeds = self.session.heeds_machine();
+        heeds.then(|| self.session.machine_stopped(power)).flatten()
     }
 
     /// Writes what is to be written, as far as the other side takes it and there is time.
@@ -122,6 +143,10 @@ impl Driver {
         } else {
             left
         };
+        let wait = match self.standstill {
+            Some(_) => wait.min(LOOK),
+            None => wait,
+        };
         let is_broken = self.session.is_broken();
         self.set_read_timeout(if is_broken { Duration::ZERO } else { wait })
             .map_err(Some)?;
@@ -133,6 +158,7 @@ impl Driver {
             }
             Err(error) if is_timeout(&error) && is_broken => Err(None),
             Err(error) if is_timeout(&error) => {
+                self.is_silent = true;
                 self.session.handle_timeout(Instant::now());
                 Ok(())
             }
@@ -185,6 +211,7 @@ impl Driver {
         if let Some(buffer) = self.session.reclaim() {
             by.session.lend(|| buffer);
         }
+        by.standstill = self.standstill.take();
         *self = by;
     }
 
@@ -219,6 +246,7 @@ impl Driver {
     /// Forgets the requests that nobody waits for any more, and gives the buffer back if nothing unread is
     /// in it.
     pub(super) fn end(&mut self) {
+        self.standstill = None;
         self.session.cancel_all();
         if let Some(buffer) = self.session.reclaim() {
             buffers::give_back(buffer);

@@ -110,6 +110,9 @@ impl<I: Iterator<Item: QgaCommand>> Iterator for Pipeline<'_, I> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let budget = self.ahead.begin(self.client.budget());
+        if let Some(channel) = &mut self.channel {
+            channel.driver().standstill = self.client.standstill();
+        }
         let result = self.next_under(&budget);
         self.ahead.end();
         let is_over = matches!(self.ahead.step(), Step::Over);

@@ -21,15 +21,9 @@ pub(crate) struct Rest {
 
 impl Rest {
     pub(crate) fn new(machine: Option<watch::Receiver<MachineState>>, patience: Duration) -> Self {
-        let standstill = machine.clone().map(|machine| {
-            let mut standstill = Standstill::new(machine, patience);
-            // It counts from the beginning.
-            standstill.is_over(super::now());
-            standstill
-        });
         Self {
+            standstill: Standstill::beginning(machine.as_ref(), patience, super::now()),
             openings: machine.map(Openings::new),
-            standstill,
         }
     }
 

@@ -54,6 +54,18 @@ impl Standstill {
         }
     }
 
+    /// For a wait that begins now, if somebody tells, and the wait may end before its time.
+    pub(crate) fn beginning(
+        source: Option<&watch::Receiver<MachineState>>,
+        patience: Duration,
+        now: Instant,
+    ) -> Option<Self> {
+        let source = source.filter(|_| patience < Duration::MAX)?;
+        let mut standstill = Self::new(source.clone(), patience);
+        standstill.is_over(now);
+        Some(standstill)
+    }
+
     /// What the machine is, if it has not run for too long, as far as somebody has looked since the wait began.
     pub(crate) fn is_over(&mut self, now: Instant) -> Option<Power> {
         let power = self.source.borrow_and_update().power;

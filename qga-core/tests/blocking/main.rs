@@ -21,6 +21,7 @@ mod pipeline;
 mod policy;
 mod raw;
 mod retry;
+mod standstill;
 mod stream;
 mod support;
 mod turns;

@@ -121,7 +121,7 @@ async fn an_answer_that_has_arrived_counts_whatever_the_machine_is() {
         let asking = client.clone();
         let asked = tokio::spawn(async move { asking.execute(echo("y")).await });
         let request = peer.request().await;
-        tokio::time::sleep(PATIENCE - Duration::from_millis(1)).await;
+        sleep(PATIENCE * 999 / 1000).await;
         peer.send(crate::support::reply(&request, &json!("y")))
             .await;
         assert_eq!(asked.await.unwrap().unwrap(), "y");
@@ -242,7 +242,7 @@ async fn who_waits_for_the_channel_does_not_wait_for_a_machine_that_is_off() {
         Door::OpensAfter(LONG),
     ] {
         let (events, machine) = watch::channel(MachineState::new());
-        let (_host, client) = Host::lost(&[door], |builder| {
+        let (host, client) = Host::lost(&[door], |builder| {
             let options = QUICK.timeout(LONG).wait_for_channel(true);
             builder.machine(&machine).options(options)
         })
@@ -263,7 +263,7 @@ async fn who_waits_for_the_channel_does_not_wait_for_a_machine_that_is_off() {
         // It is not the channel's failure, and the machine may be back at any time.
         becomes(&events, Power::Running);
         events.send_modify(|state| state.port_is_open = Some(true));
-        _host.doors(&[Door::Agent]);
+        host.doors(&[Door::Agent]);
         client.execute(Ping).await.unwrap();
     }
 }
@@ -288,8 +288,8 @@ async fn what_was_sent_before_the_channel_was_lost_may_have_run() {
 #[tokio::test(start_paused = true)]
 async fn connecting_ends_when_the_machine_is_off() {
     for door in [Door::Silent, Door::OpensAfter(LONG)] {
-        let (_events, machine) = watch::channel(MachineState::new());
-        becomes(&_events, Power::Off);
+        let (events, machine) = watch::channel(MachineState::new());
+        becomes(&events, Power::Off);
         let host = Host::default();
         host.doors(&[door]);
         let builder = Client::builder().machine(&machine).connect_timeout(LONG);
