@@ -47,6 +47,8 @@ mod secrets;
 mod send;
 mod spelling;
 mod ssh_keys;
+#[cfg(unix)]
+mod standstill;
 mod streaming;
 mod support;
 mod table;
