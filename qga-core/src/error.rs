@@ -274,6 +274,12 @@ impl Error {
         self
     }
 
+    /// What a transport says of the execution, who knows more.
+    pub(crate) fn with_execution(mut self, execution: Execution) -> Self {
+        self.0.execution = execution;
+        self
+    }
+
     /// The client does not try the channel again for so long.
     pub(crate) fn with_retry_after(mut self, pause: Duration) -> Self {
         self.0.retry_after = Some(pause);

@@ -51,6 +51,8 @@ pub struct DomainAgent {
     order: Arc<Mutex<()>>,
     /// Whether the guest may not have its agent's port open.
     may_be_away: bool,
+    /// Whether the command of the latest call may have reached the guest.
+    may_have_sent: bool,
 }
 
 impl std::fmt::Debug for DomainAgent {
@@ -85,6 +87,7 @@ impl DomainAgent {
             pool,
             domain,
             order: Arc::default(),
+            may_have_sent: false,
         })
     }
 
@@ -109,6 +112,7 @@ impl DomainAgent {
                 Attempt::NotYet => false,
                 Attempt::Lost => true,
             };
+            self.may_have_sent = false;
             // No command was sent, so another try takes nothing from anybody.
             let waited = timeout_at(deadline.into(), async {
                 match &mut events {
@@ -194,6 +198,7 @@ impl DomainAgent {
             seconds,
         };
         let called = opened.connection.call(&command, Box::new(kept));
+        self.may_have_sent = true;
         // Until there is a reply, nobody knows how it went.
         self.may_be_away = true;
         let answer = timeout_at(deadline.into(), called).await;
@@ -268,7 +273,16 @@ impl MessageTransport for DomainAgent {
         }))
     }
 
+    fn dropped_call(&self) -> Execution {
+        if self.may_have_sent {
+            Execution::MaybeRun
+        } else {
+            Execution::NotRun
+        }
+    }
+
     fn call<'a>(&'a mut self, request: &'a [u8], deadline: Instant) -> Answering<'a> {
+        self.may_have_sent = false;
         Box::pin(async move {
             match Request::read(request).map_err(not_sent)? {
                 Received::Sync(answer) => Ok(answer),

@@ -126,8 +126,10 @@ impl Driver {
                 }
                 Ok(Err(_)) => self.tell_time(),
                 Err(power) => {
-                    if let Some(event) = self.session.machine_stopped(power) {
-                        return event;
+                    let execution = transport.dropped_call();
+                    if let Some(Event::Failed(ticket, error)) = self.session.machine_stopped(power)
+                    {
+                        return Event::Failed(ticket, error.with_execution(execution));
                     }
                 }
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::MachineWatch;
-use crate::error::TransportError;
+use crate::error::{Execution, TransportError};
 
 /// The future that [`MessageTransport::call`] returns.
 pub type Answering<'a> = Pin<Box<dyn Future<Output = Result<Vec<u8>, TransportError>> + Send + 'a>>;
@@ -54,6 +54,12 @@ pub trait MessageTransport: Send {
     /// was told of [no other source](crate::ClientBuilder::machine) watches it [when it is asked](crate::Client::machine).
     fn machine(&self) -> Option<Arc<dyn MachineWatch>> {
         None
+    }
+
+    /// Whether the request of the latest call may have run, if the future of that call was dropped. Where a transport
+    /// does not say that it has [not](Execution::NotRun), nobody knows.
+    fn dropped_call(&self) -> Execution {
+        Execution::MaybeRun
     }
 
     /// Sends one request, which is JSON without a newline, and returns its reply, by the deadline if possible.

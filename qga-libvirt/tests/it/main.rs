@@ -15,5 +15,6 @@ mod endurance;
 mod failures;
 mod guests;
 mod ssh;
+mod standstill;
 mod support;
 mod watching;
