@@ -270,6 +270,16 @@ async fn what_a_client_asked_for_that_left_before_its_turn_is_not_done() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_client_asked_for_that_left_at_once_is_not_done() {
+    let machine = TestMachine::start().await;
+    let mut qmp = Qmp::connect(&machine).await;
+    assert_eq!(qmp.status().await, "running");
+    qmp.send(r#"{"execute":"stop"}"#).await;
+    drop(qmp);
+    assert_eq!(Qmp::connect(&machine).await.status().await, "running");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_client_asked_for_that_still_reads_is_done_and_answered() {
     let machine = TestMachine::start().await;
     let mut qmp = Qmp::connect(&machine).await;
