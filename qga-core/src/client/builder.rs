@@ -154,7 +154,8 @@ impl ClientBuilder {
 
     /// What the host knows of the machine, from a source such as the events of libvirt or of QEMU's monitor. Commands
     /// that [wait](Options::wait_for_channel) for a channel that was lost then go on as soon as the guest has opened
-    /// its agent's port, and [pauses](Self::pauses) end; `qga_commands::Guest` proves by it what became of a guest
+    /// its agent's port, and [pauses](Self::pauses) end; commands whose answer does not come end when the machine has not
+    /// run [for a while](Options::machine_timeout); and `qga_commands::Guest` proves by it what became of a guest
     /// that was told to go.
     ///
     /// See [`MachineWatch`].
