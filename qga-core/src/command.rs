@@ -25,9 +25,9 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(GetHostName::NAME, "guest-get-host-name");
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a guest agent command",
-    label = "this is not a command",
-    note = "write `#[derive(QgaCommand)] #[qga(name = \"guest-...\")]` above the type"
+    message = "`{Self}` is not a command of `{P}`",
+    label = "this is not such a command",
+    note = "write `#[derive(QgaCommand)] #[qga(name = \"guest-...\")]` above the type; one of another protocol than the guest agent's says `protocol = ...` too"
 )]
 pub trait QgaCommand<P = GuestAgent>: Send + Sync {
     /// The name on the wire, such as `guest-get-host-name`.

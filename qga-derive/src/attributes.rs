@@ -17,6 +17,7 @@ pub(crate) const ON_STRUCT: AllowedKeys = AllowedKeys {
         Key::new("check", "check = \"what guest-get-vcpus says\""),
         Key::new("secret_reply", "secret_reply"),
         Key::new("reply_limit", "reply_limit = 48 * 1024 * 1024"),
+        Key::new("protocol", "protocol = qga_qmp::Qmp"),
         Key::new("crate", "crate = path::to::core"),
     ],
 };

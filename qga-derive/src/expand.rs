@@ -11,6 +11,7 @@ pub(crate) fn command(command: &Command<'_>) -> TokenStream {
     let (impl_generics, ty_generics, _) = command.generics.split_for_impl();
     let where_clause = where_clause(command, &private);
     let name = &command.name;
+    let protocol = command.protocol.as_ref().map(|protocol| quote!(<#protocol>));
     let retry = command.retry.iter();
     let check = command.check.iter();
     let secret_reply = command
@@ -22,7 +23,7 @@ pub(crate) fn command(command: &Command<'_>) -> TokenStream {
     quote! {
         #[automatically_derived]
         #[allow(deprecated)]
-        impl #impl_generics #core::QgaCommand for #ident #ty_generics #where_clause {
+        impl #impl_generics #core::QgaCommand #protocol for #ident #ty_generics #where_clause {
             const NAME: &'static #private::str = #name;
             #(const RETRY: #core::RetryClass = #core::RetryClass::#retry;)*
             #(

@@ -54,6 +54,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `check = "what guest-get-vcpus says"` | What shows whether the command has run, where its reply was lost; errors say it after "check". |
 /// | `secret_reply` | Keeps what the agent returns out of errors. |
 /// | `reply_limit = 48 * 1024 * 1024` | The longest reply to expect, in bytes, where that is more than the client's limit. The expression may use `self`. |
+/// | `protocol = qga_qmp::Qmp` | The protocol that the command is of, if it is not the guest agent's. A client of another protocol does not take it. |
 /// | `crate = path::to::core` | Where `qga-core` is, if it is not `::qga_core`. |
 ///
 /// A unit struct and a struct without a field to send have no arguments at all.

@@ -65,6 +65,17 @@ fn a_command_without_response_expands_to_no_reply() {
 }
 
 #[test]
+fn a_command_of_another_protocol_expands_to_the_trait_for_that_protocol() {
+    assert_expansion(
+        "protocol",
+        quote! {
+            #[qga(name = "query-status", protocol = qga_qmp::Qmp, retry = Safe)]
+            struct QueryStatus;
+        },
+    );
+}
+
+#[test]
 fn a_mistake_leaves_an_implementation_without_arguments() {
     assert_expansion(
         "mistake",

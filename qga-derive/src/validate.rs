@@ -15,6 +15,8 @@ pub(crate) struct Command<'a> {
     pub(crate) generics: &'a Generics,
     /// The path to `qga_core`.
     pub(crate) core: TokenStream,
+    /// None is that of the guest agent.
+    pub(crate) protocol: Option<Type>,
     pub(crate) name: LitStr,
     /// None is the empty object.
     pub(crate) response: Option<Type>,
@@ -43,6 +45,9 @@ pub(crate) fn command<'a>(input: &'a DeriveInput, errors: &mut Errors) -> Comman
         ident: &input.ident,
         generics: &input.generics,
         core: core(&attributes, errors),
+        protocol: attributes
+            .get("protocol")
+            .and_then(|protocol| protocol.ty(errors)),
         name: name(&attributes, &input.ident, errors)
             .unwrap_or_else(|| LitStr::new("", input.ident.span())),
         response: response(&attributes, errors),
