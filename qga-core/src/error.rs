@@ -57,6 +57,8 @@ pub enum Stage {
     /// Finding the beginning of the agent's next reply, before the first command and after
     /// every disturbance.
     Sync,
+    /// Waiting for the greeting of a machine's monitor, and for its consent to begin.
+    Negotiate,
     /// Encoding or writing the request.
     Send,
     /// Waiting for the reply.
@@ -302,6 +304,20 @@ impl Error {
             command: None,
             check: None,
             address: None,
+        }))
+    }
+
+    /// The same failure, told to another command.
+    pub(crate) fn same(&self, execution: Execution) -> Self {
+        Self(Box::new(Inner {
+            kind: Arc::clone(&self.0.kind),
+            stage: self.0.stage,
+            execution,
+            retry_after: None,
+            permanent: self.0.permanent,
+            command: None,
+            check: None,
+            address: self.0.address.clone(),
         }))
     }
 

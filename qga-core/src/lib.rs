@@ -83,6 +83,7 @@ pub mod discover;
 mod error;
 pub mod fleet;
 mod json;
+pub mod parts;
 mod protocol;
 mod terms;
 mod text;

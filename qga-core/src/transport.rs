@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 mod address;
 mod blocking_stream;
+mod byte_stream;
 mod carrier;
 #[cfg(unix)]
 mod child;
@@ -32,6 +33,7 @@ mod vsock_proxy;
 
 pub use address::{Address, SshAddress};
 pub use blocking_stream::Stream as BlockingStream;
+pub use byte_stream::ByteStream;
 pub(crate) use carrier::Carrier;
 pub use inspect::Direction;
 pub(crate) use inspect::Inspector;

@@ -15,6 +15,7 @@ impl Display for Error {
             (Some(command), _) => write!(f, "{}", Excerpt(command))?,
             (None, Stage::Connect) => f.write_str("connect")?,
             (None, Stage::Work) => f.write_str("work")?,
+            (None, Stage::Negotiate) => f.write_str("negotiate")?,
             (None, _) => f.write_str("sync")?,
         }
         if let Some(address) = self.address() {
@@ -69,6 +70,10 @@ impl Error {
                 f,
                 "an agent serves one client at a time; the channel is busy, held by process {pid}"
             ),
+            ErrorKind::Held { pid: None } if self.stage() == Stage::Negotiate => f.write_str(
+                "a monitor serves one client at a time, and this one did not greet in time: another client \
+                 holds it, or QEMU itself stands still",
+            ),
             ErrorKind::Held { pid: None } => f.write_str(
                 "an agent serves one client at a time; the channel is busy, held by another process",
             ),
@@ -99,7 +104,7 @@ impl Error {
                  its configuration must allow guest-sync-delimited"
             ),
             ErrorKind::Unattributed(error) => {
-                write!(f, "the agent could not read a request: {error}")
+                write!(f, "a request could not be read there: {error}")
             }
             ErrorKind::ReplyTooLong(limit) => write!(
                 f,
@@ -144,8 +149,8 @@ impl Error {
             Stage::Connect if self.scheme() == "unix" => {
                 write!(
                     f,
-                    "no connection within {limit}; others wait for the agent already, which serves one \
-                 client at a time"
+                    "no connection within {limit}; others wait there already, where one client is served \
+                 at a time"
                 )
             }
             Stage::Connect => write!(f, "no connection within {limit}"),
@@ -166,7 +171,8 @@ impl Error {
                     None => Ok(()),
                 }
             }
-            Stage::Send => write!(f, "the agent did not take the request within {limit}"),
+            Stage::Negotiate => write!(f, "the monitor did not consent to begin within {limit}"),
+            Stage::Send => write!(f, "the request was not taken within {limit}"),
             Stage::Receive | Stage::Decode | Stage::Work => write!(f, "no reply within {limit}"),
         }
     }
@@ -226,8 +232,7 @@ fn known(error: &io::Error, scheme: &str) -> Option<&'static str> {
             "there is no such device; is the machine running, and is this the path that it says?"
         }
         (io::ErrorKind::NotFound, _) => {
-            "there is no such socket; is the machine running, and does it have a channel for the \
-             guest agent?"
+            "there is no such socket; is the machine running, and does it have this channel?"
         }
         (io::ErrorKind::PermissionDenied, "serial") => "this user may not open the device",
         (io::ErrorKind::PermissionDenied, _) => "this user may not open the socket",

@@ -91,6 +91,7 @@ mod on {
             Stage::Connect => "connect",
             Stage::Queue => "queue",
             Stage::Sync => "sync",
+            Stage::Negotiate => "negotiate",
             Stage::Send => "send",
             Stage::Receive => "receive",
             Stage::Decode => "decode",

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::vsock;
-use super::{Address, Carrier, Inspector, MessageTransport, Programs, Schemes, tcp};
+use super::{Address, ByteStream, Carrier, Inspector, MessageTransport, Programs, Schemes, tcp};
 #[cfg(unix)]
 use super::{child, serial, ssh, unix, vsock_proxy};
 use crate::error::{AddressError, Error, ErrorKind, Execution, Reason, Stage};
@@ -156,6 +156,23 @@ pub(super) fn open_error(address: Option<&Address>, error: io::Error) -> Error {
 
 pub(crate) fn connect_error(kind: ErrorKind) -> Error {
     Error::new(Stage::Connect, Execution::NotRun, kind)
+}
+
+/// Opens an address as a stream of bytes, for another protocol than the agent's.
+pub(crate) async fn plain_stream(
+    address: &Address,
+    schemes: &Schemes<Scheme>,
+    programs: &Programs,
+) -> Result<ByteStream, Error> {
+    find_scheme(address, schemes, programs)?;
+    let opened = open_stream(address, programs).await;
+    match opened.map_err(|error| open_error(Some(address), error))? {
+        Carrier::Bytes(stream) => Ok(ByteStream::pinned(stream)),
+        Carrier::Messages(_) => {
+            let error = unsupported(address);
+            Err(connect_error(ErrorKind::Open(error)).permanent())
+        }
+    }
 }
 
 async fn open_stream(address: &Address, programs: &Programs) -> io::Result<Carrier> {

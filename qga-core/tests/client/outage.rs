@@ -402,7 +402,7 @@ async fn a_full_queue_is_no_refusal() {
         let error = fails(&client).await;
         assert_eq!(what(&error), (Stage::Connect, true, false), "{error}");
         let text = error.to_string();
-        assert!(text.contains("others wait for the agent already"), "{text}");
+        assert!(text.contains("others wait there already"), "{text}");
     }
     drop(listener);
 }
