@@ -43,6 +43,8 @@ pub(crate) struct Contents {
     pub(crate) commands: Entries<CommandEntry>,
     #[serde(default)]
     pub(crate) types: Entries<TypeEntry>,
+    #[serde(default)]
+    pub(crate) events: Entries<EventEntry>,
 }
 
 /// What holds for the whole schema.
@@ -54,6 +56,8 @@ pub(crate) struct SchemaEntry {
     /// What commands begin with on the wire and not in Rust.
     #[serde(default)]
     pub(crate) prefix: String,
+    /// A path to the type that stands for the protocol of the commands, if it is not the guest agent's.
+    pub(crate) protocol: Option<String>,
     /// The oldest version whose replies must decode. What is newer is optional in Rust.
     pub(crate) oldest: Option<Spanned<String>>,
 }
@@ -68,6 +72,10 @@ pub(crate) struct Paths {
     pub(crate) secret: Option<String>,
     /// The module with the types of the table of commands; without it there is no table.
     pub(crate) table: Option<String>,
+    /// A type that holds any event, with `name` and `decode`; without it there are no events.
+    pub(crate) raw_event: Option<String>,
+    /// A trait for commands that may be sent past others.
+    pub(crate) out_of_band: Option<String>,
 }
 
 /// An operating system in the guest.
@@ -135,6 +143,18 @@ pub(crate) struct TypeEntry {
     pub(crate) members: Entries<PartEntry>,
 }
 
+/// A message that is sent without being asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EventEntry {
+    pub(crate) module: String,
+    pub(crate) name: Option<String>,
+    pub(crate) since: String,
+    pub(crate) doc: String,
+    #[serde(default)]
+    pub(crate) members: Entries<PartEntry>,
+}
+
 impl Config {
     /// Reads a data file.
     ///
@@ -169,6 +189,11 @@ impl Config {
             Problem::new(&location, error.message().replace('\n', ", "))
         })?;
         Ok(Self { file, text, data })
+    }
+
+    /// Something wrong with the file as a whole.
+    pub(crate) fn problem_at_start(&self, message: impl Into<String>) -> Problem {
+        Problem::new(&Location::start(self.file.clone()), message)
     }
 
     /// Something wrong with an entry.

@@ -6,6 +6,7 @@ mod commands;
 mod constructor;
 mod debug;
 mod enums;
+mod events;
 mod fields;
 mod imports;
 mod structs;
@@ -41,6 +42,9 @@ pub(crate) fn files(plan: &Plan, sources: (&str, &str)) -> Files {
     if let Some(table) = &plan.table {
         add("schema", table::text(table));
     }
+    if let Some(list) = &plan.events {
+        add(events::FILE, events::text(list));
+    }
     add("mod", root_text(plan));
     files
 }
@@ -51,6 +55,9 @@ fn root_text(plan: &Plan) -> String {
     code.blank();
     for module in &plan.modules {
         code.add(&format!("pub mod {};", module.name));
+    }
+    if plan.events.is_some() {
+        code.add(&format!("pub mod {};", events::FILE));
     }
     if plan.table.is_some() {
         // The table is for the module that has its types, which shows it to others.

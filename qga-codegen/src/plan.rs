@@ -3,6 +3,7 @@
 mod commands;
 mod config_check;
 mod documentation;
+mod events;
 mod fields;
 mod planner;
 mod rust_type;
@@ -25,6 +26,22 @@ pub(crate) use rust_type::{Parameter, RustType};
 pub(crate) struct Plan {
     pub(crate) modules: Vec<Module>,
     pub(crate) table: Option<Table>,
+    pub(crate) events: Option<Events>,
+}
+
+/// The events, and the type for one that is not known.
+#[derive(Debug)]
+pub(crate) struct Events {
+    pub(crate) raw: RustType,
+    pub(crate) list: Vec<EventPlan>,
+}
+
+#[derive(Debug)]
+pub(crate) struct EventPlan {
+    pub(crate) wire: String,
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    pub(crate) carried: Option<RustType>,
 }
 
 #[derive(Debug)]
@@ -78,6 +95,10 @@ pub(crate) struct CommandPlan {
     pub(crate) check: Option<String>,
     pub(crate) reply_limit: Option<String>,
     pub(crate) secret_reply: bool,
+    /// The protocol, if it is not the guest agent's.
+    pub(crate) protocol: Option<String>,
+    /// The trait of commands that may be sent past others, if it is one.
+    pub(crate) out_of_band: Option<String>,
     pub(crate) fields: Vec<Field>,
 }
 
@@ -159,7 +180,13 @@ impl Plan {
             .map(|(name, doc)| planner.module(name.get_ref(), doc))
             .collect();
         let table = planner.table();
-        Problems::or(planner.problems, Self { modules, table })
+        let events = planner.events();
+        let plan = Self {
+            modules,
+            table,
+            events,
+        };
+        Problems::or(planner.problems, plan)
     }
 }
 
@@ -168,13 +195,20 @@ impl Planner<'_> {
         let schema = self.schema;
         let commands = schema.commands.iter();
         let types = schema.types.iter();
+        let events = schema.events.iter();
+        let carried: Vec<_> = events
+            .filter_map(|event| self.carried(event, name))
+            .collect();
         Module {
             name: name.to_owned(),
             doc: doc.to_owned(),
             commands: commands
                 .filter_map(|command| self.command(command, name))
                 .collect(),
-            types: types.filter_map(|ty| self.ty(ty, name)).collect(),
+            types: types
+                .filter_map(|ty| self.ty(ty, name))
+                .chain(carried)
+                .collect(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::names::{camel, is_identifier, snake};
 use crate::problem::Name;
-use crate::schema::{self, Base, Command, Condition, Data, Kind, Member, Schema, Type};
+use crate::schema::{self, Base, Command, Condition, Data, Event, Kind, Member, Schema, Type};
 
 /// A data file for a schema, with TODO where only a person knows what to say. Code can be generated
 /// with it at once.
@@ -55,6 +55,20 @@ pub(crate) fn command(command: &Command, module: &str) -> String {
         key(&command.name)
     );
     if let Data::Inline(members) = &command.data {
+        for member in members {
+            entry.push_str(&field(&member.name, false));
+        }
+    }
+    entry
+}
+
+/// The entry of an event.
+pub(crate) fn event(event: &Event, module: &str) -> String {
+    let mut entry = format!(
+        "[events.{}]\nmodule = \"{module}\"\nsince = \"0\" # TODO\ndoc = \"TODO: Say what has happened.\"\n",
+        key(&event.name)
+    );
+    if let Data::Inline(members) = &event.data {
         for member in members {
             entry.push_str(&field(&member.name, false));
         }
@@ -187,7 +201,7 @@ fn module_of(schema: &Schema) -> String {
     let file = std::path::Path::new(&schema.file);
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let name = snake(&stem);
-    if is_identifier(&name) && name != "schema" {
+    if is_identifier(&name) && name != "schema" && name != "event" {
         name
     } else {
         "commands".to_owned()

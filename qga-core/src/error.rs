@@ -317,7 +317,7 @@ impl Error {
             permanent: self.0.permanent,
             command: None,
             check: None,
-            address: self.0.address.clone(),
+            address: None,
         }))
     }
 

@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+
 use crate::command::{CommandSpec, QgaCommand};
 use crate::error::{self, Error, ErrorKind, Execution, Stage};
-use crate::json::JsonError;
 use crate::transport::{Address, Programs, Schemes, open};
 
 pub use crate::transport::ByteStream;
@@ -49,8 +50,9 @@ pub fn error_again(
     error: &Error,
     execution: Execution,
     command: Option<&CommandSpec<'_>>,
+    address: Option<&Arc<str>>,
 ) -> Error {
-    let error = error.same(execution);
+    let error = error.same(execution).with_address(address);
     match command {
         Some(spec) => error.with_spec(spec),
         None => error,
@@ -90,8 +92,14 @@ pub fn decode<P, C: QgaCommand<P>>(json: &str) -> Result<C::Response, Error> {
     error::decode(json, C::SECRET_REPLY)
 }
 
-/// Why JSON could not be read or written, as the errors of this crate tell it.
-#[must_use]
-pub fn json_error(error: serde_json::Error) -> JsonError {
-    JsonError::new(error)
+/// The same for any type, where the command is known by its name.
+///
+/// # Errors
+///
+/// As [`decode`].
+pub fn decode_value<R: DeserializeOwned>(
+    json: &str,
+    command: &CommandSpec<'_>,
+) -> Result<R, Error> {
+    error::decode(json, command.secret)
 }

@@ -20,16 +20,31 @@ pub(super) fn write(command: &CommandPlan, code: &mut Code, imports: &mut Import
     code.attribute("qga", &attribute(command, imports));
     if command.fields.is_empty() {
         code.add(&format!("pub struct {};", command.name));
+        out_of_band(command, code, imports);
         return;
     }
     fields::write(&command.name, &command.fields, code, imports, |field| {
         ("qga", field_attribute(field))
     });
     constructor::write(&command.name, &command.fields, "The command", code);
+    out_of_band(command, code, imports);
+}
+
+fn out_of_band(command: &CommandPlan, code: &mut Code, imports: &mut Imports) {
+    if let Some(path) = &command.out_of_band {
+        imports.add(path);
+        let of = path.rsplit("::").next().unwrap_or(path);
+        code.add(&format!("\nimpl {of} for {} {{}}", command.name));
+    }
 }
 
 fn attribute(command: &CommandPlan, imports: &mut Imports) -> Vec<String> {
     let mut parts = vec![format!("name = {:?}", command.wire)];
+    if let Some(protocol) = &command.protocol {
+        imports.add(protocol);
+        let name = protocol.rsplit("::").next().unwrap_or(protocol);
+        parts.push(format!("protocol = {name}"));
+    }
     if !command.success_response {
         parts.push("no_response".to_owned());
     } else if let Some(response) = &command.response {

@@ -21,7 +21,7 @@ pub(super) fn write(ty: &TypePlan, variants: &[Variant], code: &mut Code, import
         code.doc(&variant.doc);
         code.add(&format!("{},", variant.name));
     }
-    code.doc("A value that is not known here, as the agent wrote it.");
+    code.doc("A value that is not known here, as it was written.");
     code.add("Unknown(String),\n}");
     code.add(&conversions(&ty.name, variants));
 }

@@ -34,6 +34,8 @@ impl<'a> Planner<'a> {
             check: entry.check.clone(),
             reply_limit: entry.reply_limit.clone(),
             secret_reply: entry.secret_reply || parts.iter().any(|(_, part)| part.secret),
+            protocol: self.config.data.schema.protocol.clone(),
+            out_of_band: (self.config.data.paths.out_of_band.clone()).filter(|_| command.allow_oob),
             fields: self.fields(&parts, module, Direction::Sent),
         })
     }

@@ -10,7 +10,7 @@ use super::version;
 use crate::config::{Config, Entries, PartEntry, in_order};
 use crate::names::is_identifier;
 use crate::problem::{MissingEntry, Name, Problem};
-use crate::schema::{Command, Data, Kind, Schema, Type};
+use crate::schema::{Data, Kind, Schema, Type};
 use crate::skeleton;
 
 /// What is missing in the data file, what is stale, and what makes no sense there.
@@ -22,6 +22,7 @@ pub(super) fn problems(schema: &Schema, config: &Config) -> Vec<Problem> {
     check.oldest();
     check.commands(schema);
     check.types(schema);
+    check.events(schema);
     check.modules();
     check.problems
 }
@@ -57,7 +58,7 @@ impl<'a> ConfigCheck<'a> {
                 self.since(key, &entry.since);
                 self.module(key, &entry.module);
                 self.returns(key, command, entry);
-                let parts = arguments(command).into_iter().map(|name| {
+                let parts = members(&command.data).into_iter().map(|name| {
                     let line = || MissingEntry {
                         table: Some(format!("commands.{}", skeleton::key(&command.name))),
                         lines: skeleton::field(name, false),
@@ -100,17 +101,59 @@ impl<'a> ConfigCheck<'a> {
         }
     }
 
+    fn events(&mut self, schema: &'a Schema) {
+        self.roots();
+        // Who does not name a type for them wants none.
+        if self.config.data.paths.raw_event.is_none() {
+            for (key, _) in in_order(&self.config.data.events) {
+                self.report(key, "events need the type `raw_event` in [paths]");
+            }
+            return;
+        }
+        let entries = &self.config.data.events;
+        let module = self.some_module();
+        let events = schema.events.iter().map(|event| {
+            let entry = || MissingEntry {
+                table: None,
+                lines: skeleton::event(event, module),
+            };
+            (&event.name, entry)
+        });
+        self.pair(events, entries, &Subject::new("event"));
+        for event in &schema.events {
+            if let Some((key, entry)) = entries.get_key_value(event.name.text.as_str()) {
+                self.doc(key, &entry.doc);
+                self.since(key, &entry.since);
+                self.module(key, &entry.module);
+                let parts = members(&event.data).into_iter().map(|name| {
+                    let line = || MissingEntry {
+                        table: Some(format!("events.{}", skeleton::key(&event.name))),
+                        lines: skeleton::field(name, false),
+                    };
+                    (name, line)
+                });
+                let subject = Subject::part("member", &event.name);
+                self.parts(parts, &entry.members, &subject, true);
+            }
+        }
+    }
+
     fn modules(&mut self) {
         let data = &self.config.data;
         for (key, doc) in &data.modules {
             self.doc(key, doc);
             let name = key.get_ref().as_str();
-            if !is_identifier(name) || name == "schema" {
+            if !is_identifier(name) || ["schema", "event"].contains(&name) {
                 self.report(key, format!("`{name}` cannot be a module"));
             }
             let commands = data.commands.values().map(|command| &command.module);
             let types = data.types.values().map(|ty| &ty.module);
-            if !commands.chain(types).any(|module| module == name) {
+            let events = data.events.values().map(|event| &event.module);
+            if !commands
+                .chain(types)
+                .chain(events)
+                .any(|module| module == name)
+            {
                 let message = format!("nothing is in the module `{name}`; take it out");
                 self.report(key, message);
             }
@@ -206,8 +249,8 @@ impl<'a> Subject<'a> {
     }
 }
 
-fn arguments(command: &Command) -> Vec<&Name> {
-    match &command.data {
+fn members(data: &Data) -> Vec<&Name> {
+    match data {
         Data::Inline(members) => members.iter().map(|member| &member.name).collect(),
         Data::None | Data::Named(_) => Vec::new(),
     }

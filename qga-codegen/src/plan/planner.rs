@@ -15,6 +15,7 @@ pub(super) struct Planner<'a> {
     pub(super) platforms: Vec<&'a PlatformEntry>,
     pub(super) types: HashMap<&'a str, ItemPath<'a>>,
     pub(super) commands: HashMap<&'a str, ItemPath<'a>>,
+    pub(super) events: HashMap<&'a str, ItemPath<'a>>,
     pub(super) graph: TypeGraph<'a>,
     pub(super) problems: Vec<Problem>,
 }
@@ -35,6 +36,7 @@ impl<'a> Planner<'a> {
             platforms: platforms.map(|(_, platform)| platform).collect(),
             types: HashMap::new(),
             commands: HashMap::new(),
+            events: HashMap::new(),
             graph: TypeGraph::new(schema),
             problems: Vec::new(),
         };
@@ -66,7 +68,29 @@ impl<'a> Planner<'a> {
                 self.commands.insert(wire, path);
             }
         }
+        let mut variants = TakenNames::variants();
+        for event in &self.schema.events {
+            let wire = event.name.text.as_str();
+            if let Some(entry) = data.events.get(wire) {
+                let name = entry.name.clone().unwrap_or_else(|| camel(wire));
+                variants.take(&name, &event.name);
+                // Only what has members is a type.
+                if matches!(event.data, Data::Inline(_)) {
+                    taken.take(&name, &event.name);
+                }
+                let module = entry.module.as_str();
+                self.events.insert(wire, ItemPath { module, name });
+            }
+        }
+        self.problems.append(&mut variants.problems);
         self.problems.append(&mut taken.problems);
+    }
+
+    /// Whether a member has a float somewhere in it.
+    pub(super) fn has_float(&self, member: &Member) -> bool {
+        let name = member.ty.name.text.as_str();
+        let ty = self.schema.type_named(name);
+        name == "number" || ty.is_some_and(|ty| self.graph.has_float(ty))
     }
 
     /// A command's arguments, each with its entry.

@@ -22,6 +22,7 @@ const USED: &[&str] = &[
     "Deserialize",
     "Eq",
     "Err",
+    "EventKind",
     "From",
     "Hash",
     "Hidden",
@@ -125,7 +126,13 @@ fn imported(data: &Contents) -> impl Iterator<Item = &str> {
         .map(|command| &command.members)
         .chain(data.types.values().map(|ty| &ty.members));
     let members = parts.flat_map(|parts| parts.values());
-    let own = [paths.bytes.as_deref(), paths.secret.as_deref()];
+    let own = [
+        paths.bytes.as_deref(),
+        paths.secret.as_deref(),
+        paths.raw_event.as_deref(),
+        paths.out_of_band.as_deref(),
+        data.schema.protocol.as_deref(),
+    ];
     own.into_iter()
         .flatten()
         .chain(replies)

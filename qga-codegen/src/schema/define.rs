@@ -79,9 +79,10 @@ fn command(object: Object) -> Result<Command, Problem> {
         success_response: object.flag("success-response", true)?,
         generated: object.flag("gen", true)?,
         boxed: object.flag("boxed", false)?,
+        allow_oob: object.flag("allow-oob", false)?,
     };
-    // They matter to QEMU's own monitor only.
-    for key in ["allow-oob", "allow-preconfig", "coroutine"] {
+    // They matter within QEMU only.
+    for key in ["allow-preconfig", "coroutine"] {
         object.flag(key, false)?;
     }
     object.finish()?;

@@ -147,6 +147,8 @@ pub struct Command {
     pub generated: bool,
     /// Whether that code passes the arguments as one value.
     pub boxed: bool,
+    /// Whether it may be sent past those that the other side is busy with.
+    pub allow_oob: bool,
 }
 
 /// A message that the other side sends without being asked.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "all of this is a test")]
 
 mod cli;
+mod events;
 mod folders;
 mod generate;
 mod shapes;

@@ -140,7 +140,7 @@ pub struct GuestLinuxCpuStats {
 pub enum GuestCpuStatsType {
     /// Linux.
     Linux,
-    /// A value that is not known here, as the agent wrote it.
+    /// A value that is not known here, as it was written.
     Unknown(String),
 }
 

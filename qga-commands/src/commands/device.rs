@@ -42,7 +42,7 @@ pub struct GuestDeviceIdPci {
 pub enum GuestDeviceType {
     /// PCI.
     Pci,
-    /// A value that is not known here, as the agent wrote it.
+    /// A value that is not known here, as it was written.
     Unknown(String),
 }
 

@@ -88,7 +88,7 @@ pub enum GuestDiskBusType {
     FileBackedVirtual,
     /// NVM Express. Since QEMU 7.1.
     Nvme,
-    /// A value that is not known here, as the agent wrote it.
+    /// A value that is not known here, as it was written.
     Unknown(String),
 }
 

@@ -183,7 +183,7 @@ pub enum GuestExecCaptureOutputMode {
     Separated,
     /// Both, as one stream. Only on Linux and FreeBSD.
     Merged,
-    /// A value that is not known here, as the agent wrote it.
+    /// A value that is not known here, as it was written.
     Unknown(String),
 }
 

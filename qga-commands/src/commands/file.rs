@@ -261,7 +261,7 @@ pub enum QgaSeek {
     Current,
     /// From its end.
     End,
-    /// A value that is not known here, as the agent wrote it.
+    /// A value that is not known here, as it was written.
     Unknown(String),
 }
 

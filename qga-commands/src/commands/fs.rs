@@ -129,7 +129,7 @@ pub enum GuestFsfreezeStatus {
     Thawed,
     /// At least one is; hardly any command but [`FsfreezeThaw`] works.
     Frozen,
-    /// A value that is not known here, as the agent wrote it.
+    /// A value that is not known here, as it was written.
     Unknown(String),
 }
 

@@ -105,7 +105,7 @@ pub enum GuestMemoryBlockResponseType {
     OperationNotSupported,
     /// The guest's kernel refused.
     OperationFailed,
-    /// A value that is not known here, as the agent wrote it.
+    /// A value that is not known here, as it was written.
     Unknown(String),
 }
 

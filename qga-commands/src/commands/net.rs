@@ -40,7 +40,7 @@ pub enum GuestIpAddressType {
     Ipv4,
     /// Version 6.
     Ipv6,
-    /// A value that is not known here, as the agent wrote it.
+    /// A value that is not known here, as it was written.
     Unknown(String),
 }
 

@@ -16,6 +16,22 @@ impl ConfigCheck<'_> {
         }
     }
 
+    /// The types that the generated code is made with.
+    pub(super) fn roots(&mut self) {
+        let data = &self.config.data;
+        let paths = [
+            ("schema.protocol", data.schema.protocol.as_deref()),
+            ("paths.raw_event", data.paths.raw_event.as_deref()),
+            ("paths.out_of_band", data.paths.out_of_band.as_deref()),
+        ];
+        for (key, path) in paths {
+            if let Some(path) = path.filter(|path| !is_path(path)) {
+                let message = format!("`{key}` is `{path}`, which is no plain path to a type");
+                self.problems.push(self.config.problem_at_start(message));
+            }
+        }
+    }
+
     pub(super) fn since(&mut self, key: &Spanned<String>, since: &str) {
         if version::parse(since).is_none() {
             let message = format!(

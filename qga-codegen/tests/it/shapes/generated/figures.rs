@@ -69,7 +69,7 @@ pub enum Kind {
     Solid,
     /// Those that nobody has looked at. Only on Linux.
     Undetermined,
-    /// A value that is not known here, as the agent wrote it.
+    /// A value that is not known here, as it was written.
     Unknown(String),
 }
 
