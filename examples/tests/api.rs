@@ -82,6 +82,11 @@ fn the_public_items_of_libvirt_are_those_that_are_written_down() {
 }
 
 #[test]
+fn the_public_items_of_the_monitor_are_those_that_are_written_down() {
+    check("qga-qmp");
+}
+
+#[test]
 fn the_public_items_of_the_fake_agent_are_those_that_are_written_down() {
     check("qga-testserver");
 }

@@ -26,7 +26,7 @@ const CORE: &[&[&str]] = &[
     &["error"],
     &["protocol"],
     &["transport"],
-    &["terms"],
+    &["terms", "parts"],
     &["client", "blocking", "discover"],
     &["fleet"],
 ];
@@ -83,6 +83,7 @@ const CRATES: &[&str] = &[
     "qga-commands",
     "qga-codegen",
     "qga-libvirt",
+    "qga-qmp",
     "qga-testserver",
     "qga-cli",
     "qga-vm",
@@ -99,6 +100,18 @@ const LIBVIRT: &[&[&str]] = &[
     &["channel", "domain_watch"],
     &["agent"],
     &["daemon"],
+];
+
+/// The floors of `qga-qmp`, the lowest first. Modules on one floor do not know each other.
+const QMP: &[&[&str]] = &[
+    &["wire"],
+    &["failure", "protocol", "request", "ring", "wakers"],
+    &["commands"],
+    &["link"],
+    &["events"],
+    &["monitor"],
+    &["port"],
+    &["watch"],
 ];
 
 /// The floors of `qga-vm`, the lowest first. Modules on one floor do not know each other.
@@ -192,6 +205,11 @@ fn each_floor_of_libvirt_knows_only_those_below() {
 }
 
 #[test]
+fn each_floor_of_the_monitor_knows_only_those_below() {
+    check_floors("qga-qmp", "", QMP);
+}
+
+#[test]
 fn each_floor_of_the_machines_knows_only_those_below() {
     check_floors("qga-vm", "", MACHINES);
 }
@@ -244,6 +262,7 @@ fn the_protocol_names_no_runtime_no_socket_no_file_no_thread_and_no_clock() {
     let modules = Modules::read("qga-core");
     assert_eq!(impure(&modules, "protocol"), [""; 0]);
     assert_eq!(impure(&Modules::read("qga-libvirt"), "wire"), [""; 0]);
+    assert_eq!(impure(&Modules::read("qga-qmp"), "wire"), [""; 0]);
     // The driver names some of them, so this test would see it.
     assert!(!impure(&modules, "blocking").is_empty());
 }

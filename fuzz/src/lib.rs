@@ -13,6 +13,7 @@ pub use client::client;
 pub use qga_core::__fuzz::{frames, replies};
 pub use qga_core::discover::fuzz::command_line;
 pub use qga_libvirt::__fuzz::packets as libvirt_packets;
+pub use qga_qmp::__fuzz::monitor;
 pub use schema::schema;
 pub use wire::testserver;
 
@@ -26,6 +27,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("command_line", command_line),
     ("frames", frames),
     ("libvirt_packets", libvirt_packets),
+    ("monitor", monitor),
     ("replies", replies),
     ("responses", responses),
     ("schema", schema),

@@ -110,6 +110,7 @@ targets![
     command_line,
     frames,
     libvirt_packets,
+    monitor,
     replies,
     responses,
     schema,

@@ -11,7 +11,10 @@ pub(crate) fn command(command: &Command<'_>) -> TokenStream {
     let (impl_generics, ty_generics, _) = command.generics.split_for_impl();
     let where_clause = where_clause(command, &private);
     let name = &command.name;
-    let protocol = command.protocol.as_ref().map(|protocol| quote!(<#protocol>));
+    let protocol = command
+        .protocol
+        .as_ref()
+        .map(|protocol| quote!(<#protocol>));
     let retry = command.retry.iter();
     let check = command.check.iter();
     let secret_reply = command

@@ -27,6 +27,9 @@ pub(crate) type Opening = Pin<Box<dyn Future<Output = Result<ByteStream, Error>>
 /// How the connection is opened, each time anew.
 pub(crate) type Opener = Arc<dyn Fn() -> Opening + Send + Sync>;
 
+/// Makes a request with the id that it is to carry.
+type MakeRequest<'a> = &'a dyn Fn(u64) -> Vec<u8>;
+
 /// What all handles of a monitor share.
 pub(crate) struct Shared {
     link: Mutex<Link>,
@@ -121,12 +124,14 @@ impl Shared {
         self.lock().version.clone()
     }
 
+    /// Whether there is nothing that opens another connection.
+    pub(crate) fn is_single(&self) -> bool {
+        self.lock().opener.is_none()
+    }
+
     /// Begins to wait for a reply, or for the connection alone where there is no request. The request is made of the id
     /// that it is to carry.
-    pub(crate) fn begin(
-        self: &Arc<Self>,
-        request: Option<(Band, &dyn Fn(u64) -> Vec<u8>)>,
-    ) -> Waiting {
+    pub(crate) fn begin(self: &Arc<Self>, request: Option<(Band, MakeRequest<'_>)>) -> Waiting {
         let waker = Waker::from(self.wakers.clone());
         let mut link = self.lock();
         // A connection that has ended while nobody looked is known to have run nothing of this.

@@ -75,7 +75,6 @@ impl Monitor {
     }
 
     /// Settings for another client.
-    #[must_use]
     pub fn builder() -> MonitorBuilder {
         MonitorBuilder::new()
     }
@@ -210,6 +209,11 @@ impl Monitor {
         }
     }
 
+    /// Whether there is no other connection once this one has ended.
+    pub(crate) fn is_single(&self) -> bool {
+        self.shared.is_single()
+    }
+
     /// Whether both handles share one connection.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
@@ -222,10 +226,10 @@ impl Monitor {
         band: Band,
     ) -> Result<C::Response, Error> {
         let spec = command.spec();
-        let of_this = |error: Error| self.of_command(&error, &spec);
-        let arguments = parts::encode(&command).map_err(|error| of_this(error))?;
+        let of_this = |error| self.of_command(&error, &spec);
+        let arguments = parts::encode(&command).map_err(of_this)?;
         let value = self.call(&spec, arguments.as_deref(), band).await?;
-        parts::decode::<Qmp, C>(value.get()).map_err(|error| of_this(error))
+        parts::decode::<Qmp, C>(value.get()).map_err(of_this)
     }
 
     async fn raw(

@@ -4,7 +4,7 @@
 //! says what to write and what became of each request.
 
 #[cfg(feature = "__fuzz")]
-pub(crate) mod fuzz;
+pub mod fuzz;
 pub(crate) mod incoming;
 pub(crate) mod limits;
 pub(crate) mod objects;

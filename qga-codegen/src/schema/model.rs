@@ -130,6 +130,7 @@ pub enum Data {
 
 /// A command.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "the language has them")]
 pub struct Command {
     /// Its name on the wire.
     pub name: Name,

@@ -256,10 +256,8 @@ impl Session {
             ) => {
                 self.end = Some(End::Refused(error));
             }
-            (Phase::Ready, Id::Number(id), result) => {
-                if self.is_answered(id) {
-                    self.told.push_back(Told::Reply(id, result));
-                }
+            (Phase::Ready, Id::Number(id), result) if self.is_answered(id) => {
+                self.told.push_back(Told::Reply(id, result));
             }
             (Phase::Ready, Id::Absent, Err(error)) => {
                 self.fail_all(&Failure::Unattributed(error));

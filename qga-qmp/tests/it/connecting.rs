@@ -149,11 +149,11 @@ async fn a_lost_connection_is_opened_anew_and_nothing_is_sent_twice() {
     let connect = Monitor::builder().connect_with(streams(vec![first, second]));
     let (monitor, ()) = tokio::join!(connect, before.begin());
     let monitor = monitor.unwrap();
-    let lose = async {
+    let hang_up = async {
         before.request().await;
         drop(before);
     };
-    let (lost, ()) = tokio::join!(monitor.execute(QueryName), lose);
+    let (lost, ()) = tokio::join!(monitor.execute(QueryName), hang_up);
     assert!(lost.unwrap_err().is_closed());
     let serve = async {
         after.begin().await;

@@ -12,5 +12,6 @@ mod commands;
 mod connecting;
 mod events;
 mod peer;
+mod recorded;
 mod schema;
 mod watching;

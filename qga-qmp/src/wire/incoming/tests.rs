@@ -73,7 +73,7 @@ fn the_id_of_a_reply_is_a_number_or_none_of_ours() {
 #[test]
 fn what_a_monitor_never_sends_is_refused_and_says_why() {
     for (json, reason) in [
-        (&br#"{}"#[..], Malformed::NoReturnOrError),
+        (&b"{}"[..], Malformed::NoReturnOrError),
         (br#"{"event": 7}"#, Malformed::NoReturnOrError),
         (br#"{"return": 1, "error": {}}"#, Malformed::ReturnAndError),
         (br#"{"error": {"class": "x"}}"#, Malformed::BadError),

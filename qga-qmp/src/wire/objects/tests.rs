@@ -20,11 +20,14 @@ fn found(text: &[u8], piece: usize) -> Result<Vec<Found>, Malformed> {
 }
 
 fn texts(found: &[Found]) -> Vec<&str> {
-    let text = |found| match found {
-        &Found::Object(ref object) => std::str::from_utf8(object).unwrap(),
-        Found::Excess(_) => "excess",
-    };
-    found.iter().map(text).collect()
+    let mut texts = Vec::new();
+    for found in found {
+        texts.push(match found {
+            Found::Object(object) => std::str::from_utf8(object).unwrap(),
+            Found::Excess(_) => "excess",
+        });
+    }
+    texts
 }
 
 #[test]
