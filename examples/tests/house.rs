@@ -112,6 +112,7 @@ const QMP: &[&[&str]] = &[
     &["monitor"],
     &["port"],
     &["watch"],
+    &["machine"],
 ];
 
 /// The floors of `qga-vm`, the lowest first. Modules on one floor do not know each other.

@@ -75,6 +75,15 @@ impl Events {
         poll_fn(|cx| self.poll(cx)).await
     }
 
+    /// The next event that is there already.
+    #[cfg(feature = "guest")]
+    pub(crate) fn by_now(&mut self) -> Option<Result<Event, Missed>> {
+        match self.poll(&mut Context::from_waker(std::task::Waker::noop())) {
+            Poll::Ready(told) => told,
+            Poll::Pending => None,
+        }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Event, Missed>>> {
         loop {
             let is_to_connect = match &mut self.pause {

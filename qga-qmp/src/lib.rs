@@ -59,6 +59,8 @@
 mod events;
 mod failure;
 mod link;
+#[cfg(feature = "guest")]
+pub mod machine;
 mod monitor;
 mod port;
 mod protocol;
@@ -72,6 +74,8 @@ pub mod commands;
 
 pub use commands::event::EventKind;
 pub use events::{Event, Events, Missed};
+#[cfg(feature = "guest")]
+pub use machine::{Machine, MachineError};
 pub use monitor::{Monitor, MonitorBuilder};
 pub use port::AgentPort;
 pub use protocol::{OutOfBand, Qmp};

@@ -25,6 +25,8 @@ pub struct VmBuilder {
     processors: String,
     channel: Channel,
     can_sleep: bool,
+    has_second_monitor: bool,
+    port_has_id: bool,
     kernel_options: Vec<String>,
     more: Vec<String>,
 }
@@ -37,6 +39,8 @@ impl VmBuilder {
             processors: "1".to_owned(),
             channel: Channel::Virtio,
             can_sleep: false,
+            has_second_monitor: false,
+            port_has_id: true,
             kernel_options: Vec::new(),
             more: Vec::new(),
         }
@@ -67,6 +71,20 @@ impl VmBuilder {
     #[must_use]
     pub fn can_sleep(mut self) -> Self {
         self.can_sleep = true;
+        self
+    }
+
+    /// Adds a second monitor, for whoever is tested; see [`Vm::second_monitor`](crate::Vm::second_monitor).
+    #[must_use]
+    pub fn second_monitor(mut self) -> Self {
+        self.has_second_monitor = true;
+        self
+    }
+
+    /// Leaves out the `id=` of the agent's port, as most command lines do.
+    #[must_use]
+    pub fn port_without_id(mut self) -> Self {
+        self.port_has_id = false;
         self
     }
 
@@ -105,6 +123,10 @@ impl VmBuilder {
         for name in ["monitor", "shell"] {
             command.arg("-chardev").arg(socket(name, own));
         }
+        if self.has_second_monitor {
+            command.args(["-mon", "chardev=second,mode=control", "-chardev"]);
+            command.arg(socket("second", own));
+        }
         command
             .args([
                 "-device",
@@ -121,6 +143,9 @@ impl VmBuilder {
                 "-device",
                 match self.channel {
                     Channel::IsaSerial => "isa-serial,chardev=agent,index=1",
+                    _ if !self.port_has_id => {
+                        "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"
+                    }
                     Channel::Virtio | Channel::VirtioTcp => {
                         "virtserialport,id=agentport,chardev=agent,name=org.qemu.guest_agent.0"
                     }

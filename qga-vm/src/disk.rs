@@ -23,7 +23,12 @@ pub enum Filesystem {
 }
 
 impl DiskSnapshot {
-    pub(crate) fn of(disk: &Path) -> Result<Self> {
+    /// Reads the disk that is in a file, which QEMU may have open but does not write to any more.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn of(disk: &Path) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let raw = folder.path().join("raw");
         let mut command = Command::new("qemu-img");

@@ -91,6 +91,18 @@ impl Vm {
         &self.monitor
     }
 
+    /// Returns the path of the [second monitor](VmBuilder::second_monitor).
+    #[must_use]
+    pub fn second_monitor(&self) -> PathBuf {
+        self.folder.path().join("second.sock")
+    }
+
+    /// Returns the folder of its disks and its sockets, which goes with it.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Returns the name and the version of what emulates the machine, such as `QEMU 7.2.22`.
     ///
     /// # Errors

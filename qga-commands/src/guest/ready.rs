@@ -90,6 +90,12 @@ impl Ready {
         self
     }
 
+    /// How long is waited in all.
+    #[must_use]
+    pub fn time(&self) -> Duration {
+        self.timeout
+    }
+
     /// Connects to a guest that may not be there yet, and waits until it is ready.
     /// [`GuestBuilder::connect_ready`] does so with settings of your own.
     ///

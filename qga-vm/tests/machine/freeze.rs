@@ -267,7 +267,7 @@ async fn an_agent_that_may_not_freeze_says_which_filesystem_and_freezes_none(on:
 }
 
 /// Writes numbered lines for as long as the machine runs.
-const WRITER: &str = r"
+pub(crate) const WRITER: &str = r"
 : >/mnt/data/log
 (number=0; while :; do number=$((number + 1)); echo $number; done) </dev/null >>/mnt/data/log 2>/dev/null &
 until [ $(wc -l </mnt/data/log) -gt 500 ]; do sleep 0.05; done
@@ -275,7 +275,7 @@ seq 1 5000 >/mnt/data/records
 wc -l </mnt/data/log
 ";
 
-fn records() -> Vec<u8> {
+pub(crate) fn records() -> Vec<u8> {
     let lines: Vec<_> = (1..=5000).map(|number| format!("{number}\n")).collect();
     lines.concat().into_bytes()
 }

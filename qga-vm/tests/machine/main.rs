@@ -27,6 +27,8 @@ mod libvirt_moments;
 mod libvirt_reach;
 mod machine;
 mod machine_state;
+mod monitored;
+mod monitored_snapshots;
 mod panic;
 mod power;
 mod programs;
@@ -55,6 +57,8 @@ const MODULES: &[(&str, &[Case])] = &[
     ("discovery", discovery::CASES),
     ("agent", agent::CASES),
     ("machine_state", machine_state::CASES),
+    ("monitored", monitored::CASES),
+    ("monitored_snapshots", monitored_snapshots::CASES),
     ("unit", unit::CASES),
     ("freeze", freeze::CASES),
     ("guard", guard::CASES),
