@@ -74,7 +74,7 @@ async fn what_is_not_known_or_does_not_fit_is_kept_as_it_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_slow_is_told_how_many_were_missed_and_others_miss_none() {
+async fn who_is_slow_is_told_how_many_events_were_missed_and_others_miss_none() {
     let (monitor, mut peer) = connected().await;
     let mut slow = monitor.events();
     let mut quick = monitor.events();
