@@ -29,6 +29,7 @@ use crate::monitor::Monitor;
 use crate::watch::MonitorWatch;
 
 mod builder;
+mod disk_copy;
 mod ending;
 mod error;
 mod free;
@@ -37,9 +38,10 @@ mod job;
 mod snapshot;
 
 pub use builder::MachineBuilder;
+pub use disk_copy::DiskCopy;
 pub use ending::{Ending, MachineTransition, Proof};
 pub use error::MachineError;
-pub use snapshot::{Backup, BackupBuilder, DiskCopy, Snapshot, SnapshotBuilder};
+pub use snapshot::{Backup, BackupBuilder, Snapshot, SnapshotBuilder};
 
 /// A machine with a guest and a monitor. Clones share both connections.
 #[derive(Clone, Debug)]

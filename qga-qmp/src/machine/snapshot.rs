@@ -7,7 +7,7 @@ use qga_commands::guest::freeze::{Frozen, Thawed};
 use qga_core::Error;
 use tokio::time::Instant;
 
-use super::{Machine, MachineError};
+use super::{DiskCopy, Machine, MachineError};
 use crate::commands::block::{
     BlockDeviceInfo, BlockdevSnapshotSyncWrapper, DiskSnapshot, QueryBlock, Transaction,
     TransactionAction,
@@ -81,18 +81,6 @@ pub struct Snapshot {
     pub frozen_for: Option<Duration>,
     /// What came of the freeze and its thaw; none if nothing was frozen.
     pub thawed: Option<Thawed>,
-}
-
-/// A disk of which a copy is at rest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DiskCopy {
-    /// The disk, as it was named.
-    pub disk: String,
-    /// Where the copy is.
-    pub at_rest: String,
-    /// The file that the machine goes on with.
-    pub file: String,
 }
 
 impl Machine {

@@ -7,8 +7,8 @@ use qga_commands::guest::freeze::Thawed;
 use serde_json::json;
 
 use super::super::job::Job;
-use super::super::{Machine, MachineError};
-use super::{DiskCopy, Freeze, LIMIT, consistent, unique, while_frozen};
+use super::super::{DiskCopy, Machine, MachineError};
+use super::{Freeze, LIMIT, consistent, unique, while_frozen};
 use crate::commands::block::{
     BlockdevAdd, BlockdevBackup, BlockdevCreate, BlockdevCreateOptions, MirrorSyncMode,
 };
