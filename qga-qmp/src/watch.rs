@@ -132,7 +132,10 @@ impl Watcher {
             };
             match told {
                 Some(Some(Ok(event))) => self.take(&event, sender).await,
-                Some(Some(Err(Missed { events: Some(_) }))) | None => self.ask(sender).await,
+                Some(Some(Err(Missed { events: Some(_) }))) | None => {
+                    let state = *sender.borrow();
+                    self.ask(state, sender).await;
+                }
                 Some(Some(Err(Missed { events: None }))) => {
                     sender.send_modify(state::forget);
                     self.find_again(sender).await;
@@ -153,31 +156,25 @@ impl Watcher {
     }
 
     async fn take(&mut self, event: &Event, sender: &watch::Sender<MachineState>) {
-        let mut taken = Taken::Nothing;
-        sender.send_if_modified(|state| {
-            taken = state::note(state, &event.kind, self.port.as_ref());
-            taken == Taken::News
-        });
-        if taken == Taken::Doubt {
-            self.ask(sender).await;
+        let mut state = *sender.borrow();
+        match state::note(&mut state, &event.kind, self.port.as_ref()) {
+            Taken::Nothing => {}
+            Taken::News => {
+                sender.send_replace(state);
+            }
+            Taken::Doubt => self.ask(state, sender).await,
         }
     }
 
-    /// Asks how the machine is, and tells what has changed.
-    async fn ask(&mut self, sender: &watch::Sender<MachineState>) {
-        let before = *sender.borrow();
-        let mut now = before;
-        match self.look(&mut now).await {
+    /// Asks how the machine is, of which so much is known, and tells what has changed since it was told last.
+    async fn ask(&mut self, mut state: MachineState, sender: &watch::Sender<MachineState>) {
+        match self.look(&mut state).await {
             Ok(()) => {}
             // That it has ended is heard next.
             Err(error) if error.is_closed() => {}
-            Err(_) => state::forget(&mut now),
+            Err(_) => state::forget(&mut state),
         }
-        sender.send_if_modified(|state| {
-            let is_news = *state != now || state.resets != before.resets;
-            *state = now;
-            is_news
-        });
+        sender.send_if_modified(|told| std::mem::replace(told, state) != state);
     }
 
     /// Opens the connection anew, however long that takes, and asks how the machine is.

@@ -115,6 +115,19 @@ async fn after_a_reset_the_machine_is_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stop_is_told_though_the_machine_is_asked_about_it() {
+    let (_monitor, watch, mut peer) = watched(RUNNING).await;
+    let mut states = watch.watch();
+    peer.event("STOP", "{}").await;
+    let played = Played {
+        status: "paused",
+        ..RUNNING
+    };
+    let (state, ()) = tokio::join!(next(&mut states), one_look(&mut peer, played));
+    assert_eq!(state.power, Power::Paused);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_port_without_an_id_is_looked_at_now_and_then() {
     let closed = Played {
         has_id: false,
