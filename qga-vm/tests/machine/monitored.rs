@@ -162,10 +162,11 @@ async fn the_end_of_qemu_is_off_whoever_has_ended_it(on: On) {
     waits_for(&machine, Power::Off).await;
     let told = loop {
         match events.next().await {
-            Some(Ok(event)) => match event.kind {
-                EventKind::Shutdown(shutdown) => break shutdown,
-                _ => continue,
-            },
+            Some(Ok(event)) => {
+                if let EventKind::Shutdown(shutdown) = event.kind {
+                    break shutdown;
+                }
+            }
             other => panic!("{other:?}"),
         }
     };
