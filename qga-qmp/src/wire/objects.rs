@@ -14,6 +14,8 @@ pub(crate) struct Objects {
     limits: Limits,
     /// The object that has begun, unless it is too large.
     object: Vec<u8>,
+    /// How much of it was read, in bytes.
+    length: usize,
     /// How many brackets are open.
     depth: usize,
     /// The commas at each level that is open.
@@ -58,6 +60,7 @@ impl Objects {
         Self {
             limits,
             object: Vec::new(),
+            length: 0,
             depth: 0,
             commas: Vec::new(),
             string: InString::No,
@@ -92,6 +95,10 @@ impl Objects {
 
     /// Whether the object ends with this byte.
     fn is_end(&mut self, byte: u8) -> bool {
+        self.length = self.length.saturating_add(1);
+        if self.length > self.limits.bytes {
+            self.exceed(Limit::Bytes);
+        }
         match (self.string, byte) {
             (InString::Escaped, _) | (InString::No, b'"') => self.string = InString::Yes,
             (InString::Yes, b'\\') => self.string = InString::Escaped,
@@ -127,9 +134,6 @@ impl Objects {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        if self.excess.is_none() && self.object.len() + bytes.len() > self.limits.bytes {
-            self.exceed(Limit::Bytes);
-        }
         match &mut self.excess {
             None => self.object.extend_from_slice(bytes),
             Some(excess) => excess.keep(bytes),
@@ -150,6 +154,7 @@ impl Objects {
     }
 
     fn take(&mut self) -> Found {
+        self.length = 0;
         match self.excess.take() {
             Some(excess) => Found::Excess(excess),
             None => Found::Object(std::mem::take(&mut self.object)),

@@ -105,6 +105,30 @@ fn what_is_beyond_a_limit_is_passed_over_and_the_next_object_is_found() {
     }
 }
 
+/// Which limit is told must not depend on where the bytes were cut.
+#[test]
+fn of_several_limits_the_one_that_comes_first_is_told_wherever_the_bytes_are_cut() {
+    let (long, deep) = ("x".repeat(300), "[[[[[[]]]]]]");
+    for (text, limit) in [
+        (
+            format!("{{\"a\": \"{long}\", \"b\": {deep}}}"),
+            Limit::Bytes,
+        ),
+        (
+            format!("{{\"b\": {deep}, \"a\": \"{long}\"}}"),
+            Limit::Depth,
+        ),
+    ] {
+        for piece in [1, 7, 64, text.len()] {
+            let found = found(text.as_bytes(), piece).unwrap();
+            assert!(
+                matches!(&found[..], [Found::Excess(excess)] if excess.limit == limit),
+                "{piece}: {found:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn an_event_that_is_too_large_is_known_by_its_beginning() {
     for start in ["{\"timestamp\": {}", "{\n    \"event\": \"X\""] {
