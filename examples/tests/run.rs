@@ -5,7 +5,7 @@
 use std::process::Command;
 
 /// Each program and a piece of what it prints with the fake agent.
-const EXAMPLES: [(&str, &str, &str); 14] = [
+const EXAMPLES: [(&str, &str, &str); 15] = [
     (
         "hello",
         env!("CARGO_BIN_EXE_hello"),
@@ -48,6 +48,11 @@ const EXAMPLES: [(&str, &str, &str); 14] = [
         env!("CARGO_BIN_EXE_wait_ready"),
         "test-guest is ready",
     ),
+    (
+        "machine",
+        env!("CARGO_BIN_EXE_machine"),
+        "an agent answers that was started since (QEMU has told RESET)",
+    ),
     ("libvirt", env!("CARGO_BIN_EXE_libvirt"), "domains: "),
     ("scheme", env!("CARGO_BIN_EXE_scheme"), "test-guest answers"),
     (
@@ -63,7 +68,8 @@ const EXAMPLES: [(&str, &str, &str); 14] = [
 ];
 
 /// The examples that change the guest, or that take no address; the keys of this machine's root are real.
-const WITH_FAKE_AGENT_ONLY: [&str; 4] = ["hello", "libvirt", "snapshot_freeze", "ssh_keys"];
+const WITH_FAKE_AGENT_ONLY: [&str; 5] =
+    ["hello", "libvirt", "machine", "snapshot_freeze", "ssh_keys"];
 
 fn run(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().unwrap();

@@ -270,7 +270,7 @@ impl Machine {
 async fn port_opened(states: &mut watch::Receiver<MachineState>) -> Result<(), MachineError> {
     loop {
         let state = *states.borrow_and_update();
-        if is_stopped(state.power) {
+        if state.power.is_stopped() {
             return Err(MachineError::Stopped(state.power));
         }
         // At a serial port nobody tells, and only its agent can be asked.
@@ -287,15 +287,11 @@ async fn port_opened(states: &mut watch::Receiver<MachineState>) -> Result<(), M
 async fn stopped(states: &mut watch::Receiver<MachineState>) -> Power {
     loop {
         let power = states.borrow_and_update().power;
-        if is_stopped(power) {
+        if power.is_stopped() {
             return power;
         }
         if states.changed().await.is_err() {
             return std::future::pending().await;
         }
     }
-}
-
-fn is_stopped(power: Power) -> bool {
-    !matches!(power, Power::Unknown | Power::Running)
 }

@@ -49,6 +49,7 @@ impl MachineError {
     pub fn stopped(&self) -> Option<Power> {
         match self {
             Self::Stopped(power) => Some(*power),
+            Self::Guest(error) => error.command_error()?.machine_stopped(),
             _ => None,
         }
     }
@@ -70,7 +71,7 @@ impl fmt::Display for MachineError {
         match self {
             Self::Guest(error) => error.fmt(f),
             Self::Monitor(error) => error.fmt(f),
-            Self::Stopped(power) => write!(f, "the machine does not run: {}", words(*power)),
+            Self::Stopped(power) => write!(f, "there is nothing to wait for: the machine {power}"),
             Self::PortClosed(time) => write!(
                 f,
                 "the guest has not opened the port of its agent within {time:?}; is the agent installed and enabled there?"
@@ -110,16 +111,5 @@ impl From<GuestError> for MachineError {
 impl From<Error> for MachineError {
     fn from(error: Error) -> Self {
         Self::Monitor(error)
-    }
-}
-
-fn words(power: Power) -> &'static str {
-    match power {
-        Power::Off => "it is off",
-        Power::Paused => "its processors stand still",
-        Power::Suspended => "the guest has suspended it to memory",
-        Power::Panicked => "the guest's kernel has panicked",
-        Power::Running => "it seems to run",
-        _ => "nobody knows why",
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn note(state: &mut MachineState, event: &EventKind, port: Option<&Ag
         }
         EventKind::Stop => match state.power {
             // It was stopped because of that.
-            Power::Off | Power::Panicked => Taken::Nothing,
+            Power::Off | Power::Panicked | Power::Stalled => Taken::Nothing,
             _ => {
                 state.power = Power::Paused;
                 Taken::Doubt
@@ -63,7 +63,7 @@ pub(super) fn note(state: &mut MachineState, event: &EventKind, port: Option<&Ag
             Taken::News
         }
         EventKind::BlockIoError(error) if error.action == BlockErrorAction::Stop => {
-            state.power = stalled();
+            state.power = Power::Stalled;
             Taken::News
         }
         _ => Taken::Nothing,
@@ -79,16 +79,11 @@ pub(super) fn settle(state: &mut MachineState, status: &RunState) {
         RunState::Suspended => Power::Suspended,
         RunState::Shutdown => Power::Off,
         RunState::GuestPanicked => Power::Panicked,
-        RunState::IoError => stalled(),
+        RunState::IoError => Power::Stalled,
         RunState::Unknown(_) => Power::Unknown,
         // All the others are states in which its processors stand still.
         _ => Power::Paused,
     };
-}
-
-/// The machine stands still since a disk has failed.
-fn stalled() -> Power {
-    Power::Paused
 }
 
 /// Takes note that nobody tells any more. What is off stays so until somebody tells otherwise.

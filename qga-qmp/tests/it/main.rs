@@ -14,4 +14,6 @@ mod events;
 mod peer;
 mod recorded;
 mod schema;
+mod snapshots;
+mod together;
 mod watching;

@@ -178,7 +178,7 @@ fn whatever_goes_wrong_or_is_done_to_a_machine_its_state_is_the_true_one_at_the_
             "disk full",
             vec![io_error.clone(), plain("STOP")],
             RunState::IoError,
-            (stalled(), Some(true), 0),
+            (Power::Stalled, Some(true), 0),
         ),
         (
             "disk full, and there is room again",
