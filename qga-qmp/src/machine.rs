@@ -22,7 +22,7 @@ use qga_commands::Guest;
 use qga_commands::guest::ready::Ready;
 use qga_core::{Address, AddressError, MachineState, MachineWatch, Power};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::commands::power::{Cont, Quit, Stop, SystemPowerdown, SystemReset, SystemWakeup};
 use crate::monitor::Monitor;
@@ -42,6 +42,9 @@ pub use disk_copy::DiskCopy;
 pub use ending::{Ending, MachineTransition, Proof};
 pub use error::MachineError;
 pub use snapshot::{Backup, BackupBuilder, Snapshot, SnapshotBuilder};
+
+/// How long an operation waits until what it has done is told. It is told before the answer of QEMU, if at all.
+const CATCH_UP: Duration = Duration::from_secs(2);
 
 /// A machine with a guest and a monitor. Clones share both connections.
 #[derive(Clone, Debug)]
@@ -177,6 +180,7 @@ impl Machine {
     /// As [`Monitor::execute`].
     pub async fn wakeup(&self) -> Result<(), MachineError> {
         self.monitor.execute(SystemWakeup).await?;
+        self.told(|state| state.power != Power::Suspended).await;
         Ok(())
     }
 
@@ -191,6 +195,7 @@ impl Machine {
     /// As [`Monitor::execute`].
     pub async fn pause(&self) -> Result<(), MachineError> {
         self.monitor.execute(Stop).await?;
+        self.told(|state| state.power != Power::Running).await;
         Ok(())
     }
 
@@ -207,6 +212,7 @@ impl Machine {
     /// As [`Monitor::execute`].
     pub async fn resume(&self) -> Result<(), MachineError> {
         self.monitor.execute(Cont).await?;
+        self.told(|state| state.power == Power::Running).await;
         Ok(())
     }
 
@@ -221,7 +227,9 @@ impl Machine {
     ///
     /// As [`Monitor::execute`].
     pub async fn reset(&self) -> Result<(), MachineError> {
+        let before = self.state().resets;
         self.monitor.execute(SystemReset).await?;
+        self.told(|state| state.resets > before).await;
         Ok(())
     }
 
@@ -255,6 +263,13 @@ impl Machine {
             }
             ended => Ok(ended.map(drop)?),
         }
+    }
+
+    /// Waits a moment until the state is known that a command has brought about, so that what is done next does not find
+    /// the one from before.
+    async fn told(&self, is_told: impl Fn(&MachineState) -> bool) {
+        let mut states = self.watch.watch();
+        let _ = timeout(CATCH_UP, states.wait_for(|state| is_told(state))).await;
     }
 
     fn new(guest: Guest, monitor: Monitor, watch: MonitorWatch) -> Self {
