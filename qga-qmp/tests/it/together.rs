@@ -201,3 +201,20 @@ async fn a_client_that_holds_the_agent_is_thrown_off_when_that_is_asked_for() {
     assert_eq!(yanks.len(), 1);
     machine.guest().host_name().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_was_done_to_a_machine_is_known_when_it_is_done() {
+    let fake = TestMachine::start().await;
+    let machine = connect(&fake).await;
+    for _ in 0..20 {
+        machine.pause().await.unwrap();
+        assert_eq!(machine.state().power, Power::Paused);
+        machine.resume().await.unwrap();
+        assert_eq!(machine.state().power, Power::Running);
+        machine.ready().await.unwrap();
+    }
+    let before = machine.state().resets;
+    machine.reset().await.unwrap();
+    assert!(machine.state().resets > before);
+    machine.ready().await.unwrap();
+}
