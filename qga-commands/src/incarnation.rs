@@ -6,6 +6,7 @@
 //! [who answers](identity) there.
 
 mod dropped;
+mod fingerprint;
 mod identify;
 mod identity;
 
@@ -21,6 +22,7 @@ use crate::backoff::after;
 use crate::optional;
 
 pub(crate) use dropped::Dropped;
+pub(crate) use fingerprint::Fingerprint;
 pub(crate) use identify::identify;
 use identity::Identity;
 pub(crate) use identity::{Answer, Asked, Need, ask};
@@ -258,6 +260,11 @@ impl Incarnation {
         self.asked.load(Ordering::Relaxed)
     }
 
+    /// What the agent is known by, if it is known.
+    pub(crate) fn fingerprint(&self) -> Option<Fingerprint> {
+        self.identity.get().map(Fingerprint::of)
+    }
+
     /// Whether another agent answers there; `None` if nobody knows.
     pub(crate) fn differs_from(&self, other: &Self) -> Option<bool> {
         self.identity.get()?.differs_from(other.identity.get()?)
@@ -349,6 +356,12 @@ impl Owned {
     pub(crate) fn unfollow(&self, present: &Arc<Incarnation>) -> Arc<Incarnation> {
         self.lock().taken_for = None;
         self.origin(present)
+    }
+
+    /// What the agent that has handed it out is known by, if it is known.
+    pub(crate) fn fingerprint(&self) -> Option<Fingerprint> {
+        let origin = self.lock();
+        origin.agent.as_ref()?.fingerprint()
     }
 
     fn lock(&self) -> MutexGuard<'_, Origin> {

@@ -8,7 +8,7 @@ use qga_core::{Client, Contact, Error, Execution, QgaCommand};
 use super::{Guest, GuestError};
 use crate::commands::file::FileClose;
 use crate::incarnation::{
-    AgentResource, Agents, Answer, Asked, Incarnation, Need, Owned, ask, identify,
+    AgentResource, Agents, Answer, Asked, Fingerprint, Incarnation, Need, Owned, ask, identify,
 };
 
 /// What is used for so long is used by an agent whose name is worth knowing.
@@ -118,6 +118,21 @@ impl Guest {
         }
         owned.follow(&present);
         Ok(self.admission(&present))
+    }
+
+    /// The agent that answers, if it is known for the one of this fingerprint; `None` if it is known for another.
+    pub(super) async fn recognize(
+        &self,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<Arc<Incarnation>>, GuestError> {
+        let present = self.identify(Need::Must).await?;
+        let found = present.fingerprint();
+        match found.and_then(|found| fingerprint.differs_from(&found)) {
+            Some(differs) => Ok((!differs).then_some(present)),
+            None => Err(GuestError::Unsupported(
+                "the agent does not tell which one it is, so it may not be the one that has started the process",
+            )),
+        }
     }
 
     /// Learns who answers, if that is not known, since something is handed out that may be used long

@@ -4,6 +4,7 @@ mod copy_fault;
 mod display;
 mod kill_outcome;
 mod ready_stage;
+mod start;
 
 use std::borrow::Cow;
 use std::io;

@@ -42,13 +42,14 @@
 //! the [`Process`] that was started has the output, and who [attaches](Guest::process) to it learns its end alone. A
 //! guest with Windows has no such shell: its agent captures the output on any channel, and long output is lost.
 //!
-//! # Four ways to run a program
+//! # Five ways to run a program
 //!
 //! | | its output is | use it for |
 //! |---|---|---|
 //! | [`Command::output`] | captured, up to 16 MiB for each stream | most programs |
 //! | [`Command::status`] | lost | programs that only succeed or fail |
-//! | [`Command::start`] | captured, up to 16 MiB for each stream | detaching, and [attaching](Guest::process) later by the process's number |
+//! | [`Command::start`] | captured, up to 16 MiB for each stream | doing something else meanwhile |
+//! | [`Command::detach`] | captured, up to 16 MiB for each stream | letting go of it, and [attaching](Guest::attach) later, from anywhere |
 //! | [`Command::spawn`] | read while the program runs, without a limit | long output, or output as it comes; not in Windows |
 
 mod captured;
@@ -62,6 +63,7 @@ mod output_files;
 mod reader;
 mod request;
 mod run;
+mod token;
 mod wait;
 
 use std::sync::Arc;
@@ -75,10 +77,12 @@ pub use super::output::{ExitStatus, Output};
 pub use child::{Child, ChildStderr, ChildStdout};
 pub use command::Command;
 pub(super) use kill::is_windows_by;
+pub use token::ProcessToken;
 
 /// A program that was started in the guest.
 ///
-/// The program runs on when this is dropped, which is how to detach from it. [`Guest::process`] attaches again.
+/// The program runs on when this is dropped, which is how to detach from it. [`Guest::attach`] attaches again, by the
+/// [token](Self::token).
 #[derive(Debug)]
 pub struct Process {
     guest: Guest,
@@ -97,6 +101,15 @@ impl Process {
     #[must_use]
     pub fn pid(&self) -> i64 {
         self.owned.number()
+    }
+
+    /// What this process is found by again, by [`Guest::attach`], also from another program.
+    ///
+    /// It names the agent that has started the process, if that could be learned. For a process that was attached to by
+    /// its number alone, it does not.
+    #[must_use]
+    pub fn token(&self) -> ProcessToken {
+        ProcessToken::of(&self.owned)
     }
 
     /// Waits until the program has ended. The output is empty if the program was started by somebody who did not have
@@ -211,7 +224,8 @@ impl Guest {
     /// Attaches to a program that was started earlier, by its number. Nothing is sent to the guest yet.
     ///
     /// The agent must have started the program, and must not have told its end to anybody. Do not keep a number beyond a
-    /// reboot of the guest: it may belong to another process then, and nobody can tell.
+    /// reboot of the guest or a restart of its agent: it may belong to another process then, and nobody can tell. A
+    /// [token](Process::token) tells; [attach](Self::attach) by that.
     #[must_use]
     pub fn process(&self, pid: i64) -> Process {
         let owned = Owned::new(AgentResource::Process(pid), None);

@@ -27,8 +27,8 @@ const ENOUGH: i64 = 4096;
 /// What tells one agent from another, as far as its system has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Identity {
-    boot: Option<String>,
-    process: Option<Vec<String>>,
+    pub(super) boot: Option<String>,
+    pub(super) process: Option<Vec<String>>,
 }
 
 impl Identity {

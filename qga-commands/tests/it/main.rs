@@ -52,5 +52,6 @@ mod standstill;
 mod streaming;
 mod support;
 mod table;
+mod tokens;
 mod usable;
 mod within;

@@ -299,16 +299,25 @@ async fn a_guest_without_var_tmp_has_its_files_in_tmp() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_guest_with_windows_is_told_from_one_without_a_shell() {
-    for (profile, windows) in [(Profile::Windows, true), (Profile::Qemu10_0, false)] {
+async fn a_guest_without_a_shell_is_told_from_one_that_cannot_start_it_now() {
+    let missing =
+        "Failed to execute child process \u{201c}/bin/sh\u{201d} (No such file or directory)";
+    for (profile, refused, has_shell) in [
+        (Profile::Windows, "Failed to execute child process", false),
+        (Profile::Qemu10_0, missing, false),
+        (
+            Profile::Qemu10_0,
+            "Failed to fork (Cannot allocate memory)",
+            true,
+        ),
+    ] {
         let (agent, guest) = reconnecting().await;
         agent.profile(profile);
-        let refused = "Failed to execute child process";
         agent.on("guest-exec").error("GenericError", refused);
         let error = guest.command("job").spawn().await.unwrap_err();
-        assert_eq!(matches!(error, GuestError::InvalidInput(_)), windows);
+        assert_eq!(matches!(error, GuestError::Unsupported(_)), !has_shell);
         let refused = matches!(&error, GuestError::Command(error) if error.agent_error().is_some());
-        assert_eq!(refused, !windows, "{error}");
+        assert_eq!(refused, has_shell, "{error}");
         assert!(agent.requests_of("guest-file-open").is_empty());
     }
 }

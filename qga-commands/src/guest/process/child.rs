@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 use super::ending::Ending;
 use super::reader::{Reader, Source};
-use super::{ExitStatus, Output, Process};
+use super::{ExitStatus, Output, Process, ProcessToken};
 use crate::guest::GuestError;
 
 /// A program that was started by [`Command::spawn`](super::Command::spawn).
@@ -71,6 +71,13 @@ impl Child {
     #[must_use]
     pub fn pid(&self) -> i64 {
         self.ending.pid()
+    }
+
+    /// What its end can be learned by later, by [`Guest::attach`](crate::Guest::attach), also from another program. The
+    /// output is lost when this is dropped.
+    #[must_use]
+    pub fn token(&self) -> ProcessToken {
+        self.ending.token()
     }
 
     /// Waits until the program has ended, whether or not its output is read. Later calls return the same status.

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::kill::{KILL_TIME, Killer};
 use super::wait::Asking;
-use super::{ExitStatus, Process};
+use super::{ExitStatus, Process, ProcessToken};
 use crate::guest::clean_up::{self, CleanUp};
 use crate::guest::{Guest, GuestError};
 use crate::incarnation::Owned;
@@ -40,6 +40,10 @@ impl Ending {
 
     pub(super) fn pid(&self) -> i64 {
         self.owned.number()
+    }
+
+    pub(super) fn token(&self) -> ProcessToken {
+        ProcessToken::of(&self.owned)
     }
 
     /// What is known, without asking.

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use qga_core::Error;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -129,17 +128,9 @@ async fn start(guest: Guest, exec: Exec) -> Result<Process, GuestError> {
 
 /// Says it where a program's arguments may have been given with its name.
 fn explain(exec: Exec, error: GuestError) -> GuestError {
-    let is_not_found = |error: &Error| {
-        error.agent_error().is_some_and(|said| {
-            let text = said.desc.to_lowercase();
-            let lacks = ["no such file", "not found", "cannot find"];
-            !said.is_command_not_found() && lacks.iter().any(|lacks| text.contains(lacks))
-        })
-    };
+    let is_missing = error.is_no_such_program();
     match error {
-        GuestError::Command(source)
-            if exec.path.contains(char::is_whitespace) && is_not_found(&source) =>
-        {
+        GuestError::Command(source) if is_missing && exec.path.contains(char::is_whitespace) => {
             let program = exec.path;
             GuestError::NoSuchProgram { program, source }
         }

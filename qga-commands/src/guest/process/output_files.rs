@@ -6,7 +6,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use qga_core::{Error, Execution};
+use qga_core::Execution;
 use tokio::runtime::Handle;
 
 use super::kill::{KILL_TIME, is_windows};
@@ -53,8 +53,14 @@ impl OutputFiles {
             // The shell was not started.
             Err(GuestError::Command(error)) if error.execution() != Execution::MaybeRun => {
                 files.armed = false;
+                let why = "without /bin/sh in the guest, the output of a program cannot be read while it runs; use \
+                           `output` or `start`";
+                let error = GuestError::Command(error);
+                if error.is_no_such_program() {
+                    return Err(GuestError::Unsupported(why));
+                }
                 let why = "the output of a program in Windows cannot be streamed; use `output` or `start`";
-                Err(explain(guest, error, GuestError::InvalidInput(why.into())).await)
+                Err(explain(guest, error, GuestError::Unsupported(why)).await)
             }
             Err(error) => Err(error),
         }
@@ -109,12 +115,12 @@ pub(super) fn run(folder: &str, words: Vec<String>) -> Vec<String> {
 }
 
 /// Says why if a shell could not be started since the guest is a Windows.
-pub(super) async fn explain(guest: &Guest, error: Error, why: GuestError) -> GuestError {
+pub(super) async fn explain(guest: &Guest, error: GuestError, why: GuestError) -> GuestError {
     let refused = error.agent_error().is_some() && !error.is_command_not_found();
     if refused && is_windows(guest).await.unwrap_or_default() {
         return why;
     }
-    GuestError::Command(error)
+    error
 }
 
 fn random() -> u64 {

@@ -10,7 +10,7 @@ use super::kill::KILL_TIME;
 use super::kill_on_drop::KillOnDrop;
 use super::output_files::{self, OutputFiles};
 use super::reader::Source;
-use super::{Child, Command, ExitStatus, KillOutcome, Output, Process};
+use super::{Child, Command, ExitStatus, KillOutcome, Output, Process, ProcessToken};
 use crate::commands::exec::Exec;
 use crate::guest::GuestError;
 use crate::limits;
@@ -61,16 +61,46 @@ impl Command {
     ///
     /// The program may have been started, and nobody knows its number.
     pub async fn start(&self) -> Result<Process, GuestError> {
-        self.refuse_timeout()?;
-        if self.kill {
-            let text = "a program that is started runs on when its process is dropped: leave out `kill_on_drop`, or \
-                        use `spawn`, `output` or `status`";
-            return Err(GuestError::InvalidInput(text.into()));
-        }
+        self.refuse_ending()?;
         self.exec()?;
         // It is made to last, so it must be known whose it is.
         self.guest.get_acquainted().await;
         self.launch_captured().await?.into_process()
+    }
+
+    /// Starts the program and lets go of it. [`Guest::attach`] finds it again by the token, also from another program.
+    ///
+    /// The agent captures the output on any channel. Where the channel does not carry all of it at the end, whoever
+    /// attaches fails with [`GuestError::ResultLost`] instead of being told a part.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let agent = qga_testserver::TestAgent::start().await;
+    /// # let guest = qga_commands::Guest::connect(agent.address()).await?;
+    /// # agent.program("backup").stdout("42 files").exit(0);
+    /// let token = guest.command("backup").arg("/srv").detach().await?;
+    /// let kept = token.to_string();
+    /// // Later:
+    /// let output = guest.attach(&kept.parse()?).await?.wait().await?;
+    /// assert_eq!(output.stdout_lossy(), "42 files");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    ///
+    /// # Cancel safety
+    ///
+    /// The program may have been started, and nobody knows its number.
+    pub async fn detach(&self) -> Result<ProcessToken, GuestError> {
+        self.refuse_ending()?;
+        let exec = self.exec()?.capture_output(true);
+        self.guest.get_acquainted().await;
+        let started = self.launch(exec, false).await?;
+        Ok(started.into_process()?.token())
     }
 
     /// Starts the program as it is. What it prints must be short.
@@ -85,8 +115,8 @@ impl Command {
     /// while it runs. In the guest this needs a shell at `/bin/sh`, its `mkdir`, and room in `/var/tmp`
     /// (or `/tmp`, if that fails) for **all** that the program writes until it has ended. The files
     /// are open to nobody else and have no name any more when the program begins, so nothing is
-    /// left over even if this host dies. A guest with Windows has no such shell; there, use
-    /// [`output`](Self::output) or [`start`](Self::start).
+    /// left over even if this host dies. A guest with Windows has no such shell, and neither have some small ones;
+    /// there, use [`output`](Self::output) or [`start`](Self::start).
     ///
     /// What differs from pipes:
     ///
@@ -101,7 +131,7 @@ impl Command {
     ///
     /// [`GuestError::InvalidInput`] if a [timeout](Self::timeout) is set, which would have no effect. Otherwise when
     /// it cannot be started: [`GuestError::NoOutputFiles`] where the guest has no place for the
-    /// files, [`GuestError::InvalidInput`] in Windows. If the reply to the start is lost, the program
+    /// files, [`GuestError::Unsupported`] where it has no shell. If the reply to the start is lost, the program
     /// may have been started: [`execution`](GuestError::execution) tells.
     ///
     /// # Cancel safety
@@ -156,10 +186,21 @@ impl Command {
                 process.writes_into(Captured::new(stdout, stderr));
                 Ok(process)
             }
-            // Windows has no shell that could write into files.
-            Err(GuestError::InvalidInput(_)) => self.launch(exec, self.kill).await,
+            // There is no shell that could write into files.
+            Err(GuestError::Unsupported(_)) => self.launch(exec, self.kill).await,
             Err(error) => Err(error),
         }
+    }
+
+    /// What is to run on can be ended neither by a timeout nor by a drop.
+    fn refuse_ending(&self) -> Result<(), GuestError> {
+        self.refuse_timeout()?;
+        if !self.kill {
+            return Ok(());
+        }
+        let text = "a program that is started runs on when its process is dropped: leave out `kill_on_drop`, or use \
+                    `spawn`, `output` or `status`";
+        Err(GuestError::InvalidInput(text.into()))
     }
 
     /// A timeout would be ignored by what does not wait for the program's end.
@@ -177,6 +218,7 @@ impl Command {
             Err(GuestError::Command(error)) if self.current_dir.is_some() => {
                 let why = "the folder of a program in Windows cannot be set: there is no shell";
                 let why = GuestError::Unsupported(why);
+                let error = GuestError::Command(error);
                 Err(output_files::explain(&self.guest, error, why).await)
             }
             started => started,
