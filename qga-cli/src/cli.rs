@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
-    Context, accounts, cat, complete, copy, demo, dial, doctor, each, exec, freeze, fstrim,
+    Context, accounts, attach, cat, complete, copy, demo, dial, doctor, each, exec, freeze, fstrim,
     hotplug, info, ip, list, look, ls, power, raw, remove, wait,
 };
 use crate::options::Common;
@@ -20,7 +20,7 @@ An ADDR is a name of ~/.config/qga/config.toml, a path of a socket (it begins wi
 libvirt:vm1, unix:/run/vm1.sock, tcp:host:port, ssh://host/run/vm1.sock or fake (a guest that is not there).
 
 Exit codes: 0 only if all was seen to succeed; exec: those of the guest's program, 128+n for a signal;
-124 the time was over; 125 anything else that went wrong; 127 there is no such program.";
+124 the time was over; 125 anything else that went wrong; 126 it cannot be run; 127 there is no such program.";
 
 /// QEMU guests from a shell: run programs, copy files, look, wait, and shut down, through the guest agent.
 #[derive(Debug, Parser)]
@@ -36,7 +36,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Exec(exec::Exec),
-    Attach(exec::Attach),
+    Attach(attach::Attach),
     Cp(copy::Cp),
     Cat(cat::Cat),
     Ls(ls::Ls),

@@ -1,6 +1,7 @@
 //! The subcommands, one in each file.
 
 pub(crate) mod accounts;
+pub(crate) mod attach;
 pub(crate) mod cat;
 pub(crate) mod complete;
 pub(crate) mod copy;

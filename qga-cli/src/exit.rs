@@ -14,6 +14,8 @@ use crate::show::visible;
 pub(crate) const TIMEOUT: u8 = 124;
 /// Anything else that was not seen to its end.
 pub(crate) const FAILED: u8 = 125;
+/// There is such a file in the guest, and it cannot be run.
+pub(crate) const NOT_EXECUTABLE: u8 = 126;
 /// There is no such program in the guest.
 pub(crate) const NOT_FOUND: u8 = 127;
 /// Added to the number of a signal.
@@ -98,7 +100,8 @@ fn code_of(error: &anyhow::Error) -> u8 {
         return SIGNAL.saturating_add(interrupted.signal);
     }
     match error.downcast_ref::<GuestError>() {
-        Some(GuestError::NoSuchProgram { .. }) => NOT_FOUND,
+        Some(error) if error.is_no_such_program() => NOT_FOUND,
+        Some(error) if error.is_not_executable() => NOT_EXECUTABLE,
         _ => FAILED,
     }
 }

@@ -2,54 +2,70 @@
 
 use std::io;
 
-/// Waits for the signals by which a user or a system ends a program.
-#[cfg(unix)]
-pub(crate) struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hang_up: tokio::signal::unix::Signal,
-}
+use tokio::sync::mpsc;
 
-#[cfg(unix)]
+/// Waits for the signals by which a user or a system ends a program.
+pub(crate) struct Signals(mpsc::UnboundedReceiver<u8>);
+
 impl Signals {
     /// From here on the signals do not end this program by themselves.
     pub(crate) fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
+        let (sender, signals) = mpsc::unbounded_channel();
+        system::pass_on(sender)?;
+        Ok(Self(signals))
     }
 
     /// The number of the next one.
     pub(crate) async fn next(&mut self) -> u8 {
-        const INTERRUPT: u8 = 2;
-        const TERMINATE: u8 = 15;
-        const HANG_UP: u8 = 1;
-        tokio::select! {
-            _ = self.interrupt.recv() => INTERRUPT,
-            _ = self.terminate.recv() => TERMINATE,
-            _ = self.hang_up.recv() => HANG_UP,
+        match self.0.recv().await {
+            Some(signal) => signal,
+            // Without a handler there is nothing to wait for.
+            None => std::future::pending().await,
         }
+    }
+
+    /// Those that a test sends.
+    #[cfg(test)]
+    pub(crate) fn sent() -> (mpsc::UnboundedSender<u8>, Self) {
+        let (sender, signals) = mpsc::unbounded_channel();
+        (sender, Self(signals))
     }
 }
 
-/// Waits for an interrupt.
-#[cfg(not(unix))]
-pub(crate) struct Signals;
+#[cfg(unix)]
+mod system {
+    use std::io;
 
-#[cfg(not(unix))]
-impl Signals {
-    pub(crate) fn listen() -> io::Result<Self> {
-        Ok(Self)
-    }
+    use tokio::signal::unix::{SignalKind, signal};
+    use tokio::sync::mpsc::UnboundedSender;
 
-    pub(crate) async fn next(&mut self) -> u8 {
-        // Without a handler there is nothing to wait for.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+    /// Interrupt, terminate, hang up.
+    const NUMBERS: [u8; 3] = [2, 15, 1];
+
+    pub(super) fn pass_on(signals: UnboundedSender<u8>) -> io::Result<()> {
+        for number in NUMBERS {
+            let mut caught = signal(SignalKind::from_raw(number.into()))?;
+            let signals = signals.clone();
+            tokio::spawn(async move {
+                while caught.recv().await.is_some() && signals.send(number).is_ok() {}
+            });
         }
-        2
+        Ok(())
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    use std::io;
+
+    use tokio::sync::mpsc::UnboundedSender;
+
+    const INTERRUPT: u8 = 2;
+
+    pub(super) fn pass_on(signals: UnboundedSender<u8>) -> io::Result<()> {
+        tokio::spawn(async move {
+            while tokio::signal::ctrl_c().await.is_ok() && signals.send(INTERRUPT).is_ok() {}
+        });
+        Ok(())
     }
 }

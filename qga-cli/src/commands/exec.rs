@@ -1,4 +1,6 @@
-//! `qga exec` and `qga attach`.
+//! `qga exec`.
+
+mod follow;
 
 use std::future::pending;
 use std::io::{self, IsTerminal as _};
@@ -7,16 +9,20 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use qga_commands::guest::process::{Child, Command, ExitStatus, Output};
-use qga_commands::{Guest, GuestError};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use qga_commands::Guest;
+use qga_commands::guest::process::Command;
+use serde_json::json;
+use tokio::io::AsyncReadExt as _;
 use tokio::time::{Instant, sleep_until};
 
 use super::Context;
-use crate::exit::{self, Interrupted, TimeIsUp};
+use crate::exit;
 use crate::options::{Target, duration};
 use crate::show;
 use crate::signals::Signals;
+
+use follow::Follow;
+pub(crate) use follow::print;
 
 /// How much of standard input is taken, in bytes: as much as a request carries.
 const MOST_INPUT: u64 = 48 << 20;
@@ -24,9 +30,10 @@ const MOST_INPUT: u64 = 48 << 20;
 /// Run a program in a guest, with its output as it comes.
 ///
 /// It runs as the user of the agent, which is mostly root, without a terminal and without a shell. The exit code is the
-/// program's, or 128+n if signal n has ended it. When this program is interrupted, it kills the guest's program; a second
-/// interrupt leaves it running. A process that the program leaves behind and that still has its output open does not
-/// hold the command.
+/// program's, 128+n if signal n has ended it, 127 if there is no such program, 126 if it cannot be run, 124 if the time
+/// was over, and 125 if anything was not seen to its end, such as a part of the output. When this program is interrupted,
+/// it kills the guest's program; a second interrupt leaves it running, and says how to attach to it. A process that the
+/// program leaves behind and that still has its output open does not hold the command.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: qga exec fake -- uname -a")]
 pub(crate) struct Exec {
@@ -47,7 +54,7 @@ pub(crate) struct Exec {
     /// Kill it after this time; the exit code is 124 then.
     #[arg(long, value_parser = duration, value_name = "TIME")]
     timeout: Option<Duration>,
-    /// Leave it running, and print its number for `qga attach`.
+    /// Leave it running, and print a token for `qga attach`: its number, and which agent has started it.
     #[arg(short, long, conflicts_with_all = ["timeout"])]
     detach: bool,
     /// Run a line of the guest's shell; what follows `--` is $1 and so on.
@@ -56,21 +63,6 @@ pub(crate) struct Exec {
     /// The program and its arguments.
     #[arg(last = true, value_name = "PROGRAM", required_unless_present = "sh")]
     program: Vec<String>,
-}
-
-/// Wait for the end of a program that was left running, and print what it wrote.
-///
-/// Only the agent that has started it knows of it, and it tells its end once.
-#[derive(Debug, Args)]
-pub(crate) struct Attach {
-    #[command(flatten)]
-    target: Target,
-    /// The number that `qga exec --detach` has printed.
-    #[arg(value_name = "NUMBER")]
-    number: i64,
-    /// Stop waiting after this time; the program runs on.
-    #[arg(long, value_parser = duration, value_name = "TIME")]
-    timeout: Option<Duration>,
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -87,29 +79,21 @@ impl Exec {
             "there is no terminal behind an agent; use ssh, or the machine's console"
         );
         let guest = context.guest(&self.target.guest).await?;
-        let mut command = self.command(&guest).await?;
+        let command = self.command(&guest).await?;
         if self.detach {
-            let process = command.start().await?;
-            let number = process.pid();
-            if context.is_json() {
-                show::json("process", number)?;
-            } else {
-                show::line(number.to_string())?;
-            }
-            return Ok(ExitCode::SUCCESS);
+            return detach(context, &command).await;
         }
-        match command.spawn().await {
-            Ok(child) => {
-                Running::new(child, self.timeout)?
-                    .follow(&self.target.guest)
-                    .await
-            }
-            Err(GuestError::Unsupported(why)) => {
-                context.detail(&format!("the output comes at the end: {why}"));
-                self.captured(&mut command).await
-            }
-            Err(error) => Err(error.into()),
-        }
+        let mut signals = Signals::listen()?;
+        let follow = Follow {
+            stdout: &mut tokio::io::stdout(),
+            stderr: &mut tokio::io::stderr(),
+            signals: &mut signals,
+            timeout: self.timeout,
+            guest: &self.target.guest,
+            detail: &|words| context.detail(words),
+        };
+        let status = follow.run(&command).await?;
+        Ok(exit::of_guest(&status))
     }
 
     async fn command(&self, guest: &Guest) -> anyhow::Result<Command> {
@@ -134,20 +118,21 @@ impl Exec {
         }
         Ok(command)
     }
+}
 
-    /// Runs it where its output cannot be read meanwhile.
-    async fn captured(&self, command: &mut Command) -> anyhow::Result<ExitCode> {
-        command.kill_on_drop(true);
-        if let Some(timeout) = self.timeout {
-            command.timeout(timeout);
-        }
-        let output = command.output().await.map_err(|error| match error {
-            GuestError::TimedOut { .. } => TimeIsUp(error.to_string()).into(),
-            error => anyhow::Error::from(error),
-        })?;
-        print(&output).await?;
-        finished(&output)
+/// Leaves it running.
+async fn detach(context: &Context, command: &Command) -> anyhow::Result<ExitCode> {
+    let token = command.detach().await?;
+    if !token.names_agent() {
+        context.note("the agent does not tell which one it is; once it is restarted, the number means nothing");
     }
+    if context.is_json() {
+        let process = json!({"token": token.to_string(), "number": token.pid()});
+        show::json("process", process)?;
+    } else {
+        show::line(token.to_string())?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn read_input() -> anyhow::Result<Vec<u8>> {
@@ -164,127 +149,12 @@ async fn read_input() -> anyhow::Result<Vec<u8>> {
     Ok(input)
 }
 
-/// A program whose output is passed on.
-struct Running {
-    child: Child,
-    signals: Signals,
-    end: Option<Instant>,
-    timeout: Duration,
-}
-
-/// Why nobody waits for the program any more.
-enum Stop {
-    Done(io::Result<ExitStatus>),
-    Signal(u8),
-    Time,
-}
-
-impl Running {
-    fn new(child: Child, timeout: Option<Duration>) -> anyhow::Result<Self> {
-        Ok(Self {
-            child,
-            signals: Signals::listen()?,
-            end: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
-            timeout: timeout.unwrap_or_default(),
-        })
-    }
-
-    async fn follow(mut self, guest: &str) -> anyhow::Result<ExitCode> {
-        let (mut stdout, mut stderr) = (tokio::io::stdout(), tokio::io::stderr());
-        let end = self.end;
-        let stop = tokio::select! {
-            done = self.child.copy_output(&mut stdout, &mut stderr) => Stop::Done(done),
-            signal = self.signals.next() => Stop::Signal(signal),
-            () = at(end) => Stop::Time,
-        };
-        match stop {
-            Stop::Done(Ok(status)) => Ok(exit::of_guest(&status)),
-            Stop::Done(Err(error)) => {
-                self.kill(guest).await?;
-                Err(unwrapped(error))
-            }
-            Stop::Signal(signal) => {
-                self.kill(guest).await?;
-                let words = "interrupted; the guest's program was killed".to_owned();
-                Err(Interrupted { signal, words }.into())
-            }
-            Stop::Time => {
-                self.kill(guest).await?;
-                let timeout = humantime::format_duration(self.timeout);
-                let words = format!("it has not ended within {timeout}, and was killed");
-                Err(TimeIsUp(words).into())
-            }
-        }
-    }
-
-    /// Kills the guest's program, unless the user does not want to wait for that.
-    async fn kill(&mut self, guest: &str) -> anyhow::Result<()> {
-        let number = self.child.pid();
-        let left = format!(
-            "the guest's program runs on; to wait for its end: qga attach {guest} {number}"
-        );
-        let kill = async {
-            self.child.kill().await?;
-            self.child.wait().await
-        };
-        tokio::select! {
-            killed = kill => killed.map(drop).with_context(|| left.clone()),
-            signal = self.signals.next() => Err(Interrupted { signal, words: left }.into()),
-        }
-    }
-}
-
 /// Waits until then; for ever if there is no end.
-async fn at(end: Option<Instant>) {
+pub(crate) async fn at(end: Option<Instant>) {
     match end {
         Some(end) => sleep_until(end).await,
         None => pending().await,
     }
-}
-
-/// The guest's error, if it is one.
-fn unwrapped(error: io::Error) -> anyhow::Error {
-    match error.downcast::<GuestError>() {
-        Ok(error) => error.into(),
-        Err(error) => error.into(),
-    }
-}
-
-impl Attach {
-    pub(crate) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let guest = context.guest(&self.target.guest).await?;
-        let mut process = guest.process(self.number);
-        let end = self
-            .timeout
-            .and_then(|timeout| Instant::now().checked_add(timeout));
-        let output = tokio::select! {
-            output = process.wait() => output?,
-            () = at(end) => {
-                let words = "it has not ended yet, and runs on".to_owned();
-                return Err(TimeIsUp(words).into());
-            }
-        };
-        print(&output).await?;
-        finished(&output)
-    }
-}
-
-/// Prints the captured output of a program.
-async fn print(output: &Output) -> io::Result<()> {
-    let (mut stdout, mut stderr) = (tokio::io::stdout(), tokio::io::stderr());
-    stdout.write_all(&output.stdout).await?;
-    stdout.flush().await?;
-    stderr.write_all(&output.stderr).await?;
-    stderr.flush().await
-}
-
-fn finished(output: &Output) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(
-        !output.truncated,
-        "the agent has kept only the beginning of the output; the program has ended with {}",
-        output.status
-    );
-    Ok(exit::of_guest(&output.status))
 }
 
 /// Whether somebody looks at what is printed.

@@ -3,11 +3,11 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use qga_testserver::Fault;
+use qga_testserver::{Fault, Profile, Script, TestAgent};
 use rustix::process::Signal;
 use tokio::io::AsyncReadExt as _;
 
-use crate::support::{cut_after, ended, guest, qga, run, run_with, signal};
+use crate::support::{Run, cut_after, ended, guest, qga, run, run_with, signal};
 
 #[tokio::test]
 async fn the_exit_code_is_that_of_the_guests_program() {
@@ -133,6 +133,143 @@ async fn what_was_left_running_is_waited_for_later() {
     );
     let again = run(&["attach", &address, number]).await;
     assert_eq!(again.code, 125, "its end is told once");
+    let json = run(&["-o", "json", "exec", "-d", &address, "--", "job"]).await;
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let (process, token) = (&json["process"], &json["process"]["token"]);
+    assert!(
+        token
+            .as_str()
+            .unwrap()
+            .starts_with(&format!("{}@", process["number"])),
+        "{json}"
+    );
+}
+
+#[tokio::test]
+async fn a_strangers_process_is_not_attached_to_after_a_restart_of_the_agent() {
+    let (agent, address) = guest().await;
+    agent.program("job").stdout("mine\n").exit(0);
+    let left = run(&["exec", "--detach", &address, "--", "job"]).await;
+    agent.reboot();
+    agent.program("job").stdout("a stranger's\n").exit(0);
+    let strangers = run(&["exec", "--detach", &address, "--", "job"]).await;
+    let number = |run: &Run| run.stdout.split_once('@').unwrap().0.to_owned();
+    assert_eq!(number(&left), number(&strangers));
+    let attached = run(&["attach", &address, left.stdout.trim()]).await;
+    assert_eq!((attached.code, &*attached.stdout), (125, ""));
+    assert!(attached.stderr.contains("gone"), "{}", attached.stderr);
+    let attached = run(&["attach", &address, strangers.stdout.trim()]).await;
+    assert_eq!((attached.code, &*attached.stdout), (0, "a stranger's\n"));
+}
+
+#[tokio::test]
+async fn who_stops_waiting_takes_nothing_from_whoever_waits_next() {
+    let (agent, address) = guest().await;
+    agent
+        .program("job")
+        .stdout("result\n")
+        .after(Duration::from_millis(1500))
+        .exit(7);
+    let left = run(&["exec", "--detach", &address, "--", "job"]).await;
+    let token = left.stdout.trim();
+    let late = run(&["attach", "--timeout", "100ms", &address, token]).await;
+    assert_eq!(late.code, 124, "{}", late.stderr);
+    let asked = agent.requests_of("guest-exec-status").len();
+    let child = qga(&["attach", &address, token]).spawn().unwrap();
+    agent.wait_for("guest-exec-status", asked + 2).await;
+    signal(&child, Signal::INT);
+    let interrupted = ended(child.wait_with_output().await.unwrap());
+    assert_eq!(interrupted.code, 130, "{}", interrupted.stderr);
+    let attached = run(&["attach", &address, token]).await;
+    assert_eq!((attached.code, &*attached.stdout), (7, "result\n"));
+}
+
+#[tokio::test]
+async fn a_guest_without_a_shell_gives_its_output_at_the_end_and_that_is_said_to_who_asks() {
+    let (agent, address) = guest().await;
+    agent.profile(Profile::Windows);
+    without_shell(&agent);
+    agent.program("ver").stdout("10.0\n").stderr("hm\n").exit(3);
+    let plain = run(&["exec", &address, "--", "ver"]).await;
+    assert_eq!(
+        (plain.code, &*plain.stdout, &*plain.stderr),
+        (3, "10.0\n", "hm\n")
+    );
+    let verbose = run(&["exec", "-v", &address, "--", "ver"]).await;
+    assert!(
+        verbose.stderr.contains("the output comes at the end"),
+        "{}",
+        verbose.stderr
+    );
+    let missing = run(&["exec", &address, "--", "nope"]).await;
+    assert_eq!(missing.code, 127, "{}", missing.stderr);
+    let variable = run(&["exec", "-e", "A=b", &address, "--", "ver"]).await;
+    assert_eq!(variable.code, 125, "{}", variable.stderr);
+    assert!(variable.stderr.contains("variable"), "{}", variable.stderr);
+    agent.program("long").never_ends();
+    agent
+        .program("taskkill")
+        .runs(move |_| Script::new().exit(1));
+    let late = run(&["exec", "--timeout", "300ms", &address, "--", "long"]).await;
+    assert_eq!(late.code, 125, "it was not killed: {}", late.stderr);
+    assert!(late.stderr.contains("qga attach"), "{}", late.stderr);
+}
+
+/// What a guest says that has neither `/bin/sh` nor `env`.
+fn without_shell(agent: &TestAgent) {
+    let is_shell = |arguments: &serde_json::Value| {
+        ["/bin/sh", "env"]
+            .iter()
+            .any(|path| arguments["path"] == *path)
+    };
+    let words = "Failed to execute child process \u{201c}it\u{201d} (No such file or directory)";
+    agent
+        .on("guest-exec")
+        .with(is_shell)
+        .error("GenericError", words);
+}
+
+#[tokio::test]
+async fn options_stand_before_or_after_the_guests_name() {
+    let (agent, address) = guest().await;
+    agent.program("/bin/show").runs(|program| {
+        let variables = program.env.clone().unwrap_or_default();
+        let is_set = variables.iter().any(|it| it == "A=b");
+        Script::new()
+            .stdout(format!("{is_set} {:?}", program.args))
+            .exit(0)
+    });
+    for args in [
+        &["-q", "exec", "-e", "A=b", &address, "--", "/bin/show", "-e"][..],
+        &["exec", &address, "-e", "A=b", "-q", "--", "/bin/show", "-e"],
+        &["exec", "-q", &address, "-e", "A=b", "--", "/bin/show", "-e"],
+    ] {
+        let run = run(args).await;
+        assert_eq!(run.stdout, "true [\"-e\"]", "{args:?}: {}", run.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_signal_while_the_program_is_started_leaves_none_running() {
+    for (sent, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let (agent, address) = guest().await;
+        agent.program("long").never_ends();
+        // The reply that tells its number comes late.
+        let starts_it = |arguments: &serde_json::Value| arguments.to_string().contains("\"long\"");
+        agent
+            .on("guest-exec")
+            .with(starts_it)
+            .fault(Fault::delay(Duration::from_millis(500)));
+        let child = qga(&["exec", &address, "--", "long"]).spawn().unwrap();
+        while agent.running_processes().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        signal(&child, sent);
+        let run = ended(child.wait_with_output().await.unwrap());
+        assert_eq!(run.code, code, "{}", run.stderr);
+        assert!(run.stderr.contains("was killed"), "{}", run.stderr);
+        assert!(agent.running_processes().is_empty());
+    }
 }
 
 #[tokio::test]

@@ -109,6 +109,27 @@ async fn a_tree_is_copied_there_and_back() {
 }
 
 #[tokio::test]
+async fn what_is_missing_is_told_from_what_cannot_be_run() {
+    let Some(agent) = real_agents::start(&[]).await else {
+        return;
+    };
+    let (address, folder) = (agent.address(), tempfile::tempdir().unwrap());
+    let plain = folder.path().join("plain");
+    fs::write(&plain, "no program").unwrap();
+    let plain = plain.to_str().unwrap();
+    let missing = format!("{plain}-missing");
+    for (program, code) in [(&*missing, 127), ("nope", 127), (plain, 126), ("/", 126)] {
+        for args in [&["exec"][..], &["exec", "--detach"]] {
+            let args = [args, &[&address, "--", program]].concat();
+            let run = run(&args).await;
+            assert_eq!(run.code, code, "{args:?}: {}", run.stderr);
+            assert_eq!(run.stdout, "");
+            assert!(!run.stderr.is_empty());
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_was_left_running_is_attached_to() {
     let Some(agent) = real_agents::start(&[]).await else {
         return;

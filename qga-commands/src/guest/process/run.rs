@@ -215,14 +215,19 @@ impl Command {
 
     async fn launch(&self, exec: Exec, kill: bool) -> Result<KillOnDrop, GuestError> {
         match KillOnDrop::start(&self.guest, exec, kill).await {
-            Err(GuestError::Command(error)) if self.current_dir.is_some() => {
-                let why = "the folder of a program in Windows cannot be set: there is no shell";
+            Err(GuestError::Command(error)) if self.needs_another_program() => {
+                let why = "neither the folder of a program in Windows can be set nor a variable beside the agent's own";
                 let why = GuestError::Unsupported(why);
                 let error = GuestError::Command(error);
                 Err(output_files::explain(&self.guest, error, why).await)
             }
             started => started,
         }
+    }
+
+    /// Whether it is a shell or `env` that the agent starts.
+    fn needs_another_program(&self) -> bool {
+        self.current_dir.is_some() || (!self.env_clear && !self.env.is_empty())
     }
 
     async fn run(&self, capture: bool) -> Result<Output, GuestError> {
