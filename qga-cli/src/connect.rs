@@ -4,10 +4,20 @@ use std::time::Duration;
 
 use qga_commands::GuestBuilder;
 use qga_commands::guest::Guest;
+use qga_core::Address;
 
 use crate::config::Config;
 use crate::fake;
 use crate::wire::Wire;
+
+const LIBVIRT: &str = "libvirt";
+const LIBVIRT_SSH: &str = "libvirt+ssh";
+const LIBVIRT_CHANNEL: &str = "libvirt-channel";
+
+/// Whether a word alone is the beginning of an address, and no guest. `fake` is one.
+pub(crate) fn is_scheme(word: &str) -> bool {
+    Address::SCHEMES.contains(&word) || [LIBVIRT, LIBVIRT_SSH, LIBVIRT_CHANNEL].contains(&word)
+}
 
 /// What a guest is reached with, as far as the user has said.
 #[derive(Clone)]
@@ -30,9 +40,9 @@ impl Connector {
         let builder = Guest::builder()
             .connect_timeout(connect_timeout)
             .exec_scheme(true)
-            .scheme_messages("libvirt", qga_libvirt::open)
-            .scheme_messages("libvirt+ssh", qga_libvirt::open_ssh)
-            .scheme("libvirt-channel", qga_libvirt::open_channel)
+            .scheme_messages(LIBVIRT, qga_libvirt::open)
+            .scheme_messages(LIBVIRT_SSH, qga_libvirt::open_ssh)
+            .scheme(LIBVIRT_CHANNEL, qga_libvirt::open_channel)
             .scheme("fake", fake::open);
         Self { builder }
     }

@@ -1,5 +1,7 @@
 //! Words that may name a file of a guest.
 
+use crate::connect::is_scheme;
+
 /// What a word of `qga cp` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -42,23 +44,6 @@ fn is_drive(word: &str) -> bool {
     word.len() == 1 && word.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
-/// Whether it is the beginning of an address, so that what was taken for a path is the rest of it.
-fn is_scheme(word: &str) -> bool {
-    const SCHEMES: [&str; 10] = [
-        "unix",
-        "tcp",
-        "serial",
-        "vsock",
-        "vsock-proxy",
-        "exec",
-        "ssh",
-        "libvirt",
-        "libvirt+ssh",
-        "libvirt-channel",
-    ];
-    SCHEMES.contains(&word)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +79,11 @@ mod tests {
             "/a:/b",
             "unix:/run/vm.sock",
             "ssh://hv/run/x.sock",
+            "serial:/dev/pts/3",
+            "vsock-proxy:/run/v.sock:1024",
+            "libvirt:///system/vm1",
+            "libvirt+ssh://hv/system/vm1",
+            "libvirt-channel:///system/vm1",
             ":/x",
             "a:b",
         ] {

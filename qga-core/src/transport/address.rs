@@ -86,6 +86,15 @@ pub enum Address {
 }
 
 impl Address {
+    /// The schemes that this crate knows itself. A [builder](crate::ClientBuilder::scheme) may know more.
+    ///
+    /// ```
+    /// use qga_core::Address;
+    ///
+    /// assert!(Address::SCHEMES.contains(&"unix"));
+    /// ```
+    pub const SCHEMES: &'static [&'static str] = &parse::SCHEMES;
+
     /// The scheme, which is what stands before the first colon of the text.
     ///
     /// ```
