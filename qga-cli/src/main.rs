@@ -5,6 +5,8 @@ mod commands;
 mod completing;
 mod config;
 mod connect;
+#[cfg(test)]
+mod cut;
 mod exit;
 mod fake;
 mod guest_path;

@@ -1,5 +1,8 @@
 //! `qga cp`.
 
+#[cfg(test)]
+mod tests;
+
 use std::future::IntoFuture as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -127,23 +130,8 @@ impl Cp {
 
     async fn copy(&self, context: &Context, transfer: Transfer) -> anyhow::Result<()> {
         let mut signals = Signals::listen()?;
-        let mut transfer = transfer.verify(self.verify).replace(self.replace);
         let bar = progress_bar(context);
-        let shown = bar.clone();
-        transfer = transfer.progress(move |now| {
-            shown.set_length(now.total);
-            shown.set_position(now.bytes);
-        });
-        let copied = tokio::select! {
-            copied = transfer.into_future() => copied,
-            signal = signals.next() => {
-                bar.finish_and_clear();
-                // What was copied until now is removed in the background.
-                sleep(CLEAN_UP).await;
-                let words = "interrupted; the target is as it was".to_owned();
-                return Err(Interrupted { signal, words }.into());
-            }
-        };
+        let copied = self.carry(transfer, &mut signals, &bar).await;
         bar.finish_and_clear();
         let copied = copied?;
         if copied.skipped > 0 {
@@ -153,6 +141,35 @@ impl Cp {
             ));
         }
         report(context, &copied)
+    }
+
+    async fn carry(
+        &self,
+        transfer: Transfer,
+        signals: &mut Signals,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<Copied> {
+        let shown = bar.clone();
+        let transfer = transfer
+            .verify(self.verify)
+            .replace(self.replace)
+            .progress(move |now| {
+                shown.set_length(now.total);
+                shown.set_position(now.bytes);
+            });
+        tokio::select! {
+            copied = transfer.into_future() => Ok(copied?),
+            signal = signals.next() => {
+                bar.finish_and_clear();
+                // What was copied until now is removed in the background.
+                tokio::select! {
+                    () = sleep(CLEAN_UP) => {}
+                    _ = signals.next() => {}
+                }
+                let words = "interrupted; the target is as it was".to_owned();
+                Err(Interrupted { signal, words }.into())
+            }
+        }
     }
 }
 

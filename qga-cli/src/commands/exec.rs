@@ -1,6 +1,8 @@
 //! `qga exec`.
 
 mod follow;
+#[cfg(test)]
+mod tests;
 
 use std::future::pending;
 use std::io::{self, IsTerminal as _};
