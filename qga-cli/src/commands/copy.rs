@@ -3,7 +3,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::future::IntoFuture as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,12 +13,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use qga_commands::guest::copy::{Copied, Transfer};
 use qga_commands::{Guest, GuestError};
 use tokio::io::{AsyncWriteExt as _, copy};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{Context, exec};
 use crate::completing;
-use crate::exit::Interrupted;
+use crate::exit::{Interrupted, TimeIsUp};
 use crate::guest_path::Place;
+use crate::options::duration;
 use crate::show;
 use crate::signals::Signals;
 
@@ -50,36 +50,53 @@ pub(crate) struct Cp {
     /// Compare checksums at the end.
     #[arg(long)]
     verify: bool,
+    /// Give up after this time; the target is as it was, and the exit code is 124.
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    timeout: Option<Duration>,
 }
 
 impl Cp {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<()> {
         let source = Place::of(&self.source);
         let target = in_folder(&source, Place::of(&self.target))?;
+        let mut signals = Signals::listen()?;
+        let bar = progress_bar(context);
+        let copied = self
+            .unless_stopped(self.copy(context, source, target, &bar), &mut signals, &bar)
+            .await;
+        bar.finish_and_clear();
+        match copied? {
+            Some(copied) => report(context, &copied),
+            None => Ok(()),
+        }
+    }
+
+    /// Copies it, and says how much, unless it goes to standard output.
+    async fn copy(
+        &self,
+        context: &Context,
+        source: Place,
+        target: Place,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<Option<Copied>> {
         match (source, target) {
             (Place::Host(local), Place::Guest { address, path }) => {
                 self.check_folder(Path::new(&local))?;
                 let guest = context.guest(&address).await?;
-                self.copy(context, guest.upload(local, path)).await
+                self.carry(guest.upload(local, path), bar).await
             }
             (Place::Guest { address, path }, Place::Host(local)) => {
                 let guest = context.guest(&address).await?;
-                self.download(context, &guest, path, local.into()).await
+                self.download(&guest, path, local.into(), bar).await
             }
             (Place::Guest { address, path }, Place::Standard) => {
                 let guest = context.guest(&address).await?;
-                print(&guest, path).await
+                print(&guest, path).await.map(|()| None)
             }
             (Place::Standard, Place::Guest { address, path }) => {
                 let guest = context.guest(&address).await?;
-                let file =
-                    tempfile::NamedTempFile::new().context("there is no place for what comes")?;
-                let mut spool = tokio::fs::File::create(file.path()).await?;
-                copy(&mut tokio::io::stdin(), &mut spool)
-                    .await
-                    .context("standard input")?;
-                spool.flush().await?;
-                self.copy(context, guest.upload(file.path(), path)).await
+                let file = spool().await?;
+                self.carry(guest.upload(file.path(), path), bar).await
             }
             (
                 Place::Guest { address, path },
@@ -91,8 +108,8 @@ impl Cp {
                 let (from, to) = (context.guest(&address).await?, context.guest(&other).await?);
                 let folder = tempfile::tempdir().context("there is no place for what is copied")?;
                 let between = folder.path().join("copy");
-                self.download(context, &from, path, between.clone()).await?;
-                self.copy(context, to.upload(between, target)).await
+                self.download(&from, path, between.clone(), bar).await?;
+                self.carry(to.upload(between, target), bar).await
             }
             _ => anyhow::bail!("one of the two has to be of a guest: ADDR:/path"),
         }
@@ -110,11 +127,11 @@ impl Cp {
 
     async fn download(
         &self,
-        context: &Context,
         guest: &Guest,
         path: String,
         local: PathBuf,
-    ) -> anyhow::Result<()> {
+        bar: &ProgressBar,
+    ) -> anyhow::Result<Option<Copied>> {
         if !self.recursive {
             match guest.metadata(path.clone()).await {
                 Ok(found) if found.is_dir() => {
@@ -125,30 +142,10 @@ impl Cp {
                 Err(error) => return Err(error.into()),
             }
         }
-        self.copy(context, guest.download(path, local)).await
+        self.carry(guest.download(path, local), bar).await
     }
 
-    async fn copy(&self, context: &Context, transfer: Transfer) -> anyhow::Result<()> {
-        let mut signals = Signals::listen()?;
-        let bar = progress_bar(context);
-        let copied = self.carry(transfer, &mut signals, &bar).await;
-        bar.finish_and_clear();
-        let copied = copied?;
-        if copied.skipped > 0 {
-            context.note(&format!(
-                "{} links, pipes or devices were not copied",
-                copied.skipped
-            ));
-        }
-        report(context, &copied)
-    }
-
-    async fn carry(
-        &self,
-        transfer: Transfer,
-        signals: &mut Signals,
-        bar: &ProgressBar,
-    ) -> anyhow::Result<Copied> {
+    async fn carry(&self, transfer: Transfer, bar: &ProgressBar) -> anyhow::Result<Option<Copied>> {
         let shown = bar.clone();
         let transfer = transfer
             .verify(self.verify)
@@ -157,23 +154,58 @@ impl Cp {
                 shown.set_length(now.total);
                 shown.set_position(now.bytes);
             });
-        tokio::select! {
-            copied = transfer.into_future() => Ok(copied?),
+        Ok(Some(transfer.await?))
+    }
+
+    async fn unless_stopped<T>(
+        &self,
+        copy: impl Future<Output = anyhow::Result<T>>,
+        signals: &mut Signals,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<T> {
+        let end = self
+            .timeout
+            .and_then(|timeout| Instant::now().checked_add(timeout));
+        let outcome = match Place::of(&self.target) {
+            Place::Standard => "it was not copied to its end",
+            _ => "the target is as it was",
+        };
+        let stopped = tokio::select! {
+            copied = copy => return copied,
             signal = signals.next() => {
-                bar.finish_and_clear();
-                // What was copied until now is removed in the background.
-                tokio::select! {
-                    () = sleep(CLEAN_UP) => {}
-                    _ = signals.next() => {}
-                }
-                let words = "interrupted; the target is as it was".to_owned();
-                Err(Interrupted { signal, words }.into())
+                let words = format!("interrupted; {outcome}");
+                Interrupted { signal, words }.into()
             }
+            () = exec::at(end) => TimeIsUp(format!("the time is over; {outcome}")).into(),
+        };
+        bar.finish_and_clear();
+        // What was copied until now is removed in the background.
+        tokio::select! {
+            () = sleep(CLEAN_UP) => {}
+            _ = signals.next() => {}
         }
+        Err(stopped)
     }
 }
 
+/// Keeps what comes from standard input, since its length has to be known.
+async fn spool() -> anyhow::Result<tempfile::NamedTempFile> {
+    let file = tempfile::NamedTempFile::new().context("there is no place for what comes")?;
+    let mut spool = tokio::fs::File::create(file.path()).await?;
+    copy(&mut tokio::io::stdin(), &mut spool)
+        .await
+        .context("standard input")?;
+    spool.flush().await?;
+    Ok(file)
+}
+
 fn report(context: &Context, copied: &Copied) -> anyhow::Result<()> {
+    if copied.skipped > 0 {
+        context.note(&format!(
+            "{} links, pipes or devices were not copied",
+            copied.skipped
+        ));
+    }
     if !context.is_json() {
         return Ok(());
     }

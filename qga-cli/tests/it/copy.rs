@@ -5,7 +5,7 @@ use std::fs;
 use qga_testserver::Fault;
 use rustix::process::Signal;
 
-use crate::support::{Run, cut_after, ended, guest, names, qga, run, run_with, signal};
+use crate::support::{ended, guest, names, qga, run, run_with, signal};
 
 #[tokio::test]
 async fn a_file_is_copied_there_and_back() {
@@ -115,59 +115,6 @@ async fn what_names_no_guest_is_refused() {
         assert_eq!(run.code, 125);
         assert!(run.stderr.contains("ADDR:/path"), "{}", run.stderr);
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_copy_whose_channel_is_cut_for_good_leaves_no_half_file_and_no_success() {
-    let mut runs = tokio::task::JoinSet::new();
-    for is_upload in [true, false] {
-        for bytes in [100, 1000, 2500, 5000, 100_000, 200_000] {
-            runs.spawn(cut_copy(is_upload, bytes));
-        }
-    }
-    let mut cut_short = 0;
-    while let Some(run) = runs.join_next().await {
-        cut_short += i32::from(run.unwrap().code == 125);
-    }
-    assert!(cut_short > 5, "only {cut_short} were cut short");
-}
-
-/// Copies a file over one that is there, by a channel that ends after so many bytes.
-async fn cut_copy(is_upload: bool, bytes: u64) -> Run {
-    let old = b"as it was".to_vec();
-    let new: Vec<u8> = (0..=255).cycle().take(200_000).collect();
-    let (agent, _) = guest().await;
-    let folder = tempfile::tempdir().unwrap();
-    let local = folder.path().join("local");
-    let (local_content, remote_content) = if is_upload {
-        (&new, &old)
-    } else {
-        (&old, &new)
-    };
-    fs::write(&local, local_content).unwrap();
-    agent.file("/srv/remote", remote_content.clone());
-    let (_folder, address) = cut_after(&agent, bytes);
-    let remote = format!("{address}:/srv/remote");
-    let local_path = local.to_str().unwrap();
-    let args = if is_upload {
-        [local_path, &remote]
-    } else {
-        [&remote, local_path]
-    };
-    let run = run(&["--connect-timeout", "100ms", "cp", args[0], args[1]]).await;
-    let found = if is_upload {
-        agent.file_content("/srv/remote").unwrap()
-    } else {
-        fs::read(&local).unwrap()
-    };
-    assert!(
-        found == new || found == old,
-        "half a file after {bytes} bytes"
-    );
-    assert!(run.code != 0 || found == new, "{bytes}: {}", run.stderr);
-    assert!(run.code == 0 || run.code == 125, "{}", run.code);
-    assert_eq!(names(folder.path()), ["local"]);
-    run
 }
 
 #[tokio::test]

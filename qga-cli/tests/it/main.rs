@@ -11,6 +11,7 @@
 mod accounts;
 mod completing;
 mod copy;
+mod cuts;
 mod doctor;
 mod each;
 mod exec;

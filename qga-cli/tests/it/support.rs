@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 
 use qga_testserver::TestAgent;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
 /// What a run of the program has left.
@@ -85,24 +85,30 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// An address that leads to an agent until this many bytes have come from it, and nowhere after that.
-pub(crate) fn cut_after(agent: &TestAgent, bytes: u64) -> (TempDir, String) {
+/// An address that leads to an agent until so many of its replies have come, and nowhere after that.
+pub(crate) fn cut_after(agent: &TestAgent, replies: usize) -> (TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("qga.sock");
     let listener = tokio::net::UnixListener::bind(&path).unwrap();
     let address = format!("unix:{}", path.display());
-    let mut theirs = agent.connect();
+    let theirs = agent.connect();
     tokio::spawn(async move {
         let (mut ours, _) = listener.accept().await.unwrap();
         drop(listener);
         std::fs::remove_file(path).unwrap();
-        let (reader, mut writer) = ours.split();
-        let (agent_reader, mut agent_writer) = tokio::io::split(&mut theirs);
-        let mut limited = agent_reader.take(bytes);
-        let mut reader = reader;
+        let (mut requests, mut answers) = ours.split();
+        let (from_agent, mut to_agent) = tokio::io::split(theirs);
+        let mut from_agent = tokio::io::BufReader::new(from_agent);
+        let pass_on = async {
+            for _ in 0..replies {
+                let mut line = Vec::new();
+                from_agent.read_until(b'\n', &mut line).await.unwrap();
+                answers.write_all(&line).await.unwrap();
+            }
+        };
         tokio::select! {
-            _ = tokio::io::copy(&mut reader, &mut agent_writer) => {}
-            _ = tokio::io::copy(&mut limited, &mut writer) => {}
+            _ = tokio::io::copy(&mut requests, &mut to_agent) => {}
+            () = pass_on => {}
         }
     });
     (folder, address)

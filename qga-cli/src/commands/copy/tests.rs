@@ -48,10 +48,10 @@ async fn copy(local: &Path, is_upload: bool, cut: Cut, after: After) -> (bool, b
                 guest.download(REMOTE, local)
             };
             let (_sender, mut signals) = Signals::sent();
-            let copied = cp()
-                .carry(transfer, &mut signals, &ProgressBar::hidden())
-                .await;
-            copied.is_ok_and(|copied| copied.bytes == new().len() as u64)
+            let (cp, bar) = (cp(), ProgressBar::hidden());
+            let copy = cp.carry(transfer, &bar);
+            let copied = cp.unless_stopped(copy, &mut signals, &bar).await;
+            copied.is_ok_and(|copied| copied.unwrap().bytes == new().len() as u64)
         }
         Err(_) => false,
     };
