@@ -9,12 +9,22 @@ use clap::Args;
 use clap_complete::ArgValueCompleter;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
+use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 
 use super::Context;
 use crate::completing;
+use crate::exit;
 use crate::show::{self, visible};
+use crate::signals::Signals;
+
+/// Stands for the guest's name.
+const NAME: &str = "{}";
+/// How many signals may wait to be passed on.
+const SIGNALS: usize = 16;
+/// What asks a program to end.
+const TERMINATE: u8 = 15;
 
 /// How much of a line is shown at once, in bytes.
 const LONGEST_LINE: u64 = 64 << 10;
@@ -22,9 +32,12 @@ const LONGEST_LINE: u64 = 64 << 10;
 /// Run a subcommand with each of several guests at once.
 ///
 /// Each line of its output begins with the guest's name. The exit code is 0 if all have succeeded, and 1 otherwise; a
-/// summary says how many have.
+/// summary says how many have. With `cp`, what begins with a colon is a path of each guest, and `{}` is its name. An
+/// interrupt is passed on to all that run.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: qga each 'web*' -- exec -- uptime")]
+#[command(
+    after_help = "Examples:\n  qga each 'web*' -- exec -- uptime\n  qga each 'web*' -- cp :/etc/hosts ./{}.hosts"
+)]
 pub(crate) struct Each {
     /// Names with `*` and `?`, groups, or addresses.
     #[arg(required = true, value_name = "GUESTS", add = ArgValueCompleter::new(completing::groups))]
@@ -57,27 +70,52 @@ impl Each {
                 }
             }
         }
+        self.check_targets(guests.len())?;
         let total = guests.len();
         let mut waiting = guests.into_iter();
         let mut running = JoinSet::new();
+        let mut signals = Signals::listen()?;
+        let (signal_all, _) = broadcast::channel(SIGNALS);
+        let (mut stopped_by, mut failure) = (None, None);
         let (mut succeeded, mut failed) = (0_usize, 0_usize);
         loop {
             while running.len() < self.concurrency.into()
                 && self.stop_after.is_none_or(|most| failed < most)
+                && stopped_by.is_none()
             {
                 let Some((name, address)) = waiting.next() else {
                     break;
                 };
+                let command = self.command(context, &name, &address)?;
                 running.spawn(run(
                     name,
-                    self.command(context, &address)?,
+                    command,
                     context.is_json(),
+                    signal_all.subscribe(),
                 ));
             }
-            let Some(done) = running.join_next().await else {
+            let done = tokio::select! {
+                done = running.join_next() => done,
+                signal = signals.next() => {
+                    stopped_by.get_or_insert(signal);
+                    // It is no error if nobody runs any more.
+                    let _ = signal_all.send(signal);
+                    continue;
+                }
+            };
+            let Some(done) = done else {
                 break;
             };
-            let done = done??;
+            let done = match done? {
+                Ok(done) => done,
+                Err(error) => {
+                    // Nobody reads on. The others clean up before they end.
+                    failure.get_or_insert(error);
+                    stopped_by.get_or_insert(TERMINATE);
+                    let _ = signal_all.send(TERMINATE);
+                    continue;
+                }
+            };
             if done.code == Some(0) {
                 succeeded += 1;
             } else {
@@ -85,21 +123,39 @@ impl Each {
             }
             report(context, &done)?;
         }
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
         let left = total - succeeded - failed;
         let mut summary = format!("{succeeded} of {total} succeeded, {failed} failed");
         if left > 0 {
             summary = format!("{summary}, {left} were not begun");
         }
         context.note(&summary);
-        Ok(if succeeded == total {
-            ExitCode::SUCCESS
-        } else {
-            1.into()
+        Ok(match stopped_by {
+            Some(signal) => exit::of_signal(signal),
+            None if succeeded == total => ExitCode::SUCCESS,
+            None => 1.into(),
         })
     }
 
+    fn is_copy(&self) -> bool {
+        self.subcommand.first().is_some_and(|word| word == "cp")
+    }
+
+    /// Several guests may not write to one file.
+    fn check_targets(&self, guests: usize) -> anyhow::Result<()> {
+        let target = self.subcommand.last().filter(|_| self.is_copy());
+        let is_one = target.is_some_and(|word| !word.starts_with(':') && !word.contains(NAME));
+        anyhow::ensure!(
+            guests < 2 || !is_one,
+            "{guests} guests would be copied to the same place; put {NAME} into the target, which stands for the guest's name"
+        );
+        Ok(())
+    }
+
     /// This program again, with one guest.
-    fn command(&self, context: &Context, address: &str) -> anyhow::Result<Command> {
+    fn command(&self, context: &Context, name: &str, address: &str) -> anyhow::Result<Command> {
         let (subcommand, rest) = self
             .subcommand
             .split_first()
@@ -116,16 +172,32 @@ impl Each {
         if context.is_quiet {
             command.arg("--quiet");
         }
+        command.arg(subcommand);
+        if self.is_copy() {
+            command.args(rest.iter().map(|word| place_of(word, name, address)));
+        } else {
+            command.arg(address).args(rest);
+        }
+        // The interrupts of a terminal are passed on from here, once.
+        #[cfg(unix)]
+        command.process_group(0);
         command
-            .arg(subcommand)
-            .arg(address)
-            .args(rest)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         Ok(command)
     }
+}
+
+/// What a word of `cp` means for one guest.
+fn place_of(word: &str, name: &str, address: &str) -> String {
+    if word.starts_with(':') {
+        return format!("{address}{word}");
+    }
+    // An address may stand for a name, and is no path.
+    let name = name.replace('/', "_");
+    word.replace(NAME, &name)
 }
 
 /// A line for a guest that has failed; for each one as JSON.
@@ -144,23 +216,56 @@ fn report(context: &Context, done: &Done) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn run(name: String, mut command: Command, is_json: bool) -> anyhow::Result<Done> {
+async fn run(
+    name: String,
+    mut command: Command,
+    is_json: bool,
+    mut signals: broadcast::Receiver<u8>,
+) -> anyhow::Result<Done> {
     let mut child = command
         .spawn()
         .context("this program cannot be started again")?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (out, err) = tokio::join!(
-        pass_on(&name, stdout, Stream::Out, is_json),
-        pass_on(&name, stderr, Stream::Err, is_json)
-    );
-    out?;
-    err?;
+    let printed = {
+        let printing = async {
+            let (out, err) = tokio::join!(
+                pass_on(&name, stdout, Stream::Out, is_json),
+                pass_on(&name, stderr, Stream::Err, is_json)
+            );
+            out.and(err)
+        };
+        tokio::pin!(printing);
+        loop {
+            tokio::select! {
+                printed = &mut printing => break printed,
+                Ok(signal) = signals.recv() => send(&child, signal),
+            }
+        }
+    };
+    if printed.is_err() {
+        send(&child, TERMINATE);
+    }
     let status = child.wait().await?;
+    printed?;
     Ok(Done {
         code: status.code(),
         name,
     })
 }
+
+/// Passes a signal on. Whoever has ended already needs none.
+#[cfg(unix)]
+fn send(child: &Child, signal: u8) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+    let pid = pid.and_then(Pid::from_raw);
+    if let (Some(pid), Some(signal)) = (pid, Signal::from_named_raw(signal.into())) {
+        let _ = kill_process(pid, signal);
+    }
+}
+
+#[cfg(not(unix))]
+fn send(_: &Child, _: u8) {}
 
 #[derive(Clone, Copy)]
 enum Stream {
