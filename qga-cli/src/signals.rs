@@ -24,6 +24,11 @@ impl Signals {
         }
     }
 
+    /// One that has come already.
+    pub(crate) fn pending(&mut self) -> Option<u8> {
+        self.0.try_recv().ok()
+    }
+
     /// Those that a test sends.
     #[cfg(test)]
     pub(crate) fn sent() -> (mpsc::UnboundedSender<u8>, Self) {

@@ -6,10 +6,13 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use qga_commands::Secret;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use tokio::task::spawn_blocking;
 
 use super::Context;
+use crate::exit::Interrupted;
 use crate::options::Target;
 use crate::show;
+use crate::signals::Signals;
 
 /// Set the password of a user of a guest.
 ///
@@ -64,7 +67,7 @@ struct KeyFiles {
 impl Passwd {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<()> {
         let guest = context.guest(&self.target.guest).await?;
-        let secret = Secret::from(read_secret(&self.user)?);
+        let secret = Secret::from(read_secret(&self.user).await?);
         if self.hash {
             return Ok(guest.set_password_hash(&self.user, secret).await?);
         }
@@ -73,25 +76,37 @@ impl Passwd {
 }
 
 /// Reads a line that is not to be seen.
-fn read_secret(user: &str) -> anyhow::Result<String> {
-    let stdin = io::stdin();
-    let echo = if stdin.is_terminal() {
+async fn read_secret(user: &str) -> anyhow::Result<String> {
+    let line = if io::stdin().is_terminal() {
+        // Whatever ends this program, what is typed afterwards is to be seen.
+        let mut signals = Signals::listen()?;
+        let echo = Echo::off()?;
         write!(io::stderr(), "New password of {}: ", show::visible(user))?;
-        Some(Echo::off()?)
-    } else {
-        None
-    };
-    let mut line = String::new();
-    stdin
-        .lock()
-        .read_line(&mut line)
-        .context("standard input cannot be read")?;
-    if echo.is_some() {
+        let line = tokio::select! {
+            line = spawn_blocking(read_line) => line?,
+            signal = signals.next() => {
+                let words = "interrupted; the password is as it was".to_owned();
+                Err(Interrupted { signal, words }.into())
+            }
+        };
+        drop(echo);
         writeln!(io::stderr())?;
-    }
+        line
+    } else {
+        read_line()
+    };
+    let line = line?;
     let secret = line.trim_end_matches(['\n', '\r']);
     anyhow::ensure!(!secret.is_empty(), "the password is empty");
     Ok(secret.to_owned())
+}
+
+fn read_line() -> anyhow::Result<String> {
+    let mut line = String::new();
+    let stdin = io::stdin();
+    let read = stdin.lock().read_line(&mut line);
+    read.context("standard input cannot be read")?;
+    Ok(line)
 }
 
 /// A terminal that does not show what is typed, until this is dropped.

@@ -55,8 +55,8 @@ enum Work {
 
 impl Freeze {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
-        let mut signals = Signals::listen()?;
         let guest = context.guest(&self.target.guest).await?;
+        let mut signals = Signals::listen()?;
         let frozen = if self.mounts.is_empty() {
             guest.freeze().await?
         } else {
@@ -81,6 +81,9 @@ impl Freeze {
     }
 
     async fn work(&self, signals: &mut Signals) -> anyhow::Result<Work> {
+        if let Some(signal) = signals.pending() {
+            return Ok(Work::Signal(signal));
+        }
         let mut words = self.program.iter();
         let program = words.next().context("there is no program")?;
         let mut child = Command::new(program)

@@ -25,5 +25,6 @@ mod readme;
 mod real;
 mod signals;
 mod support;
+mod terminal;
 mod verbose;
 mod wait;
