@@ -11,7 +11,7 @@ impl Signals {
     /// From here on the signals do not end this program by themselves.
     pub(crate) fn listen() -> io::Result<Self> {
         let (sender, signals) = mpsc::unbounded_channel();
-        system::pass_on(sender)?;
+        system::pass_on(&sender)?;
         Ok(Self(signals))
     }
 
@@ -47,7 +47,7 @@ mod system {
     /// Interrupt, terminate, hang up.
     const NUMBERS: [u8; 3] = [2, 15, 1];
 
-    pub(super) fn pass_on(signals: UnboundedSender<u8>) -> io::Result<()> {
+    pub(super) fn pass_on(signals: &UnboundedSender<u8>) -> io::Result<()> {
         for number in NUMBERS {
             let mut caught = signal(SignalKind::from_raw(number.into()))?;
             let signals = signals.clone();
@@ -67,7 +67,8 @@ mod system {
 
     const INTERRUPT: u8 = 2;
 
-    pub(super) fn pass_on(signals: UnboundedSender<u8>) -> io::Result<()> {
+    pub(super) fn pass_on(signals: &UnboundedSender<u8>) -> io::Result<()> {
+        let signals = signals.clone();
         tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() && signals.send(INTERRUPT).is_ok() {}
         });

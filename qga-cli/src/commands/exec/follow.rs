@@ -145,8 +145,8 @@ impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> Follow<'_, O, E> {
             }
         };
         match killed {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(GuestError::ResultLost { .. })) => Ok(()),
+            // It has ended by itself, or with the agent.
+            Ok(Ok(()) | Err(GuestError::ResultLost { .. })) => Ok(()),
             Ok(Err(error)) if error.is_agent_gone() => Ok(()),
             Ok(Err(error)) => Err(anyhow::anyhow!("it cannot be killed: {error}; {left}")),
             Err(_) => Err(anyhow::anyhow!("it was not seen to die; {left}")),
