@@ -1,5 +1,6 @@
 //! Signals, closed outputs and full disks.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
@@ -65,7 +66,7 @@ async fn an_interrupt_of_each_is_passed_on_to_all_that_run() {
         let mut text = "[guests]\n".to_owned();
         for (number, (agent, address)) in guests.iter().enumerate() {
             agent.program("long").stdout("begun\n").never_ends();
-            text.push_str(&format!("web{number} = '{address}'\n"));
+            writeln!(text, "web{number} = '{address}'").unwrap();
         }
         let (_folder, config) = config(&text);
         let args = [

@@ -54,7 +54,11 @@ impl Terminal {
             .stdin(Stdio::from(line()))
             .stdout(Stdio::from(line()))
             .stderr(Stdio::from(line()));
-        let child = command.env("TERM", "xterm").spawn().unwrap();
+        let child = command
+            .env("TERM", "xterm")
+            .env("NO_COLOR", "1")
+            .spawn()
+            .unwrap();
         let (sender, screen) = channel();
         let mut shown = keyboard.try_clone().unwrap();
         thread::spawn(move || {
