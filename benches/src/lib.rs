@@ -1,5 +1,8 @@
 //! What the benchmarks share: a peer that answers at once, the runtimes, and the comparison.
 
+pub mod responder;
+pub mod rounds;
+
 use std::future::Future;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream as StdStream;

@@ -21,6 +21,7 @@ use modules::Modules;
 /// The floors of `qga-core`, the lowest first. Modules on one floor do not know each other.
 const CORE: &[&[&str]] = &[
     &["text"],
+    &["base64"],
     &["json"],
     &["command", "__private"],
     &["error"],

@@ -3,10 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use qga_core::Hidden;
-use serde::de::{Error, Visitor};
+use qga_core::{Hidden, base64};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Bytes from the guest. In JSON they are base64, and `Debug` does not show them.
@@ -72,27 +69,13 @@ impl fmt::Debug for Bytes {
 
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&base64::display::Base64Display::new(&self.0, &STANDARD))
+        base64::serialize(&self.0, serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(Base64)
-    }
-}
-
-struct Base64;
-
-impl Visitor<'_> for Base64 {
-    type Value = Bytes;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("base64")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Bytes, E> {
-        STANDARD.decode(text).map(Bytes).map_err(E::custom)
+        base64::deserialize(deserializer)
     }
 }
 
@@ -117,5 +100,26 @@ mod tests {
         let bytes = Bytes((0..=255).collect());
         let json = serde_json::to_string(&bytes).unwrap();
         assert_eq!(serde_json::from_str::<Bytes>(&json).unwrap(), bytes);
+    }
+
+    #[test]
+    fn base64_is_taken_as_strictly_as_by_another_decoder() {
+        use ::base64::Engine as _;
+        use ::base64::engine::general_purpose::STANDARD;
+
+        let long = "QUJD".repeat(100);
+        let letters = ["", "A", "Q", "R", "w", "/", "+", "=", "-", " ", "\n"];
+        let pairs = letters.map(|a| letters.map(|b| [a, b].concat())).concat();
+        for start in &pairs {
+            for end in &pairs {
+                for before in ["", &*long] {
+                    let text = [before, start, end].concat();
+                    let json = serde_json::to_string(&text).unwrap();
+                    let ours = serde_json::from_str::<Bytes>(&json).ok();
+                    let theirs = STANDARD.decode(&text).ok();
+                    assert_eq!(ours.map(Bytes::into_vec), theirs, "{text:?}");
+                }
+            }
+        }
     }
 }

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use base64::display::Base64Display;
-use base64::engine::general_purpose::STANDARD;
+use qga_core::base64;
 use serde::{Serialize, Serializer};
 
 /// A password. It is sent to the agent as base64, and shown nowhere else.
@@ -53,6 +52,6 @@ impl fmt::Debug for Secret {
 
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Base64Display::new(&self.0, &STANDARD))
+        base64::serialize(&self.0, serializer)
     }
 }

@@ -76,6 +76,7 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+pub mod base64;
 pub mod blocking;
 mod client;
 mod command;

@@ -2,8 +2,6 @@
 
 #[path = "private/bytes.rs"]
 mod bytes;
-#[path = "private/probe.rs"]
-mod probe;
 #[cfg(test)]
 #[path = "private/tests.rs"]
 mod tests;
@@ -16,6 +14,8 @@ pub use serde::Serialize;
 pub use serde::de::DeserializeOwned;
 
 use serde::ser::{SerializeMap, Serializer};
+
+use crate::json::is_none;
 
 /// The arguments of a command: a list, nested in its type, that serializes as a map.
 pub struct ArgumentList<L>(L);
@@ -98,7 +98,7 @@ impl<L: Entries, V: Serialize> Entries for With<L, V> {
     #[inline]
     fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         self.before.write(map)?;
-        if probe::is_none(&self.value) {
+        if is_none(&self.value) {
             return Ok(());
         }
         map.serialize_entry(self.name, &self.value)

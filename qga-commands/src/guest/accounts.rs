@@ -13,8 +13,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use qga_core::{Error, QgaCommand};
 
 use super::{Guest, GuestError};
@@ -144,7 +143,7 @@ fn is_in(password: &Secret, error: &Error) -> bool {
         return false;
     };
     let plain = String::from_utf8_lossy(password.expose());
-    let encoded = STANDARD.encode(password.expose());
+    let encoded = STANDARD.encode_to_string(password.expose());
     // What is not UTF-8 is replaced in the guest too, and not in the same way.
     let pieces = plain.split('\u{fffd}').chain([encoded.as_str()]);
     let mut pieces = pieces.filter(|piece| !piece.is_empty());

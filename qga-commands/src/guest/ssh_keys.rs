@@ -16,8 +16,7 @@
 //!
 //! Since QEMU 5.2, and in Windows since 9.1.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 
 use super::{Guest, GuestError};
 use crate::commands::ssh::{SshAddAuthorizedKeys, SshGetAuthorizedKeys, SshRemoveAuthorizedKeys};
@@ -172,7 +171,7 @@ fn has_key(line: &str) -> bool {
 
 /// Whatever the type, a key begins with its name, and before that with the name's length.
 fn is_key(name: &str, key: &str) -> bool {
-    let Ok(bytes) = STANDARD.decode(key) else {
+    let Ok(bytes) = STANDARD.decode_to_vec(key) else {
         return false;
     };
     let Some((length, rest)) = bytes.split_first_chunk::<4>() else {

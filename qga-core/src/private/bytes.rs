@@ -1,10 +1,10 @@
 //! Arguments that travel as base64.
 
-use base64::display::Base64Display;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::sync::Arc;
+
+use crate::base64;
 
 /// Bytes that serialize as padded base64, straight into the output.
 pub struct Base64<'a>(pub(super) Option<&'a [u8]>);
@@ -13,7 +13,7 @@ impl Serialize for Base64<'_> {
     #[inline]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
-            Some(bytes) => serializer.collect_str(&Base64Display::new(bytes, &STANDARD)),
+            Some(bytes) => base64::serialize(bytes, serializer),
             None => serializer.serialize_none(),
         }
     }

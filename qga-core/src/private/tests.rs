@@ -1,4 +1,4 @@
-use super::{ArgumentList, Bytes, Serialize, probe};
+use super::{ArgumentList, Bytes, Serialize, is_none};
 use serde::ser::{Error, SerializeMap, Serializer};
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -66,14 +66,14 @@ fn none_is_seen_through_some_and_newtypes_and_references() {
     struct Transparent {
         inner: Option<u8>,
     }
-    assert!(probe::is_none(&None::<u8>));
-    assert!(probe::is_none(&Some(None::<u8>)));
-    assert!(probe::is_none(&Newtype(None)));
-    assert!(probe::is_none(&Transparent { inner: None }));
-    assert!(probe::is_none(&&Box::new(None::<u8>)));
-    assert!(!probe::is_none(&Some(0)));
-    assert!(!probe::is_none(&Newtype(Some(0))));
-    assert!(!probe::is_none(&Transparent { inner: Some(0) }));
+    assert!(is_none(&None::<u8>));
+    assert!(is_none(&Some(None::<u8>)));
+    assert!(is_none(&Newtype(None)));
+    assert!(is_none(&Transparent { inner: None }));
+    assert!(is_none(&&Box::new(None::<u8>)));
+    assert!(!is_none(&Some(0)));
+    assert!(!is_none(&Newtype(Some(0))));
+    assert!(!is_none(&Transparent { inner: Some(0) }));
 }
 
 #[test]
@@ -93,23 +93,23 @@ fn what_is_merely_empty_is_not_none() {
         Tuple(Option<u8>, Option<u8>),
         Named { field: Option<u8> },
     }
-    assert!(!probe::is_none(&()));
-    assert!(!probe::is_none(&Unit));
-    assert!(!probe::is_none(&false));
-    assert!(!probe::is_none(&0));
-    assert!(!probe::is_none(&0.0));
-    assert!(!probe::is_none(&'\0'));
-    assert!(!probe::is_none(""));
-    assert!(!probe::is_none(&Vec::<u8>::new()));
-    assert!(!probe::is_none(&(None::<u8>, None::<u8>)));
-    assert!(!probe::is_none(&std::collections::BTreeMap::<u8, u8>::new()));
-    assert!(!probe::is_none(&Tuple(None, None)));
-    assert!(!probe::is_none(&Named { field: None }));
-    assert!(!probe::is_none(&Variant::Unit));
-    assert!(!probe::is_none(&Variant::Newtype(None)));
-    assert!(!probe::is_none(&Variant::Tuple(None, None)));
-    assert!(!probe::is_none(&Variant::Named { field: None }));
-    assert!(!probe::is_none(&serde_json::Value::Null));
+    assert!(!is_none(&()));
+    assert!(!is_none(&Unit));
+    assert!(!is_none(&false));
+    assert!(!is_none(&0));
+    assert!(!is_none(&0.0));
+    assert!(!is_none(&'\0'));
+    assert!(!is_none(""));
+    assert!(!is_none(&Vec::<u8>::new()));
+    assert!(!is_none(&(None::<u8>, None::<u8>)));
+    assert!(!is_none(&std::collections::BTreeMap::<u8, u8>::new()));
+    assert!(!is_none(&Tuple(None, None)));
+    assert!(!is_none(&Named { field: None }));
+    assert!(!is_none(&Variant::Unit));
+    assert!(!is_none(&Variant::Newtype(None)));
+    assert!(!is_none(&Variant::Tuple(None, None)));
+    assert!(!is_none(&Variant::Named { field: None }));
+    assert!(!is_none(&serde_json::Value::Null));
 }
 
 #[test]

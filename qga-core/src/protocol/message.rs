@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::limits::ReplyLimits;
 use crate::command::QgaCommand;
 use crate::error::{AgentError, Malformed};
-use crate::json::{natural, replace_lone_surrogates};
+use crate::json::{natural, replace_lone_surrogates, write_arguments};
 use crate::text::Hidden;
 
 /// What stands before the id of a request.
@@ -64,7 +64,7 @@ impl Request {
         }
         if let Some(arguments) = arguments {
             json.extend_from_slice(b",\"arguments\":");
-            serde_json::to_writer(&mut json, arguments)?;
+            write_arguments(&mut json, arguments)?;
         }
         Ok(Self { json })
     }

@@ -8,9 +8,6 @@ use crate::protocol::Random;
 /// A larger one, in bytes, is not kept.
 const LARGEST: usize = 4 * 1024 * 1024;
 
-/// A larger one for a request, in bytes, is not kept.
-const LARGEST_LINE: usize = 512;
-
 thread_local! {
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static SPARE_LINE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -35,7 +32,7 @@ pub(crate) fn take_line() -> Vec<u8> {
 
 /// Keeps the buffer of a request for the next one in this thread.
 pub(crate) fn give_back_line(mut buffer: Vec<u8>) {
-    if buffer.capacity() <= LARGEST_LINE {
+    if buffer.capacity() <= LARGEST {
         buffer.clear();
         let _ = SPARE_LINE.try_with(|spare| spare.set(buffer));
     }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::{Carrier, Event, Session, Ticket};
 use crate::command::NoReply;
 use crate::error::{AgentError, Error, ErrorKind, Execution, Malformed, Stage, decode};
+use crate::json::{MOST_MEMBERS, from_long_object};
 use crate::protocol::frame::Progress;
 use crate::protocol::handshake::Ids;
 use crate::protocol::limits::ReplyLimits;
@@ -161,6 +162,12 @@ impl Session {
         // The reply and the object make two levels.
         if matches!(line.get(payload.clone())?, b"{}" | b" {}") && current.limits.depth >= 2 {
             return R::deserialize(&*EMPTY_OBJECT).ok();
+        }
+        if current.limits.depth >= 2
+            && current.limits.items >= MOST_MEMBERS
+            && let Some(value) = from_long_object(line.get(payload.clone())?)
+        {
+            return Some(value);
         }
         let text = current.limits.check(line).ok()?;
         serde_json::from_str(text.get(payload.clone())?).ok()

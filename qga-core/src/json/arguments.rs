@@ -1,0 +1,177 @@
+//! The arguments of a request, written straight into it.
+
+use std::fmt::Display;
+
+use serde::ser::{Error, Impossible, SerializeMap};
+use serde::{Serialize, Serializer};
+
+use super::probe::write_base64;
+
+/// Writes the arguments of a command. Of a map, base64 is encoded into its place, and not looked at again.
+pub(crate) fn write_arguments<A: Serialize>(
+    to: &mut Vec<u8>,
+    arguments: &A,
+) -> serde_json::Result<()> {
+    let start = to.len();
+    match arguments.serialize(Arguments(to)) {
+        Ok(()) => Ok(()),
+        Err(Failure::Json(error)) => Err(error),
+        // It is for the agent to refuse.
+        Err(Failure::NoMap) => {
+            to.truncate(start);
+            serde_json::to_writer(to, arguments)
+        }
+    }
+}
+
+struct Arguments<'a>(&'a mut Vec<u8>);
+
+/// The members that are written; none yet, if there is only a brace.
+struct Members<'a> {
+    to: &'a mut Vec<u8>,
+    is_first: bool,
+}
+
+#[derive(Debug)]
+enum Failure {
+    Json(serde_json::Error),
+    /// It is no map whose keys are texts.
+    NoMap,
+}
+
+impl Error for Failure {
+    fn custom<T: Display>(message: T) -> Self {
+        Self::Json(Error::custom(message))
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Json(error) => error.fmt(f),
+            Self::NoMap => f.write_str("not a map"),
+        }
+    }
+}
+
+impl SerializeMap for Members<'_> {
+    type Ok = ();
+    type Error = Failure;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Failure> {
+        if !std::mem::take(&mut self.is_first) {
+            self.to.push(b',');
+        }
+        let start = self.to.len();
+        serde_json::to_writer(&mut *self.to, key).map_err(Failure::Json)?;
+        match self.to.get(start) {
+            Some(b'"') => Ok(()),
+            _ => Err(Failure::NoMap),
+        }
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+        self.to.push(b':');
+        if write_base64(value, self.to) {
+            return Ok(());
+        }
+        serde_json::to_writer(&mut *self.to, value).map_err(Failure::Json)
+    }
+
+    fn end(self) -> Result<(), Failure> {
+        self.to.push(b'}');
+        Ok(())
+    }
+}
+
+macro_rules! no_map {
+    ($($method:ident($($argument:ty),*) -> $ok:ty;)*) => {$(
+        #[inline]
+        fn $method(self, $(_: $argument),*) -> Result<$ok, Failure> {
+            Err(Failure::NoMap)
+        }
+    )*};
+}
+
+impl<'a> Serializer for Arguments<'a> {
+    type Ok = ();
+    type Error = Failure;
+    type SerializeSeq = Impossible<(), Failure>;
+    type SerializeTuple = Impossible<(), Failure>;
+    type SerializeTupleStruct = Impossible<(), Failure>;
+    type SerializeTupleVariant = Impossible<(), Failure>;
+    type SerializeMap = Members<'a>;
+    type SerializeStruct = Impossible<(), Failure>;
+    type SerializeStructVariant = Impossible<(), Failure>;
+
+    #[inline]
+    fn serialize_map(self, _: Option<usize>) -> Result<Members<'a>, Failure> {
+        self.0.push(b'{');
+        Ok(Members {
+            to: self.0,
+            is_first: true,
+        })
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<(), Failure> {
+        Err(Failure::NoMap)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: &T,
+    ) -> Result<(), Failure> {
+        Err(Failure::NoMap)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: &T,
+    ) -> Result<(), Failure> {
+        Err(Failure::NoMap)
+    }
+
+    /// The default would write the text out.
+    fn collect_str<T: Display + ?Sized>(self, _: &T) -> Result<(), Failure> {
+        Err(Failure::NoMap)
+    }
+
+    no_map! {
+        serialize_bool(bool) -> ();
+        serialize_i8(i8) -> ();
+        serialize_i16(i16) -> ();
+        serialize_i32(i32) -> ();
+        serialize_i64(i64) -> ();
+        serialize_i128(i128) -> ();
+        serialize_u8(u8) -> ();
+        serialize_u16(u16) -> ();
+        serialize_u32(u32) -> ();
+        serialize_u64(u64) -> ();
+        serialize_u128(u128) -> ();
+        serialize_f32(f32) -> ();
+        serialize_f64(f64) -> ();
+        serialize_char(char) -> ();
+        serialize_str(&str) -> ();
+        serialize_bytes(&[u8]) -> ();
+        serialize_none() -> ();
+        serialize_unit() -> ();
+        serialize_unit_struct(&'static str) -> ();
+        serialize_unit_variant(&'static str, u32, &'static str) -> ();
+        serialize_seq(Option<usize>) -> Self::SerializeSeq;
+        serialize_tuple(usize) -> Self::SerializeTuple;
+        serialize_tuple_struct(&'static str, usize) -> Self::SerializeTupleStruct;
+        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
+        serialize_struct(&'static str, usize) -> Self::SerializeStruct;
+        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Self::SerializeStructVariant;
+    }
+}
+
+#[cfg(test)]
+#[path = "arguments/tests.rs"]
+mod tests;
