@@ -55,3 +55,4 @@ mod table;
 mod tokens;
 mod usable;
 mod within;
+mod writing;
