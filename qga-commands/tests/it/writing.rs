@@ -15,10 +15,7 @@ const PATH: &str = "/tmp/file";
 const LENGTH: usize = 1_100_000;
 
 fn bytes(length: usize) -> Vec<u8> {
-    (0..length as u32 / 4 + 1)
-        .flat_map(u32::to_le_bytes)
-        .take(length)
-        .collect()
+    (0_u32..).flat_map(u32::to_le_bytes).take(length).collect()
 }
 
 fn guest() -> (TestAgent, Guest) {

@@ -77,10 +77,9 @@ fn value(json: &[u8]) -> Option<(Value<'_>, &[u8])> {
 
 /// What JSON allows between quotes.
 fn checked(text: &[u8]) -> Option<&str> {
-    let is_clean = text
-        .iter()
-        .fold(true, |clean, byte| clean & (*byte >= b' '));
-    std::str::from_utf8(text).ok().filter(|_| is_clean)
+    let lowest = text.iter().fold(u8::MAX, |lowest, byte| lowest.min(*byte));
+    let text = std::str::from_utf8(text).ok();
+    text.filter(|_| lowest >= b' ')
 }
 
 fn unlike() -> Error {

@@ -105,7 +105,7 @@ fn what_follows_base64_finds_room_in_the_same_buffer() {
     let mut to = Vec::new();
     write_arguments(
         &mut to,
-        &ArgumentList::new().with_base64("b", &[0; 999_999]),
+        &ArgumentList::new().with_base64("b", &vec![0; 999_999]),
     )
     .unwrap();
     assert!(to.capacity() - to.len() >= 30);

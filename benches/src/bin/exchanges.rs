@@ -1,0 +1,115 @@
+//! Exchanges over a Unix socket, for counting what they take: `exchanges respond SOCKET` answers them, and
+//! `exchanges KIND WORK SOCKET COUNT` does so many, one after the other, by one [kind](KINDS) of client.
+
+use std::env;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use benches::responder::{content, respond};
+use qga_commands::commands::agent::{Info, Ping};
+use qga_commands::commands::file::{FileRead, FileWrite};
+use qga_core::{Client, QgaCommand, blocking};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const KINDS: &str = "bare, bare-tokio, blocking, tokio";
+
+/// What a read or a write moves, in bytes.
+const CHUNK: usize = 48 * 1024;
+
+fn main() -> std::io::Result<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["respond", socket] => respond(Path::new(socket)),
+        [kind, work, socket, count] => {
+            let count = count.parse().expect("a number");
+            match work {
+                "ping" => run(kind, Ping, socket, count),
+                "info" => run(kind, Info, socket, count),
+                "read" => run(kind, FileRead::new(1000).count(CHUNK as i64), socket, count),
+                "write" => run(kind, FileWrite::new(1000, content(CHUNK)), socket, count),
+                _ => panic!("one of ping, info, read, write"),
+            }
+        }
+        _ => panic!(
+            "usage: exchanges respond SOCKET | KIND WORK SOCKET COUNT; the kinds are {KINDS}"
+        ),
+    }
+}
+
+fn run<C: QgaCommand + Clone>(
+    kind: &str,
+    command: C,
+    socket: &str,
+    count: u32,
+) -> std::io::Result<()> {
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime")
+    };
+    match kind {
+        "bare" => bare(&request(&command), socket, count),
+        "bare-tokio" => runtime().block_on(bare_tokio(&request(&command), socket, count)),
+        "blocking" => {
+            let client = blocking::Client::connect(socket).expect("a client");
+            for _ in 0..count {
+                client.execute(&command).expect("a reply");
+            }
+            Ok(())
+        }
+        "tokio" => {
+            runtime().block_on(async {
+                let client = Client::connect(socket).await.expect("a client");
+                for _ in 0..count {
+                    client.execute(&command).await.expect("a reply");
+                }
+            });
+            Ok(())
+        }
+        _ => panic!("one of {KINDS}"),
+    }
+}
+
+/// The request as a client writes it.
+fn request<C: QgaCommand>(command: &C) -> Vec<u8> {
+    let arguments = command
+        .arguments()
+        .map(|arguments| serde_json::to_string(&arguments).expect("arguments"));
+    let arguments = arguments.map_or(String::new(), |arguments| {
+        format!(",\"arguments\":{arguments}")
+    });
+    format!(
+        "{{\"execute\":\"{}\"{arguments},\"id\":1234567890123456}}\n",
+        C::NAME
+    )
+    .into_bytes()
+}
+
+fn bare(request: &[u8], socket: &str, count: u32) -> std::io::Result<()> {
+    let mut stream = UnixStream::connect(socket)?;
+    let mut buffer = [0; 128 * 1024];
+    for _ in 0..count {
+        stream.write_all(request)?;
+        let mut filled = 0;
+        while filled == 0 || buffer[filled - 1] != b'\n' {
+            filled += stream.read(&mut buffer[filled..])?;
+        }
+    }
+    Ok(())
+}
+
+async fn bare_tokio(request: &[u8], socket: &str, count: u32) -> std::io::Result<()> {
+    let mut stream = tokio::net::UnixStream::connect(socket).await?;
+    let mut buffer = [0; 128 * 1024];
+    for _ in 0..count {
+        stream.write_all(request).await?;
+        let mut filled = 0;
+        while filled == 0 || buffer[filled - 1] != b'\n' {
+            filled += stream.read(&mut buffer[filled..]).await?;
+        }
+    }
+    Ok(())
+}
