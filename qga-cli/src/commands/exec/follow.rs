@@ -36,9 +36,9 @@ enum Stop {
 /// A program that runs in the guest.
 enum Running {
     /// Its output is read meanwhile.
-    Streamed(Child),
+    Streamed(Box<Child>),
     /// The agent keeps its output until the end.
-    Captured(Process),
+    Captured(Box<Process>),
 }
 
 impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> Follow<'_, O, E> {
@@ -157,10 +157,11 @@ impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> Follow<'_, O, E> {
 /// Starts it so that its output can be read meanwhile, where the guest can do that.
 async fn start(command: &Command, detail: &dyn Fn(&str)) -> Result<Running, GuestError> {
     match command.spawn().await {
-        Ok(child) => Ok(Running::Streamed(child)),
+        Ok(child) => Ok(Running::Streamed(Box::new(child))),
         Err(GuestError::Unsupported(why)) => {
             detail(&format!("the output comes at the end: {why}"));
-            command.start().await.map(Running::Captured)
+            let started = command.start().await;
+            started.map(|process| Running::Captured(Box::new(process)))
         }
         Err(error) => Err(error),
     }
