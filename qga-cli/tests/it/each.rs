@@ -72,3 +72,44 @@ async fn the_results_are_json_lines() {
     assert_eq!(lines[1]["exit_code"], 0);
     assert!(lines[0]["stdout"].as_str().unwrap().contains("192.0.2.10"));
 }
+
+#[tokio::test]
+async fn a_file_of_each_guest_is_copied_to_a_place_of_its_own() {
+    let ((one, first), (other, second)) = (guest().await, guest().await);
+    one.file("/etc/hosts", "one\n");
+    other.file("/etc/hosts", "other\n");
+    let (folder, config) = config(&format!(
+        "[guests]\nweb1 = '{first}'\nweb2 = '{second}'\n'../up' = '{first}'\n"
+    ));
+    let place = folder.path().join("in/{}.hosts").display().to_string();
+    std::fs::create_dir(folder.path().join("in")).unwrap();
+    let copy = async |guests: &str, to: &str| {
+        run(&[
+            "--config",
+            &config,
+            "each",
+            guests,
+            "--",
+            "cp",
+            ":/etc/hosts",
+            to,
+        ])
+        .await
+    };
+    let copied = copy("web*", &place).await;
+    assert_eq!(copied.code, 0, "{}", copied.stderr);
+    let content =
+        |name: &str| std::fs::read_to_string(folder.path().join("in").join(name)).unwrap();
+    assert_eq!(
+        (content("web1.hosts"), content("web2.hosts")),
+        ("one\n".into(), "other\n".into())
+    );
+    // Two guests' files cannot have one place.
+    let same = folder.path().join("in/hosts").display().to_string();
+    assert_eq!(copy("web*", &same).await.code, 125);
+    assert!(!folder.path().join("in/hosts").exists());
+    // No name leads out of the folder.
+    copy("../up", &place).await;
+    assert_eq!(crate::support::names(&folder.path().join("in")).len(), 3);
+    assert_eq!(crate::support::names(folder.path()), ["config.toml", "in"]);
+}

@@ -23,6 +23,7 @@ mod power;
 mod raw;
 mod readme;
 mod real;
+mod sharing;
 mod signals;
 mod support;
 mod terminal;

@@ -1,0 +1,28 @@
+//! Two programs at one channel, whose agent serves one at a time.
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::support::{ended, guest, qga, run, signal};
+
+#[tokio::test]
+async fn the_second_program_waits_for_the_first_or_says_that_somebody_else_may_be_there() {
+    let (agent, address) = guest().await;
+    agent.program("long").stdout("begun\n").never_ends();
+    let mut first = qga(&["exec", &address, "--", "long"]).spawn().unwrap();
+    let mut lines = BufReader::new(first.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next_line().await.unwrap().unwrap(), "begun");
+    let hasty = run(&["--connect-timeout", "100ms", "ping", &address]).await;
+    assert_eq!(hasty.code, 125);
+    assert!(
+        hasty.stderr.contains("another client on this channel"),
+        "{}",
+        hasty.stderr
+    );
+    let second = qga(&["--connect-timeout", "60s", "ping", &address])
+        .spawn()
+        .unwrap();
+    signal(&first, rustix::process::Signal::TERM);
+    assert_eq!(first.wait().await.unwrap().code(), Some(143));
+    let second = ended(second.wait_with_output().await.unwrap());
+    assert_eq!(second.code, 0, "{}", second.stderr);
+}
