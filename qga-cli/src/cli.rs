@@ -6,7 +6,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
     Context, accounts, attach, cat, complete, copy, demo, dial, doctor, each, exec, freeze, fstrim,
-    hotplug, info, ip, list, look, ls, power, raw, remove, wait,
+    hotplug, info, ip, list, look, ls, power, raw, remove, snapshot, wait,
 };
 use crate::options::Common;
 
@@ -56,6 +56,7 @@ pub(crate) enum Command {
     Demo(demo::Demo),
     Freeze(freeze::Freeze),
     Thaw(freeze::Thaw),
+    Snapshot(snapshot::Snapshot),
     Fstrim(fstrim::Fstrim),
     Shutdown(power::Shutdown),
     Reboot(power::Reboot),
@@ -97,6 +98,7 @@ impl Cli {
             Command::Doctor(doctor) => doctor.run(context).await,
             Command::Wait(wait) => wait.run(context).await,
             Command::Demo(demo) => demo.run(context, Self::run_line).await,
+            Command::Snapshot(snapshot) => snapshot.run(context).await,
             Command::Thaw(thaw) => thaw.run(context).await,
             Command::Fstrim(fstrim) => fstrim.run(context).await,
             Command::Shutdown(shutdown) => shutdown.run(context).await,

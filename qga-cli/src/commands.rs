@@ -21,11 +21,13 @@ pub(crate) mod ls;
 pub(crate) mod power;
 pub(crate) mod raw;
 pub(crate) mod remove;
+pub(crate) mod snapshot;
 pub(crate) mod wait;
 
 use std::time::Duration;
 
 use qga_commands::Guest;
+use qga_qmp::{Machine, MonitorWatch};
 
 use crate::config::Config;
 use crate::connect::Connector;
@@ -40,6 +42,8 @@ pub(crate) struct Context {
     pub(crate) is_quiet: bool,
     pub(crate) is_verbose: bool,
     pub(crate) connect_timeout: Duration,
+    /// The address of the monitor.
+    monitor: Option<String>,
 }
 
 impl Context {
@@ -51,6 +55,7 @@ impl Context {
             is_quiet: common.quiet,
             is_verbose: common.verbose,
             connect_timeout: common.connect_timeout,
+            monitor: common.monitor.clone(),
         })
     }
 
@@ -60,7 +65,27 @@ impl Context {
 
     /// The same, and what the host tells of its machine, if it tells something.
     pub(crate) async fn guest_and_machine(&self, word: &str) -> anyhow::Result<Guest> {
-        self.connector.guest_and_machine(&self.config, word).await
+        let monitor = self.monitor.as_deref();
+        let connector = &self.connector;
+        connector
+            .guest_and_machine(&self.config, word, monitor)
+            .await
+    }
+
+    /// What the monitor tells of the machine, if the user has named one.
+    pub(crate) async fn monitor(&self) -> anyhow::Result<Option<MonitorWatch>> {
+        let monitor = self.monitor.as_deref();
+        self.connector.monitor(&self.config, monitor).await
+    }
+
+    /// The guest and the monitor of its machine, if the user has named one. Nothing is sent to the guest's agent yet.
+    pub(crate) async fn machine(&self, word: &str) -> anyhow::Result<Option<Machine>> {
+        let Some(monitor) = &self.monitor else {
+            return Ok(None);
+        };
+        let (agent, monitor) = (self.config.address(word)?, self.config.address(monitor)?);
+        let builder = Machine::builder().guest(self.connector.builder());
+        Ok(Some(builder.connect(agent, monitor).await?))
     }
 
     pub(crate) fn is_json(&self) -> bool {

@@ -29,6 +29,10 @@ pub(crate) struct Common {
     /// programs hold, are withheld.
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+    /// The address of QEMU's monitor (QMP) of the guest's machine. It proves what becomes of the machine, and ends a wait
+    /// that is of no use.
+    #[arg(long, global = true, value_name = "ADDR")]
+    pub(crate) monitor: Option<String>,
     /// How long to try to reach a guest.
     #[arg(long, global = true, value_parser = duration, default_value = "10s", value_name = "TIME")]
     pub(crate) connect_timeout: Duration,

@@ -14,7 +14,7 @@ use crate::options::Target;
 
 /// Find out why a guest cannot be reached, or why its agent refuses something, and say what to do.
 ///
-/// Looks in this order at the address, the file, who holds the channel, what libvirt says, the connection, the agent's
+/// Looks in this order at the address, the file, who holds the channel, what libvirt and QEMU's monitor say, the connection, the agent's
 /// answer, its version, its disabled commands, frozen filesystems and the clock. Nothing is changed.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: qga doctor /run/qga/web1.sock")]
@@ -29,7 +29,7 @@ impl Doctor {
         let mut report = Report::default();
         if let Some(address) = read_address(context, word, &mut report) {
             channel::look(&address, &mut report);
-            machine::ask(&address, &mut report).await;
+            machine::ask(context, &address, &mut report).await;
             if report.is_well()
                 && let Some(guest) = channel::connect(context, &address, &mut report).await
             {

@@ -29,6 +29,15 @@ impl Wait {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<()> {
         let address = context.config.address(&self.target.guest)?;
         let ready = ready(&self.what).timeout(self.timeout);
+        if let Some(machine) = context.machine(&self.target.guest).await? {
+            let waited = machine.ready_for(&ready).await;
+            return waited.map_err(|error| {
+                if error.is_timeout() {
+                    return TimeIsUp(error.to_string()).into();
+                }
+                error.into()
+            });
+        }
         let connected = context
             .connector
             .builder()

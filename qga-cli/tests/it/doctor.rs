@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use qga_core::Client;
-use qga_testserver::{LibvirtDaemon, TestAgent};
+use qga_testserver::{LibvirtDaemon, TestAgent, TestMachine};
 use serde_json::{Value, json};
 
 use crate::support::{Run, guest, run};
@@ -211,4 +211,21 @@ async fn who_does_not_reach_a_guest_is_sent_to_the_doctor() {
     let missing = run(&["cat", &address, "/none"]).await;
     assert_eq!(missing.code, 125);
     assert!(!missing.stderr.contains("doctor"), "{}", missing.stderr);
+}
+
+#[tokio::test]
+async fn what_the_monitor_says_of_the_machine_is_told() {
+    let machine = TestMachine::start().await;
+    set_clock(machine.agent());
+    let (agent, monitor) = (machine.agent().address(), machine.monitor_address());
+    let doctor = run(&["doctor", &agent, "--monitor", &monitor]).await;
+    assert_eq!(doctor.code, 0, "{}{}", doctor.stdout, doctor.stderr);
+    assert_eq!(stage(&doctor, "monitor").0, "ok");
+    machine.fill_disk();
+    let doctor = run(&["doctor", &agent, "--monitor", &monitor]).await;
+    assert_eq!((doctor.code, stage(&doctor, "monitor").0), (125, "!"));
+    assert!(doctor.stdout.contains("make room"), "{}", doctor.stdout);
+    machine.kill().await;
+    let doctor = run(&["doctor", &agent, "--monitor", &monitor]).await;
+    assert_eq!((doctor.code, stage(&doctor, "monitor").0), (125, "!"));
 }

@@ -25,6 +25,7 @@ mod readme;
 mod real;
 mod sharing;
 mod signals;
+mod snapshot;
 mod support;
 mod terminal;
 mod verbose;

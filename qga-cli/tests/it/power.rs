@@ -1,6 +1,6 @@
 //! `qga shutdown`, `qga reboot` and `qga suspend`.
 
-use qga_testserver::LibvirtDaemon;
+use qga_testserver::{LibvirtDaemon, TestMachine};
 
 use crate::support::{guest, run};
 
@@ -55,4 +55,17 @@ async fn libvirt_proves_the_outcome() {
         "{}",
         run.stderr
     );
+}
+
+#[tokio::test]
+async fn the_monitor_proves_the_outcome() {
+    let machine = TestMachine::start().await;
+    let (agent, monitor) = (machine.agent().address(), machine.monitor_address());
+    let slept = run(&["--monitor", &monitor, "suspend", &agent]).await;
+    let said = (slept.code, &*slept.stdout);
+    assert_eq!(said, (0, "the machine is suspended\n"), "{}", slept.stderr);
+    machine.agent().wake();
+    let off = run(&["shutdown", "--monitor", &monitor, &agent]).await;
+    let said = (off.code, &*off.stdout);
+    assert_eq!(said, (0, "the machine is off\n"), "{}", off.stderr);
 }
