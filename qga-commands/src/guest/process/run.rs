@@ -68,7 +68,7 @@ impl Command {
         self.launch_captured().await?.into_process()
     }
 
-    /// Starts the program and lets go of it. [`Guest::attach`] finds it again by the token, also from another program.
+    /// Starts the program and lets go of it. [`Guest::attach`](crate::Guest::attach) finds it again by the token, also from another program.
     ///
     /// The agent captures the output on any channel. Where the channel does not carry all of it at the end, whoever
     /// attaches fails with [`GuestError::ResultLost`] instead of being told a part.
