@@ -251,10 +251,10 @@ async fn of_a_file_of_this_host_that_grows_what_was_listed_is_copied() {
 async fn a_file_of_this_host_that_is_cut_is_an_error_with_both_lengths() {
     let (agent, guest) = reconnecting().await;
     let cut = |file: &File| file.set_len(1).unwrap();
-    let (copied, _) = upload_while(&guest, 6_000_000, cut).await;
+    let (copied, _) = upload_while(&guest, 900_000, cut).await;
     let error = copied.unwrap_err();
     assert!(matches!(fault(&error), CopyFault::Changed(_)), "{error:?}");
-    assert!(error.to_string().contains("6000000"), "{error}");
+    assert!(error.to_string().contains("900000"), "{error}");
     assert_eq!(error.execution(), Execution::Answered);
     assert!(agent.file_content("/tmp/f").is_none());
 }
@@ -264,7 +264,7 @@ async fn a_file_that_was_written_in_its_place_before_the_upload_failed_says_so()
     let (agent, guest) = reconnecting().await;
     agent.disable("guest-exec");
     let cut = |file: &File| file.set_len(1).unwrap();
-    let (copied, _) = upload_while(&guest, 6_000_000, cut).await;
+    let (copied, _) = upload_while(&guest, 900_000, cut).await;
     let error = copied.unwrap_err();
     assert_eq!(error.execution(), Execution::Answered, "{error:?}");
     assert!(agent.file_content("/tmp/f").is_some());

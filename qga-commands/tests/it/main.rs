@@ -55,4 +55,3 @@ mod table;
 mod tokens;
 mod usable;
 mod within;
-mod writing;

@@ -23,6 +23,7 @@ use crate::guest::pace::{self, Pace};
 use crate::guest::retries::Retries;
 use crate::guest::shell::{NO_SHELL, may_have_shell};
 use crate::guest::{Guest, GuestError};
+use crate::limits;
 
 pub(super) async fn upload(mut transfer: Transfer) -> Result<Copied, GuestError> {
     let (root, max) = (transfer.local.clone(), transfer.max_bytes);
@@ -198,24 +199,18 @@ impl Sending<'_> {
             handle.seek(SeekFrom::Start(self.at)).await?;
         }
         self.created = true;
-        let most = handle.longest_write_run();
-        let mut next = ended(&self.path, self.read(self.at, most)).await?;
+        let mut next = ended(&self.path, self.read(self.at)).await?;
         while !next.is_empty() {
             let end = self.at.saturating_add(next.len() as u64);
             // The disk is read while the guest writes.
-            let ahead = self.read(end, most);
-            let until = self.pace.end();
-            let wrote = &mut |count| self.wrote(count);
-            pace::until(until, handle.write_run(&next, wrote)).await?;
+            let ahead = self.read(end);
+            pace::until(self.pace.end(), handle.write(&next)).await?;
+            self.pace.moved(next.len() as u64);
+            self.at = end;
+            self.report.file(&self.entry.path, end, self.entry.size);
             next = ended(&self.path, ahead).await?;
         }
         handle.close().await
-    }
-
-    fn wrote(&mut self, bytes: usize) {
-        self.at = self.at.saturating_add(bytes as u64);
-        self.pace.moved(bytes as u64);
-        self.report.file(&self.entry.path, self.at, self.entry.size);
     }
 
     /// Says that the guest was changed, if it was.
@@ -227,10 +222,10 @@ impl Sending<'_> {
         }
     }
 
-    /// Begins to read what comes next of the file, at most so much; nothing at its end.
-    fn read(&self, at: u64, most: usize) -> JoinHandle<io::Result<Vec<u8>>> {
+    /// Begins to read what comes next of the file; nothing at its end.
+    fn read(&self, at: u64) -> JoinHandle<io::Result<Vec<u8>>> {
         let (file, left) = (Arc::clone(&self.file), self.limit.saturating_sub(at));
-        let wanted = left.min(most as u64);
+        let wanted = left.min(limits::write_chunk(self.guest.client()) as u64);
         spawn_blocking(move || read_at(&file, at, wanted))
     }
 

@@ -9,18 +9,16 @@ use std::time::Duration;
 use qga_core::{Error, Execution, QgaCommand};
 use tokio::time::{Instant, timeout};
 
-use crate::commands::file::{FileClose, FileFlush, FileRead, FileSeek, GuestFileRead, QgaSeek};
+use crate::commands::file::{
+    FileClose, FileFlush, FileRead, FileSeek, FileWrite, GuestFileRead, QgaSeek,
+};
 use crate::guest::admission::{Admission, TRIES};
 use crate::guest::{Guest, GuestError};
 use crate::incarnation::{Dropped, Owned, is_unknown_handle};
 use crate::{limits, optional};
 
-mod write_run;
-
 /// How many reads make a run of [`Handle::read`], which holds it in memory.
 const RUN: usize = 4;
-/// How many writes make a run.
-const WRITE_RUN: usize = 8;
 /// After this time a run asks for no more, so that other tasks have their turn.
 const TURN: Duration = Duration::from_millis(100);
 /// How many lost replies in a row are repaired.
@@ -209,11 +207,6 @@ impl Handle {
         limits::write_chunk(self.open.guest.client())
     }
 
-    /// How many bytes [`write_run`](Self::write_run) should be given at most, since they are held in memory.
-    pub(in crate::guest) fn longest_write_run(&self) -> usize {
-        self.write_chunk().saturating_mul(WRITE_RUN)
-    }
-
     /// Reads a run in one contact with the agent, which must be the one that has the file open; `None` if
     /// the contact had ended before anything was sent.
     async fn run_within(
@@ -266,6 +259,38 @@ impl Handle {
         }
         self.astray = false;
         Ok(has_read.then_some(end))
+    }
+
+    /// Writes these bytes, all of them.
+    pub(in crate::guest) async fn write(&mut self, bytes: &[u8]) -> Result<(), GuestError> {
+        let mut left = bytes;
+        let mut lost = 0;
+        while !left.is_empty() {
+            let returned = self.return_from_astray().await;
+            returned.map_err(|error| match lost {
+                0 => error,
+                _ => error.after_maybe_run(),
+            })?;
+            self.astray = !self.append;
+            let write = FileWrite::new(self.number(), left);
+            match self.open.execute(write).await {
+                Ok(written) => {
+                    let count = usize::try_from(written.count).ok();
+                    let count = count.filter(|count| (1..=left.len()).contains(count));
+                    let count = count.ok_or_else(|| miscounted(written.count, left.len()))?;
+                    left = left.get(count..).unwrap_or_default();
+                    self.astray = false;
+                    self.advance(count);
+                    lost = 0;
+                }
+                Err(error) if !self.append && self.may_repair(&error) && lost < MAX_REPAIRS => {
+                    lost += 1;
+                }
+                Err(error) if lost > 0 => return Err(error.after_maybe_run()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Hands what the agent has buffered to the guest's kernel. It may be sent twice.
@@ -330,6 +355,11 @@ fn check_length(bytes: usize, asked: usize) -> Result<(), GuestError> {
         return Err(GuestError::Unexpected(text.into()));
     }
     Ok(())
+}
+
+fn miscounted(count: i64, of: usize) -> GuestError {
+    let text = format!("{count} bytes are said to be written, of {of} that were sent");
+    GuestError::Unexpected(text.into())
 }
 
 /// Whether the reply did not come, so that the agent may stand elsewhere.

@@ -66,14 +66,14 @@ impl Guest {
         options.write(true).truncate(true).create(true);
         let mut handle = options.open_handle(self, path).await?;
         let bytes = bytes.as_ref();
-        if bytes.len() > handle.write_chunk() {
+        let most = handle.write_chunk();
+        if bytes.len() > most {
             // It takes long, so it must be known whose the open file is.
             self.get_acquainted().await;
         }
-        for run in bytes.chunks(handle.longest_write_run()) {
-            let end = pace.end();
-            let wrote = &mut |count| pace.moved(count as u64);
-            pace::until(end, handle.write_run(run, wrote)).await?;
+        for chunk in bytes.chunks(most) {
+            pace::until(pace.end(), handle.write(chunk)).await?;
+            pace.moved(chunk.len() as u64);
         }
         handle.close().await
     }
