@@ -106,7 +106,7 @@ const LIBVIRT: &[&[&str]] = &[
 /// The floors of `qga-qmp`, the lowest first. Modules on one floor do not know each other.
 const QMP: &[&[&str]] = &[
     &["wire"],
-    &["failure", "protocol", "request", "ring", "wakers"],
+    &["failure", "later", "protocol", "request", "ring", "wakers"],
     &["commands"],
     &["link"],
     &["events"],

@@ -94,6 +94,10 @@ fn files(guest: &str, path: &str) -> Vec<String> {
     let Some(end) = path.rfind('/') else {
         return Vec::new();
     };
+    // Whoever has not finished the line has not asked for a program of this host to be run.
+    if guest.starts_with("exec:") {
+        return Vec::new();
+    }
     let folder = path.get(..=end).unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

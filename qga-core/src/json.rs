@@ -7,6 +7,7 @@ mod long;
 mod number;
 mod probe;
 mod raw;
+mod refuse;
 mod surrogates;
 
 pub(crate) use arguments::write_arguments;

@@ -58,6 +58,7 @@
 
 mod events;
 mod failure;
+mod later;
 mod link;
 #[cfg(feature = "guest")]
 pub mod machine;

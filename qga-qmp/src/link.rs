@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::failure::{Cause, Step};
+use crate::later::later;
 use crate::ring::Ring;
 use crate::wakers::Wakers;
 use crate::wire::incoming::Version;
@@ -340,7 +341,7 @@ impl Link {
 
 impl Alarm {
     fn after(time: Duration) -> Self {
-        Self(Box::pin(sleep_until(Instant::now() + time)))
+        Self(Box::pin(sleep_until(later(Instant::now(), time))))
     }
 
     /// Whether it rings. A peer that never rests would keep the timer from being polled, so the clock counts too.

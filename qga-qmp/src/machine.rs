@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::commands::power::{Cont, Quit, Stop, SystemPowerdown, SystemReset, SystemWakeup};
+use crate::later::later;
 use crate::monitor::Monitor;
 use crate::watch::MonitorWatch;
 
@@ -128,9 +129,7 @@ impl Machine {
     pub async fn ready_for(&self, ready: &Ready) -> Result<(), MachineError> {
         let begun = Instant::now();
         let mut states = self.watch.watch();
-        let end = begun
-            .checked_add(ready.time())
-            .unwrap_or_else(|| begun + Duration::from_secs(365 * 24 * 3600));
+        let end = later(begun, ready.time());
         match timeout_at(end, port_opened(&mut states)).await {
             Ok(opened) => opened?,
             Err(_) => return Err(MachineError::PortClosed(ready.time())),

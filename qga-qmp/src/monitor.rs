@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
 use crate::events::Events;
+use crate::later::later;
 use crate::link::{Shared, Waiting};
 use crate::protocol::{OutOfBand, Qmp};
 use crate::request;
@@ -260,7 +261,7 @@ impl Monitor {
         let request = |id| request::encode(spec.name(), arguments, id, band);
         let waiting = self.shared.begin(Some((band, &request)));
         let reply = std::future::poll_fn(|cx| waiting.poll(cx));
-        match timeout_at(begun + time, reply).await {
+        match timeout_at(later(begun, time), reply).await {
             Ok(Ok(value)) => Ok(value.unwrap_or_else(request::nothing)),
             Ok(Err((cause, progress))) => {
                 Err(cause.told_to(Some(spec), progress, self.shared.address.as_ref()))

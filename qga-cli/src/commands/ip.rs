@@ -86,7 +86,7 @@ impl Ip {
         time: Duration,
     ) -> anyhow::Result<Vec<UsableAddress>> {
         let address = context.config.address(&self.target.guest)?;
-        let end = Instant::now() + time;
+        let end = Instant::now().checked_add(time);
         let ready = qga_commands::guest::ready::Ready::ping().timeout(time);
         let guest = context
             .connector
@@ -97,7 +97,7 @@ impl Ip {
             match guest.addresses(&self.usable()).await {
                 Ok(found) if !found.is_empty() => return Ok(found),
                 Err(error) if error.is_permanent() => return Err(error.into()),
-                _ if Instant::now() >= end => {
+                _ if end.is_some_and(|end| Instant::now() >= end) => {
                     return Err(
                         TimeIsUp("the guest had no usable address in time".to_owned()).into(),
                     );

@@ -25,6 +25,8 @@ struct Row {
     state: &'static str,
     agent: &'static str,
     holder: String,
+    /// The name of libvirt's domain, if it is one.
+    domain: Option<String>,
 }
 
 impl Row {
@@ -35,6 +37,7 @@ impl Row {
             state: "",
             agent: "",
             holder: String::new(),
+            domain: None,
         }
     }
 
@@ -93,6 +96,7 @@ fn add_domain(rows: &mut Vec<Row>, domain: &Domain) {
         rows.push(Row::new(&domain.name, domain.address.clone()));
     }
     for row in rows.iter_mut().filter(|row| row.is(domain)) {
+        row.domain = Some(domain.name.clone());
         row.state = power(domain.power);
         row.agent = match domain.agent {
             AgentState::Connected => "agent",
@@ -123,7 +127,7 @@ fn add_channel(rows: &mut Vec<Row>, agent: &Found) {
     // Who has libvirt's domain by its name need not know its socket, which libvirt holds.
     let domain = || {
         rows.iter()
-            .position(|row| !row.agent.is_empty() && row.name == name)
+            .position(|row| row.domain.as_deref() == Some(name))
     };
     let holder = match &agent.holder {
         Holder::Nobody => String::new(),

@@ -83,3 +83,14 @@ async fn a_guest_that_does_not_answer_offers_nothing() {
     let home = home(&format!("[guests]\nweb1 = 'unix:{}'\n", path.display()));
     assert!(offered(&home, &["cat", "web1", "/"]).await.is_empty());
 }
+
+#[tokio::test]
+async fn no_program_of_this_host_is_run_for_a_line_that_is_not_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    let proof = folder.path().join("proof");
+    let address = format!("exec:touch {}", proof.display());
+    assert!(offered(&home(""), &["cat", &address, "/"]).await.is_empty());
+    let place = format!("{address}:/");
+    assert!(offered(&home(""), &["cp", &place]).await.is_empty());
+    assert!(!proof.exists());
+}

@@ -46,3 +46,16 @@ async fn a_time_that_is_over_is_told_by_its_own_exit_code() {
         assert_eq!(run.code, 124, "{args:?}: {}", run.stderr);
     }
 }
+
+#[tokio::test]
+async fn the_longest_time_that_can_be_written_is_no_panic() {
+    let (_agent, address) = guest().await;
+    for args in [
+        &["ip", &address, "--wait", "500000000000y"][..],
+        &["wait", &address, "--timeout", "500000000000y"],
+        &["ping", &address, "--connect-timeout", "500000000000y"],
+    ] {
+        let run = run(args).await;
+        assert_eq!(run.code, 0, "{args:?}: {}", run.stderr);
+    }
+}

@@ -6,6 +6,7 @@ use serde::ser::{Error, Impossible, SerializeMap};
 use serde::{Serialize, Serializer};
 
 use super::probe::write_base64;
+use super::refuse::refuse;
 
 /// Writes the arguments of a command. Of a map, base64 is encoded into its place, and not looked at again.
 pub(crate) fn write_arguments<A: Serialize>(
@@ -86,15 +87,6 @@ impl SerializeMap for Members<'_> {
     }
 }
 
-macro_rules! no_map {
-    ($($method:ident($($argument:ty),*) -> $ok:ty;)*) => {$(
-        #[inline]
-        fn $method(self, $(_: $argument),*) -> Result<$ok, Failure> {
-            Err(Failure::NoMap)
-        }
-    )*};
-}
-
 impl<'a> Serializer for Arguments<'a> {
     type Ok = ();
     type Error = Failure;
@@ -127,49 +119,15 @@ impl<'a> Serializer for Arguments<'a> {
         Err(Failure::NoMap)
     }
 
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &T,
-    ) -> Result<(), Failure> {
+    fn serialize_bytes(self, _: &[u8]) -> Result<(), Failure> {
         Err(Failure::NoMap)
     }
 
-    /// The default would write the text out.
-    fn collect_str<T: Display + ?Sized>(self, _: &T) -> Result<(), Failure> {
+    fn serialize_none(self) -> Result<(), Failure> {
         Err(Failure::NoMap)
     }
 
-    no_map! {
-        serialize_bool(bool) -> ();
-        serialize_i8(i8) -> ();
-        serialize_i16(i16) -> ();
-        serialize_i32(i32) -> ();
-        serialize_i64(i64) -> ();
-        serialize_i128(i128) -> ();
-        serialize_u8(u8) -> ();
-        serialize_u16(u16) -> ();
-        serialize_u32(u32) -> ();
-        serialize_u64(u64) -> ();
-        serialize_u128(u128) -> ();
-        serialize_f32(f32) -> ();
-        serialize_f64(f64) -> ();
-        serialize_char(char) -> ();
-        serialize_str(&str) -> ();
-        serialize_bytes(&[u8]) -> ();
-        serialize_none() -> ();
-        serialize_unit() -> ();
-        serialize_unit_struct(&'static str) -> ();
-        serialize_unit_variant(&'static str, u32, &'static str) -> ();
-        serialize_seq(Option<usize>) -> Self::SerializeSeq;
-        serialize_tuple(usize) -> Self::SerializeTuple;
-        serialize_tuple_struct(&'static str, usize) -> Self::SerializeTupleStruct;
-        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
-        serialize_struct(&'static str, usize) -> Self::SerializeStruct;
-        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Self::SerializeStructVariant;
-    }
+    refuse!(Failure, Failure::NoMap);
 }
 
 #[cfg(test)]

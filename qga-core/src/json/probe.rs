@@ -4,6 +4,7 @@ use serde::ser::{Error, Impossible};
 use serde::{Serialize, Serializer};
 use std::fmt::{self, Display};
 
+use super::refuse::refuse;
 use crate::base64;
 
 /// Whether `value` is none, behind whatever alias, generic or newtype.
@@ -42,15 +43,6 @@ impl Display for Other {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("something else")
     }
-}
-
-macro_rules! other {
-    ($($method:ident($($argument:ty),*) -> $ok:ty;)*) => {$(
-        #[inline]
-        fn $method(self, $(_: $argument),*) -> Result<$ok, Other> {
-            Err(Other)
-        }
-    )*};
 }
 
 impl Serializer for Probe<'_> {
@@ -106,47 +98,9 @@ impl Serializer for Probe<'_> {
     }
 
     #[inline]
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &T,
-    ) -> Result<(), Other> {
+    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Other> {
         Err(Other)
     }
 
-    /// The default would write the text out.
-    #[inline]
-    fn collect_str<T: Display + ?Sized>(self, _: &T) -> Result<(), Other> {
-        Err(Other)
-    }
-
-    other! {
-        serialize_bool(bool) -> ();
-        serialize_i8(i8) -> ();
-        serialize_i16(i16) -> ();
-        serialize_i32(i32) -> ();
-        serialize_i64(i64) -> ();
-        serialize_i128(i128) -> ();
-        serialize_u8(u8) -> ();
-        serialize_u16(u16) -> ();
-        serialize_u32(u32) -> ();
-        serialize_u64(u64) -> ();
-        serialize_u128(u128) -> ();
-        serialize_f32(f32) -> ();
-        serialize_f64(f64) -> ();
-        serialize_char(char) -> ();
-        serialize_str(&str) -> ();
-        serialize_unit() -> ();
-        serialize_unit_struct(&'static str) -> ();
-        serialize_unit_variant(&'static str, u32, &'static str) -> ();
-        serialize_seq(Option<usize>) -> Self::SerializeSeq;
-        serialize_tuple(usize) -> Self::SerializeTuple;
-        serialize_tuple_struct(&'static str, usize) -> Self::SerializeTupleStruct;
-        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
-        serialize_map(Option<usize>) -> Self::SerializeMap;
-        serialize_struct(&'static str, usize) -> Self::SerializeStruct;
-        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Self::SerializeStructVariant;
-    }
+    refuse!(Other, Other);
 }

@@ -46,7 +46,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// - [`MachineError::Unsupported`] if there is no such disk; nothing was changed
-/// - [`MachineError::Guest`] if the guest cannot be frozen; no disk was changed
+/// - [`MachineError::Guest`] if the guest cannot be frozen, or, after QEMU has failed, not be thawed; no disk was changed
 /// - [`MachineError::Monitor`] if QEMU fails. It does so for all disks or for none; the new files may be left behind.
 ///   Where the error says that the command [may have run](Error::execution), look at `query-block`
 /// - [`MachineError::Inconsistent`] if the guest was thawed too soon, or is perhaps still frozen
@@ -226,8 +226,11 @@ async fn while_frozen<T>(
         return Ok((work.await, None, None));
     };
     let done = work.await;
-    let thawed = frozen.thaw().await;
-    Ok((done, Some(begun.elapsed()), Some(thawed)))
+    match (done, frozen.thaw().await) {
+        // That the guest may still be frozen counts for more than why nothing was copied.
+        (Err(_), Err(not_thawed)) => Err(not_thawed.into()),
+        (done, thawed) => Ok((done, Some(begun.elapsed()), Some(thawed))),
+    }
 }
 
 /// What came of the thaw, unless the guest was not frozen all the while.

@@ -331,3 +331,19 @@ async fn a_handle_with_a_deadline_has_it_for_all_its_commands() {
     assert!(third.is_deadline());
     assert_eq!(third.execution(), Execution::NotRun);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_times_that_can_be_written_are_no_panic() {
+    let (stream, mut peer) = pair();
+    let builder = Monitor::builder();
+    let builder = builder
+        .timeout(Duration::MAX)
+        .connect_timeout(Duration::MAX);
+    let monitor = builder.build(stream).within(Duration::MAX);
+    let serve = async {
+        peer.begin().await;
+        peer.serve("query-name", r#"{"name": "vm1"}"#).await;
+    };
+    let (name, ()) = tokio::join!(monitor.execute(QueryName), serve);
+    assert_eq!(name.unwrap().name.as_deref(), Some("vm1"));
+}

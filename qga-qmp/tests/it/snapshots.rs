@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use qga_commands::Guest;
 use qga_commands::commands::fs::{FsfreezeStatus, GuestFsfreezeStatus};
-use qga_qmp::{Machine, MachineError};
+use qga_core::Client;
+use qga_qmp::{Machine, MachineError, Monitor};
 use qga_testserver::{Fault, SnapshotKind, TestMachine};
 
 use crate::together::connect;
@@ -91,6 +93,22 @@ async fn a_snapshot_that_fails_in_part_leaves_the_guest_thawed_and_all_disks_as_
     assert!(matches!(error, MachineError::Monitor(_)), "{error}");
     assert_eq!(taken(&fake), []);
     assert!(!is_frozen(&machine).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_a_guest_may_still_be_frozen_counts_for_more_than_why_nothing_was_copied() {
+    let fake = TestMachine::start().await;
+    let monitor = Monitor::new(fake.connect_monitor());
+    let guest = Guest::new(Client::new(fake.agent().connect()));
+    let machine = Machine::builder().build(guest, monitor).await.unwrap();
+    fake.agent()
+        .on("guest-fsfreeze-thaw")
+        .error("GenericError", "it cannot be thawed");
+    fake.missing_folder("/nowhere");
+    let snapshot = machine.snapshot().disk("drive0", "/nowhere/disk-2.qcow2");
+    let error = snapshot.await.unwrap_err();
+    assert!(matches!(error, MachineError::Guest(_)), "{error:?}");
+    assert_eq!(taken(&fake), []);
 }
 
 #[tokio::test]
