@@ -50,7 +50,7 @@ pub(crate) struct Cp {
     /// Compare checksums at the end.
     #[arg(long)]
     verify: bool,
-    /// Give up after this time; the target is as it was, and the exit code is 124.
+    /// Give up after this time; the target is as it was or the whole copy, and the exit code is 124.
     #[arg(long, value_parser = duration, value_name = "TIME")]
     timeout: Option<Duration>,
 }
@@ -168,7 +168,7 @@ impl Cp {
             .and_then(|timeout| Instant::now().checked_add(timeout));
         let outcome = match Place::of(&self.target) {
             Place::Standard => "it was not copied to its end",
-            _ => "the target is as it was",
+            _ => "the target is as it was, or already the whole copy",
         };
         let stopped = tokio::select! {
             copied = copy => return copied,
