@@ -61,6 +61,9 @@ impl<I: Iterator<Item: QgaCommand>> Pipeline<I> {
     /// How many commands may be unanswered at once, 1024 at most; 2 unless set, which gives nearly all the
     /// gain. An agent that does not echo ids gets one at a time, since its replies could not be
     /// told apart if one were lost.
+    ///
+    /// Whatever this says, unanswered requests make at most 4 KiB together, and a longer request goes alone. An agent
+    /// behind a virtio or serial port that has read more than that may lose its replies.
     #[must_use]
     pub fn in_flight(mut self, commands: usize) -> Self {
         self.ahead.set_capacity(commands);

@@ -14,6 +14,8 @@ use crate::text::Hidden;
 
 /// What stands before the id of a request.
 const MEMBER: &[u8] = b",\"id\":";
+/// Of an id.
+const MOST_DIGITS: usize = 20;
 
 /// A request, encoded but for its id.
 #[derive(Clone)]
@@ -77,6 +79,11 @@ impl Request {
         Self { json }
     }
 
+    /// How long the line is at most that it becomes, in bytes.
+    pub(crate) fn line_length(&self) -> usize {
+        self.json.len() + MEMBER.len() + MOST_DIGITS + "}\n".len()
+    }
+
     /// How long it is without an id, in bytes.
     pub(crate) fn length(&self) -> usize {
         self.json.len()
@@ -115,13 +122,13 @@ const fn is_plain(text: &str) -> bool {
 /// The digits of an id.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct IdText {
-    digits: [u8; 20],
+    digits: [u8; MOST_DIGITS],
     start: usize,
 }
 
 impl IdText {
     pub(crate) fn new(id: u64) -> Self {
-        let mut digits = [b'0'; 20];
+        let mut digits = [b'0'; MOST_DIGITS];
         let mut start = digits.len();
         let mut rest = id;
         for (place, digit) in digits.iter_mut().enumerate().rev() {

@@ -8,11 +8,14 @@ use super::buffers;
 use super::options::later;
 use super::trace::Span;
 use crate::command::{QgaCommand, Reply};
-use crate::error::{Error, ErrorKind, Stage};
+use crate::error::{Error, ErrorKind, Execution, Stage};
 use crate::protocol::{Budget, Event, Request, Session, Ticket};
 
 /// More in flight gain nothing, and each takes memory.
 const MOST_IN_FLIGHT: usize = 1024;
+/// An agent behind a virtio or serial port loses replies when it has read more than these 4 KiB of requests, since it
+/// then cannot write: what its input buffer holds over has first to be sought back, which no port can do.
+const MOST_UNANSWERED: usize = 4096;
 
 type Response<I> = <<I as Iterator>::Item as QgaCommand>::Response;
 
@@ -21,6 +24,10 @@ pub(crate) struct Ahead<I: Iterator<Item: QgaCommand>> {
     commands: Peekable<Fuse<I>>,
     capacity: usize,
     slots: VecDeque<Slot<Response<I>>>,
+    /// Waits until those in flight leave room for it.
+    held: Option<(I::Item, Request)>,
+    /// The length of the requests in flight, in bytes.
+    unanswered: usize,
     failed: bool,
     /// Of the result that is awaited, however often it is asked for.
     deadline: Option<Instant>,
@@ -41,7 +48,11 @@ pub(crate) enum Step {
 }
 
 enum Slot<R> {
-    InFlight { ticket: Ticket, span: Span },
+    InFlight {
+        ticket: Ticket,
+        span: Span,
+        length: usize,
+    },
     Done(Result<R, Error>),
 }
 
@@ -57,6 +68,8 @@ impl<I: Iterator<Item: QgaCommand>> Ahead<I> {
             commands: commands.fuse().peekable(),
             capacity: 2,
             slots: VecDeque::new(),
+            held: None,
+            unanswered: 0,
             failed: false,
             deadline: None,
             expected: None,
@@ -99,6 +112,7 @@ impl<I: Iterator<Item: QgaCommand>> Ahead<I> {
         match self.slots.front() {
             Some(Slot::InFlight { ticket, .. }) => Step::Receive(*ticket),
             Some(Slot::Done(_)) => Step::Take,
+            None if self.held.is_some() => Step::Acquire,
             None if self.failed || self.commands.peek().is_none() => Step::Over,
             None => Step::Acquire,
         }
@@ -114,7 +128,8 @@ impl<I: Iterator<Item: QgaCommand>> Ahead<I> {
     /// The channel could not be had for the next command, which ends with this error.
     pub(crate) fn refuse(&mut self, error: Error) -> Option<Error> {
         self.failed = !error.is_not_allowed();
-        self.commands.next().map(|_| error)
+        let held = self.held.take().map(|(command, _)| command);
+        held.or_else(|| self.commands.next()).map(|_| error)
     }
 
     pub(crate) fn has_any_in_flight(&self) -> bool {
@@ -131,20 +146,39 @@ impl<I: Iterator<Item: QgaCommand>> Ahead<I> {
     ) {
         let capacity = self.capacity.min(session.capacity());
         while !self.failed && self.slots.len() < capacity && may_send() {
-            let Some(command) = self.commands.next() else {
-                return;
-            };
-            let span = span();
-            let request = Request::of(&command, buffers::take_line());
-            self.slots.push_back(match request {
-                Ok(request) => {
-                    span.sent(request.length());
-                    let ticket = session.submit(&command.spec(), request, &far(budget));
-                    Slot::InFlight { ticket, span }
+            let (command, request) = match self.next_request() {
+                None => return,
+                Some(Ok(next)) => next,
+                Some(Err(error)) => {
+                    self.slots.push_back(Slot::Done(Err(error)));
+                    continue;
                 }
-                Err(error) => Slot::Done(Err(Error::encode(error))),
+            };
+            let length = request.line_length();
+            let unanswered = self.unanswered.saturating_add(length);
+            if self.unanswered > 0 && unanswered > MOST_UNANSWERED {
+                self.held = Some((command, request));
+                return;
+            }
+            self.unanswered = unanswered;
+            let span = span();
+            span.sent(request.length());
+            let ticket = session.submit(&command.spec(), request, &far(budget));
+            self.slots.push_back(Slot::InFlight {
+                ticket,
+                span,
+                length,
             });
         }
+    }
+
+    fn next_request(&mut self) -> Option<Result<(I::Item, Request), Error>> {
+        if let Some(held) = self.held.take() {
+            return Some(Ok(held));
+        }
+        let command = self.commands.next()?;
+        let request = Request::of(&command, buffers::take_line());
+        Some(request.map_err(Error::encode).map(|it| (command, it)))
     }
 
     /// The command that an event tells of, and what has become of it.
@@ -170,7 +204,7 @@ impl<I: Iterator<Item: QgaCommand>> Ahead<I> {
         let mut slots = self.slots.iter_mut();
         if let Some(slot) = slots.find(|slot| slot.ticket() == Some(ticket)) {
             slot.received(session.reply_length());
-            slot.end(result);
+            self.unanswered = self.unanswered.saturating_sub(slot.end(result));
         }
         if is_over {
             self.failed = true;
@@ -186,6 +220,11 @@ impl<I: Iterator<Item: QgaCommand>> Ahead<I> {
                 slot.end(Err(error));
             }
         }
+        self.unanswered = 0;
+        if self.held.take().is_some() {
+            let error = Error::new(Stage::Send, Execution::NotRun, ErrorKind::Abandoned);
+            self.slots.push_back(Slot::Done(Err(error)));
+        }
     }
 }
 
@@ -196,11 +235,17 @@ impl<R> Slot<R> {
         }
     }
 
-    fn end(&mut self, result: Result<R, Error>) {
-        if let Self::InFlight { span, .. } = self {
-            span.end(&result);
-        }
+    /// Gives how long the request was that is no longer in flight.
+    fn end(&mut self, result: Result<R, Error>) -> usize {
+        let length = match self {
+            Self::InFlight { span, length, .. } => {
+                span.end(&result);
+                *length
+            }
+            Self::Done(_) => 0,
+        };
         *self = Self::Done(result);
+        length
     }
 
     fn ticket(&self) -> Option<Ticket> {

@@ -59,15 +59,74 @@ async fn the_iterator_is_asked_only_when_there_is_room() {
 #[tokio::test(start_paused = true)]
 async fn requests_go_out_while_long_replies_come_in() {
     let (client, mut peer) = pair(1024);
-    let texts: Vec<String> = (0..4).map(|n| n.to_string().repeat(50_000)).collect();
-    let commands: Vec<Echo> = texts.iter().map(echo).collect();
+    let commands: Vec<Echo> = (0..4).map(|n| echo(n.to_string().repeat(900))).collect();
+    let long = |n: usize| json!(n.to_string().repeat(50_000));
     let (results, ()) = tokio::join!(collect(client.pipeline(commands).in_flight(4)), async {
         peer.sync().await;
-        for _ in 0..4 {
-            peer.answer_echo().await;
+        for n in 0..4 {
+            let request = peer.request().await;
+            peer.send(reply(&request, &long(n))).await;
+        }
+    });
+    assert_eq!(values(results), (0..4).map(long).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_waits_where_an_agent_behind_a_port_could_lose_replies() {
+    let (client, mut peer) = synced_pair().await;
+    let commands: Vec<Echo> = (0..3).map(|n| echo(n.to_string().repeat(2500))).collect();
+    let texts: Vec<_> = (0..3).map(|n| n.to_string().repeat(2500)).collect();
+    let (results, ()) = tokio::join!(collect(client.pipeline(commands).in_flight(3)), async {
+        for _ in 0..3 {
+            let request = peer.request().await;
+            assert!(peer.hears_nothing().await);
+            peer.send(echo_reply(&request)).await;
         }
     });
     assert_eq!(values(results), texts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_short_requests_go_ahead_as_make_4_kib() {
+    let (client, mut peer) = synced_pair().await;
+    let commands = (0..200).map(echo);
+    let (results, most) = tokio::join!(collect(client.pipeline(commands).in_flight(1024)), async {
+        let (mut unanswered, mut bytes) = (Vec::new(), 0);
+        while !peer.hears_nothing().await {
+            let line = peer.request_bytes().await;
+            bytes += line.len();
+            unanswered.push(serde_json::from_slice::<Value>(&line).unwrap());
+        }
+        let most = bytes;
+        let ahead = unanswered.len();
+        for request in unanswered {
+            peer.send(echo_reply(&request)).await;
+        }
+        for _ in ahead..200 {
+            peer.answer_echo().await;
+        }
+        most
+    });
+    assert_eq!(
+        values(results),
+        (0..200).map(|n| n.to_string()).collect::<Vec<_>>()
+    );
+    assert!((3700..=4096).contains(&most), "{most}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_waited_when_the_channel_failed_has_not_run() {
+    let (client, mut peer) = synced_pair().await;
+    let commands = (0..9).map(|n| echo(n.to_string().repeat(3000)));
+    let (results, ()) = tokio::join!(collect(client.pipeline(commands)), async {
+        peer.request().await;
+        drop(peer);
+    });
+    let executions: Vec<_> = results
+        .iter()
+        .map(|result| result.as_ref().unwrap_err().execution())
+        .collect();
+    assert_eq!(executions, [Execution::MaybeRun, Execution::NotRun]);
 }
 
 #[tokio::test(start_paused = true)]

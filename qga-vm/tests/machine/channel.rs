@@ -27,6 +27,7 @@ cases![
     requests_to_a_dead_agent_are_answered_in_order_by_the_next on EVERY,
     who_leaves_while_no_agent_is_there_takes_the_requests_along on MACHINES,
     a_request_that_nobody_reads_ends_by_its_deadline on EVERY,
+    requests_written_ahead_lose_no_reply_however_long_they_are on EVERY,
     what_a_serial_line_loses_is_sent_again on BUSYBOX,
     a_tcp_port_of_the_host_carries_the_same on BUSYBOX,
     a_pseudoterminal_of_the_host_carries_the_same on BUSYBOX,
@@ -300,6 +301,20 @@ async fn a_request_that_nobody_reads_ends_by_its_deadline(on: On) {
     let close = qga_commands::commands::file::FileClose::new(handle);
     guest.execute(close).await.unwrap();
     assert_eq!(guest.read("/tmp/written").await.unwrap(), b"small");
+}
+
+async fn requests_written_ahead_lose_no_reply_however_long_they_are(on: On) {
+    let machine = Machine::start(on).await;
+    let guest = machine.guest().await;
+    for length in [40, 1500, 3000, 100_000] {
+        let missing = FileOpen::new(format!("/{}", "x".repeat(length)));
+        let commands = std::iter::repeat_n(missing, 60);
+        let mut results = guest.client().pipeline(commands).in_flight(64);
+        while let Some(result) = results.next().await {
+            let error = result.unwrap_err();
+            assert!(error.agent_error().is_some(), "{length}: {error:?}");
+        }
+    }
 }
 
 async fn what_a_serial_line_loses_is_sent_again(on: On) {
