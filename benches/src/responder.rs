@@ -75,7 +75,7 @@ pub fn info() -> String {
     format!("{{\"version\": \"10.0.2\", \"supported_commands\": [{commands}]}}")
 }
 
-/// Reads requests, each of which is a line, and is waited for before the next comes.
+/// Reads requests, each of which is a line. A long one is waited for before the next comes.
 fn answer(mut stream: UnixStream) -> Option<()> {
     let mut buffer = vec![0; 256 * 1024];
     let mut replies: HashMap<String, Vec<u8>> = HashMap::new();
@@ -83,6 +83,12 @@ fn answer(mut stream: UnixStream) -> Option<()> {
     loop {
         let count = stream.read(&mut buffer).ok().filter(|count| *count > 0)?;
         let bytes = &buffer[..count];
+        if head.is_empty() && count < 8192 && bytes.ends_with(b"\n") {
+            for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+                reply(&mut stream, line, line, line.len(), &mut replies)?;
+            }
+            continue;
+        }
         if head.len() < 256 {
             head.extend_from_slice(&bytes[..count.min(256)]);
         }

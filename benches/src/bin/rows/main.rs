@@ -1,6 +1,8 @@
 //! What the clients cost beside a bare blocking socket that exchanges the same bytes: `rows [ROW...]` prints, for each row,
 //! the ratio of each contender with its spread. All contenders of a row take turns in this one process.
 
+mod peer;
+
 use std::env;
 use std::hint::black_box;
 use std::io::{Read, Write};
@@ -10,6 +12,7 @@ use std::path::Path;
 use base64_simd::STANDARD;
 use benches::responder::{Responder, content};
 use benches::rounds::{Contender, Ratio, compare};
+use qapi::qga;
 use qga_commands::commands::agent::{Info, Ping};
 use qga_commands::commands::file::{FileRead, FileWrite};
 use qga_core::{Client, QgaCommand, blocking};
@@ -59,29 +62,33 @@ fn measure(row: &str, exchanges: u32, responder: &Responder) -> std::io::Result<
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let mut contenders = match row {
-        "ping" => exchange(
-            Ping,
-            bare_request("guest-ping", ""),
-            0,
-            &socket,
-            [&one, &two],
-        )?,
-        "info" => exchange(
-            Info,
-            bare_request("guest-info", ""),
-            0,
-            &socket,
-            [&one, &two],
-        )?,
-        "connect" => connects(&socket, [&one, &two]),
-        "read-48k" => reads(48 << 10, &socket, [&one, &two])?,
-        "read-1m" => reads(1 << 20, &socket, [&one, &two])?,
-        "write-48k" => writes(48 << 10, &socket, [&one, &two])?,
-        _ => writes(1 << 20, &socket, [&one, &two])?,
+    let runtimes = [&one, &two];
+    let (ours, peers) = match row {
+        "ping" => {
+            let request = bare_request("guest-ping", "");
+            let peers = peer::exchange(qga::guest_ping {}, &socket, runtimes)?;
+            (exchange(Ping, request, 0, &socket, runtimes)?, peers)
+        }
+        "info" => {
+            let request = bare_request("guest-info", "");
+            let peers = peer::exchange(qga::guest_info {}, &socket, runtimes)?;
+            (exchange(Info, request, 0, &socket, runtimes)?, peers)
+        }
+        "connect" => (
+            connects(&socket, runtimes),
+            peer::connects(&socket, runtimes),
+        ),
+        "read-48k" => reads(48 << 10, &socket, runtimes)?,
+        "read-1m" => reads(1 << 20, &socket, runtimes)?,
+        "write-48k" => writes(48 << 10, &socket, runtimes)?,
+        _ => writes(1 << 20, &socket, runtimes)?,
     };
+    let mut contenders: Vec<_> = ours.into_iter().chain(peers).collect();
     Ok(compare(&mut contenders, ROUNDS, exchanges))
 }
+
+/// What is bare or ours, and what is a peer's.
+type Pair<'a> = (Vec<Contender<'a>>, Vec<Contender<'a>>);
 
 /// A request as the clients write it.
 fn bare_request(name: &str, arguments: &str) -> Vec<u8> {
@@ -92,36 +99,43 @@ fn bare_request(name: &str, arguments: &str) -> Vec<u8> {
     format!("{{\"execute\":\"{name}\"{arguments},\"id\":1234567890123456}}\n").into_bytes()
 }
 
-fn reads<'a>(
-    bytes: usize,
-    socket: &Path,
-    runtimes: [&'a Runtime; 2],
-) -> std::io::Result<Vec<Contender<'a>>> {
+fn reads<'a>(bytes: usize, socket: &Path, runtimes: [&'a Runtime; 2]) -> std::io::Result<Pair<'a>> {
     let request = bare_request(
         "guest-file-read",
         &format!("\"handle\":1000,\"count\":{bytes}"),
     );
-    let read = FileRead::new(1000).count(i64::try_from(bytes).expect("a length"));
-    exchange(read, request, bytes, socket, runtimes)
+    let count = i64::try_from(bytes).expect("a length");
+    let read = FileRead::new(1000).count(count);
+    let peers = qga::guest_file_read {
+        handle: 1000,
+        count: Some(count),
+    };
+    Ok((
+        exchange(read, request, bytes, socket, runtimes)?,
+        peer::exchange(peers, socket, runtimes)?,
+    ))
 }
 
 fn writes<'a>(
     bytes: usize,
     socket: &Path,
     runtimes: [&'a Runtime; 2],
-) -> std::io::Result<Vec<Contender<'a>>> {
+) -> std::io::Result<Pair<'a>> {
     let encoded = STANDARD.encode_to_string(content(bytes));
     let request = bare_request(
         "guest-file-write",
         &format!("\"handle\":1000,\"buf-b64\":\"{encoded}\""),
     );
-    exchange(
-        FileWrite::new(1000, content(bytes)),
-        request,
-        0,
-        socket,
-        runtimes,
-    )
+    let write = FileWrite::new(1000, content(bytes));
+    let peers = qga::guest_file_write {
+        handle: 1000,
+        buf_b64: content(bytes),
+        count: None,
+    };
+    Ok((
+        exchange(write, request, 0, socket, runtimes)?,
+        peer::exchange(peers, socket, runtimes)?,
+    ))
 }
 
 /// The same exchange by bare sockets and by the clients. Of a reply that brings a file, so many bytes are decoded.

@@ -1,0 +1,139 @@
+//! Makes a page of what was measured: `report FOLDER` reads the files that `scripts/bench` has filled there, draws the
+//! curves to `benches/plots`, and prints the page.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::error::Error;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use plotters::prelude::*;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// What each row does.
+const ROWS: [(&str, &str); 7] = [
+    ("ping", "ping"),
+    ("info", "guest-info, decoded into types"),
+    ("connect", "connect, sync, ping, close"),
+    ("read-48k", "read a file, 48 KiB at a time"),
+    ("read-1m", "read a file, 1 MiB at a time"),
+    ("write-48k", "write a file, 48 KiB at a time"),
+    ("write-1m", "write a file, 1 MiB at a time"),
+];
+
+const CURVES: [(&str, &str); 4] = [
+    ("reply-bytes", "bytes read at a time"),
+    ("in-flight", "pings in flight"),
+    ("tasks", "tasks that share a client"),
+    ("clients", "clients that ping at once"),
+];
+
+fn main() -> Outcome<()> {
+    let folder = env::args().nth(1).ok_or("usage: report FOLDER")?;
+    let read = |name: &str| fs::read_to_string(Path::new(&folder).join(name));
+    println!("{}", read("head")?);
+    println!("{}", table(&read("rows")?)?);
+    println!(
+        "## Instructions and system calls of an exchange\n\n```text\n{}```\n",
+        read("counts")?
+    );
+    println!("## Memory\n\n```text\n{}```\n", read("memory")?);
+    println!(
+        "## A program that sends a ping\n\n```text\n{}```\n",
+        read("sizes")?
+    );
+    println!("## As the work grows\n");
+    println!(
+        "The time of one exchange of the client over tokio on one thread, and of a bare socket.\n"
+    );
+    let growth = read("growth")?;
+    for (curve, work) in CURVES {
+        draw(&growth, curve, work)?;
+        println!("![{work}](benches/plots/{curve}.svg)");
+    }
+    Ok(())
+}
+
+/// All contenders of all rows, each with the medians of all runs.
+fn table(rows: &str) -> Outcome<String> {
+    let mut medians: BTreeMap<(String, String), Vec<f64>> = BTreeMap::new();
+    let mut names: Vec<String> = Vec::new();
+    for line in rows.lines() {
+        let (row, rest) = line.split_at_checked(11).ok_or("a row")?;
+        let (name, rest) = rest.split_at_checked(17).ok_or("a name")?;
+        let median = rest.split_whitespace().next().ok_or("a median")?;
+        let name = name.trim().to_owned();
+        if !names.contains(&name) {
+            names.push(name.clone());
+        }
+        let key = (row.trim().to_owned(), name);
+        medians.entry(key).or_default().push(median.parse()?);
+    }
+    let mut text = String::new();
+    writeln!(text, "| | {} |", names.join(" | "))?;
+    writeln!(text, "|---|{}", "---|".repeat(names.len()))?;
+    for (row, does) in ROWS {
+        write!(text, "| {does} |")?;
+        for name in &names {
+            let found = medians.get(&(row.to_owned(), name.clone()));
+            let of_row = found.map(Vec::as_slice).unwrap_or_default();
+            let low = of_row.iter().copied().fold(f64::INFINITY, f64::min);
+            let high = of_row.iter().copied().fold(0.0, f64::max);
+            match of_row {
+                [] => write!(text, " |")?,
+                _ if format!("{low:.2}") == format!("{high:.2}") => write!(text, " {low:.2} |")?,
+                _ => write!(text, " {low:.2} to {high:.2} |")?,
+            }
+        }
+        writeln!(text)?;
+    }
+    Ok(text)
+}
+
+fn draw(growth: &str, curve: &str, work: &str) -> Outcome<()> {
+    let mut points = Vec::new();
+    for line in growth.lines() {
+        if let [name, work, ours, bare] = *line.split_whitespace().collect::<Vec<_>>()
+            && name == curve
+        {
+            points.push((
+                work.parse::<f64>()?,
+                ours.parse::<f64>()?,
+                bare.parse::<f64>()?,
+            ));
+        }
+    }
+    let most_work = points.iter().map(|point| point.0).fold(1.0, f64::max);
+    let times = || points.iter().flat_map(|point| [point.1, point.2]);
+    let least = times().fold(f64::INFINITY, f64::min) / 1500.0;
+    let most = times().fold(0.0, f64::max) / 500.0;
+    let path = format!("benches/plots/{curve}.svg");
+    let root = SVGBackend::new(&path, (640, 360)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let x = points.first().map_or(1.0, |point| point.0)..most_work;
+    let mut chart = ChartBuilder::on(&root)
+        .margin(12)
+        .x_label_area_size(40)
+        .y_label_area_size(60)
+        .build_cartesian_2d(x.log_scale(), (least..most).log_scale())?;
+    chart
+        .configure_mesh()
+        .x_desc(work)
+        .y_desc("microseconds for each")
+        .draw()?;
+    let ours = points.iter().map(|point| (point.0, point.1 / 1000.0));
+    let bare = points.iter().map(|point| (point.0, point.2 / 1000.0));
+    chart
+        .draw_series(LineSeries::new(ours, &BLUE))?
+        .label("client")
+        .legend(|(x, y)| PathElement::new([(x, y), (x + 20, y)], BLUE));
+    chart
+        .draw_series(LineSeries::new(bare, &RED))?
+        .label("bare socket")
+        .legend(|(x, y)| PathElement::new([(x, y), (x + 20, y)], RED));
+    chart.configure_series_labels().border_style(BLACK).draw()?;
+    root.present()?;
+    Ok(())
+}
