@@ -2,17 +2,21 @@
 //! `exchanges KIND WORK SOCKET COUNT` does so many, one after the other, by one [kind](KINDS) of client.
 
 use std::env;
+use std::hint::black_box;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use benches::responder::{content, respond};
 use qga_commands::commands::agent::{Info, Ping};
 use qga_commands::commands::file::{FileRead, FileWrite};
 use qga_core::{Client, QgaCommand, blocking};
+use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
-const KINDS: &str = "bare, bare-tokio, blocking, tokio";
+const KINDS: &str = "bare, bare-typed, bare-tokio, bare-timed, blocking, tokio";
 
 /// What a read or a write moves, in bytes.
 const CHUNK: usize = 48 * 1024;
@@ -51,8 +55,12 @@ fn run<C: QgaCommand + Clone>(
             .expect("a runtime")
     };
     match kind {
-        "bare" => bare(&request(&command), socket, count),
-        "bare-tokio" => runtime().block_on(bare_tokio(&request(&command), socket, count)),
+        "bare" => bare(&request(&command), socket, count, |_| ()),
+        "bare-typed" => bare(&request(&command), socket, count, |line| {
+            black_box(serde_json::from_slice::<Reply<C::Response>>(line).expect("a reply"));
+        }),
+        "bare-tokio" => runtime().block_on(bare_tokio(&request(&command), socket, count, false)),
+        "bare-timed" => runtime().block_on(bare_tokio(&request(&command), socket, count, true)),
         "blocking" => {
             let client = blocking::Client::connect(socket).expect("a client");
             for _ in 0..count {
@@ -88,7 +96,15 @@ fn request<C: QgaCommand>(command: &C) -> Vec<u8> {
     .into_bytes()
 }
 
-fn bare(request: &[u8], socket: &str, count: u32) -> std::io::Result<()> {
+/// A reply of which only what is returned counts.
+#[derive(Deserialize)]
+struct Reply<R> {
+    #[serde(rename = "return")]
+    #[allow(dead_code)]
+    returned: R,
+}
+
+fn bare(request: &[u8], socket: &str, count: u32, read: impl Fn(&[u8])) -> std::io::Result<()> {
     let mut stream = UnixStream::connect(socket)?;
     let mut buffer = [0; 128 * 1024];
     for _ in 0..count {
@@ -97,18 +113,34 @@ fn bare(request: &[u8], socket: &str, count: u32) -> std::io::Result<()> {
         while filled == 0 || buffer[filled - 1] != b'\n' {
             filled += stream.read(&mut buffer[filled..])?;
         }
+        read(&buffer[..filled]);
     }
     Ok(())
 }
 
-async fn bare_tokio(request: &[u8], socket: &str, count: u32) -> std::io::Result<()> {
+/// If it is timed, each exchange has a deadline.
+async fn bare_tokio(
+    request: &[u8],
+    socket: &str,
+    count: u32,
+    is_timed: bool,
+) -> std::io::Result<()> {
     let mut stream = tokio::net::UnixStream::connect(socket).await?;
     let mut buffer = [0; 128 * 1024];
     for _ in 0..count {
-        stream.write_all(request).await?;
-        let mut filled = 0;
-        while filled == 0 || buffer[filled - 1] != b'\n' {
-            filled += stream.read(&mut buffer[filled..]).await?;
+        let exchange = async {
+            stream.write_all(request).await?;
+            let mut filled = 0;
+            while filled == 0 || buffer[filled - 1] != b'\n' {
+                filled += stream.read(&mut buffer[filled..]).await?;
+            }
+            Ok(())
+        };
+        if is_timed {
+            timeout(Duration::from_secs(30), exchange).await??;
+        } else {
+            let done: std::io::Result<()> = exchange.await;
+            done?;
         }
     }
     Ok(())
