@@ -34,7 +34,7 @@ fn main() -> Outcome<()> {
     let folder = env::args().nth(1).ok_or("usage: report FOLDER")?;
     let read = |name: &str| fs::read_to_string(Path::new(&folder).join(name));
     println!("{}", read("head")?);
-    println!("{}", table(&read("rows")?)?);
+    println!("{}", table(&read("rows")?, &read("python")?)?);
     println!(
         "## Instructions and system calls of an exchange\n\n```text\n{}```\n",
         read("counts")?
@@ -57,8 +57,9 @@ fn main() -> Outcome<()> {
 }
 
 /// All contenders of all rows, each with the medians of all runs.
-fn table(rows: &str) -> Outcome<String> {
+fn table(rows: &str, python: &str) -> Outcome<String> {
     let mut medians: BTreeMap<(String, String), Vec<f64>> = BTreeMap::new();
+    let mut bare: BTreeMap<String, f64> = BTreeMap::new();
     let mut names: Vec<String> = Vec::new();
     for line in rows.lines() {
         let (row, rest) = line.split_at_checked(11).ok_or("a row")?;
@@ -68,8 +69,23 @@ fn table(rows: &str) -> Outcome<String> {
         if !names.contains(&name) {
             names.push(name.clone());
         }
+        if name == "bare blocking" {
+            let micros = rest.split_whitespace().rev().nth(1).ok_or("a time")?;
+            bare.insert(row.trim().to_owned(), micros.parse()?);
+        }
         let key = (row.trim().to_owned(), name);
         medians.entry(key).or_default().push(median.parse()?);
+    }
+    const PYTHON: &str = "qemu.qmp";
+    names.push(PYTHON.to_owned());
+    for line in python.lines() {
+        let (row, micros) = line.split_once(' ').ok_or("a row and a time")?;
+        let bare = bare.get(row).ok_or("a bare time")?;
+        let key = (row.to_owned(), PYTHON.to_owned());
+        medians
+            .entry(key)
+            .or_default()
+            .push(micros.parse::<f64>()? / bare);
     }
     let mut text = String::new();
     writeln!(text, "| | {} |", names.join(" | "))?;

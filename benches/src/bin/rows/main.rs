@@ -51,7 +51,8 @@ fn print(row: &str, ratios: &[Ratio]) {
         time,
     } in ratios
     {
-        println!("{row:<10} {name:<16} {median:6.3} ({low:.3} to {high:.3}) {time:?}");
+        let micros = time.as_secs_f64() * 1e6;
+        println!("{row:<10} {name:<16} {median:6.3} ({low:.3} to {high:.3}) {micros:.2} us");
     }
 }
 
