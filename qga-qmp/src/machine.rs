@@ -203,8 +203,7 @@ impl Machine {
     ///
     /// # Errors
     ///
-    /// When the guest has shut down or panicked and the machine has to be [reset](Self::reset) first, and as
-    /// [`Monitor::execute`].
+    /// When the guest has shut down and the machine has to be [reset](Self::reset) first, and as [`Monitor::execute`].
     ///
     /// # Cancel safety
     ///

@@ -140,6 +140,15 @@ impl Vm {
         )
     }
 
+    /// Returns the id of QEMU's process.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended.
+    pub fn qemu(&self) -> Result<u32> {
+        self.process.qemu()
+    }
+
     /// Kills QEMU, as a host does that runs out of memory. Its socket stays behind.
     ///
     /// # Errors
@@ -261,6 +270,18 @@ impl Process {
             .spawn()
             .context("cannot run a shell")?;
         Ok(Self(child))
+    }
+
+    /// It is a child of the shell, beside the one that watches it.
+    fn qemu(&self) -> Result<u32> {
+        let shell = self.0.id();
+        let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"))?;
+        let is_qemu = |child: &&str| {
+            let name = fs::read_to_string(format!("/proc/{child}/comm"));
+            name.is_ok_and(|name| name.starts_with("qemu"))
+        };
+        let child = children.split_whitespace().find(is_qemu);
+        Ok(child.context("QEMU has ended")?.parse()?)
     }
 
     fn kill(&mut self) -> Result<()> {

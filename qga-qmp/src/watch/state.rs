@@ -80,7 +80,8 @@ pub(super) fn settle(state: &mut MachineState, status: &RunState) {
         RunState::Shutdown => Power::Off,
         RunState::GuestPanicked => Power::Panicked,
         RunState::IoError => Power::Stalled,
-        RunState::Unknown(_) => Power::Unknown,
+        // It runs as soon as it has arrived from elsewhere, unless it was paused there.
+        RunState::Inmigrate | RunState::Unknown(_) => Power::Unknown,
         // All the others are states in which its processors stand still.
         _ => Power::Paused,
     };

@@ -28,6 +28,8 @@ mod libvirt_reach;
 mod machine;
 mod machine_state;
 mod monitored;
+mod monitored_faults;
+mod monitored_moves;
 mod monitored_snapshots;
 mod panic;
 mod power;
@@ -58,6 +60,8 @@ const MODULES: &[(&str, &[Case])] = &[
     ("agent", agent::CASES),
     ("machine_state", machine_state::CASES),
     ("monitored", monitored::CASES),
+    ("monitored_faults", monitored_faults::CASES),
+    ("monitored_moves", monitored_moves::CASES),
     ("monitored_snapshots", monitored_snapshots::CASES),
     ("unit", unit::CASES),
     ("freeze", freeze::CASES),

@@ -6,7 +6,7 @@ use qga_commands::guest::power::Outcome;
 use qga_core::Power;
 use qga_qmp::machine::Proof;
 use qga_qmp::{EventKind, Machine, MachineError};
-use qga_vm::VmBuilder;
+use qga_vm::{Channel, VmBuilder};
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
@@ -30,10 +30,11 @@ cases![
     a_port_without_an_id_is_asked_for on BUSYBOX,
     a_client_that_hangs_is_thrown_off_the_agent on BUSYBOX,
     agent_and_monitor_of_one_machine_are_told_from_those_of_two on BUSYBOX,
+    the_uuid_that_a_guest_reads_proves_whose_agent_it_has on BUSYBOX,
     a_machine_that_was_saved_and_loaded_is_known_again on BUSYBOX,
 ];
 
-async fn start(on: On, with: impl FnOnce(VmBuilder) -> VmBuilder) -> (Started, Machine) {
+pub(crate) async fn start(on: On, with: impl FnOnce(VmBuilder) -> VmBuilder) -> (Started, Machine) {
     let started = Started::start_as(on, |builder| with(builder.second_monitor())).await;
     let machine = monitored(&started).await;
     (started, machine)
@@ -46,11 +47,11 @@ pub(crate) async fn monitored(started: &Started) -> Machine {
         .unwrap()
 }
 
-fn unchanged(builder: VmBuilder) -> VmBuilder {
+pub(crate) fn unchanged(builder: VmBuilder) -> VmBuilder {
     builder
 }
 
-fn with(words: &'static [&str]) -> impl FnOnce(VmBuilder) -> VmBuilder {
+pub(crate) fn with(words: &'static [&str]) -> impl FnOnce(VmBuilder) -> VmBuilder {
     |builder| {
         words
             .iter()
@@ -59,14 +60,14 @@ fn with(words: &'static [&str]) -> impl FnOnce(VmBuilder) -> VmBuilder {
 }
 
 #[track_caller]
-fn assert_event(proof: &Proof, name: &str) {
+pub(crate) fn assert_event(proof: &Proof, name: &str) {
     match proof {
         Proof::Event(event) => assert_eq!(event.kind.name(), name),
         other => panic!("{other:?}"),
     }
 }
 
-async fn waits_for(machine: &Machine, power: Power) {
+pub(crate) async fn waits_for(machine: &Machine, power: Power) {
     while machine.state().power != power {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -184,7 +185,7 @@ async fn the_end_of_qemu_is_off_whoever_has_ended_it(on: On) {
 }
 
 /// The shell gives no answer to that.
-async fn panics(started: &Started) {
+pub(crate) async fn panics(started: &Started) {
     let shell = started.vm().shell();
     let panic = shell.run("echo c >/proc/sysrq-trigger");
     let _ = tokio::time::timeout(Duration::from_secs(1), panic).await;
@@ -271,6 +272,31 @@ async fn agent_and_monitor_of_one_machine_are_told_from_those_of_two(on: On) {
     let mixed = Machine::connect(&*other.address(), &*monitor).await;
     let error = mixed.unwrap().prove().await.unwrap_err();
     assert!(matches!(error, MachineError::NotProven(_)), "{error:?}");
+}
+
+async fn the_uuid_that_a_guest_reads_proves_whose_agent_it_has(on: On) {
+    // By TCP it is not seen here at whose socket the agent is.
+    let by_tcp = |builder: VmBuilder| builder.channel(Channel::VirtioTcp);
+    let with_uuid = |uuid| move |builder| by_tcp(builder).qemu("-uuid").qemu(uuid);
+    let first = "6b2f4a52-0c1e-4a7e-9d3f-0123456789ab";
+    let second = "6b2f4a52-0c1e-4a7e-9d3f-0123456789ac";
+    let (started, machine) = start(on, with_uuid(first)).await;
+    machine.prove().await.unwrap();
+    let (other, another) = start(on, with_uuid(second)).await;
+    another.prove().await.unwrap();
+    drop((machine, another));
+    let monitor = started.vm().second_monitor();
+    let crossed = Machine::connect(&*other.address(), &*monitor).await;
+    let error = crossed.unwrap().prove().await.unwrap_err();
+    assert!(matches!(error, MachineError::NotProven(_)), "{error:?}");
+    assert!(
+        error.to_string().contains(first) && error.to_string().contains(second),
+        "{error}"
+    );
+
+    let (_started, machine) = start(on, by_tcp).await;
+    let error = machine.prove().await.unwrap_err();
+    assert!(error.to_string().contains("-uuid"), "{error}");
 }
 
 async fn a_machine_that_was_saved_and_loaded_is_known_again(on: On) {

@@ -249,3 +249,20 @@ fn of_what_is_off_nothing_is_forgotten() {
         assert_eq!(state.power, after);
     }
 }
+
+#[test]
+fn a_machine_that_arrives_from_elsewhere_is_not_taken_for_a_paused_one() {
+    let mut state = MachineState::new();
+    settle(&mut state, &RunState::Inmigrate);
+    assert!(!state.power.is_stopped(), "{state:?}");
+    note(&mut state, &plain("RESUME"), None);
+    assert_eq!(state.power, Power::Running);
+    for status in [
+        RunState::Postmigrate,
+        RunState::FinishMigrate,
+        RunState::Prelaunch,
+    ] {
+        settle(&mut state, &status);
+        assert_eq!(state.power, Power::Paused, "{status}");
+    }
+}
