@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{
-    Context, accounts, attach, cat, complete, copy, demo, dial, doctor, each, exec, freeze, fstrim,
-    hotplug, info, ip, list, look, ls, power, raw, remove, snapshot, wait,
+    Context, accounts, attach, cat, complete, copy, demo, dial, doctor, each, events, exec, freeze,
+    fstrim, hotplug, info, ip, list, look, ls, power, raw, remove, snapshot, wait,
 };
 use crate::options::Common;
 
@@ -57,6 +57,7 @@ pub(crate) enum Command {
     Freeze(freeze::Freeze),
     Thaw(freeze::Thaw),
     Snapshot(snapshot::Snapshot),
+    Events(events::Events),
     Fstrim(fstrim::Fstrim),
     Shutdown(power::Shutdown),
     Reboot(power::Reboot),
@@ -99,6 +100,7 @@ impl Cli {
             Command::Wait(wait) => wait.run(context).await,
             Command::Demo(demo) => demo.run(context, Self::run_line).await,
             Command::Snapshot(snapshot) => snapshot.run(context).await,
+            Command::Events(events) => events.run(context).await,
             Command::Thaw(thaw) => thaw.run(context).await,
             Command::Fstrim(fstrim) => fstrim.run(context).await,
             Command::Shutdown(shutdown) => shutdown.run(context).await,

@@ -9,6 +9,7 @@ pub(crate) mod demo;
 pub(crate) mod dial;
 pub(crate) mod doctor;
 pub(crate) mod each;
+pub(crate) mod events;
 pub(crate) mod exec;
 pub(crate) mod freeze;
 pub(crate) mod fstrim;
@@ -27,7 +28,7 @@ pub(crate) mod wait;
 use std::time::Duration;
 
 use qga_commands::Guest;
-use qga_qmp::{Machine, MonitorWatch};
+use qga_qmp::{Machine, Monitor};
 
 use crate::config::Config;
 use crate::connect::Connector;
@@ -63,19 +64,17 @@ impl Context {
         self.connector.guest(&self.config, word).await
     }
 
-    /// The same, and what the host tells of its machine, if it tells something.
+    /// The same, and what libvirt tells of its machine, if it tells something.
     pub(crate) async fn guest_and_machine(&self, word: &str) -> anyhow::Result<Guest> {
-        let monitor = self.monitor.as_deref();
-        let connector = &self.connector;
-        connector
-            .guest_and_machine(&self.config, word, monitor)
-            .await
+        self.connector.guest_and_machine(&self.config, word).await
     }
 
-    /// What the monitor tells of the machine, if the user has named one.
-    pub(crate) async fn monitor(&self) -> anyhow::Result<Option<MonitorWatch>> {
-        let monitor = self.monitor.as_deref();
-        self.connector.monitor(&self.config, monitor).await
+    /// The monitor of the machine, if the user has named one.
+    pub(crate) async fn monitor(&self) -> anyhow::Result<Option<Monitor>> {
+        let Some(monitor) = &self.monitor else {
+            return Ok(None);
+        };
+        Ok(Some(Monitor::connect(self.config.address(monitor)?).await?))
     }
 
     /// The guest and the monitor of its machine, if the user has named one. Nothing is sent to the guest's agent yet.

@@ -6,8 +6,6 @@ use qga_commands::GuestBuilder;
 use qga_commands::guest::Guest;
 use qga_core::Address;
 
-use qga_qmp::{Monitor, MonitorWatch};
-
 use crate::config::Config;
 use crate::fake;
 use crate::wire::Wire;
@@ -59,34 +57,17 @@ impl Connector {
         Ok(self.builder().connect(address).await?)
     }
 
-    /// The same, and listens to what the monitor tells of its machine, or libvirt where the channel itself does not tell it.
+    /// The same, and listens to what libvirt tells of its machine where the channel itself does not tell it.
     pub(crate) async fn guest_and_machine(
         &self,
         config: &Config,
         word: &str,
-        monitor: Option<&str>,
     ) -> anyhow::Result<Guest> {
         let address = config.address(word)?;
         let mut builder = self.builder();
-        if let Some(machine) = self.monitor(config, monitor).await? {
-            builder = builder.machine(&machine);
-        } else if address.starts_with("libvirt-channel:") {
+        if address.starts_with("libvirt-channel:") {
             builder = builder.machine(&qga_libvirt::machine(&address).await?);
         }
         Ok(builder.connect(address).await?)
-    }
-
-    /// What a machine's monitor tells, if the user has named one.
-    #[allow(clippy::unused_self, reason = "as the other ways to connect")]
-    pub(crate) async fn monitor(
-        &self,
-        config: &Config,
-        word: Option<&str>,
-    ) -> anyhow::Result<Option<MonitorWatch>> {
-        let Some(word) = word else {
-            return Ok(None);
-        };
-        let monitor = Monitor::connect(config.address(word)?).await?;
-        Ok(Some(monitor.machine().await?))
     }
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use qga_commands::GuestError;
 use qga_commands::guest::process::ExitStatus;
 use qga_core::{ErrorKind, Stage};
+use qga_qmp::MachineError;
 
 use crate::show::visible;
 
@@ -83,9 +84,18 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
     code_of(error).into()
 }
 
+/// The error of a guest, of its own or of its machine.
+fn of_guest_or_machine(error: &anyhow::Error) -> Option<&GuestError> {
+    match error.downcast_ref::<MachineError>() {
+        Some(MachineError::Guest(error)) => Some(error),
+        Some(_) => None,
+        None => error.downcast_ref::<GuestError>(),
+    }
+}
+
 /// The address of a guest that was not reached, as a word for a shell.
 fn unreached(error: &anyhow::Error) -> Option<String> {
-    let error = error.downcast_ref::<GuestError>()?.command_error()?;
+    let error = of_guest_or_machine(error)?.command_error()?;
     let is_known = matches!(error.kind(), ErrorKind::Address(_));
     let is_unreached = matches!(error.stage(), Stage::Connect | Stage::Sync) && !is_known;
     let address = error.address().filter(|_| is_unreached)?;
@@ -99,7 +109,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
     if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
         return SIGNAL.saturating_add(interrupted.signal);
     }
-    match error.downcast_ref::<GuestError>() {
+    match of_guest_or_machine(error) {
         Some(error) if error.is_no_such_program() => NOT_FOUND,
         Some(error) if error.is_not_executable() => NOT_EXECUTABLE,
         _ => FAILED,

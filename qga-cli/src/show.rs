@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::time::SystemTime;
 
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
@@ -24,16 +25,34 @@ pub(crate) enum Format {
 
 /// Prints an object with one member, beside the version of its shape.
 pub(crate) fn json(name: &str, value: impl Serialize) -> anyhow::Result<()> {
+    json_members([(name, serde_json::to_value(value)?)])
+}
+
+/// Prints an object, with the version of its shape.
+pub(crate) fn json_members<'a>(
+    members: impl IntoIterator<Item = (&'a str, Value)>,
+) -> anyhow::Result<()> {
+    let object = versioned(members);
+    let text = if io::stdout().is_terminal() {
+        serde_json::to_string_pretty(&object)?
+    } else {
+        object.to_string()
+    };
+    Ok(io::stdout().write_all((text + "\n").as_bytes())?)
+}
+
+/// Prints an object with one member in a line of its own, as one of many.
+pub(crate) fn json_line(name: &str, value: Value) -> anyhow::Result<()> {
+    let text = versioned([(name, value)]).to_string() + "\n";
+    Ok(io::stdout().write_all(text.as_bytes())?)
+}
+
+fn versioned<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
     let mut object = Map::new();
     object.insert("version".to_owned(), VERSION.into());
-    object.insert(name.to_owned(), serde_json::to_value(value)?);
-    let mut text = if io::stdout().is_terminal() {
-        serde_json::to_string_pretty(&Value::Object(object))?
-    } else {
-        Value::Object(object).to_string()
-    };
-    text.push('\n');
-    Ok(io::stdout().write_all(text.as_bytes())?)
+    let members = members.into_iter();
+    object.extend(members.map(|(name, value)| (name.to_owned(), value)));
+    Value::Object(object)
 }
 
 /// Prints lines whose text may come from a guest.
@@ -123,6 +142,33 @@ fn is_invisible(character: char) -> bool {
     )
 }
 
+/// A time, also one that is no date of this age, as a guest may tell it.
+pub(crate) fn time(at: SystemTime) -> String {
+    let mut shown = String::new();
+    let is_shown = at >= SystemTime::UNIX_EPOCH
+        && write!(shown, "{}", humantime::format_rfc3339_seconds(at)).is_ok();
+    if is_shown {
+        return shown;
+    }
+    match at.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => format!("@{}", since.as_secs()),
+        Err(before) => format!("@-{}", before.duration().as_secs()),
+    }
+}
+
+/// The same, with milliseconds.
+pub(crate) fn precise_time(at: SystemTime) -> String {
+    let shown = time(at);
+    let Some(seconds) = shown.strip_suffix('Z') else {
+        return shown;
+    };
+    let since = at.duration_since(SystemTime::UNIX_EPOCH);
+    format!(
+        "{seconds}.{:03}Z",
+        since.unwrap_or_default().subsec_millis()
+    )
+}
+
 /// Bytes as base64, if they are no text, for JSON.
 pub(crate) fn base64_unless_text(bytes: &[u8]) -> Option<String> {
     use base64::Engine as _;
@@ -138,6 +184,26 @@ pub(crate) fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_time_can_be_shown() {
+        let after = |seconds| SystemTime::UNIX_EPOCH + std::time::Duration::from_secs_f64(seconds);
+        assert_eq!(time(after(1.5)), "1970-01-01T00:00:01Z");
+        assert_eq!(precise_time(after(1.5)), "1970-01-01T00:00:01.500Z");
+        for (at, words) in [
+            (after(9e17), "@900000000000000000"),
+            (after(253_402_300_800.0), "@253402300800"),
+            (
+                SystemTime::UNIX_EPOCH - std::time::Duration::from_secs(2),
+                "@-2",
+            ),
+        ] {
+            assert_eq!(
+                (time(at), precise_time(at)),
+                (words.to_owned(), words.to_owned())
+            );
+        }
+    }
 
     #[test]
     fn what_a_terminal_would_obey_is_shown_instead() {

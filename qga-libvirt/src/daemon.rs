@@ -88,6 +88,41 @@ impl Daemon {
         Self::dial(Endpoint::read(address, &Host::this())?).await
     }
 
+    /// The daemon of a domain, by the address of the domain's agent, and the domain itself. The agent is not reached.
+    ///
+    /// ```no_run
+    /// # async fn example() -> std::io::Result<()> {
+    /// let (daemon, domain) = qga_libvirt::Daemon::of("libvirt:vm1").await?;
+    /// let mut events = daemon.events().await?;
+    /// while let Ok(event) = events.next().await {
+    ///     if event.uuid == domain.uuid {
+    ///         println!("{:?}", event.kind);
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and `NotFound` if there is no such domain.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing is left behind.
+    pub async fn of(address: &str) -> io::Result<(Self, Domain)> {
+        let target = Target::read_address(address, &Host::this())?;
+        let daemon = Self::dial(target.daemon).await?;
+        let domain = ask::domain(&daemon.pool, &target.domain).await?;
+        let gone = || io::Error::new(io::ErrorKind::NotFound, "the domain has gone just now");
+        let domain = describe(&daemon.pool, domain).await?.ok_or_else(gone)?;
+        Ok((daemon, domain))
+    }
+
     /// The daemons of this host that this user may look at: the system's and this user's own.
     ///
     /// # Panics

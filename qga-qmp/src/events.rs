@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use futures_core::Stream;
+use serde_json::value::RawValue;
 use tokio::time::{Sleep, sleep};
 
 use crate::commands::event::EventKind;
@@ -42,6 +43,7 @@ pub struct Event {
     pub at: SystemTime,
     /// What has happened.
     pub kind: EventKind,
+    raw: Arc<RawEvent>,
 }
 
 /// Events were missed: so ask anew what matters.
@@ -119,12 +121,19 @@ fn told(item: &Item) -> Result<Event, Missed> {
 }
 
 impl Event {
-    fn of(raw: &RawEvent) -> Self {
+    /// What it carries as it came, as JSON: an object; `None` where it carries nothing.
+    #[must_use]
+    pub fn data(&self) -> Option<&RawValue> {
+        self.raw.data.as_deref()
+    }
+
+    fn of(raw: &Arc<RawEvent>) -> Self {
         let at = raw.micros.map(Duration::from_micros);
         let at = at.and_then(|time| SystemTime::UNIX_EPOCH.checked_add(time));
         Self {
             at: at.unwrap_or_else(SystemTime::now),
             kind: EventKind::read(raw),
+            raw: raw.clone(),
         }
     }
 }

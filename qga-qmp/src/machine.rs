@@ -163,6 +163,11 @@ impl Machine {
         MachineTransition::new(self, self.guest.suspend_ram())
     }
 
+    /// Has the guest save its memory to its disk and suspend its machine to memory. Not in Windows.
+    pub fn suspend_hybrid(&self) -> MachineTransition {
+        MachineTransition::new(self, self.guest.suspend_hybrid())
+    }
+
     /// Has the guest suspend its machine to disk.
     pub fn hibernate(&self) -> MachineTransition {
         MachineTransition::new(self, self.guest.suspend_disk())

@@ -153,14 +153,10 @@ impl Users {
         let rows = users.into_iter().map(|user| {
             let since = Duration::try_from_secs_f64(user.login_time).ok();
             let since = since.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
-            [user.user, since.map_or_else(String::new, rfc3339)]
+            [user.user, since.map_or_else(String::new, show::time)]
         });
         show::table(["user", "since"], rows)
     }
-}
-
-fn rfc3339(time: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(time).to_string()
 }
 
 impl Time {

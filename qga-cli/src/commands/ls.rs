@@ -90,5 +90,5 @@ fn letter(kind: FileType) -> char {
 }
 
 fn time(time: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(time).to_string()
+    show::time(time)
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use qga_commands::Guest;
 use qga_commands::guest::power::{Outcome, Transition};
+use qga_core::Power;
+use qga_qmp::{Machine, machine};
 
 use super::Context;
 use crate::exit::TimeIsUp;
@@ -24,6 +27,9 @@ struct Options {
 }
 
 /// Shut a guest down, and wait until it is off.
+///
+/// It says whether that is proven, and by which event of QEMU (with --monitor) or that libvirt says so, or only assumed from
+/// the agent's channel.
 #[derive(Debug, Args)]
 pub(crate) struct Shutdown {
     #[command(flatten)]
@@ -31,6 +37,9 @@ pub(crate) struct Shutdown {
 }
 
 /// Start a guest again, and wait until its agent is back.
+///
+/// It says whether that is proven, and by which event of QEMU (with --monitor) or that libvirt says so, or only assumed from
+/// the agent's channel.
 #[derive(Debug, Args)]
 pub(crate) struct Reboot {
     #[command(flatten)]
@@ -39,7 +48,8 @@ pub(crate) struct Reboot {
 
 /// Put a guest to sleep, and wait until it sleeps.
 ///
-/// Libvirt tells when it does. Over other channels an agent that falls silent is all that can be seen, and is taken for it.
+/// QEMU's monitor (--monitor) and libvirt tell when it does, which is said. Over other channels an agent that falls silent is
+/// all that can be seen, which is no success.
 #[derive(Debug, Args)]
 pub(crate) struct Suspend {
     #[command(flatten)]
@@ -60,41 +70,54 @@ enum Memory {
     Both,
 }
 
+/// How a guest is to go.
+#[derive(Clone, Copy)]
+enum Way {
+    Off,
+    Reboot,
+    Ram,
+    Disk,
+    Both,
+}
+
+/// What became of a guest, and by what that is known.
+struct Ended {
+    outcome: Outcome,
+    proof: Proof,
+}
+
+enum Proof {
+    /// By this event of QEMU.
+    Event(String),
+    /// QEMU or libvirt says so.
+    State,
+    /// It is what the agent's channel shows.
+    Assumed,
+}
+
 impl Shutdown {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<()> {
-        let guest = context
-            .guest_and_machine(&self.options.target.guest)
-            .await?;
-        self.options
-            .carry_out(context, guest.shutdown(), &[Outcome::Off])
-            .await
+        let wanted = &[Outcome::Off];
+        self.options.carry_out(context, Way::Off, wanted).await
     }
 }
 
 impl Reboot {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<()> {
-        let guest = context
-            .guest_and_machine(&self.options.target.guest)
-            .await?;
-        self.options
-            .carry_out(context, guest.reboot(), &[Outcome::Back])
-            .await
+        let wanted = &[Outcome::Back];
+        self.options.carry_out(context, Way::Reboot, wanted).await
     }
 }
 
 impl Suspend {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<()> {
-        let guest = context
-            .guest_and_machine(&self.options.target.guest)
-            .await?;
-        let transition = match self.to {
-            Memory::Ram => guest.suspend_ram(),
-            Memory::Disk => guest.suspend_disk(),
-            Memory::Both => guest.suspend_hybrid(),
+        let way = match self.to {
+            Memory::Ram => Way::Ram,
+            Memory::Disk => Way::Disk,
+            Memory::Both => Way::Both,
         };
-        self.options
-            .carry_out(context, transition, &[Outcome::Suspended, Outcome::Off])
-            .await
+        let wanted = &[Outcome::Suspended, Outcome::Off];
+        self.options.carry_out(context, way, wanted).await
     }
 }
 
@@ -102,25 +125,102 @@ impl Options {
     async fn carry_out(
         &self,
         context: &Context,
-        transition: Transition,
+        way: Way,
         wanted: &[Outcome],
     ) -> anyhow::Result<()> {
         if self.no_wait {
-            transition.send().await?;
+            let guest = context.guest(&self.target.guest).await?;
+            way.of_guest(&guest).send().await?;
             return Ok(());
         }
-        let outcome = transition.timeout(self.timeout).await?;
-        let name = name(outcome);
-        if context.is_json() {
-            show::json("outcome", name)?;
-        } else {
-            show::line(outcome.to_string())?;
-        }
-        let is_seen = wanted.contains(&outcome);
-        if !is_seen {
+        let ended = match context.machine(&self.target.guest).await? {
+            Some(machine) => way.of_machine(&machine, self.timeout).await?,
+            None => {
+                let guest = context.guest_and_machine(&self.target.guest).await?;
+                way.seen(&guest, self.timeout).await?
+            }
+        };
+        ended.print(context)?;
+        let outcome = ended.outcome;
+        if !wanted.contains(&outcome) {
             return Err(TimeIsUp(format!("it was not seen to work: {outcome}")).into());
         }
         Ok(())
+    }
+}
+
+impl Way {
+    fn of_guest(self, guest: &Guest) -> Transition {
+        match self {
+            Self::Off => guest.shutdown(),
+            Self::Reboot => guest.reboot(),
+            Self::Ram => guest.suspend_ram(),
+            Self::Disk => guest.suspend_disk(),
+            Self::Both => guest.suspend_hybrid(),
+        }
+    }
+
+    async fn of_machine(self, machine: &Machine, timeout: Duration) -> anyhow::Result<Ended> {
+        let transition = match self {
+            Self::Off => machine.shutdown(),
+            Self::Reboot => machine.reboot(),
+            Self::Ram => machine.suspend(),
+            Self::Disk => machine.hibernate(),
+            Self::Both => machine.suspend_hybrid(),
+        };
+        let ending = transition.timeout(timeout).await?;
+        Ok(Ended {
+            outcome: ending.outcome,
+            proof: match ending.proof {
+                machine::Proof::Event(event) => Proof::Event(event.kind.name().to_owned()),
+                machine::Proof::State(_) => Proof::State,
+                _ => Proof::Assumed,
+            },
+        })
+    }
+
+    /// What becomes of a guest without QEMU's monitor. Libvirt may tell it.
+    async fn seen(self, guest: &Guest, timeout: Duration) -> anyhow::Result<Ended> {
+        let states = guest.client().machine();
+        let told = || states.as_ref().map(|states| *states.borrow());
+        let before = told().unwrap_or_default();
+        let outcome = self.of_guest(guest).timeout(timeout).await?;
+        let now = told().unwrap_or_default();
+        let is_told = match outcome {
+            Outcome::Off => now.power == Power::Off,
+            Outcome::Suspended | Outcome::Panicked => true,
+            Outcome::Back => now.resets > before.resets,
+            _ => false,
+        };
+        let proof = if is_told {
+            Proof::State
+        } else {
+            Proof::Assumed
+        };
+        Ok(Ended { outcome, proof })
+    }
+}
+
+impl Ended {
+    fn print(&self, context: &Context) -> anyhow::Result<()> {
+        let (proof, event) = match &self.proof {
+            Proof::Event(event) => ("event", Some(event)),
+            Proof::State => ("state", None),
+            Proof::Assumed => ("assumed", None),
+        };
+        if context.is_json() {
+            return show::json_members([
+                ("outcome", name(self.outcome).into()),
+                ("proof", proof.into()),
+                ("event", event.cloned().into()),
+            ]);
+        }
+        let proof = match &self.proof {
+            Proof::Event(event) => format!("proven: QEMU has told {event}"),
+            Proof::State => "proven: its host says so".to_owned(),
+            Proof::Assumed => "assumed: only the agent's channel shows it".to_owned(),
+        };
+        show::line(format!("{} ({proof})", self.outcome))
     }
 }
 

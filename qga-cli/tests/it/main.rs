@@ -14,6 +14,7 @@ mod copy;
 mod cuts;
 mod doctor;
 mod each;
+mod events;
 mod exec;
 mod freeze;
 mod help;

@@ -9,10 +9,9 @@ pub(super) async fn ask(context: &Context, address: &Address, report: &mut Repor
     if address.scheme().starts_with("libvirt") {
         report.add(Stage::Libvirt, ask_libvirt(address).await);
     }
-    match context.monitor().await {
+    match by_qemu(context).await {
         Ok(None) => {}
-        Ok(Some(machine)) => {
-            let state = *machine.watch().borrow();
+        Ok(Some(state)) => {
             report.add(Stage::Monitor, judged(state, by_monitor));
         }
         Err(error) => {
@@ -20,6 +19,14 @@ pub(super) async fn ask(context: &Context, address: &Address, report: &mut Repor
             report.add(Stage::Monitor, Finding::bad(error.to_string(), advice));
         }
     }
+}
+
+async fn by_qemu(context: &Context) -> anyhow::Result<Option<MachineState>> {
+    let Some(monitor) = context.monitor().await? else {
+        return Ok(None);
+    };
+    let state = *monitor.machine().await?.watch().borrow();
+    Ok(Some(state))
 }
 
 async fn ask_libvirt(address: &Address) -> Finding {
