@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use clap::Args;
 use qga_qmp::Machine;
 use serde_json::json;
@@ -14,7 +13,10 @@ use crate::show;
 /// Take a snapshot of a machine's disks while its guest is frozen, and say for how long it was.
 ///
 /// The machine goes on with a new file for each disk, and the old file is at rest. If one disk fails, none is changed. The
-/// guest is thawed whatever happens. This needs QEMU's monitor.
+/// guest is thawed whatever happens. This needs QEMU's monitor (--monitor).
+///
+/// Libvirt keeps the monitors of its guests to itself, and takes such snapshots on its own:
+/// `virsh snapshot-create-as DOMAIN --disk-only --atomic --quiesce`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example: qga snapshot web1 --monitor /run/web1/qmp.sock --disk drive0=/srv/web1-2.qcow2"
@@ -48,7 +50,10 @@ fn disk(word: &str) -> Result<(String, String), String> {
 impl Snapshot {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<()> {
         let machine = context.machine(&self.target.guest).await?;
-        let machine = machine.context("QEMU's monitor is needed: --monitor ADDR")?;
+        let machine = match machine {
+            Some(machine) => machine,
+            None => return Err(self.without_monitor(context)),
+        };
         let snapshot = self.take(&machine).await?;
         if context.is_json() {
             let disks = snapshot
@@ -71,6 +76,18 @@ impl Snapshot {
             context.note(&format!("the guest was frozen for {time:.1?}"));
         }
         Ok(())
+    }
+
+    /// Says what is to be done instead.
+    fn without_monitor(&self, context: &Context) -> anyhow::Error {
+        match context.config.address(&self.target.guest) {
+            Ok(address) if address.starts_with("libvirt") => anyhow::anyhow!(
+                "libvirt takes the snapshots of its guests: \
+                 virsh snapshot-create-as DOMAIN --disk-only --atomic --quiesce"
+            ),
+            Ok(_) => anyhow::anyhow!("QEMU's monitor is needed: --monitor ADDR"),
+            Err(error) => error,
+        }
     }
 
     async fn take(

@@ -47,6 +47,29 @@ async fn a_snapshot_that_fails_is_no_success_and_the_guest_is_thawed() {
 }
 
 #[tokio::test]
+async fn for_a_guest_of_libvirt_it_is_said_what_takes_its_snapshots() {
+    for address in [
+        "libvirt:vm1",
+        "libvirt:///system/vm1",
+        "libvirt-channel:vm1",
+    ] {
+        let failed = run(&["snapshot", address, "--disk", "vda=/vm/new.qcow2"]).await;
+        assert_eq!(failed.code, 125, "{address}");
+        let said = &failed.stderr;
+        assert!(said.contains("virsh snapshot-create-as"), "{said}");
+        assert!(said.contains("--quiesce"), "{said}");
+    }
+    let help = run(&["snapshot", "--help"]).await.stdout;
+    assert!(help.contains("virsh snapshot-create-as"), "{help}");
+}
+
+#[tokio::test]
+async fn what_a_monitor_needs_for_a_wait_is_in_the_help() {
+    let help = run(&["wait", "--help"]).await.stdout;
+    assert!(help.contains("virtserialport,id="), "{help}");
+}
+
+#[tokio::test]
 async fn a_wait_with_a_monitor_ends_at_once_where_the_machine_does_not_run() {
     let machine = TestMachine::start().await;
     let (agent, monitor) = (machine.agent().address(), machine.monitor_address());

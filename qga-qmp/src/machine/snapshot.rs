@@ -43,6 +43,10 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// The machine's memory is not in it. QEMU can save that too, within its own disks (`snapshot-save`), but a machine that
 /// was saved while its guest is frozen comes back frozen: take that without a freeze.
 ///
+/// Libvirt keeps the monitors of its machines to itself. Of those take a snapshot by `virsh snapshot-create-as DOMAIN
+/// --disk-only --atomic --quiesce`, which freezes the guest by its agent as well, or freeze it with
+/// [`while_frozen`](qga_commands::Guest::while_frozen) and have it done without `--quiesce` meanwhile.
+///
 /// # Errors
 ///
 /// - [`MachineError::Unsupported`] if there is no such disk; nothing was changed

@@ -1,5 +1,8 @@
 //! A machine with its guest and its monitor.
 
+use std::future::poll_fn;
+use std::io;
+use std::task::Poll;
 use std::time::Duration;
 
 use qga_commands::guest::power::Outcome;
@@ -8,6 +11,8 @@ use qga_core::Power;
 use qga_qmp::machine::Proof;
 use qga_qmp::{Machine, MachineError};
 use qga_testserver::TestMachine;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::UnixListener;
 
 pub(crate) async fn connect(fake: &TestMachine) -> Machine {
     Machine::connect(&*fake.agent().address(), &*fake.monitor_address())
@@ -53,6 +58,37 @@ async fn the_agent_is_sent_nothing_before_its_port_is_open() {
         fake.set_port_open(true);
         waits.await.unwrap().unwrap();
     }
+}
+
+/// Counted by somebody else at the socket of the agent.
+#[tokio::test]
+async fn no_byte_reaches_the_agents_socket_before_the_port_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("qga.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let fake = TestMachine::start().await;
+    fake.set_port_open(false);
+    let monitor = fake.monitor_address();
+    let machine = Machine::connect(&*path, &*monitor);
+    let machine = machine.await.unwrap();
+    let ready = Ready::ping().timeout(Duration::from_millis(400));
+    let error = machine.ready_for(&ready).await.unwrap_err();
+    assert!(matches!(error, MachineError::PortClosed(_)), "{error}");
+
+    let mut bytes = [0; 64];
+    let came = poll_fn(|cx| match listener.poll_accept(cx) {
+        Poll::Ready(accepted) => Poll::Ready(Some(accepted.unwrap().0)),
+        Poll::Pending => Poll::Ready(None),
+    });
+    if let Some(client) = came.await {
+        let error = client.try_read(&mut bytes).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+    let waits = tokio::spawn(async move { machine.ready().await });
+    fake.set_port_open(true);
+    let (mut client, _) = listener.accept().await.unwrap();
+    assert!(client.read(&mut bytes).await.unwrap() > 0);
+    waits.abort();
 }
 
 #[tokio::test]

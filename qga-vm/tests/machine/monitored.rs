@@ -12,6 +12,7 @@ use tokio::net::UnixStream;
 
 use crate::case::{BUSYBOX, On, cases};
 use crate::machine::{Machine as Started, ready};
+use crate::relay::Relay;
 
 cases![
     a_shutdown_is_proven_by_its_event on BUSYBOX,
@@ -230,11 +231,25 @@ async fn a_power_button_is_pressed_and_not_waited_for(on: On) {
 
 async fn a_guest_that_boots_is_ready_once_it_has_opened_its_port(on: On) {
     let vm = qga_vm::Vm::of(on.image()).second_monitor();
-    let started = Started::Real(Box::new(vm.boot().await.unwrap()));
-    let machine = monitored(&started).await;
+    let vm = vm.boot().await.unwrap();
+    let relay = Relay::to(vm.socket());
+    let (agent, monitor) = (relay.address(), vm.second_monitor());
+    let machine = Machine::connect(&*agent, &*monitor);
+    let machine = machine.await.unwrap();
     assert_eq!(machine.state().port_is_open, Some(false));
-    machine.ready_for(&ready()).await.unwrap();
-    assert_eq!(machine.state().port_is_open, Some(true));
+    let patience = ready();
+    let (waited, ()) = tokio::join!(machine.ready_for(&patience), async {
+        loop {
+            let sent = relay.sent();
+            if machine.state().port_is_open == Some(true) {
+                break;
+            }
+            assert_eq!(sent, 0);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    waited.unwrap();
+    assert!(relay.sent() > 0);
     machine.guest().host_name().await.unwrap();
 }
 

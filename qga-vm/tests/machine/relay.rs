@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
@@ -11,6 +13,7 @@ use tokio::sync::watch;
 pub(crate) struct Relay {
     folder: TempDir,
     goes: Arc<watch::Sender<bool>>,
+    sent: Arc<AtomicUsize>,
 }
 
 impl Relay {
@@ -19,16 +22,24 @@ impl Relay {
         let listener = UnixListener::bind(folder.path().join("relay.sock")).unwrap();
         let goes = Arc::new(watch::Sender::new(true));
         let sender = Arc::clone(&goes);
+        let sent = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&sent);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass_on(client, agent.clone(), sender.subscribe()));
+                let (agent, count) = (agent.clone(), Arc::clone(&count));
+                tokio::spawn(pass_on(client, agent, count, sender.subscribe()));
             }
         });
-        Self { folder, goes }
+        Self { folder, goes, sent }
     }
 
     pub(crate) fn address(&self) -> String {
         format!("unix:{}", self.folder.path().join("relay.sock").display())
+    }
+
+    /// How many bytes clients have sent.
+    pub(crate) fn sent(&self) -> usize {
+        self.sent.load(Ordering::SeqCst)
     }
 
     /// Ends all connections, and ends new ones at once until [`mend`](Self::mend).
@@ -41,10 +52,32 @@ impl Relay {
     }
 }
 
-async fn pass_on(mut client: UnixStream, agent: PathBuf, mut goes: watch::Receiver<bool>) {
+async fn pass_on(
+    mut client: UnixStream,
+    agent: PathBuf,
+    count: Arc<AtomicUsize>,
+    mut goes: watch::Receiver<bool>,
+) {
     let passing = async {
         let mut agent = UnixStream::connect(agent).await?;
-        tokio::io::copy_bidirectional(&mut client, &mut agent).await
+        let (mut requests, mut to_client) = client.split();
+        let (mut replies, mut to_agent) = agent.split();
+        let there = async {
+            let mut bytes = [0; 4096];
+            loop {
+                let read = requests.read(&mut bytes).await?;
+                if read == 0 {
+                    return to_agent.shutdown().await;
+                }
+                count.fetch_add(read, Ordering::SeqCst);
+                to_agent.write_all(&bytes[..read]).await?;
+            }
+        };
+        let back = async {
+            tokio::io::copy(&mut replies, &mut to_client).await?;
+            to_client.shutdown().await
+        };
+        tokio::try_join!(there, back)
     };
     tokio::select! {
         biased;
