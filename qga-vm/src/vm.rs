@@ -39,6 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 struct Process(Child);
 
 const WATCH: &str = r#"exec 3<&0
+trap '' XFSZ # A file that may not grow is an error then, as where a quota is used up.
 "$@" </dev/null 3<&- &
 qemu=$!
 (read -r _ <&3; kill -9 $qemu) &

@@ -196,3 +196,16 @@ async fn a_backup_that_is_cancelled_leaves_no_job_behind() {
     let jobs = machine.monitor().execute_raw("query-jobs", None).await;
     assert_eq!(jobs.unwrap().as_array().map(Vec::len), Some(0));
 }
+
+#[tokio::test]
+async fn a_backup_that_had_ended_before_it_was_cancelled_leaves_no_job_behind() {
+    let fake = TestMachine::start().await;
+    let machine = connect(&fake).await;
+    let backup = machine.backup("drive0", "/vm/copy.qcow2").await.unwrap();
+    while backup.progress().await.unwrap().is_some() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    backup.cancel().await;
+    let jobs = machine.monitor().execute_raw("query-jobs", None).await;
+    assert_eq!(jobs.unwrap(), serde_json::json!([]));
+}

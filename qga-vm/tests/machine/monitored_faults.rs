@@ -26,7 +26,7 @@ cases![
 ];
 
 /// Puts a file below the guest's disk on which the next operation of this kind fails once, as a host's disk would have it.
-async fn fails_once(started: &Started, operation: &str, errno: u32) {
+pub(crate) async fn fails_once(started: &Started, operation: &str, errno: u32) {
     let file = started.vm().folder().join("faulty.qcow2");
     make_disk(&file);
     let monitor = started.vm().monitor();

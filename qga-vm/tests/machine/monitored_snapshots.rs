@@ -1,14 +1,16 @@
 //! Snapshots and backups of the disks of machines whose guest writes meanwhile.
 
+use std::process::Command;
 use std::time::Duration;
 
-use qga_qmp::MachineError;
+use qga_qmp::{Machine, MachineError};
 use qga_vm::{DiskSnapshot, Filesystem as OnDisk};
 
 use crate::case::{BUSYBOX, DEBIAN, MACHINES, On, cases};
 use crate::freeze::{WRITER, records};
 use crate::machine::Machine as Started;
 use crate::monitored::monitored;
+use crate::monitored_faults::fails_once;
 
 cases![
     a_snapshot_is_clean_and_has_every_record_that_was_acknowledged on MACHINES,
@@ -16,6 +18,8 @@ cases![
     a_snapshot_of_several_disks_is_of_all_or_of_none on DEBIAN,
     a_snapshot_that_fails_leaves_the_guest_thawed_and_its_disk_as_it_was on BUSYBOX,
     a_backup_is_the_disk_as_it_was_though_it_is_written_to_meanwhile on BUSYBOX,
+    a_backup_that_does_not_fit_on_the_host_is_an_error_and_leaves_nothing_open on BUSYBOX,
+    a_backup_of_a_disk_that_cannot_be_read_is_an_error_and_leaves_nothing_open on BUSYBOX,
 ];
 
 async fn start(on: On) -> Started {
@@ -148,19 +152,75 @@ async fn a_backup_is_the_disk_as_it_was_though_it_is_written_to_meanwhile(on: On
     // What cannot be made is an error before anything is frozen, and nothing of it stays behind.
     let again = machine.backup("data", "/no/such/folder/x").await;
     assert!(again.is_err(), "{again:?}");
-    let jobs = machine.monitor().execute_raw("query-jobs", None).await;
-    assert_eq!(jobs.unwrap().as_array().map(Vec::len), Some(0));
     let cancelled = machine.backup("data", format!("{file}-2")).await.unwrap();
     cancelled.cancel().await;
-    let nodes = machine
-        .monitor()
-        .execute_raw("query-named-block-nodes", None)
-        .await
-        .unwrap();
+    nothing_is_open(&machine).await;
+    goes_on(&started).await;
+}
+
+/// QEMU has neither a job nor a node of ours left.
+async fn nothing_is_open(machine: &Machine) {
+    let monitor = machine.monitor();
+    let jobs = monitor.execute_raw("query-jobs", None).await.unwrap();
+    assert_eq!(jobs.as_array().map(Vec::len), Some(0), "{jobs}");
+    let nodes = monitor.execute_raw("query-named-block-nodes", None).await;
+    let nodes = nodes.unwrap();
     let of_ours = nodes.as_array().unwrap().iter().filter(|node| {
         let name = node["node-name"].as_str().unwrap_or_default();
         name.starts_with("qga-")
     });
     assert_eq!(of_ours.count(), 0, "{nodes}");
-    goes_on(&started).await;
+}
+
+async fn fails(started: &Started, machine: &Machine) -> String {
+    let file = started.vm().folder().join("backup.qcow2");
+    let backup = machine.backup("data", file.to_string_lossy());
+    let backup = backup.await.unwrap();
+    assert!(backup.frozen_for.is_some());
+    assert!(!started.holds_writes().await);
+    let error = backup.done().await.unwrap_err();
+    let MachineError::Job { reason, .. } = error else {
+        panic!("{error:?}");
+    };
+    nothing_is_open(machine).await;
+    assert!(!started.holds_writes().await);
+    goes_on(started).await;
+    machine.guest().host_name().await.unwrap();
+    reason
+}
+
+/// QEMU may write no file that is larger than this, as where a quota is used up.
+fn limit_files(started: &Started, bytes: u64) {
+    let process = started.vm().qemu().unwrap();
+    let limited = Command::new("prlimit")
+        .args(["--pid", &process.to_string()])
+        .arg(format!("--fsize={bytes}:unlimited"))
+        .status();
+    assert!(limited.unwrap().success());
+}
+
+async fn a_backup_that_does_not_fit_on_the_host_is_an_error_and_leaves_nothing_open(on: On) {
+    let started = start(on).await;
+    started
+        .run("dd if=/dev/urandom of=/mnt/data/large bs=1M count=24 2>/dev/null; sync")
+        .await;
+    let machine = monitored(&started).await;
+    // What the guest writes from now on is in a small file.
+    let small = started.vm().folder().join("small.qcow2");
+    let snapshot = machine.snapshot().disk("data", small.to_string_lossy());
+    let _ = snapshot.await.unwrap();
+    started.run(WRITER).await;
+    limit_files(&started, 12 << 20);
+    let reason = fails(&started, &machine).await;
+    assert!(reason.contains("too large"), "{reason}");
+}
+
+async fn a_backup_of_a_disk_that_cannot_be_read_is_an_error_and_leaves_nothing_open(on: On) {
+    const IO: u32 = 5;
+    let started = start(on).await;
+    let machine = monitored(&started).await;
+    fails_once(&started, "read_aio", IO).await;
+    started.run(WRITER).await;
+    let reason = fails(&started, &machine).await;
+    assert!(reason.contains("Input/output error"), "{reason}");
 }

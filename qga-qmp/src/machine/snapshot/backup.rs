@@ -12,7 +12,7 @@ use super::{Freeze, LIMIT, consistent, unique, while_frozen};
 use crate::commands::block::{
     BlockdevAdd, BlockdevBackup, BlockdevCreate, BlockdevCreateOptions, MirrorSyncMode,
 };
-use crate::commands::job::{JobCancel, JobStatus};
+use crate::commands::job::{JobCancel, JobDismiss, JobStatus};
 
 /// A copy of a disk that is to be made: await it.
 ///
@@ -236,9 +236,11 @@ impl Backup {
     /// If the future is dropped, the copying may go on.
     pub async fn cancel(mut self) {
         let monitor = &self.machine.monitor;
-        // A job that has ended or was never begun cannot be ended.
         if monitor.execute(JobCancel::new(&self.job.id)).await.is_ok() {
             let _ = self.job.ended(monitor).await;
+        } else {
+            // It has ended by itself, and would stay, or was never begun.
+            let _ = monitor.execute(JobDismiss::new(&self.job.id)).await;
         }
         self.machine.forget_nodes(&self.nodes).await;
     }
