@@ -210,6 +210,11 @@ impl Monitor {
         }
     }
 
+    /// A handle whose commands have the time of one, all together.
+    pub(crate) fn in_one_time(&self) -> Self {
+        self.within(self.timeout)
+    }
+
     /// Whether there is no other connection once this one has ended.
     pub(crate) fn is_single(&self) -> bool {
         self.shared.is_single()

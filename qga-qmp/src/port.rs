@@ -24,7 +24,8 @@ pub struct AgentPort {
 }
 
 impl Monitor {
-    /// Finds the port of the guest's agent; none where the machine has none, or has its agent at a serial port.
+    /// Finds the port of the guest's agent; none where the machine has none, or has its agent at a serial port. All that is
+    /// asked for that has the time of one command.
     ///
     /// # Errors
     ///
@@ -34,17 +35,18 @@ impl Monitor {
     ///
     /// If the future is dropped, nothing is left behind.
     pub async fn agent_port(&self) -> Result<Option<AgentPort>, Error> {
+        let monitor = self.in_one_time();
         for folder in [NAMED, UNNAMED] {
-            for found in self.execute(QomList::new(folder)).await? {
+            for found in monitor.execute(QomList::new(folder)).await? {
                 if found.type_name != "child<virtserialport>" {
                     continue;
                 }
                 let path = format!("{folder}/{}", found.name);
-                let name = self.execute(QomGet::new(&path, "name")).await?;
+                let name = monitor.execute(QomGet::new(&path, "name")).await?;
                 if name.as_str() != Some(AGENT) {
                     continue;
                 }
-                let chardev = self.execute(QomGet::new(&path, "chardev")).await?;
+                let chardev = monitor.execute(QomGet::new(&path, "chardev")).await?;
                 return Ok(Some(AgentPort {
                     id: (folder == NAMED).then_some(found.name),
                     chardev: chardev.as_str().unwrap_or_default().to_owned(),

@@ -178,8 +178,14 @@ impl Printer {
         if self.is_json {
             return show::json_line("event", json!({"at": at, "name": name, "data": data}));
         }
-        let members = data.as_object().into_iter().flatten();
-        let members: String = members.map(|(name, value)| member(name, value)).collect();
+        let members = match data {
+            Value::Null => String::new(),
+            Value::Object(data) => data
+                .iter()
+                .map(|(name, value)| member(name, value))
+                .collect(),
+            data => member("data", data),
+        };
         show::line(format!("{at} {name}{members}"))
     }
 

@@ -11,6 +11,9 @@ use super::{Machine, MachineError};
 use crate::commands::event::EventKind;
 use crate::events::{Event, Events};
 
+/// How many events are looked at for the one that tells of an outcome. QEMU may send them without end.
+const MOST_EVENTS: usize = 10_000;
+
 /// What became of a machine whose guest was told to go.
 #[derive(Clone, Debug)]
 #[must_use = "the guest may still run"]
@@ -100,8 +103,10 @@ impl IntoFuture for MachineTransition {
 
 /// The event that tells of the outcome, among those that came meanwhile.
 fn told(outcome: Outcome, events: &mut Events) -> Option<Event> {
-    while let Some(told) = events.by_now() {
-        let Ok(event) = told else { continue };
+    for _ in 0..MOST_EVENTS {
+        let Ok(event) = events.by_now()? else {
+            continue;
+        };
         let is_it = match (outcome, &event.kind) {
             (Outcome::Off, EventKind::Shutdown(_))
             | (Outcome::Suspended, EventKind::Suspend)
@@ -137,3 +142,7 @@ impl fmt::Display for Proof {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "ending/tests.rs"]
+mod tests;

@@ -20,6 +20,9 @@ pub use backup::{Backup, BackupBuilder};
 /// How long QEMU may take for what is done while the guest is frozen, unless another time is set.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// How many of the machine's disks an error names.
+const MOST_NAMES: usize = 32;
+
 /// A snapshot of a machine's disks that is to be taken: name [disks](Self::disk), and await it.
 ///
 /// The guest's filesystems are frozen, all disks go on with new files at the same moment, and the guest is thawed, also if
@@ -125,6 +128,7 @@ impl Machine {
             }
             names.extend(called.into_iter().next());
         }
+        names.truncate(MOST_NAMES);
         Err(MachineError::Unsupported(format!(
             "the machine has no disk {name:?} with something in it, but {names:?}"
         )))

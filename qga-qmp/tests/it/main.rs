@@ -11,6 +11,7 @@
 mod commands;
 mod connecting;
 mod events;
+mod hostile;
 mod peer;
 mod recorded;
 mod schema;

@@ -24,9 +24,12 @@ impl Peer {
     }
 
     pub(crate) async fn send(&mut self, text: &str) {
-        let line = format!("{text}\r\n");
+        self.bytes(format!("{text}\r\n").as_bytes()).await;
+    }
+
+    pub(crate) async fn bytes(&mut self, bytes: &[u8]) {
         let stream = self.0.get_mut();
-        stream.write_all(line.as_bytes()).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
         stream.flush().await.unwrap();
     }
 
