@@ -31,6 +31,21 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// clones and receivers is dropped. When the connection to QEMU is lost, it is opened anew, ever more seldom while that
 /// fails, and everything is asked again. Where QEMU has taken its leave, or nobody listens at its socket any more, the
 /// machine is off.
+///
+/// | what happens | what QEMU tells | [`power`](MachineState::power) |
+/// |---|---|---|
+/// | the guest boots, or is resumed | `RESUME` | `Running` |
+/// | the guest shuts down or hibernates, or QEMU is ended | `SHUTDOWN`, or its socket is gone | `Off` |
+/// | the guest halts | nothing | `Running` |
+/// | the guest reboots or the machine is reset | `RESET`, up to a dozen times | what QEMU says when it is asked; [`resets`](MachineState::resets) grows |
+/// | the guest suspends to memory | `SUSPEND` | `Suspended` until `WAKEUP` |
+/// | somebody stops the machine, or starts it with `-S` | `STOP` | `Paused`, unless it is suspended |
+/// | a disk of the host is full or broken, and QEMU was to stop then | `BLOCK_IO_ERROR`, `STOP` | `Stalled` |
+/// | the kernel panics, with a `pvpanic` device and its driver | `GUEST_PANICKED` or `GUEST_CRASHLOADED` | `Panicked` until it is reset |
+/// | the kernel panics without them | nothing, or `RESET` where the guest starts again | `Running` |
+/// | the machine moves to another QEMU | `STOP` here, `RESUME` there | `Paused` here; there `Unknown` until it has arrived |
+/// | the agent ends or is killed | `VSERPORT_CHANGE` | `Running`, with the port closed |
+/// | the agent hangs | nothing | `Running`, with the port open |
 #[derive(Clone, Debug)]
 pub struct MonitorWatch(watch::Receiver<MachineState>);
 

@@ -57,6 +57,24 @@ async fn the_address_of_a_listed_domain_leads_to_its_agent() {
 }
 
 #[tokio::test]
+async fn a_domain_and_its_daemon_are_found_by_the_address_of_its_agent() {
+    let (daemon, agent) = vm1().await;
+    daemon.domain("vm2", &agent);
+    daemon.set_state("vm1", DomainState::Off);
+    let by_name = daemon.address("vm1");
+    let by_uuid = daemon.address(&daemon.uuid("vm1"));
+    for address in [by_name, by_uuid] {
+        let (daemon, domain) = Daemon::of(&address).await.unwrap();
+        assert_eq!((&*domain.name, domain.power), ("vm1", Power::Off));
+        assert_eq!(daemon.domains().await.unwrap().len(), 2, "{address}");
+    }
+    let nobody = Daemon::of(&daemon.address("nobody")).await.unwrap_err();
+    assert_eq!(nobody.kind(), io::ErrorKind::NotFound);
+    let senseless = Daemon::of("unix:/run/vm1.sock").await.unwrap_err();
+    assert_eq!(senseless.kind(), io::ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
 async fn what_happens_to_a_domain_is_told_in_order() {
     let (daemon, agent) = vm1().await;
     let mut events = open(&daemon).await.events().await.unwrap();
