@@ -133,12 +133,11 @@ impl Options {
             way.of_guest(&guest).send().await?;
             return Ok(());
         }
-        let ended = match context.machine(&self.target.guest).await? {
-            Some(machine) => way.of_machine(&machine, self.timeout).await?,
-            None => {
-                let guest = context.guest_and_machine(&self.target.guest).await?;
-                way.seen(&guest, self.timeout).await?
-            }
+        let ended = if let Some(machine) = context.machine(&self.target.guest).await? {
+            way.of_machine(&machine, self.timeout).await?
+        } else {
+            let guest = context.guest_and_machine(&self.target.guest).await?;
+            way.seen(&guest, self.timeout).await?
         };
         ended.print(context)?;
         let outcome = ended.outcome;

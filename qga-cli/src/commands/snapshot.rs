@@ -49,10 +49,8 @@ fn disk(word: &str) -> Result<(String, String), String> {
 
 impl Snapshot {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<()> {
-        let machine = context.machine(&self.target.guest).await?;
-        let machine = match machine {
-            Some(machine) => machine,
-            None => return Err(self.without_monitor(context)),
+        let Some(machine) = context.machine(&self.target.guest).await? else {
+            return Err(self.without_monitor(context));
         };
         let snapshot = self.take(&machine).await?;
         if context.is_json() {

@@ -36,7 +36,7 @@ impl Listening {
     }
 
     async fn line(&mut self) -> String {
-        self.lines.next_line().await.unwrap().expect("a line")
+        self.lines.next_line().await.unwrap().unwrap()
     }
 
     async fn json(&mut self) -> Value {

@@ -137,7 +137,7 @@ async fn a_machine_that_moves_stands_still_here_and_is_ready_there(on: On) {
 async fn a_machine_that_does_not_arrive_is_off(on: On) {
     let (mut started, machine) = boot(on, with(&["-incoming", "defer"])).await;
     let patience = ready();
-    let (waited, _) = tokio::join!(machine.ready_for(&patience), async {
+    let (waited, ()) = tokio::join!(machine.ready_for(&patience), async {
         let way = json!({ "uri": "exec:head -c 10 /dev/zero" });
         let monitor = started.vm().monitor();
         let _ = monitor.command("migrate-incoming", Some(way)).await;
