@@ -18,11 +18,7 @@ async fn a_name_of_the_configuration_stands_for_an_address() {
     assert_eq!(unknown.code, 125);
     assert!(unknown.stderr.contains("web1"), "{}", unknown.stderr);
     let listed = run(&["--config", &config, "list"]).await;
-    assert!(
-        listed.stdout.contains(&format!("web1  {address}")),
-        "{}",
-        listed.stdout
-    );
+    assert!(listed.has_row(&["web1", &address]), "{}", listed.stdout);
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ async fn the_configuration_in_the_readme_is_understood() {
     let listed = run(&["--config", &config, "list"]).await;
     assert_eq!(listed.code, 0, "{}", listed.stderr);
     assert!(
-        listed.stdout.contains("web1  libvirt:web1"),
+        listed.has_row(&["web1", "libvirt:web1"]),
         "{}",
         listed.stdout
     );

@@ -30,6 +30,14 @@ pub(crate) fn qga(args: &[&str]) -> Command {
     command
 }
 
+impl Run {
+    /// Whether a row begins with these words. How far they are apart depends on the other rows.
+    pub(crate) fn has_row(&self, words: &[&str]) -> bool {
+        let mut rows = self.stdout.lines().map(str::split_whitespace);
+        rows.any(|row| row.take(words.len()).eq(words.iter().copied()))
+    }
+}
+
 pub(crate) async fn run(args: &[&str]) -> Run {
     ended(qga(args).output().await.unwrap())
 }
