@@ -72,7 +72,7 @@ impl Error {
             ),
             ErrorKind::Held { pid: None } if self.stage() == Stage::Negotiate => f.write_str(
                 "a monitor serves one client at a time, and this one did not greet in time: another client \
-                 holds it, or QEMU itself stands still",
+                 holds it, QEMU itself stands still, or this is the socket of something else, such as a guest's agent",
             ),
             ErrorKind::Held { pid: None } => f.write_str(
                 "an agent serves one client at a time; the channel is busy, held by another process",
@@ -98,6 +98,9 @@ impl Error {
             ErrorKind::MachineStopped(power) => write!(f, "no answer came, and the machine {power}"),
             ErrorKind::Closed(error) => self.write_closed(f, error.as_ref()),
             ErrorKind::Agent(error) => write!(f, "{error}"),
+            ErrorKind::SyncRefused(error) if error.desc.contains("qmp_capabilities") => {
+                f.write_str("this is the socket of QEMU's monitor (QMP), and not that of a guest's agent")
+            }
             ErrorKind::SyncRefused(error) => write!(
                 f,
                 "the agent refuses both sync commands: {error}; \

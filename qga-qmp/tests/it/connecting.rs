@@ -5,9 +5,10 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use qga_core::{ErrorKind, Stage};
+use qga_core::{Client, ErrorKind, Stage};
 use qga_qmp::Monitor;
 use qga_qmp::commands::status::QueryName;
+use qga_testserver::TestMachine;
 use tokio::io::DuplexStream;
 use tokio::net::UnixListener;
 
@@ -32,7 +33,7 @@ async fn no_qemu_and_another_client_are_told_apart() {
     assert!(busy.is_held());
     assert!(
         busy.to_string()
-            .ends_with("another client holds it, or QEMU itself stands still"),
+            .contains("another client holds it, QEMU itself stands still, or"),
         "{busy}"
     );
 
@@ -187,4 +188,16 @@ async fn an_address_that_cannot_be_read_or_may_not_be_opened_says_so() {
         let error = Monitor::connect(address).await.unwrap_err();
         assert!(error.to_string().contains(words), "{error}");
     }
+}
+
+#[tokio::test]
+async fn sockets_that_were_mixed_up_are_called_by_their_names() {
+    let fake = TestMachine::start().await;
+    let (agent, monitor) = (fake.agent().address(), fake.monitor_address());
+    let error = Client::connect(&*monitor).await.unwrap_err();
+    assert!(error.to_string().contains("QEMU's monitor"), "{error}");
+    let time = Duration::from_millis(50);
+    let builder = Monitor::builder().connect_timeout(time);
+    let error = builder.connect(&*agent).await.unwrap_err();
+    assert!(error.to_string().contains("agent"), "{error}");
 }
