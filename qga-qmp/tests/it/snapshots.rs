@@ -209,3 +209,21 @@ async fn a_backup_that_had_ended_before_it_was_cancelled_leaves_no_job_behind() 
     let jobs = machine.monitor().execute_raw("query-jobs", None).await;
     assert_eq!(jobs.unwrap(), serde_json::json!([]));
 }
+
+#[tokio::test]
+async fn a_file_that_is_never_made_ends_the_backup_and_freezes_nothing() {
+    let fake = TestMachine::start().await;
+    let (agent, monitor) = (fake.agent().address(), fake.monitor_address());
+    let impatient = Monitor::builder().timeout(Duration::from_millis(300));
+    let machine = Machine::builder().monitor(impatient);
+    let machine = machine.connect(&*agent, &*monitor).await.unwrap();
+    fake.job_time(Duration::from_secs(3600));
+    let error = machine.backup("drive0", "/vm/copy.qcow2").await;
+    let error = error.unwrap_err();
+    assert!(
+        matches!(&error, MachineError::Monitor(error) if error.is_deadline()),
+        "{error}"
+    );
+    assert!(fake.agent().requests_of("guest-fsfreeze-freeze").is_empty());
+    assert_eq!(fake.requests_of("job-cancel").len(), 1);
+}

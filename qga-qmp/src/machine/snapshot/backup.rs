@@ -33,7 +33,7 @@ use crate::commands::job::{JobCancel, JobDismiss, JobStatus};
 /// - [`MachineError::Unsupported`] if there is no such disk
 /// - [`MachineError::Job`] if the file cannot be made
 /// - [`MachineError::Guest`] if the guest cannot be frozen
-/// - [`MachineError::Monitor`] if QEMU fails
+/// - [`MachineError::Monitor`] if QEMU fails, or does not make the file in the time of one command
 ///
 /// Then nothing is copied, but an empty file may be left behind.
 ///
@@ -192,7 +192,11 @@ impl BackupBuilder {
         let id = format!("qga-{}", unique());
         let mut job = Job::new(monitor, &id, "the file for the copy cannot be made");
         monitor.execute(BlockdevCreate::new(&id, options)).await?;
-        job.ended(monitor).await
+        let created = job.ended(&monitor.in_one_time()).await;
+        if matches!(created, Err(MachineError::Monitor(_))) {
+            let _ = monitor.execute(JobCancel::new(&id)).await;
+        }
+        created
     }
 }
 
@@ -229,7 +233,8 @@ impl Backup {
         ended.map(|()| self.disk)
     }
 
-    /// Ends the copying, and has QEMU close the file, which holds no copy.
+    /// Ends the copying, and has QEMU close the file, which holds no copy. QEMU has the time of one command for the end, and
+    /// keeps what it cannot end in that.
     ///
     /// # Cancel safety
     ///
@@ -237,7 +242,7 @@ impl Backup {
     pub async fn cancel(mut self) {
         let monitor = &self.machine.monitor;
         if monitor.execute(JobCancel::new(&self.job.id)).await.is_ok() {
-            let _ = self.job.ended(monitor).await;
+            let _ = self.job.ended(&monitor.in_one_time()).await;
         } else {
             // It has ended by itself, and would stay, or was never begun.
             let _ = monitor.execute(JobDismiss::new(&self.job.id)).await;
