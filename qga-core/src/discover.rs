@@ -38,11 +38,15 @@ mod tcp_table;
 #[cfg(target_os = "linux")]
 mod tests;
 #[cfg(target_os = "linux")]
+mod unix_peers;
+#[cfg(target_os = "linux")]
 mod unix_table;
 mod unseen;
 
 pub use found::{Found, Holder, Process, Reach, Source};
 pub use unseen::Unseen;
+
+use crate::transport::Address;
 
 /// Looks for the channels of guests' agents on this host.
 ///
@@ -78,7 +82,7 @@ pub use unseen::Unseen;
 #[must_use]
 pub fn discover() -> Discovered {
     #[cfg(target_os = "linux")]
-    return linux::discover(&roots::Roots::of_this_host());
+    return linux::discover(&roots::Roots::of_this_host(), &unix_peers::of_this_host);
     #[cfg(not(target_os = "linux"))]
     Discovered {
         agents: Vec::new(),
@@ -86,6 +90,39 @@ pub fn discover() -> Discovered {
             "this host",
             "channels are looked for on Linux alone",
         )],
+    }
+}
+
+/// Looks who listens at an address on this host, and who is connected there, whether [`discover`] would find it or not.
+///
+/// It returns nothing of an address that leads elsewhere, or to no channel of this host, or where nobody listens: so of a
+/// program, of another host, and of a name in place of an IP address. It connects to nothing.
+///
+/// ```
+/// use qga_core::discover::{self, Holder};
+///
+/// let address = "unix:/run/vm1/qga.sock".parse()?;
+/// if let Some(found) = discover::look_at(&address)
+///     && let Holder::Process(client) = found.holder
+/// {
+///     println!("{client} is connected"); // such as: qga (process 4711) is connected
+/// }
+/// # Ok::<(), qga_core::AddressError>(())
+/// ```
+///
+/// Like [`discover`], it blocks its thread for some milliseconds. On systems other than Linux it returns nothing.
+#[must_use]
+pub fn look_at(address: &Address) -> Option<Found> {
+    #[cfg(target_os = "linux")]
+    return linux::look_at(
+        address,
+        roots::Roots::of_this_host(),
+        &unix_peers::of_this_host,
+    );
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = address;
+        None
     }
 }
 

@@ -3,12 +3,13 @@
 use std::ffi::OsString;
 use std::fs::FileType;
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use super::bounded;
-use super::found::{Holder, Reach, Source};
+use super::found::{Reach, Source};
 use super::host::Host;
 use super::report::{Candidate, Report};
 use super::roots::{Place, SESSION};
@@ -37,16 +38,17 @@ pub(super) fn look(places: &[Place], host: &mut Host<'_>, report: &mut Report) {
                 for (name, kind) in search.entries(folder) {
                     let guest = name.as_bytes().strip_suffix(b".qga");
                     if kind.is_socket() && guest.is_some() {
-                        search.socket(&folder.join(&name), guest);
+                        search.socket(&folder.join(&name), guest, Source::Folder);
                     }
                 }
             }
             Place::Socket(path) => {
                 let file = path.symlink_metadata();
                 if file.is_ok_and(|file| file.file_type().is_socket()) {
-                    search.socket(path, None);
+                    search.socket(path, None, Source::Folder);
                 }
             }
+            Place::Asked(address) => search.asked(address),
         }
     }
 }
@@ -93,7 +95,7 @@ impl Search<'_, '_> {
             } else if kind.is_socket()
                 && let Some(guest) = socket_name(name.as_bytes())
             {
-                self.socket(&path, Some(guest));
+                self.socket(&path, Some(guest), Source::Folder);
             }
         }
     }
@@ -101,12 +103,42 @@ impl Search<'_, '_> {
     fn domain(&mut self, folder: &Path, name: &[u8]) {
         for (file, kind) in self.entries(folder) {
             if kind.is_socket() && file.as_bytes().starts_with(CHANNEL) {
-                self.socket(&folder.join(file), Some(name));
+                self.socket(&folder.join(file), Some(name), Source::Folder);
             }
         }
     }
 
-    fn socket(&mut self, path: &Path, guest: Option<&[u8]>) {
+    fn asked(&mut self, address: &Address) {
+        let reach = Reach::Address(address.clone());
+        let mut candidate = Candidate::new(reach, Source::Asked);
+        match address {
+            Address::Unix(path) => return self.socket(path, None, Source::Asked),
+            Address::Serial(path) => {
+                let device = path.metadata().ok();
+                let device = device.filter(|it| it.file_type().is_char_device());
+                let Some(device) = device else { return };
+                candidate.found.owner = Some(device.uid());
+            }
+            Address::Tcp(text) => {
+                let listeners = self.host.tcp_listeners().unwrap_or_default();
+                let wanted: Option<SocketAddr> = text.parse().ok();
+                let is_it = |local: SocketAddr| {
+                    let is_any = local.ip().is_unspecified();
+                    wanted.is_some_and(|it| {
+                        let is_here = it.ip() == local.ip() || is_any && it.ip().is_loopback();
+                        it.port() == local.port() && is_here
+                    })
+                };
+                let listener = listeners.iter().find(|it| is_it(it.local));
+                let Some(listener) = listener else { return };
+                candidate.listening = Some(listener.inode);
+            }
+            _ => return,
+        }
+        self.report.add(candidate);
+    }
+
+    fn socket(&mut self, path: &Path, guest: Option<&[u8]>, source: Source) {
         let what = || format!("the socket {}", path.display());
         let file = match SocketFile::at(path) {
             Ok(file) => file,
@@ -114,7 +146,7 @@ impl Search<'_, '_> {
             Err(error) => return self.report.unseen(Unseen::failed(what(), &error)),
         };
         let reach = Reach::Address(Address::Unix(path.to_owned()));
-        let mut candidate = Candidate::new(reach, Source::Folder)
+        let mut candidate = Candidate::new(reach, source)
             .guest(guest)
             .file(file);
         if let Ok(table) = self.host.own_unix_table() {
@@ -122,13 +154,7 @@ impl Search<'_, '_> {
                 Some(bound) => {
                     let mut sockets = table.at(&bound, None);
                     candidate.listening = sockets.find(|it| it.listens).map(|it| it.inode);
-                    let mut sockets = table.at(&bound, None);
-                    let is_free = sockets.all(|socket| socket.listens);
-                    candidate = candidate.holder(if is_free {
-                        Holder::Nobody
-                    } else {
-                        Holder::Somebody
-                    });
+                    candidate = candidate.clients(table.at(&bound, None));
                 }
                 // Its process may be in another network namespace, and known.
                 None if self.report.knows(&candidate) => {}

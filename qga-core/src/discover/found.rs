@@ -103,7 +103,7 @@ pub enum Holder {
     Unknown,
     /// Nobody was connected.
     Nobody,
-    /// Somebody is. The system does not tell who has the other end of a Unix socket.
+    /// Somebody is; who it is could not be seen.
     Somebody,
     /// This process is connected, or has the [lock](crate::ClientBuilder::lock) of the channel.
     Process(Process),
@@ -121,6 +121,8 @@ pub enum Source {
     ConfigFile,
     /// It is among the open files of a process.
     OpenFile,
+    /// It was [asked for](super::look_at).
+    Asked,
 }
 
 impl fmt::Display for Found {

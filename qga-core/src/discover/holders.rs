@@ -15,8 +15,19 @@ use super::unseen::Unseen;
 use crate::terms::lock_path;
 use crate::transport::Address;
 
-pub(super) fn look(host: &mut Host<'_>, report: &mut Report) {
-    look_at_connections(host, report);
+/// `unix_peers` tells which Unix sockets are connected with which.
+pub(super) fn look(
+    host: &mut Host<'_>,
+    report: &mut Report,
+    unix_peers: &dyn Fn() -> HashMap<u64, u64>,
+) {
+    let is_connected = |candidate: &Candidate| candidate.connected.is_some();
+    let unix_peers = if report.candidates.iter().any(is_connected) {
+        unix_peers()
+    } else {
+        HashMap::new()
+    };
+    look_at_connections(host, report, &unix_peers);
     look_at_locks(host, report);
 }
 
@@ -53,7 +64,11 @@ struct Owners {
     denied: usize,
 }
 
-fn look_at_connections(host: &mut Host<'_>, report: &mut Report) {
+fn look_at_connections(
+    host: &mut Host<'_>,
+    report: &mut Report,
+    unix_peers: &HashMap<u64, u64>,
+) {
     let connections = tcp_connections(host, &report.candidates);
     let mut wanted = Wanted::default();
     for candidate in &report.candidates {
@@ -63,6 +78,7 @@ fn look_at_connections(host: &mut Host<'_>, report: &mut Report) {
         }
         let peer = tcp_peer(candidate, &connections);
         wanted.sockets.extend(peer.map(|peer| peer.inode));
+        wanted.sockets.extend(unix_peer(candidate, unix_peers));
     }
     if wanted.sockets.is_empty() && wanted.devices.is_empty() {
         return settle(host, report, &connections, &Owners::default());
@@ -76,6 +92,17 @@ fn look_at_connections(host: &mut Host<'_>, report: &mut Report) {
         report.unseen(Unseen::denied(what, why));
     }
     settle(host, report, &connections, &owners);
+    for candidate in &mut report.candidates {
+        let client = unix_peer(candidate, unix_peers);
+        if let Some(pid) = client.and_then(|client| owners.sockets.get(&client)) {
+            candidate.found.holder = Holder::Process(process(host, *pid));
+        }
+    }
+}
+
+/// The client's end of a Unix connection.
+fn unix_peer(candidate: &Candidate, unix_peers: &HashMap<u64, u64>) -> Option<u64> {
+    unix_peers.get(&candidate.connected?).copied()
 }
 
 fn settle(host: &Host<'_>, report: &mut Report, connections: &[TcpSocket], owners: &Owners) {

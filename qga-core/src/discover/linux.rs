@@ -1,19 +1,61 @@
 //! All sources together.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use super::found::{Found, Reach};
 use super::host::Host;
 use super::process::{Running, is_gone};
 use super::report::Report;
-use super::roots::Roots;
+use super::roots::{Place, Roots};
+use super::socket_files::SocketFile;
 use super::unseen::Unseen;
 use super::{Discovered, folders, holders, microvm, qemu};
+use crate::transport::Address;
 
-pub(super) fn discover(roots: &Roots) -> Discovered {
+/// `unix_peers` tells which Unix sockets are connected with which.
+pub(super) fn discover(roots: &Roots, unix_peers: &dyn Fn() -> HashMap<u64, u64>) -> Discovered {
     let mut host = Host::new(&roots.proc);
     let mut report = Report::default();
     look_at_processes(&mut host, &mut report);
     folders::look(&roots.places, &mut host, &mut report);
-    holders::look(&mut host, &mut report);
+    holders::look(&mut host, &mut report, unix_peers);
     report.finish()
+}
+
+/// What is found at this address.
+pub(super) fn look_at(
+    address: &Address,
+    mut roots: Roots,
+    unix_peers: &dyn Fn() -> HashMap<u64, u64>,
+) -> Option<Found> {
+    let wanted = resolved(address)?;
+    roots.places.push(Place::Asked(wanted.clone()));
+    let found = discover(&roots, unix_peers).agents.into_iter();
+    let mut found = found.filter(|found| leads_to(&found.reach, &wanted));
+    found.next()
+}
+
+/// The address of a channel of this host, as it is found.
+fn resolved(address: &Address) -> Option<Address> {
+    match address {
+        Address::Unix(path) => Some(Address::Unix(path.canonicalize().ok()?)),
+        Address::Serial(path) => Some(Address::Serial(path.canonicalize().ok()?)),
+        Address::Tcp(text) => Some(text.parse::<SocketAddr>().ok()?.into()),
+        Address::VsockProxy { .. } => Some(address.clone()),
+        _ => None,
+    }
+}
+
+fn leads_to(reach: &Reach, wanted: &Address) -> bool {
+    match (reach, wanted) {
+        (Reach::Address(Address::Unix(found)), Address::Unix(path))
+        | (Reach::VsockProxy { path: found }, Address::VsockProxy { path, .. }) => {
+            let file = |path| SocketFile::at(path).ok();
+            file(path).is_some() && file(path) == file(found)
+        }
+        (reach, wanted) => reach.address() == Some(wanted),
+    }
 }
 
 fn look_at_processes(host: &mut Host<'_>, report: &mut Report) {

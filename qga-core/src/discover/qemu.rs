@@ -8,12 +8,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::bounded;
-use super::found::{Holder, Reach, Source};
+use super::found::{Reach, Source};
 use super::host::Host;
 use super::process::{OpenFiles, Running, socket_inode};
 use super::report::{Candidate, Report};
 use super::socket_files::SocketFile;
-use super::unix_table::UnixTable;
 use super::unseen::Unseen;
 use crate::transport::Address;
 
@@ -102,14 +101,17 @@ impl Machine<'_, '_> {
         let path = self.process.absolute(bound).map_err(cannot)?;
         let root = self.process.root();
         let (path, file) = SocketFile::of_process(&root, &path).map_err(cannot)?;
-        let holder = match self.host.unix_table_of(self.process) {
-            Ok(table) => holder(&table, bound, self.sockets()),
-            Err(_) => Some(Holder::Unknown),
-        };
-        let nobody = || Unseen::new(format!("{}: {shown}", self.what()), "nobody listens there");
         let reach = Reach::Address(Address::Unix(path));
         let candidate = Candidate::new(reach, source).file(file);
-        Ok(candidate.holder(holder.ok_or_else(nobody)?))
+        let Ok(table) = self.host.unix_table_of(self.process) else {
+            return Ok(candidate);
+        };
+        let mut sockets = table.at(bound, self.sockets()).peekable();
+        if sockets.peek().is_none() {
+            let what = format!("{}: {shown}", self.what());
+            return Err(Unseen::new(what, "nobody listens there"));
+        }
+        Ok(candidate.clients(sockets))
     }
 
     fn descriptor(&mut self, number: u32) -> Result<Candidate, Unseen> {
@@ -215,15 +217,4 @@ fn tcp(local: SocketAddr, source: Source) -> Candidate {
     };
     let address = SocketAddr::new(ip, local.port());
     Candidate::new(Reach::Address(address.into()), source)
-}
-
-/// Who has connected to the socket with this path; nothing if there is no such socket.
-fn holder(table: &UnixTable, path: &[u8], of_process: Option<&HashSet<u64>>) -> Option<Holder> {
-    let mut sockets = table.at(path, of_process).peekable();
-    sockets.peek()?;
-    Some(if sockets.all(|socket| socket.listens) {
-        Holder::Nobody
-    } else {
-        Holder::Somebody
-    })
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::found::{Found, Holder, Process, Reach, Source};
 use super::socket_files::SocketFile;
+use super::unix_table::Bound;
 use super::unseen::Unseen;
 use super::{Discovered, bounded};
 use crate::transport::Address;
@@ -31,6 +32,8 @@ pub(super) struct Candidate {
     pub(super) file: Option<SocketFile>,
     /// The socket that listens, if it is not known yet whose it is.
     pub(super) listening: Option<u64>,
+    /// Its end of a Unix connection that a client has made.
+    pub(super) connected: Option<u64>,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -52,6 +55,7 @@ impl Candidate {
             },
             file: None,
             listening: None,
+            connected: None,
         }
     }
 
@@ -69,6 +73,20 @@ impl Candidate {
     pub(super) fn holder(mut self, holder: Holder) -> Self {
         self.found.holder = holder;
         self
+    }
+
+    /// Whoever has connected to the sockets with its path, of which there is one at least.
+    pub(super) fn clients<'a>(self, mut sockets: impl Iterator<Item = &'a Bound>) -> Self {
+        let Some(first) = sockets.find(|socket| !socket.listens) else {
+            return self.holder(Holder::Nobody);
+        };
+        // One that waits to be accepted has no inode yet, and is not served.
+        let mut clients = [first].into_iter().chain(sockets.filter(|it| !it.listens));
+        let served = clients.find(|socket| socket.inode != 0);
+        Self {
+            connected: served.map(|socket| socket.inode),
+            ..self.holder(Holder::Somebody)
+        }
     }
 
     pub(super) fn file(mut self, file: SocketFile) -> Self {
@@ -110,6 +128,7 @@ impl Candidate {
         }
         mine.sources.extend(theirs.sources);
         self.listening = self.listening.or(other.listening);
+        self.connected = self.connected.or(other.connected);
     }
 }
 

@@ -3,6 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::transport::Address;
+
 /// Where is looked; tests have their own.
 #[derive(Debug)]
 pub(super) struct Roots {
@@ -23,6 +25,8 @@ pub(super) enum Place {
     Proxmox(PathBuf),
     /// The socket of one guest.
     Socket(PathBuf),
+    /// The channel that somebody asks for.
+    Asked(Address),
 }
 
 /// What a user's session of libvirt has below `XDG_RUNTIME_DIR`.

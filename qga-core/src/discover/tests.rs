@@ -1,5 +1,6 @@
 //! Discovery in folders and a `/proc` of the tests' own.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -14,6 +15,7 @@ use super::roots::{Place, Roots, SESSION};
 use super::{Discovered, Process};
 use crate::transport::Address;
 
+mod asked;
 mod channels;
 mod hostile;
 mod places;
@@ -27,6 +29,7 @@ struct FakeHost {
     tcp: String,
     inode: u64,
     listeners: Vec<UnixListener>,
+    unix_peers: HashMap<u64, u64>,
 }
 
 impl FakeHost {
@@ -38,6 +41,7 @@ impl FakeHost {
             tcp: "  sl  local_address rem_address   st ...\n".to_owned(),
             inode: 1000,
             listeners: Vec::new(),
+            unix_peers: HashMap::new(),
         };
         fs::create_dir_all(host.proc("net")).unwrap();
         host
@@ -120,10 +124,21 @@ impl FakeHost {
     fn discover(&mut self) -> Discovered {
         fs::write(self.proc("net/unix"), &self.unix).unwrap();
         fs::write(self.proc("net/tcp"), &self.tcp).unwrap();
-        linux::discover(&Roots {
+        let roots = Roots {
             proc: self.path("proc"),
             places: std::mem::take(&mut self.places),
-        })
+        };
+        linux::discover(&roots, &|| self.unix_peers.clone())
+    }
+
+    fn look_at(&mut self, address: &str) -> Option<Found> {
+        fs::write(self.proc("net/unix"), &self.unix).unwrap();
+        fs::write(self.proc("net/tcp"), &self.tcp).unwrap();
+        let roots = Roots {
+            proc: self.path("proc"),
+            places: std::mem::take(&mut self.places),
+        };
+        linux::look_at(&address.parse().unwrap(), roots, &|| self.unix_peers.clone())
     }
 
     /// The only channel, where there is nothing else to say.

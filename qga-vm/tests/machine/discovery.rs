@@ -44,7 +44,10 @@ async fn a_machine_is_discovered_with_its_socket_its_process_and_its_client(on: 
     let listener = machine.listener.unwrap();
     assert_eq!(listener.pid, u32::try_from(pid).unwrap());
     assert_eq!(listener.program, "qemu-system-x86_64");
-    assert_eq!(machine.holder, Holder::Somebody);
+    let Holder::Process(holder) = machine.holder else {
+        panic!("{:?} is connected", machine.holder);
+    };
+    assert_eq!(holder.pid, std::process::id());
 }
 
 async fn a_machine_on_a_serial_line_or_a_tcp_port_is_discovered(on: On) {

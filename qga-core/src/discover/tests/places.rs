@@ -55,6 +55,39 @@ fn who_listens_on_a_socket_in_a_folder_is_found_among_open_files() {
 }
 
 #[test]
+fn who_is_connected_to_a_socket_is_found_by_the_other_end_of_the_connection() {
+    let mut host = FakeHost::new();
+    let path = host.path("qga.sock");
+    let bound = path.display().to_string();
+    host.listen(&path);
+    let served = host.bind(&bound, false);
+    let client = 4711;
+    host.unix_peers.insert(served, client);
+    host.process(21, &["/usr/bin/qga", "ping"]);
+    host.open(21, 5, &format!("socket:[{client}]"));
+    host.places = vec![Place::Socket(path)];
+    assert_eq!(host.only().holder, Holder::Process(process("qga", 21)));
+}
+
+#[test]
+fn who_waits_to_be_accepted_is_not_who_is_connected() {
+    let mut host = FakeHost::new();
+    let path = host.path("qga.sock");
+    let bound = path.display().to_string();
+    host.listen(&path);
+    writeln!(host.unix, "0: 2 0 00000000 0001 02 0 {bound}").unwrap();
+    let served = host.bind(&bound, false);
+    host.unix_peers.insert(served, 4711);
+    host.unix_peers.insert(0, 4712);
+    for (pid, socket) in [(21, 4711), (22, 4712)] {
+        host.process(pid, &["qga"]);
+        host.open(pid, 5, &format!("socket:[{socket}]"));
+    }
+    host.places = vec![Place::Socket(path)];
+    assert_eq!(host.only().holder, Holder::Process(process("qga", 21)));
+}
+
+#[test]
 fn a_socket_that_is_bound_by_another_name_of_its_folder_is_the_same() {
     let mut host = FakeHost::new();
     let path = host.path("run/qga.sock");
@@ -85,7 +118,7 @@ fn without_a_table_of_sockets_what_is_in_folders_is_found_and_no_more_is_known()
         proc: host.path("proc"),
         places: vec![Place::Socket(path)],
     };
-    let found = linux::discover(&roots).agents.remove(0);
+    let found = linux::discover(&roots, &HashMap::new).agents.remove(0);
     assert_eq!((found.listener, found.holder), (None, Holder::Unknown));
 }
 
@@ -115,10 +148,11 @@ fn a_host_without_proc_says_so() {
     let mut host = FakeHost::new();
     fs::remove_dir_all(host.path("proc")).unwrap();
     let proc = host.path("proc");
-    let found = linux::discover(&Roots {
+    let roots = Roots {
         proc,
         places: std::mem::take(&mut host.places),
-    });
+    };
+    let found = linux::discover(&roots, &HashMap::new);
     assert!(found.to_string().starts_with("not seen: processes in /"));
 }
 
