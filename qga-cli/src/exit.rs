@@ -9,7 +9,8 @@ use qga_commands::guest::process::ExitStatus;
 use qga_core::{ErrorKind, Stage};
 use qga_qmp::MachineError;
 
-use crate::show::visible;
+use crate::holder;
+use crate::show::{note, visible};
 
 /// The time was over.
 pub(crate) const TIMEOUT: u8 = 124;
@@ -78,7 +79,12 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
             format_args!("qga: {}\n", visible(&words)),
         );
         if let Some(address) = unreached(error) {
-            crate::show::note(&format!("to find out why: qga doctor {address}"));
+            if let Some(words) = holder::of(address) {
+                note(&words);
+            }
+            if let Ok(word) = shlex::try_quote(address) {
+                note(&format!("to find out why: qga doctor {word}"));
+            }
         }
     }
     code_of(error).into()
@@ -93,13 +99,12 @@ fn of_guest_or_machine(error: &anyhow::Error) -> Option<&GuestError> {
     }
 }
 
-/// The address of a guest that was not reached, as a word for a shell.
-fn unreached(error: &anyhow::Error) -> Option<String> {
+/// The address of a guest that was not reached.
+fn unreached(error: &anyhow::Error) -> Option<&str> {
     let error = of_guest_or_machine(error)?.command_error()?;
     let is_known = matches!(error.kind(), ErrorKind::Address(_));
     let is_unreached = matches!(error.stage(), Stage::Connect | Stage::Sync) && !is_known;
-    let address = error.address().filter(|_| is_unreached)?;
-    Some(shlex::try_quote(address).ok()?.into_owned())
+    error.address().filter(|_| is_unreached)
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {

@@ -10,6 +10,7 @@ mod cut;
 mod exit;
 mod fake;
 mod guest_path;
+mod holder;
 mod options;
 mod show;
 mod signals;

@@ -5,7 +5,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use crate::support::{ended, guest, qga, run, signal};
 
 #[tokio::test]
-async fn the_second_program_waits_for_the_first_or_says_that_somebody_else_may_be_there() {
+async fn the_second_program_waits_for_the_first_or_says_that_it_has_the_channel() {
     let (agent, address) = guest().await;
     agent.program("long").stdout("begun\n").never_ends();
     let mut first = qga(&["exec", &address, "--", "long"]).spawn().unwrap();
@@ -18,6 +18,11 @@ async fn the_second_program_waits_for_the_first_or_says_that_somebody_else_may_b
         "{}",
         hasty.stderr
     );
+    let held = format!("qga (process {}) holds {address}", first.id().unwrap());
+    assert!(hasty.stderr.contains(&held), "{}", hasty.stderr);
+    let doctor = run(&["doctor", "--connect-timeout", "100ms", &address]).await;
+    let held = format!("qga (process {}) is connected", first.id().unwrap());
+    assert!(doctor.stdout.contains(&held), "{}", doctor.stdout);
     let second = qga(&["--connect-timeout", "60s", "ping", &address])
         .spawn()
         .unwrap();

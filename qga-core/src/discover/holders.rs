@@ -21,7 +21,7 @@ pub(super) fn look(
     report: &mut Report,
     unix_peers: &dyn Fn() -> HashMap<u64, u64>,
 ) {
-    let is_connected = |candidate: &Candidate| candidate.connected.is_some();
+    let is_connected = |candidate: &Candidate| !candidate.connected.is_empty();
     let unix_peers = if report.candidates.iter().any(is_connected) {
         unix_peers()
     } else {
@@ -78,7 +78,7 @@ fn look_at_connections(
         }
         let peer = tcp_peer(candidate, &connections);
         wanted.sockets.extend(peer.map(|peer| peer.inode));
-        wanted.sockets.extend(unix_peer(candidate, unix_peers));
+        wanted.sockets.extend(clients(candidate, unix_peers));
     }
     if wanted.sockets.is_empty() && wanted.devices.is_empty() {
         return settle(host, report, &connections, &Owners::default());
@@ -93,16 +93,19 @@ fn look_at_connections(
     }
     settle(host, report, &connections, &owners);
     for candidate in &mut report.candidates {
-        let client = unix_peer(candidate, unix_peers);
-        if let Some(pid) = client.and_then(|client| owners.sockets.get(&client)) {
+        let mut clients = clients(candidate, unix_peers);
+        let client = clients.find_map(|client| owners.sockets.get(&client));
+        drop(clients);
+        if let Some(pid) = client {
             candidate.found.holder = Holder::Process(process(host, *pid));
         }
     }
 }
 
-/// The client's end of a Unix connection.
-fn unix_peer(candidate: &Candidate, unix_peers: &HashMap<u64, u64>) -> Option<u64> {
-    unix_peers.get(&candidate.connected?).copied()
+/// The clients' ends of Unix connections.
+fn clients(candidate: &Candidate, unix_peers: &HashMap<u64, u64>) -> impl Iterator<Item = u64> {
+    let connected = candidate.connected.iter();
+    connected.filter_map(|served| unix_peers.get(served).copied())
 }
 
 fn settle(host: &Host<'_>, report: &mut Report, connections: &[TcpSocket], owners: &Owners) {

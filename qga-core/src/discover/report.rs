@@ -15,6 +15,8 @@ const UNSEEN: usize = 1_000;
 /// The longest name of a guest and of a program, in characters.
 const GUEST: usize = 255;
 const PROGRAM: usize = 64;
+/// Of how many clients of a channel it is looked who they are.
+const CLIENTS: usize = 64;
 
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -32,8 +34,8 @@ pub(super) struct Candidate {
     pub(super) file: Option<SocketFile>,
     /// The socket that listens, if it is not known yet whose it is.
     pub(super) listening: Option<u64>,
-    /// Its end of a Unix connection that a client has made.
-    pub(super) connected: Option<u64>,
+    /// Its ends of the Unix connections that clients have made, the oldest first as far as their numbers tell.
+    pub(super) connected: Vec<u64>,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -55,7 +57,7 @@ impl Candidate {
             },
             file: None,
             listening: None,
-            connected: None,
+            connected: Vec::new(),
         }
     }
 
@@ -76,17 +78,16 @@ impl Candidate {
     }
 
     /// Whoever has connected to the sockets with its path, of which there is one at least.
-    pub(super) fn clients<'a>(self, mut sockets: impl Iterator<Item = &'a Bound>) -> Self {
-        let Some(first) = sockets.find(|socket| !socket.listens) else {
+    pub(super) fn clients<'a>(mut self, sockets: impl Iterator<Item = &'a Bound>) -> Self {
+        let mut clients = sockets.filter(|socket| !socket.listens).peekable();
+        if clients.peek().is_none() {
             return self.holder(Holder::Nobody);
-        };
-        // One that waits to be accepted has no inode yet, and is not served.
-        let mut clients = [first].into_iter().chain(sockets.filter(|it| !it.listens));
-        let served = clients.find(|socket| socket.inode != 0);
-        Self {
-            connected: served.map(|socket| socket.inode),
-            ..self.holder(Holder::Somebody)
         }
+        // One that waits to be accepted has no inode yet, and is not served.
+        let served = clients.map(|socket| socket.inode).filter(|it| *it != 0);
+        self.connected = served.take(CLIENTS).collect();
+        self.connected.sort_unstable();
+        self.holder(Holder::Somebody)
     }
 
     pub(super) fn file(mut self, file: SocketFile) -> Self {
@@ -128,7 +129,9 @@ impl Candidate {
         }
         mine.sources.extend(theirs.sources);
         self.listening = self.listening.or(other.listening);
-        self.connected = self.connected.or(other.connected);
+        if self.connected.is_empty() {
+            self.connected = other.connected;
+        }
     }
 }
 

@@ -4,20 +4,24 @@ use std::path::Path;
 
 use qga_commands::GuestError;
 use qga_commands::guest::Guest;
-use qga_core::discover::Holder;
+use qga_core::discover::{Holder, look_at};
 use qga_core::{Address, ErrorKind};
 
 use super::report::{Finding, Report, Stage};
 use crate::commands::Context;
+use crate::holder;
 
 /// Looks without touching.
 pub(super) fn look(address: &Address, report: &mut Report) {
-    let (Address::Unix(path) | Address::VsockProxy { path, .. } | Address::Serial(path)) = address
-    else {
-        return;
-    };
-    report.add(Stage::File, file(path));
-    report.add(Stage::Holder, holder(path));
+    match address {
+        Address::Unix(path) | Address::VsockProxy { path, .. } | Address::Serial(path) => {
+            report.add(Stage::File, file(path));
+        }
+        // It may be one of another host.
+        Address::Tcp(_) if look_at(address).is_some() => {}
+        _ => return,
+    }
+    report.add(Stage::Holder, holder(address));
 }
 
 #[cfg(unix)]
@@ -63,17 +67,8 @@ fn as_root() -> String {
     "run this as the user to whom it belongs, or as root".to_owned()
 }
 
-fn holder(path: &Path) -> Finding {
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let is_it = |address: &Address| match address {
-        Address::Unix(found) | Address::VsockProxy { path: found, .. } | Address::Serial(found) => {
-            found.canonicalize().is_ok_and(|found| found == path)
-        }
-        _ => false,
-    };
-    let found = qga_core::discover().agents.into_iter();
-    let mut found = found.filter(|found| found.reach.address().is_some_and(is_it));
-    let Some(found) = found.next() else {
+fn holder(address: &Address) -> Finding {
+    let Some(found) = look_at(address) else {
         return Finding::unknown("no program of this host is known to listen there");
     };
     let listener = match &found.listener {
@@ -84,7 +79,8 @@ fn holder(path: &Path) -> Finding {
     match &found.holder {
         Holder::Nobody => Finding::well(format!("{listener}, and nobody is connected")),
         Holder::Process(process) => {
-            Finding::doubtful(format!("{listener}, and {process} is connected"), advice)
+            let words = format!("{listener}, and {process} is connected");
+            Finding::doubtful(words, holder::advice(&found, process))
         }
         Holder::Somebody => {
             Finding::doubtful(format!("{listener}, and somebody is connected"), advice)
