@@ -1,18 +1,28 @@
 //! `qga dial-stdio`.
 
-use anyhow::Context as _;
+use std::io;
+use std::time::Duration;
+
 use clap::Args;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, copy, split};
-use tokio::net::TcpStream;
+use qga_core::Address;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy, split};
+use tokio::time::timeout;
 
 use super::Context;
 use crate::options::Target;
 
+/// How long what the agent still says is passed on once standard input has ended.
+const REST: Duration = Duration::from_millis(500);
+
 /// Carry bytes between standard input and output and the channel of an agent.
 ///
 /// This is for the other side of an ssh connection: `ssh://` addresses use it where it is installed on the host. It ends
-/// when either side has ended.
+/// when the channel has ended, and half a second after standard input has ended. The channels are those of unix:, tcp:,
+/// serial:, vsock:, vsock-proxy: and ssh:// addresses.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Example: echo '{\"execute\": \"guest-ping\"}' | qga dial-stdio /run/qga/web1.sock"
+)]
 pub(crate) struct DialStdio {
     #[command(flatten)]
     target: Target,
@@ -21,28 +31,17 @@ pub(crate) struct DialStdio {
 impl DialStdio {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<()> {
         let address = context.config.address(&self.target.guest)?;
-        let cannot = || format!("{address} cannot be connected to");
-        match address.split_once(':') {
-            #[cfg(unix)]
-            Some(("unix", path)) => {
-                carry(
-                    tokio::net::UnixStream::connect(path)
-                        .await
-                        .with_context(cannot)?,
-                )
-                .await
-            }
-            Some(("tcp", host)) => {
-                carry(TcpStream::connect(host).await.with_context(cannot)?).await
-            }
-            _ => anyhow::bail!(
-                "{address} is no channel of bytes that this can carry: unix: and tcp: are"
-            ),
-        }
+        let address: Address = address.parse()?;
+        let open = timeout(context.connect_timeout, qga_core::parts::open(&address));
+        let Ok(stream) = open.await else {
+            let time = humantime::format_duration(context.connect_timeout);
+            anyhow::bail!("{address} cannot be connected to within {time}");
+        };
+        Ok(carry(stream?).await?)
     }
 }
 
-async fn carry(stream: impl AsyncRead + AsyncWrite) -> anyhow::Result<()> {
+async fn carry(stream: impl AsyncRead + AsyncWrite) -> io::Result<()> {
     let (mut reader, mut writer) = split(stream);
     let (mut stdin, mut stdout) = (tokio::io::stdin(), tokio::io::stdout());
     let there = async {
@@ -52,18 +51,19 @@ async fn carry(stream: impl AsyncRead + AsyncWrite) -> anyhow::Result<()> {
     let back = async {
         let mut buffer = vec![0; 64 << 10];
         loop {
-            let count = tokio::io::AsyncReadExt::read(&mut reader, &mut buffer).await?;
+            let count = reader.read(&mut buffer).await?;
             let Some(read) = buffer.get(..count).filter(|read| !read.is_empty()) else {
-                return Ok::<_, std::io::Error>(());
+                return io::Result::Ok(());
             };
             stdout.write_all(read).await?;
             // Somebody waits for it.
             stdout.flush().await?;
         }
     };
+    tokio::pin!(back);
     tokio::select! {
         ended = there => ended?,
-        ended = back => ended?,
+        ended = &mut back => return ended,
     }
-    Ok(())
+    timeout(REST, back).await.unwrap_or(Ok(()))
 }

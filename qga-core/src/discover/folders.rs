@@ -146,9 +146,7 @@ impl Search<'_, '_> {
             Err(error) => return self.report.unseen(Unseen::failed(what(), &error)),
         };
         let reach = Reach::Address(Address::Unix(path.to_owned()));
-        let mut candidate = Candidate::new(reach, source)
-            .guest(guest)
-            .file(file);
+        let mut candidate = Candidate::new(reach, source).guest(guest).file(file);
         if let Ok(table) = self.host.own_unix_table() {
             match bound_path(&table, path, file) {
                 Some(bound) => {

@@ -64,11 +64,7 @@ struct Owners {
     denied: usize,
 }
 
-fn look_at_connections(
-    host: &mut Host<'_>,
-    report: &mut Report,
-    unix_peers: &HashMap<u64, u64>,
-) {
+fn look_at_connections(host: &mut Host<'_>, report: &mut Report, unix_peers: &HashMap<u64, u64>) {
     let connections = tcp_connections(host, &report.candidates);
     let mut wanted = Wanted::default();
     for candidate in &report.candidates {

@@ -138,7 +138,9 @@ impl FakeHost {
             proc: self.path("proc"),
             places: std::mem::take(&mut self.places),
         };
-        linux::look_at(&address.parse().unwrap(), roots, &|| self.unix_peers.clone())
+        linux::look_at(&address.parse().unwrap(), roots, &|| {
+            self.unix_peers.clone()
+        })
     }
 
     /// The only channel, where there is nothing else to say.
