@@ -27,6 +27,7 @@ pub(crate) const FAKE_AND_BUSYBOX: &[On] = &[On::Fake, On::Busybox];
 pub(crate) const FAKE_AND_DEBIAN: &[On] = &[On::Fake, On::Debian];
 pub(crate) const EVERY: &[On] = &[On::Fake, On::Busybox, On::Debian];
 pub(crate) const LIBVIRT: &[On] = &[On::Libvirt];
+pub(crate) const BUSYBOX_AND_LIBVIRT: &[On] = &[On::Busybox, On::Libvirt];
 /// For what the way of the messages could make a difference to.
 pub(crate) const EVERY_AND_LIBVIRT: &[On] = &[On::Fake, On::Busybox, On::Debian, On::Libvirt];
 pub(crate) const MACHINES_AND_LIBVIRT: &[On] = &[On::Busybox, On::Debian, On::Libvirt];

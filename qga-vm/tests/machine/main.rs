@@ -15,6 +15,7 @@ mod boot;
 mod case;
 mod channel;
 mod clients;
+mod command_line;
 mod discovery;
 mod files;
 mod freeze;
@@ -70,6 +71,7 @@ const MODULES: &[(&str, &[Case])] = &[
     ("accounts", accounts::CASES),
     ("programs", programs::CASES),
     ("files", files::CASES),
+    ("command_line", command_line::CASES),
     ("libvirt", libvirt::CASES),
     ("libvirt_killed", libvirt_killed::CASES),
     ("libvirt_moments", libvirt_moments::CASES),
