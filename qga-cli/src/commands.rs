@@ -91,6 +91,14 @@ impl Context {
         self.format == Format::Json
     }
 
+    /// Says that it is done, where there is nothing else to tell; only in JSON, since text needs no word for it.
+    pub(crate) fn done(&self) -> anyhow::Result<()> {
+        if self.is_json() {
+            return crate::show::json("done", true);
+        }
+        Ok(())
+    }
+
     /// Says something that helps those who want to know how it is done.
     pub(crate) fn detail(&self, words: &str) {
         if self.is_verbose {

@@ -22,6 +22,9 @@ use serde::Deserialize;
 pub(crate) struct Config {
     pub(crate) guests: BTreeMap<String, String>,
     pub(crate) groups: BTreeMap<String, Vec<String>>,
+    /// Why the usual file cannot be read, which does no harm to whoever needs no name of it.
+    #[serde(skip)]
+    problem: Option<String>,
 }
 
 impl Config {
@@ -30,33 +33,39 @@ impl Config {
         let Some(path) = named.map(Path::to_owned).or_else(usual) else {
             return Ok(Self::default());
         };
-        let text = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => {
-                return Ok(Self::default());
-            }
-            read => read.with_context(|| format!("{} cannot be read", path.display()))?,
-        };
-        toml::from_str(&text).with_context(|| format!("{} makes no sense", path.display()))
+        let cannot = || format!("{} cannot be read", path.display());
+        match fs::read_to_string(&path) {
+            Ok(text) => parse(&text).with_context(|| path.display().to_string()),
+            Err(error) if named.is_none() => Ok(Self {
+                problem: (!is_missing(&error)).then(|| format!("{}: {error}", cannot())),
+                ..Self::default()
+            }),
+            Err(error) => Err(error).with_context(cannot),
+        }
     }
 
     /// The address that a word of the command line stands for: it may be a name of the configuration.
     pub(crate) fn address(&self, word: &str) -> anyhow::Result<String> {
         if let Some(address) = self.guests.get(word) {
-            return Ok(address.clone());
+            return written(address).with_context(|| {
+                format!(
+                    "the configuration says that {word} is at {address:?}, which is no address: it has no colon"
+                )
+            });
         }
-        if word.starts_with(['.', '/']) {
-            return Ok(format!("unix:{word}"));
+        if let Some(address) = written(word) {
+            return Ok(address);
         }
-        if word == "fake" {
-            return Ok("fake:".to_owned());
-        }
-        if word.contains(':') {
-            return Ok(word.to_owned());
-        }
+        anyhow::ensure!(!word.is_empty(), "the guest's name is empty");
+        anyhow::ensure!(
+            !self.groups.contains_key(word),
+            "{word:?} is a group of guests; run it with each of them: qga each {word} -- SUBCOMMAND"
+        );
         let known: Vec<_> = self.guests.keys().map(String::as_str).collect();
-        let known = match known.as_slice() {
-            [] => "the configuration has no guests".to_owned(),
-            known => format!("the configuration has {}", known.join(", ")),
+        let known = match (&self.problem, known.as_slice()) {
+            (Some(problem), _) => problem.clone(),
+            (None, []) => "the configuration has no guests".to_owned(),
+            (None, known) => format!("the configuration has {}", known.join(", ")),
         };
         anyhow::bail!(
             "there is no guest called {word:?}: {known}; an address has a colon, as in libvirt:{word} or unix:/run/{word}.sock"
@@ -66,25 +75,50 @@ impl Config {
     /// The names and addresses that a word with `*` and `?`, or the name of a group, stands for.
     pub(crate) fn matching(&self, word: &str) -> anyhow::Result<Vec<(String, String)>> {
         if let Some(names) = self.groups.get(word) {
-            let mut guests = Vec::new();
-            for name in names {
-                guests.push((name.clone(), self.address(name)?));
-            }
-            return Ok(guests);
+            anyhow::ensure!(!names.is_empty(), "the group {word:?} has no guests");
+            let guests = names
+                .iter()
+                .map(|name| Ok((name.clone(), self.address(name)?)));
+            return guests.collect();
         }
         if !word.contains(['*', '?']) {
             return Ok(vec![(word.to_owned(), self.address(word)?)]);
         }
-        let matching = self.guests.iter().filter(|(name, _)| is_match(word, name));
-        let guests: Vec<_> = matching
-            .map(|(name, address)| (name.clone(), address.clone()))
-            .collect();
+        let matching = self.guests.keys().filter(|name| is_match(word, name));
+        let guests = matching.map(|name| Ok((name.clone(), self.address(name)?)));
+        let guests: Vec<_> = guests.collect::<anyhow::Result<_>>()?;
         anyhow::ensure!(
             !guests.is_empty(),
             "no guest of the configuration is called {word:?}"
         );
         Ok(guests)
     }
+}
+
+/// An address as others know it, if the word is one.
+fn written(word: &str) -> Option<String> {
+    match word {
+        "fake" => Some("fake:".to_owned()),
+        path if path.starts_with(['.', '/']) => Some(format!("unix:{path}")),
+        address if address.contains(':') => Some(address.to_owned()),
+        _ => None,
+    }
+}
+
+/// Reads a text; an error is one line, with the place of what makes no sense.
+fn parse(text: &str) -> anyhow::Result<Config> {
+    toml::from_str(text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start));
+        let line = before.unwrap_or_default().matches('\n').count() + 1;
+        let words = error.message().replace('\n', ", ");
+        anyhow::anyhow!("line {line} makes no sense: {words}")
+    })
+}
+
+/// The home of a user who has none may be a file, such as `/dev/null`.
+fn is_missing(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory)
 }
 
 fn usual() -> Option<PathBuf> {

@@ -11,6 +11,7 @@ use crate::show::Format;
 
 /// What each subcommand heeds.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of each subcommand")]
 pub(crate) struct Common {
     /// How to print results.
     #[arg(

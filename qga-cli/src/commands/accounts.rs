@@ -69,9 +69,11 @@ impl Passwd {
         let guest = context.guest(&self.target.guest).await?;
         let secret = Secret::from(read_secret(&self.user).await?);
         if self.hash {
-            return Ok(guest.set_password_hash(&self.user, secret).await?);
+            guest.set_password_hash(&self.user, secret).await?;
+        } else {
+            guest.set_password(&self.user, secret).await?;
         }
-        Ok(guest.set_password(&self.user, secret).await?)
+        context.done()
     }
 }
 
@@ -142,14 +144,15 @@ impl SshKey {
             }
             KeyCommand::Add(files) => {
                 let guest = context.guest(&files.keys.target.guest).await?;
-                Ok(guest.ssh_keys(&files.keys.user).add(files.read()?).await?)
+                let keys = guest.ssh_keys(&files.keys.user);
+                keys.add(files.read()?).await?;
+                context.done()
             }
             KeyCommand::Rm(files) => {
                 let guest = context.guest(&files.keys.target.guest).await?;
-                Ok(guest
-                    .ssh_keys(&files.keys.user)
-                    .remove(files.read()?)
-                    .await?)
+                let keys = guest.ssh_keys(&files.keys.user);
+                keys.remove(files.read()?).await?;
+                context.done()
             }
         }
     }

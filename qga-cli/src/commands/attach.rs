@@ -10,7 +10,7 @@ use qga_commands::guest::process::{Output, Process, ProcessToken};
 use tokio::time::{Instant, sleep};
 
 use super::Context;
-use super::exec::{at, print};
+use super::exec::{at, captured, print};
 use crate::exit::{self, Interrupted, TimeIsUp};
 use crate::options::{Target, duration};
 use crate::signals::Signals;
@@ -53,6 +53,10 @@ impl Attach {
         }
         let mut signals = Signals::listen()?;
         let output = wait(&mut process, &mut signals, end).await?;
+        if context.is_json() && !output.truncated {
+            captured::print(&output.status, &output.stdout, &output.stderr)?;
+            return Ok(exit::of_guest(&output.status));
+        }
         let (mut stdout, mut stderr) = (tokio::io::stdout(), tokio::io::stderr());
         let status = print(&output, &mut stdout, &mut stderr).await?;
         Ok(exit::of_guest(&status))

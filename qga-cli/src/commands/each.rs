@@ -166,8 +166,12 @@ impl Each {
             "--connect-timeout",
             &format!("{}ms", context.connect_timeout.as_millis()),
         ]);
-        if context.is_json() {
+        // What programs print is passed on line by line.
+        if context.is_json() && !["exec", "attach"].contains(&subcommand.as_str()) {
             command.args(["--output", "json"]);
+        }
+        if context.is_verbose {
+            command.arg("--verbose");
         }
         if context.is_quiet {
             command.arg("--quiet");

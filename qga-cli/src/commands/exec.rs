@@ -1,5 +1,6 @@
 //! `qga exec`.
 
+pub(crate) mod captured;
 mod follow;
 #[cfg(test)]
 mod tests;
@@ -12,9 +13,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use qga_commands::Guest;
-use qga_commands::guest::process::Command;
+use qga_commands::guest::process::{Command, ExitStatus};
 use serde_json::json;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
 use super::Context;
@@ -23,6 +24,7 @@ use crate::options::{Target, duration};
 use crate::show;
 use crate::signals::Signals;
 
+use captured::Captured;
 use follow::Follow;
 pub(crate) use follow::print;
 
@@ -85,17 +87,39 @@ impl Exec {
         if self.detach {
             return detach(context, &command).await;
         }
+        if context.is_json() {
+            let (mut stdout, mut stderr) = (Captured::default(), Captured::default());
+            let followed = self.follow(context, &command, &mut stdout, &mut stderr);
+            let status = followed.await?;
+            captured::print(&status, stdout.bytes(), stderr.bytes())?;
+            return Ok(exit::of_guest(&status));
+        }
+        let (mut stdout, mut stderr) = (tokio::io::stdout(), tokio::io::stderr());
+        let followed = self.follow(context, &command, &mut stdout, &mut stderr);
+        Ok(exit::of_guest(&followed.await?))
+    }
+
+    async fn follow<O, E>(
+        &self,
+        context: &Context,
+        command: &Command,
+        stdout: &mut O,
+        stderr: &mut E,
+    ) -> anyhow::Result<ExitStatus>
+    where
+        O: AsyncWrite + Unpin,
+        E: AsyncWrite + Unpin,
+    {
         let mut signals = Signals::listen()?;
         let follow = Follow {
-            stdout: &mut tokio::io::stdout(),
-            stderr: &mut tokio::io::stderr(),
+            stdout,
+            stderr,
             signals: &mut signals,
             timeout: self.timeout,
             guest: &self.target.guest,
             detail: &|words| context.detail(words),
         };
-        let status = follow.run(&command).await?;
-        Ok(exit::of_guest(&status))
+        follow.run(command).await
     }
 
     async fn command(&self, guest: &Guest) -> anyhow::Result<Command> {

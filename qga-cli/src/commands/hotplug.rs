@@ -62,7 +62,7 @@ impl Cpu {
             CpuCommand::Set { target, count } => {
                 let guest = context.guest(&target.guest).await?;
                 guest.set_online_vcpus(count).await?;
-                Ok(())
+                context.done()
             }
         }
     }
@@ -98,7 +98,7 @@ impl Mem {
                 }
                 let asked = blocks.len();
                 if asked == 0 {
-                    return Ok(());
+                    return context.done();
                 }
                 let results = guest.set_memory_blocks(blocks).await?;
                 let failed: Vec<_> = results
@@ -111,7 +111,7 @@ impl Mem {
                     "of {asked} blocks, these are still not used: {}",
                     failed.join(", ")
                 );
-                Ok(())
+                context.done()
             }
         }
     }

@@ -131,6 +131,9 @@ impl Options {
         if self.no_wait {
             let guest = context.guest(&self.target.guest).await?;
             way.of_guest(&guest).send().await?;
+            if context.is_json() {
+                show::json("outcome", "sent")?;
+            }
             return Ok(());
         }
         let ended = if let Some(machine) = context.machine(&self.target.guest).await? {

@@ -33,7 +33,7 @@ impl Rm {
         for path in self.paths {
             guest.remove_file(path).await?;
         }
-        Ok(())
+        context.done()
     }
 }
 
@@ -43,6 +43,6 @@ impl Mkdir {
         for path in self.paths {
             guest.create_dir_all(path).await?;
         }
-        Ok(())
+        context.done()
     }
 }

@@ -36,24 +36,24 @@ impl Wait {
         let ready = ready(&self.what).timeout(self.timeout);
         if let Some(machine) = context.machine(&self.target.guest).await? {
             let waited = machine.ready_for(&ready).await;
-            return waited.map_err(|error| {
-                if error.is_timeout() {
-                    return TimeIsUp(error.to_string()).into();
-                }
-                error.into()
-            });
+            return match waited {
+                Ok(_) => context.done(),
+                Err(error) if error.is_timeout() => Err(TimeIsUp(error.to_string()).into()),
+                Err(error) => Err(error.into()),
+            };
         }
         let connected = context
             .connector
             .builder()
             .connect_ready(address, &ready)
             .await;
-        connected.map(drop).map_err(|error| match error {
-            GuestError::NotReady { .. } if !error.is_permanent() => {
-                TimeIsUp(error.to_string()).into()
+        match connected {
+            Ok(_) => context.done(),
+            Err(error @ GuestError::NotReady { .. }) if !error.is_permanent() => {
+                Err(TimeIsUp(error.to_string()).into())
             }
-            error => error.into(),
-        })
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

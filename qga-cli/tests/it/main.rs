@@ -24,6 +24,7 @@ mod power;
 mod raw;
 mod readme;
 mod real;
+mod shapes;
 mod sharing;
 mod signals;
 mod snapshot;
