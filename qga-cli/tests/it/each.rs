@@ -113,3 +113,12 @@ async fn a_file_of_each_guest_is_copied_to_a_place_of_its_own() {
     assert_eq!(crate::support::names(&folder.path().join("in")).len(), 3);
     assert_eq!(crate::support::names(folder.path()), ["config.toml", "in"]);
 }
+
+#[tokio::test]
+async fn what_is_said_to_each_agent_is_shown_with_the_guests_name() {
+    let (_agent, address) = guest().await;
+    let run = run(&["-v", "each", &address, "--", "ping"]).await;
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let shown = format!("{address}: > {{\"execute\":\"guest-ping\"");
+    assert!(run.stderr.contains(&shown), "{}", run.stderr);
+}

@@ -76,3 +76,77 @@ async fn libvirts_domains_are_listed_with_their_states() {
     });
     assert_eq!(value["guests"][0], web);
 }
+
+#[tokio::test]
+async fn a_mistake_in_the_configuration_is_told_in_one_line_with_its_place() {
+    for (text, words) in [
+        (
+            "[guests]\nweb1 = 5\n",
+            ": line 2 makes no sense: invalid type",
+        ),
+        ("guest = 1\n\n[guests", ": line 3 makes no sense: "),
+        (
+            "[guests]\nweb1 = 'a:b'\n[nonsense]\n",
+            ": line 3 makes no sense: unknown field",
+        ),
+    ] {
+        let (_folder, config) = config(text);
+        let run = run(&["--config", &config, "ping", "web1"]).await;
+        assert_eq!(run.code, 125);
+        assert!(
+            run.stderr.contains(&format!("{config}{words}")),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+        assert!(!run.stderr.contains("\\u{a}"), "{}", run.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_configuration_that_cannot_be_read_does_no_harm_to_who_needs_no_name() {
+    let home = tempfile::tempdir().unwrap();
+    // A folder cannot be read, also not by root.
+    let path = home.path().join(".config/qga/config.toml");
+    std::fs::create_dir_all(&path).unwrap();
+    let home = home.path().to_str().unwrap();
+    let in_home = async |home: &str, word: &str| {
+        let mut ping = qga(&["ping", word]);
+        ended(ping.env("HOME", home).output().await.unwrap())
+    };
+    assert_eq!(in_home(home, "fake").await.code, 0);
+    let named = in_home(home, "web1").await;
+    let words = format!("{} cannot be read", path.display());
+    assert!(named.stderr.contains(&words), "{}", named.stderr);
+    // A user without a home has a file in its place.
+    assert_eq!(in_home("/dev/null", "fake").await.code, 0);
+    let named = in_home("/dev/null", "web1").await;
+    assert!(named.stderr.contains("has no guests"), "{}", named.stderr);
+}
+
+#[tokio::test]
+async fn what_a_name_stands_for_is_an_address_as_on_the_command_line() {
+    let text = "[guests]\ndemo = 'fake'\nbad = 'nonsense'\nfile = '/none/qga.sock'\n\
+                [groups]\nall = ['demo']\nnone = []\n";
+    let (_folder, config) = config(text);
+    let told = async |words: &[&str]| run(&[&["--config", &config], words].concat()).await;
+    assert_eq!(told(&["ping", "demo"]).await.code, 0);
+    for (words, told_words) in [
+        (
+            &["ping", "bad"][..],
+            "bad is at \"nonsense\", which is no address",
+        ),
+        (&["ping", "file"], "unix:/none/qga.sock"),
+        (&["ping", "all"], "qga each all -- SUBCOMMAND"),
+        (
+            &["each", "none", "--", "ping"],
+            "the group \"none\" has no guests",
+        ),
+        (&["each", "*", "--", "ping"], "bad is at \"nonsense\""),
+        (&["ping", ""], "the guest's name is empty"),
+    ] {
+        let run = told(words).await;
+        assert_eq!(run.code, 125, "{words:?}: {}", run.stderr);
+        assert!(run.stderr.contains(told_words), "{words:?}: {}", run.stderr);
+    }
+}

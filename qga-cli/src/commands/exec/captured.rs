@@ -59,3 +59,19 @@ pub(crate) fn print(status: &ExitStatus, stdout: &[u8], stderr: &[u8]) -> anyhow
     });
     show::json("process", process)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_than_a_limit_is_kept() {
+        let mut captured = Captured(vec![0; MOST - 1]);
+        captured.write_all(b"a").await.unwrap();
+        let error = captured.write_all(b"b").await.unwrap_err();
+        assert!(error.to_string().contains("64 MiB"), "{error}");
+        assert_eq!(captured.bytes().len(), MOST);
+    }
+}
