@@ -65,6 +65,12 @@
 //!
 //! What your program must not send, the client can [refuse](ClientBuilder::allow).
 //!
+//! # Systems
+//!
+//! Everything here is tested on Linux. On other Unix systems there is no vsock and nothing is discovered; on Windows
+//! only `tcp:`, and channels that you open yourself, are left. It has compiled for Windows, and was never run
+//! there.
+//!
 //! # Runtime
 //!
 //! The client needs a tokio runtime with I/O and time enabled (`#[tokio::main]` has both). It starts

@@ -37,7 +37,7 @@ impl Wait {
         if let Some(machine) = context.machine(&self.target.guest).await? {
             let waited = machine.ready_for(&ready).await;
             return match waited {
-                Ok(_) => context.done(),
+                Ok(()) => context.done(),
                 Err(error) if error.is_timeout() => Err(TimeIsUp(error.to_string()).into()),
                 Err(error) => Err(error.into()),
             };

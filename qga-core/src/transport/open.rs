@@ -175,6 +175,10 @@ pub(crate) async fn plain_stream(
     }
 }
 
+#[cfg_attr(
+    not(unix),
+    allow(unused_variables, reason = "no other program opens a channel there")
+)]
 async fn open_stream(address: &Address, programs: &Programs) -> io::Result<Carrier> {
     match address {
         Address::Tcp(host_and_port) => Ok(Carrier::bytes(tcp::open(host_and_port).await?)),

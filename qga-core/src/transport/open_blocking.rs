@@ -86,6 +86,10 @@ impl BlockingEndpoint {
     }
 }
 
+#[cfg_attr(
+    not(unix),
+    allow(unused_variables, reason = "no other program opens a channel there")
+)]
 fn open_stream(
     address: &Address,
     programs: &Programs,
