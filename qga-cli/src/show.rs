@@ -19,7 +19,7 @@ pub(crate) enum Format {
     /// Text for people.
     #[default]
     Text,
-    /// One JSON object.
+    /// One JSON object on standard output. Errors are text on standard error.
     Json,
 }
 

@@ -38,6 +38,8 @@ const MOST_INPUT: u64 = 48 << 20;
 /// was over, and 125 if anything was not seen to its end, such as a part of the output. When this program is interrupted,
 /// it kills the guest's program; a second interrupt leaves it running, and says how to attach to it. A process that the
 /// program leaves behind and that still has its output open does not hold the command.
+///
+/// With `-o json`, the output comes at the end, in one object with the exit code; it may have 64 MiB then.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: qga exec fake -- uname -a")]
 pub(crate) struct Exec {

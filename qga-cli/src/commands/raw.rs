@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _};
 
 use anyhow::Context as _;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Map, Value};
 
 use super::Context;
@@ -19,6 +20,7 @@ pub(crate) struct Raw {
     #[command(flatten)]
     target: Target,
     /// The name of the command.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     command: String,
     /// Its arguments: a JSON object, or words NAME=VALUE; a value that is JSON is taken as such, others as text.
     arguments: Vec<String>,

@@ -8,6 +8,7 @@ use qga_commands::guest::ready::Ready;
 
 use super::Context;
 use crate::exit::TimeIsUp;
+use crate::holder;
 use crate::options::{Target, duration};
 
 /// Wait until a guest is ready. Its socket, its domain and the guest itself need not be there yet.
@@ -45,11 +46,14 @@ impl Wait {
         let connected = context
             .connector
             .builder()
-            .connect_ready(address, &ready)
+            .connect_ready(address.as_str(), &ready)
             .await;
         match connected {
             Ok(_) => context.done(),
             Err(error @ GuestError::NotReady { .. }) if !error.is_permanent() => {
+                if let Some(words) = holder::of(&address) {
+                    context.note(&words);
+                }
                 Err(TimeIsUp(error.to_string()).into())
             }
             Err(error) => Err(error.into()),

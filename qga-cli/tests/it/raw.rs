@@ -34,6 +34,8 @@ async fn any_command_is_sent_with_its_arguments() {
             sent.stderr
         );
     }
+    let none = run(&["raw", &address, ""]).await;
+    assert!(none.stderr.contains("<COMMAND>"), "{}", none.stderr);
     let refused = run(&["raw", &address, "guest-none"]).await;
     assert_eq!(refused.code, 125);
     assert!(refused.stderr.contains("guest-none"), "{}", refused.stderr);

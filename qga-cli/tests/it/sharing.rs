@@ -23,6 +23,10 @@ async fn the_second_program_waits_for_the_first_or_says_that_it_has_the_channel(
     let doctor = run(&["doctor", "--connect-timeout", "100ms", &address]).await;
     let held = format!("qga (process {}) is connected", first.id().unwrap());
     assert!(doctor.stdout.contains(&held), "{}", doctor.stdout);
+    let wait = run(&["wait", "--timeout", "1s", &address]).await;
+    assert_eq!(wait.code, 124, "{}", wait.stderr);
+    let held = format!("qga (process {}) holds {address}", first.id().unwrap());
+    assert!(wait.stderr.contains(&held), "{}", wait.stderr);
     let second = qga(&["--connect-timeout", "60s", "ping", &address])
         .spawn()
         .unwrap();
