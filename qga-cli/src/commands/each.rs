@@ -230,6 +230,7 @@ async fn run(
         .spawn()
         .context("this program cannot be started again")?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let mut is_told = false;
     let printed = {
         let printing = async {
             let (out, err) = tokio::join!(
@@ -242,11 +243,15 @@ async fn run(
         loop {
             tokio::select! {
                 printed = &mut printing => break printed,
-                Ok(signal) = signals.recv() => send(&child, signal),
+                Ok(signal) = signals.recv() => {
+                    is_told = true;
+                    send(&child, signal);
+                }
             }
         }
     };
-    if printed.is_err() {
+    // A second signal would have it leave the guest's program running.
+    if printed.is_err() && !is_told {
         send(&child, TERMINATE);
     }
     let status = child.wait().await?;

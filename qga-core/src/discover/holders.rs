@@ -94,6 +94,8 @@ fn look_at_connections(host: &mut Host<'_>, report: &mut Report, unix_peers: &Ha
         drop(clients);
         if let Some(pid) = client {
             candidate.found.holder = Holder::Process(process(host, *pid));
+        } else if is_left(candidate, unix_peers) {
+            candidate.found.holder = Holder::Nobody;
         }
     }
 }
@@ -101,7 +103,14 @@ fn look_at_connections(host: &mut Host<'_>, report: &mut Report, unix_peers: &Ha
 /// The clients' ends of Unix connections.
 fn clients(candidate: &Candidate, unix_peers: &HashMap<u64, u64>) -> impl Iterator<Item = u64> {
     let connected = candidate.connected.iter();
-    connected.filter_map(|served| unix_peers.get(served).copied())
+    let clients = connected.filter_map(|served| unix_peers.get(served).copied());
+    clients.filter(|client| *client != 0)
+}
+
+/// Whether all clients have closed their ends, which who listens has not noticed yet.
+fn is_left(candidate: &Candidate, unix_peers: &HashMap<u64, u64>) -> bool {
+    let mut connected = candidate.connected.iter();
+    !candidate.connected.is_empty() && connected.all(|served| unix_peers.get(served) == Some(&0))
 }
 
 fn settle(host: &Host<'_>, report: &mut Report, connections: &[TcpSocket], owners: &Owners) {

@@ -26,7 +26,8 @@ const HEADER: usize = 16;
 /// Of an attribute.
 const ATTRIBUTE: usize = 4;
 
-/// The inode of the other end of each socket of this network namespace that has one. None if the kernel does not tell.
+/// The inode of the other end of each socket of this network namespace that is connected; 0 of one that was closed, or
+/// that waits to be accepted. Nothing if the kernel does not tell.
 pub(super) fn of_this_host() -> HashMap<u64, u64> {
     ask().unwrap_or_default()
 }
@@ -80,14 +81,14 @@ fn read(mut messages: &[u8], peers: &mut HashMap<u64, u64>) -> bool {
     true
 }
 
-/// The other end, of what is said of a socket. One that waits to be accepted has no inode yet.
+/// The other end, of what is said of a socket.
 fn peer(body: &[u8]) -> Option<u32> {
     let mut attributes = body.get(HEADER..)?;
     loop {
         let length = u16_at(attributes, 0).map(u32::from);
         let (attribute, rest) = split(attributes, length, ATTRIBUTE)?;
         if u16_at(attribute, 2) == Some(PEER) {
-            return u32_at(attribute, ATTRIBUTE).filter(|inode| *inode != 0);
+            return u32_at(attribute, ATTRIBUTE);
         }
         attributes = rest;
     }
@@ -131,6 +132,8 @@ mod tests {
         };
         assert_eq!(peers.get(&inode(&one)), Some(&inode(&other)));
         assert_eq!(peers.get(&inode(&other)), Some(&inode(&one)));
+        drop(other);
+        assert_eq!(ask().unwrap().get(&inode(&one)), Some(&0));
     }
 
     /// A message of the kernel about a socket, with these attributes.
@@ -160,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_is_read_behind_other_attributes_and_one_without_an_inode_is_none() {
+    fn a_peer_is_read_behind_other_attributes_and_one_without_an_inode_is_zero() {
         let peer = |inode: u32| inode.to_ne_bytes();
         let bytes = [
             message(7, &[(0, b"/run/qga.sock\0"), (PEER, &peer(8))]),
@@ -169,7 +172,8 @@ mod tests {
             message(11, &[(PEER, &peer(12))]),
         ]
         .concat();
-        assert_eq!(read_all(&bytes), (HashMap::from([(7, 8), (11, 12)]), true));
+        let peers = HashMap::from([(7, 8), (9, 0), (11, 12)]);
+        assert_eq!(read_all(&bytes), (peers, true));
     }
 
     #[test]

@@ -70,6 +70,22 @@ fn who_is_connected_to_a_socket_is_found_by_the_other_end_of_the_connection() {
 }
 
 #[test]
+fn a_client_that_has_left_holds_nothing_though_its_connection_is_still_open_on_the_other_side() {
+    let mut host = FakeHost::new();
+    let path = host.path("qga.sock");
+    let bound = path.display().to_string();
+    host.listen(&path);
+    let left = host.bind(&bound, false);
+    host.unix_peers.insert(left, 0);
+    host.places = vec![Place::Socket(path.clone())];
+    assert_eq!(host.only().holder, Holder::Nobody);
+    // Of another one nothing is known.
+    host.bind(&bound, false);
+    host.places = vec![Place::Socket(path)];
+    assert_eq!(host.only().holder, Holder::Somebody);
+}
+
+#[test]
 fn who_waits_to_be_accepted_is_not_who_is_connected() {
     let mut host = FakeHost::new();
     let path = host.path("qga.sock");
