@@ -89,7 +89,7 @@ impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> Follow<'_, O, E> {
 
     /// The user or the time has ended it.
     async fn stopped(&mut self, running: &mut Running, stop: &Stop) -> anyhow::Error {
-        match self.kill(running).await {
+        match self.kill(running, 0).await {
             Ok(()) => self.told(stop, "the guest's program was killed"),
             Err(left) => match (left.downcast::<Interrupted>(), stop) {
                 (Ok(interrupted), _) => interrupted.into(),
@@ -124,24 +124,31 @@ impl<O: AsyncWrite + Unpin, E: AsyncWrite + Unpin> Follow<'_, O, E> {
         if is_over || error.is::<Cut>() {
             return error;
         }
-        match self.kill(running).await {
+        // Nobody has asked for its end yet, and whoever does so now wants just that.
+        match self.kill(running, 1).await {
             Ok(()) => error,
             Err(left) if left.is::<Interrupted>() => left,
             Err(left) => anyhow::anyhow!("{error}; {left}"),
         }
     }
 
-    /// Kills the guest's program, unless the user does not want to wait for that.
-    async fn kill(&mut self, running: &mut Running) -> anyhow::Result<()> {
+    /// Kills the guest's program, unless the user does not want to wait for that, which one signal more than those that
+    /// are `expected` says.
+    async fn kill(&mut self, running: &mut Running, mut expected: u32) -> anyhow::Result<()> {
         let left = format!(
             "the guest's program runs on, and what it writes from now on is lost; to wait for its end: qga attach {} {}",
             self.guest,
             running.token()
         );
-        let killed = tokio::select! {
-            killed = timeout(KILL_TIME, running.kill()) => killed,
-            signal = self.signals.next() => {
-                return Err(Interrupted { signal, words: left }.into());
+        let killing = timeout(KILL_TIME, running.kill());
+        tokio::pin!(killing);
+        let killed = loop {
+            tokio::select! {
+                killed = &mut killing => break killed,
+                signal = self.signals.next() => match expected.checked_sub(1) {
+                    Some(left) => expected = left,
+                    None => return Err(Interrupted { signal, words: left }.into()),
+                },
             }
         };
         match killed {
