@@ -1,9 +1,14 @@
-//! A program whose channel is cut at each byte.
+//! A program whose channel is cut at each byte, and one whose output nobody takes.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use qga_commands::guest::process::ExitStatus;
 use qga_testserver::TestAgent;
+use tokio::io::AsyncWrite;
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::follow::Follow;
 use crate::cut::{After, Cut, Line};
@@ -91,4 +96,43 @@ async fn no_request_that_is_cut_for_good_lets_a_program_succeed_without_all_of_i
 #[tokio::test(start_paused = true)]
 async fn no_request_that_is_cut_once_lets_a_program_succeed_without_all_of_its_output() {
     cut_at_each_byte(Cut::Requests(0), After::Another).await;
+}
+
+/// Takes nothing, and somebody ends this program as soon as something comes.
+struct Full(UnboundedSender<u8>);
+
+impl AsyncWrite for Full {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.send(15).unwrap();
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_signal_while_a_program_is_killed_for_its_output_does_not_leave_it_running() {
+    let agent = agent();
+    let program = agent.program("much");
+    program.stdout(STDOUT).never_ends();
+    let guest = Line::new(&agent, Cut::Answers(0).at(u64::MAX), After::Nothing);
+    let guest = guest.guest().await.unwrap();
+    let (sender, mut signals) = Signals::sent();
+    let follow = Follow {
+        stdout: &mut Full(sender),
+        stderr: &mut Vec::new(),
+        signals: &mut signals,
+        timeout: None,
+        guest: "vm1",
+        detail: &|_| {},
+    };
+    let error = follow.run(&guest.command("much")).await.unwrap_err();
+    assert!(error.is::<io::Error>(), "{error}");
+    assert!(agent.running_processes().is_empty());
 }
