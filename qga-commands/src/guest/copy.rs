@@ -81,17 +81,22 @@
 //! If the client can open its channel again, a copy goes on where it was, even after a restart of the agent. It fails after
 //! eight attempts in a row without progress. The pauses between these take about 25 seconds in all.
 
+mod bundle;
 mod checksum;
 mod download;
 mod entry;
+mod fetch_bundles;
+mod finishing;
 mod guest_temp;
 mod host;
 mod listing;
 mod names;
 mod report;
+mod send_bundles;
 mod stamp;
 mod steps;
 mod upload;
+mod ustar;
 mod verify;
 
 use std::fmt;

@@ -13,6 +13,9 @@
 //! | `qga-checksums 1` | `together` or `each`, PATH...; or `first`, and SIZE PATH for each file | a line for each file that begins with its SHA-256 checksum in hexadecimal | 127: there is no program that makes them |
 //! | `qga-begin 1` | TEMP TARGET KIND REPLACE | | 17: TARGET is there; 21: it is a folder |
 //! | `qga-make-folders 1` | FOLDER... | | 1 |
+//! | `qga-unpack 1` | FOLDER | | any: the files have to be written in another way |
+//! | `qga-pack 1` | FOLDER BYTES PATH... | an archive of so many bytes at most; `whole` on standard error, if it is | 127: there is no `tar` |
+//! | `qga-are-empty 1` | FOLDER PATH... | something, if not all of the files could be read and are empty | 1 |
 //! | `qga-set-metadata 1` | groups, see below | | 1 |
 //! | `qga-publish 1` | TEMP TARGET KIND REPLACE PARENT | `atomic`, `synced`, each on a line and only if it is so | 17, 21 |
 //! | `qga-discard 1` | TEMP TARGET | | 17: something else has taken the place of what was moved aside, which is left in TEMP |
@@ -32,6 +35,10 @@
 //! - **`qga-begin`** makes the folder TEMP, which nobody else may enter, beside TARGET, if that may become a
 //!   KIND (`file` or `folder`): a file replaces a file, and if REPLACE is `yes` rather than `no`, anything
 //!   replaces anything. What is copied becomes `TEMP/content`.
+//! - **`qga-unpack`** reads an archive from its standard input, in the form `ustar`, and writes the files that are in it
+//!   below FOLDER, with their permissions and times. If it is run again, it waits up to ten seconds for the first run.
+//! - **`qga-pack`** archives files by their paths, such as `./a/b`, below FOLDER. The archive is in any form that a `tar`
+//!   writes by itself. Links are not followed.
 //! - **`qga-set-metadata`** takes groups of arguments: `time SECONDS STAMP COUNT PATH...` sets the time of the last
 //!   change of so many paths (SECONDS since 1970, and the same as `touch -t` takes it in UTC), `mode MODE - COUNT PATH...`
 //!   the permissions, in octal. A time that cannot be set is no failure.
@@ -51,6 +58,9 @@ pub(super) const LIST: Script = Script(include_str!("scripts/list.sh"));
 pub(super) const CHECKSUMS: Script = Script(include_str!("scripts/checksums.sh"));
 pub(super) const BEGIN: Script = Script(include_str!("scripts/begin.sh"));
 pub(super) const MAKE_FOLDERS: Script = Script(include_str!("scripts/make_folders.sh"));
+pub(super) const UNPACK: Script = Script(include_str!("scripts/unpack.sh"));
+pub(super) const PACK: Script = Script(include_str!("scripts/pack.sh"));
+pub(super) const ARE_EMPTY: Script = Script(include_str!("scripts/are_empty.sh"));
 pub(super) const SET_METADATA: Script = Script(include_str!("scripts/set_metadata.sh"));
 pub(super) const PUBLISH: Script = Script(include_str!("scripts/publish.sh"));
 pub(super) const DISCARD: Script = Script(include_str!("scripts/discard.sh"));

@@ -26,12 +26,26 @@ impl Script {
         args: &[&str],
         within: Duration,
     ) -> Result<Option<Output>, GuestError> {
+        self.run_with_stdin(guest, args, &[], within).await
+    }
+
+    /// As [`run`](Self::run), with bytes that it reads.
+    pub(super) async fn run_with_stdin(
+        self,
+        guest: &Guest,
+        args: &[&str],
+        stdin: &[u8],
+        within: Duration,
+    ) -> Result<Option<Output>, GuestError> {
         let mut retries = Retries::new();
         let mut attempt = "first";
         loop {
             let mut command = guest.command("sh");
             command.args(["-c", self.text(), attempt]);
             command.args(args.iter().copied());
+            if !stdin.is_empty() {
+                command.stdin(stdin);
+            }
             command.timeout(within).kill_on_drop(true);
             match command.output().await {
                 Ok(output) => return Ok(Some(output)),

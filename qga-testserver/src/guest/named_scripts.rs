@@ -6,6 +6,7 @@
 //! what they print and how they end. The first argument after the text is `first`, or `again` if the script
 //! is run once more because its answer was lost.
 
+mod archives;
 mod checksums;
 mod copy;
 mod list;
@@ -48,6 +49,9 @@ pub(crate) fn named(invocation: &Invocation, machine: &mut Machine) -> Option<Sc
         "qga-checksums 1" => checksums::checksums(&call, machine),
         "qga-begin 1" => copy::begin(&call, machine),
         "qga-make-folders 1" => copy::make_folders(&call, machine),
+        "qga-unpack 1" => archives::unpack(&call, machine),
+        "qga-pack 1" => archives::pack(&call, machine),
+        "qga-are-empty 1" => archives::are_empty(&call, machine),
         "qga-set-metadata 1" => copy::set_metadata(&call, machine),
         "qga-publish 1" => copy::publish(&call, machine),
         "qga-discard 1" => copy::discard(&call, machine),

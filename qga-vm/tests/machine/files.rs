@@ -17,6 +17,7 @@ cases![
     a_tree_with_odd_names_arrives_whole_and_comes_back_whole on EVERY_AND_LIBVIRT,
     a_tree_of_the_guest_with_odd_names_arrives_whole on MACHINES,
     links_and_pipes_of_the_guest_are_counted_and_not_followed on EVERY_AND_LIBVIRT,
+    a_thousand_small_files_arrive_whole_and_come_back_whole on MACHINES,
     a_download_goes_on_after_its_agent_was_killed on FAKE_BUSYBOX_AND_LIBVIRT,
 ];
 
@@ -152,6 +153,32 @@ async fn links_and_pipes_of_the_guest_are_counted_and_not_followed(on: On) {
         .collect();
     assert_eq!(names, ["file"]);
     assert_eq!(fs::read(here.join("file")).unwrap(), b"in it");
+}
+
+async fn a_thousand_small_files_arrive_whole_and_come_back_whole(on: On) {
+    let machine = Machine::start(on).await;
+    let guest = machine.guest().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (tree, back) = (folder.path().join("tree"), folder.path().join("back"));
+    let count: u64 = std::env::var("COUNT").map_or(1000, |c| c.parse().unwrap());
+    for number in 0..count {
+        let folder = tree.join((number / 100).to_string());
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(number.to_string()), format!("{number:1024}")).unwrap();
+    }
+    let start = std::time::Instant::now();
+    let copied = guest.upload(&tree, "/var/many").verify(true).await.unwrap();
+    eprintln!("up {:?} a file", start.elapsed() / count as u32);
+    assert_eq!((copied.files, copied.bytes), (count, count * 1024));
+    let start = std::time::Instant::now();
+    let copied = guest
+        .download("/var/many", &back)
+        .verify(true)
+        .await
+        .unwrap();
+    eprintln!("down {:?} a file", start.elapsed() / count as u32);
+    assert_eq!((copied.files, copied.bytes), (count, count * 1024));
+    assert_eq!(sums_here(&back), sums_here(&tree));
 }
 
 const LENGTH: u64 = 4 << 20;

@@ -1,11 +1,12 @@
 //! From the guest to this host.
 
+use std::collections::HashSet;
 use std::io::SeekFrom;
 use std::path::Path;
 
-use tokio::task::JoinSet;
-
 use super::entry::{Entry, Kind};
+use super::fetch_bundles::FetchBundles;
+use super::finishing::Finishing;
 use super::host::{Finished, Published, Sink, Target, local};
 use super::listing::{EMPTY_LIMIT, Listing, parse};
 use super::names::join;
@@ -22,8 +23,6 @@ use crate::guest::{Guest, GuestError};
 
 /// How many chunks of 256 KiB make a run, between which other tasks have their turn.
 const RUN: usize = 16;
-/// How many files may be on their way to the disk while the next one is read.
-const FINISHING: usize = 8;
 
 pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestError> {
     let Transfer {
@@ -156,14 +155,22 @@ async fn fetch_all(
     target: &Target,
 ) -> Result<Vec<(usize, Finished)>, GuestError> {
     let mut pace = Pace::new();
-    let mut finishing = JoinSet::new();
-    let mut finished = Vec::new();
+    let mut finishing = Finishing::below(&transfer.local);
+    let bundles = FetchBundles {
+        transfer,
+        listing,
+        target,
+        pace: &mut pace,
+        finishing: &mut finishing,
+        fetched: HashSet::new(),
+    };
+    let fetched = bundles.all().await?;
     for index in 0..listing.entries.len() {
         let left = transfer.max_bytes.saturating_sub(listing.bytes);
         let Some(entry) = listing.entries.get(index) else {
             continue;
         };
-        if entry.kind != Kind::File {
+        if entry.kind != Kind::File || fetched.contains(&index) {
             continue;
         }
         let path = join(&transfer.remote, &entry.path);
@@ -186,31 +193,11 @@ async fn fetch_all(
         } = fetch;
         transfer.report.done(at);
         let (meta, sum) = (entry.meta, transfer.verify);
-        finishing.spawn(async move { (index, sink.finish(meta, sum).await) });
         listing.copied_file(index, at, grown);
         pace.file_done();
-        while finishing.len() > FINISHING {
-            finished.extend(next(&mut finishing, &transfer.local).await?);
-        }
+        finishing.add(index, sink, meta, sum).await?;
     }
-    while let Some(next) = next(&mut finishing, &transfer.local).await? {
-        finished.push(next);
-    }
-    Ok(finished)
-}
-
-type Finishing = JoinSet<(usize, std::io::Result<Finished>)>;
-
-async fn next(
-    finishing: &mut Finishing,
-    shown: &Path,
-) -> Result<Option<(usize, Finished)>, GuestError> {
-    let Some(joined) = finishing.join_next().await else {
-        return Ok(None);
-    };
-    let (index, finished) = joined.map_err(|_| GuestError::Stopped)?;
-    let finished = finished.map_err(|error| local(shown, error))?;
-    Ok(Some((index, finished)))
+    finishing.all().await
 }
 
 /// A file of the guest on its way.

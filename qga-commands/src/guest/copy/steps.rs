@@ -1,9 +1,12 @@
 //! What a guest's shell does for many files at once.
 
+use std::collections::HashSet;
+
 use super::CopyFault;
-use super::entry::{Entry, Kind};
+use super::entry::{Entry, Kind, Meta};
 use super::listing::Listing;
 use super::names::join;
+use super::send_bundles::{has_mode, has_time};
 use super::stamp::stamp;
 use crate::guest::scripts::{MAKE_FOLDERS, SET_METADATA, Script};
 use crate::guest::shell::{NO_SHELL, SCRIPT_TIMEOUT};
@@ -30,14 +33,15 @@ pub(super) async fn make_folders(guest: &Guest, folders: &[String]) -> Result<()
     Ok(())
 }
 
-/// Sets times and permissions of what lies in `content`.
+/// Sets times and permissions of what lies in `content`, as far as the files that went together do not have them.
 pub(super) async fn set_metadata(
     guest: &Guest,
     listing: &Listing,
     content: &str,
+    bundled: &HashSet<usize>,
 ) -> Result<(), GuestError> {
     for args in packed(
-        &changes(&listing.entries, content),
+        &changes(&listing.entries, content, bundled),
         most(guest, SET_METADATA),
     ) {
         let args: Vec<_> = args.iter().map(String::as_str).collect();
@@ -86,14 +90,17 @@ type Setting = [String; 3];
 
 /// All changes, so that those which are alike follow each other as far as may be: one program does
 /// them together.
-fn changes(entries: &[Entry], content: &str) -> Vec<(Setting, String)> {
-    let with_meta = entries
-        .iter()
-        .filter_map(|entry| Some((entry, entry.meta?)));
-    let mut times: Vec<_> = with_meta.clone().collect();
+fn changes(entries: &[Entry], content: &str, bundled: &HashSet<usize>) -> Vec<(Setting, String)> {
+    let with_meta = |lacks: fn(Meta) -> bool| {
+        let entries = entries.iter().enumerate().filter(move |(index, entry)| {
+            !bundled.contains(index) || entry.meta.is_some_and(lacks)
+        });
+        entries.filter_map(|(_, entry)| Some((entry, entry.meta?)))
+    };
+    let mut times: Vec<_> = with_meta(|meta| !has_time(meta)).collect();
     times.sort_by_key(|(_, meta)| meta.modified);
     let (mut files, mut folders): (Vec<_>, Vec<_>) =
-        with_meta.partition(|(entry, _)| entry.kind == Kind::File);
+        with_meta(|meta| !has_mode(meta)).partition(|(entry, _)| entry.kind == Kind::File);
     files.sort_by_key(|(_, meta)| meta.mode);
     // The innermost first, since one may become such that nobody may go through.
     folders.reverse();
@@ -171,7 +178,7 @@ mod tests {
             entry("in/b", Kind::File, 0o600, 7),
             entry("in/c", Kind::File, 0o644, 7),
         ];
-        let args = packed(&changes(&entries, "/t"), BYTES);
+        let args = packed(&changes(&entries, "/t", &HashSet::new()), BYTES);
         assert_eq!(args.len(), 1);
         let wanted = "time 7 197001010000.07 4 /t /t/a /t/in/b /t/in/c time 8 197001010000.08 1 /t/in \
                       mode 600 - 1 /t/in/b mode 644 - 2 /t/a /t/in/c mode 500 - 1 /t/in mode 755 - 1 /t";
@@ -183,7 +190,7 @@ mod tests {
         let many: Vec<_> = (0..5000)
             .map(|n| entry(&format!("{n:0>40}"), Kind::File, 0o644, n / 3000))
             .collect();
-        let programs = packed(&changes(&many, "/t"), BYTES);
+        let programs = packed(&changes(&many, "/t", &HashSet::new()), BYTES);
         let mut set = 0;
         for args in &programs {
             assert!(args.iter().map(String::len).sum::<usize>() < 50_000);

@@ -1,5 +1,6 @@
 //! From this host to the guest.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use super::host::{Source, blocking, local, walk};
 use super::listing::{EMPTY_LIMIT, Listing};
 use super::names::join;
 use super::report::Report;
+use super::send_bundles::send_bundles;
 use super::steps::{make_folders, set_metadata};
 use super::verify::{Check, verify};
 use super::{Copied, CopyFault, Transfer};
@@ -64,7 +66,8 @@ async fn in_place(
         [entry] if entry.kind == Kind::File => {}
         _ => return Err(CopyFault::Refused(NO_SHELL).at(remote)),
     }
-    send_all(transfer, source, listing, &remote).await?;
+    let (none, mut pace) = (HashSet::new(), Pace::new());
+    send_all(transfer, source, listing, &remote, &none, &mut pace).await?;
     Ok(listing.copied(false, false))
 }
 
@@ -80,7 +83,9 @@ async fn fill(
         .map(|entry| join(content, &entry.path))
         .collect();
     make_folders(&transfer.guest, &folders).await?;
-    send_all(transfer, source, listing, content).await?;
+    let mut pace = Pace::new();
+    let bundled = send_bundles(transfer, source, listing, content, &mut pace).await?;
+    send_all(transfer, source, listing, content, &bundled, &mut pace).await?;
     if transfer.verify {
         let mut checks = Vec::new();
         for entry in listing.of_kind(Kind::File) {
@@ -92,7 +97,7 @@ async fn fill(
         }
         verify(&transfer.guest, &checks, listing.bytes).await?;
     }
-    set_metadata(&transfer.guest, listing, content).await
+    set_metadata(&transfer.guest, listing, content, &bundled).await
 }
 
 /// The checksum of what was sent of a file.
@@ -102,20 +107,21 @@ async fn sum(root: &Path, source: &Arc<Source>, entry: &Entry) -> Result<String,
     sum.map_err(|error| local(&place(root, &entry.path), error))
 }
 
-/// Copies the files, the first of them to `content` itself if it has no other path.
+/// Copies the files that are not there already, the first of them to `content` itself if it has no other path.
 async fn send_all(
     transfer: &mut Transfer,
     source: &Arc<Source>,
     listing: &mut Listing,
     content: &str,
+    there: &HashSet<usize>,
+    pace: &mut Pace,
 ) -> Result<(), GuestError> {
-    let mut pace = Pace::new();
     for index in 0..listing.entries.len() {
         let left = transfer.max_bytes.saturating_sub(listing.bytes);
         let Some(entry) = listing.entries.get(index) else {
             continue;
         };
-        if entry.kind != Kind::File {
+        if entry.kind != Kind::File || there.contains(&index) {
             continue;
         }
         let (path, remote) = (
@@ -137,7 +143,7 @@ async fn send_all(
             most: transfer.max_bytes,
             at: 0,
             created: false,
-            pace: &mut pace,
+            pace: &mut *pace,
             report: &mut transfer.report,
         };
         let sent = sending.all().await;

@@ -8,11 +8,14 @@ use tempfile::TempDir;
 
 use super::*;
 
-const ALL: [Script; 14] = [
+const ALL: [Script; 17] = [
     LIST,
     CHECKSUMS,
     BEGIN,
     MAKE_FOLDERS,
+    UNPACK,
+    PACK,
+    ARE_EMPTY,
     SET_METADATA,
     PUBLISH,
     DISCARD,
