@@ -19,7 +19,7 @@ use crate::guest::shell::SCRIPT_TIMEOUT;
 use crate::limits;
 
 /// What the files of an archive take at most, in bytes.
-const LONGEST: u64 = 1 << 20;
+const LONGEST: u64 = 512 << 10;
 /// What a `tar` may add at the end of an archive, in bytes.
 const END: u64 = 20 << 10;
 /// What a `tar` may add to a path that is too long for a header, in bytes.

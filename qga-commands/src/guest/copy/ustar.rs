@@ -1,5 +1,7 @@
 //! Archives of small files, as every `tar` reads and writes them.
 
+use std::collections::HashMap;
+
 use super::entry::Meta;
 
 const BLOCK: usize = 512;
@@ -60,11 +62,16 @@ pub(super) struct Member<'a> {
 /// The regular files of an archive, up to its end or to what cannot be read.
 pub(super) struct Members<'a> {
     left: &'a [u8],
+    /// What was in the files before, to which a link may refer.
+    seen: HashMap<Vec<u8>, &'a [u8]>,
 }
 
 impl<'a> Members<'a> {
     pub(super) fn of(archive: &'a [u8]) -> Self {
-        Self { left: archive }
+        Self {
+            left: archive,
+            seen: HashMap::new(),
+        }
     }
 
     /// The next header and what follows it.
@@ -83,18 +90,25 @@ impl<'a> Iterator for Members<'a> {
     type Item = Member<'a>;
 
     fn next(&mut self) -> Option<Member<'a>> {
-        let mut long_path = None;
+        let (mut long_path, mut long_target) = (None, None);
         loop {
-            let (header, bytes) = self.next_entry()?;
-            match header.kind()? {
-                b'0' | 0 => {
+            let (header, mut bytes) = self.next_entry()?;
+            let kind = header.kind()?;
+            match kind {
+                b'L' => long_path = Some(text(bytes)?.to_vec()),
+                b'K' => long_target = Some(text(bytes)?),
+                b'x' => long_path = extended_path(bytes)?.or(long_path),
+                b'0' | 0 | b'1' => {
+                    if kind == b'1' {
+                        let target = long_target.or_else(|| header.target())?;
+                        bytes = self.seen.get(target).copied().unwrap_or_default();
+                    }
                     let path = long_path.or_else(|| header.path())?;
+                    self.seen.insert(path.clone(), bytes);
                     return Some(Member { path, bytes });
                 }
-                b'L' => long_path = Some(text(bytes)?.to_vec()),
-                b'x' => long_path = extended_path(bytes)?.or(long_path),
-                b'K' | b'g' => {}
-                _ => long_path = None,
+                b'g' => {}
+                _ => (long_path, long_target) = (None, None),
             }
         }
     }
@@ -102,7 +116,7 @@ impl<'a> Iterator for Members<'a> {
 
 struct Header<'a>(&'a [u8]);
 
-impl Header<'_> {
+impl<'a> Header<'a> {
     /// The length of what follows, if the header is one.
     fn checked_size(&self) -> Option<usize> {
         let claimed = number(self.0.get(148..156)?)?;
@@ -115,6 +129,11 @@ impl Header<'_> {
 
     fn kind(&self) -> Option<u8> {
         self.0.get(156).copied()
+    }
+
+    /// The file that is the same by another name, for a link.
+    fn target(&self) -> Option<&'a [u8]> {
+        text(self.0.get(157..257)?)
     }
 
     fn path(&self) -> Option<Vec<u8>> {
