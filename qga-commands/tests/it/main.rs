@@ -15,6 +15,7 @@ mod carried;
 mod clock;
 mod common;
 mod copy;
+mod copy_bundles;
 mod copy_sizes;
 mod copy_swaps;
 mod disk_usage;

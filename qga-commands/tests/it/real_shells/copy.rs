@@ -15,9 +15,9 @@ use qga_testserver::TestAgent;
 use super::places;
 
 /// Each path with its mode, time and content.
-type Tree = BTreeMap<String, (u32, i64, Option<Vec<u8>>)>;
+pub(super) type Tree = BTreeMap<String, (u32, i64, Option<Vec<u8>>)>;
 
-fn tree(root: &Path) -> Tree {
+pub(super) fn tree(root: &Path) -> Tree {
     let mut found = Tree::new();
     let mut left = vec![root.to_owned()];
     while let Some(path) = left.pop() {

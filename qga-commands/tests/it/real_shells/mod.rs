@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod copy;
+mod copy_bundles;
 mod fs;
 mod programs;
 
@@ -120,26 +121,31 @@ fn busybox(test: &str) -> Option<PathBuf> {
     found
 }
 
+/// What scripts use.
+pub(crate) const PROGRAMS: [&str; 17] = [
+    "sh",
+    "chmod",
+    "cat",
+    "env",
+    "find",
+    "head",
+    "mkdir",
+    "mv",
+    "pwd",
+    "rm",
+    "sha256sum",
+    "sleep",
+    "stat",
+    "sync",
+    "tar",
+    "touch",
+    "uname",
+];
+
 /// A folder in which each program that scripts use is busybox, and which has no others.
 fn links_to(busybox: &Path) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for name in [
-        "sh",
-        "chmod",
-        "cat",
-        "env",
-        "find",
-        "head",
-        "mkdir",
-        "mv",
-        "pwd",
-        "rm",
-        "sha256sum",
-        "stat",
-        "sync",
-        "touch",
-        "uname",
-    ] {
+    for name in PROGRAMS {
         std::os::unix::fs::symlink(busybox, folder.path().join(name)).unwrap();
     }
     folder

@@ -202,7 +202,7 @@ fn an_archive_that_is_mutated_at_random_holds_no_more_than_its_bytes() {
         usize::try_from(state >> 33).unwrap() % below
     };
     let mut found = 0;
-    for _ in 0..30_000 {
+    for _ in 0..5_000 {
         let mut archive = whole.clone();
         for _ in 0..=random(3) {
             let at = random(archive.len());
@@ -219,5 +219,5 @@ fn an_archive_that_is_mutated_at_random_holds_no_more_than_its_bytes() {
             assert!(member.bytes.len() <= archive.len());
         }
     }
-    assert!(found > 10_000, "only {found} could be read");
+    assert!(found > 1_000, "only {found} could be read");
 }
