@@ -64,10 +64,12 @@ fn data(carried: usize) -> usize {
     carried.saturating_sub((carried / 2).clamp(LEAST_REST, REST))
 }
 
+/// The shell, its option and a few words, also those that let the output go to files, in bytes.
+const AROUND_SCRIPT: usize = 512;
+
 /// How much of a request is left for the arguments of a script, in bytes.
 pub(crate) fn arguments(client: &Client, script: &str) -> usize {
-    // The shell, its option and a few words.
-    request(client).saturating_sub(length_of(script) + 64)
+    request(client).saturating_sub(length_of(script) + AROUND_SCRIPT)
 }
 
 /// How long this is as a request, in bytes, without what surrounds the arguments. Characters that JSON

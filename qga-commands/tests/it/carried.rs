@@ -78,6 +78,29 @@ async fn copies_go_in_pieces_that_the_channel_carries() {
     assert_eq!(std::fs::read(&back).unwrap(), bytes());
 }
 
+#[tokio::test]
+async fn small_files_go_together_as_far_as_the_channel_carries_them() {
+    for (request, reply) in [(REQUEST, REPLY), (8192, 8192), (6144, 2048)] {
+        let (agent, guest) = guest_within(request, reply);
+        let folder = tempfile::tempdir().unwrap();
+        let (here, back) = (folder.path().join("here"), folder.path().join("back"));
+        std::fs::create_dir(&here).unwrap();
+        for number in 0..40 {
+            let content = &bytes()[number..number * 151];
+            std::fs::write(here.join(number.to_string()), content).unwrap();
+        }
+        guest.upload(&here, "/tmp/tree").await.unwrap();
+        guest.download("/tmp/tree", &back).await.unwrap();
+        for number in 0..40 {
+            let name = number.to_string();
+            let there = agent.file_content(&format!("/tmp/tree/{name}"));
+            let content = std::fs::read(here.join(&name)).unwrap();
+            assert!(there.as_ref() == Some(&content), "{request} {name}");
+            assert!(std::fs::read(back.join(&name)).unwrap() == content);
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_input_that_the_channel_does_not_carry_is_told_before_anything_is_sent() {
     let (agent, guest) = guest();

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::support::faults::{at_every_message, dropped_at_every_poll, reconnecting};
-use qga_commands::Guest;
+use qga_commands::guest::copy::CopyFault;
+use qga_commands::{Guest, GuestError};
 use qga_testserver::{Script, TestAgent};
 
 const LONG: Duration = Duration::from_secs(1800);
@@ -199,8 +201,53 @@ async fn a_download_of_small_files_that_is_dropped_is_whole_or_absent() {
     .await;
 }
 
+/// Uploads forty files; after the first of them, something becomes of one that is still to come.
+async fn uploaded(change: impl Fn(&Path) + Send + 'static) -> Result<(u64, Vec<u8>), GuestError> {
+    let (agent, guest) = reconnecting().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (here, mut left) = (folder.path().to_owned(), Vec::new());
+    for number in 10..50 {
+        fs::write(here.join(number.to_string()), [b'x'; 60_000]).unwrap();
+        left.push(number.to_string());
+    }
+    let chosen = Arc::new(Mutex::new(String::new()));
+    let choose = Arc::clone(&chosen);
+    let copy = guest.upload(&here, "/tmp/there").progress(move |now| {
+        left.retain(|name| name != now.file);
+        // So many are sent at once.
+        if left.len() == 36 {
+            choose.lock().unwrap().clone_from(&left[0]);
+            change(&here.join(&left[0]));
+        }
+    });
+    let copied = copy.await?;
+    let path = format!("/tmp/there/{}", chosen.lock().unwrap());
+    assert_eq!((copied.files, copied.bytes), (40, 40 * 60_000));
+    Ok((copied.grown, agent.file_content(&path).unwrap()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_small_file_of_this_host_that_changes_after_it_was_listed_is_noticed() {
+    let grown = uploaded(|path| fs::write(path, [b'x'; 60_001]).unwrap());
+    let (grown, content) = grown.await.unwrap();
+    assert!(grown == 1 && content == [b'x'; 60_000]);
+    let shrunk = uploaded(|path| fs::write(path, [b'x'; 59_999]).unwrap()).await;
+    let vanished = uploaded(|path| fs::remove_file(path).unwrap()).await;
+    let replaced = uploaded(|path| {
+        let other = path.with_extension("other");
+        fs::write(&other, [b'x'; 60_000]).unwrap();
+        fs::rename(&other, path).unwrap();
+    });
+    let replaced = replaced.await;
+    for (error, is_changed) in [(shrunk, true), (vanished, false), (replaced, true)] {
+        let error = error.unwrap_err();
+        let changed = matches!(&error, GuestError::Copy { fault, .. } if matches!(**fault, CopyFault::Changed(_)));
+        assert_eq!(changed, is_changed, "{error}");
+    }
+}
+
 /// A guest that lists four files of five bytes, and sends this as the archive of them.
-async fn archiving(archive: Vec<u8>, said: &'static str) -> (std::sync::Arc<TestAgent>, Guest) {
+async fn archiving(archive: Vec<u8>, said: &'static str) -> (Arc<TestAgent>, Guest) {
     let (agent, guest) = reconnecting().await;
     for name in NAMES {
         agent.file(&format!("/tree/{name}"), "12345");

@@ -49,8 +49,10 @@ impl FetchBundles<'_> {
     }
 
     async fn archives(&mut self) -> Result<(), GuestError> {
-        let files = small(&self.listing.entries, |entry| entry.size > 0);
         let most = self.arguments(PACK);
+        let files = small(&self.listing.entries, |entry| {
+            entry.size > 0 && cost(entry)[1] <= most
+        });
         let mut left = &*files;
         while !left.is_empty() {
             let cost = |index| self.cost(index);
@@ -101,8 +103,10 @@ impl FetchBundles<'_> {
 
     /// Looks whether the files that were listed as empty are empty.
     async fn empty(&mut self) -> Result<(), GuestError> {
-        let files = small(&self.listing.entries, |entry| entry.size == 0);
         let most = self.arguments(ARE_EMPTY);
+        let files = small(&self.listing.entries, |entry| {
+            entry.size == 0 && cost(entry)[1] <= most
+        });
         let mut left = &*files;
         while !left.is_empty() {
             let cost = |index| [self.cost(index)[1]];
@@ -156,17 +160,8 @@ impl FetchBundles<'_> {
         entries.map(|entry| format!("./{}", entry.path)).collect()
     }
 
-    /// What a file takes of an archive and of the arguments, in bytes.
     fn cost(&self, index: usize) -> [u64; 2] {
-        let Some(Entry { path, size, .. }) = self.listing.entries.get(index) else {
-            return [0, 0];
-        };
-        let long = match path.len() {
-            ..90 => 0,
-            length => LONG_PATH.saturating_add(ustar::room(length as u64)),
-        };
-        let argument = limits::length_of(path).saturating_add(BESIDE);
-        [ustar::room(*size).saturating_add(long), argument as u64]
+        self.listing.entries.get(index).map_or([0, 0], cost)
     }
 
     /// What the paths may take in the arguments of a script, in bytes.
@@ -174,4 +169,14 @@ impl FetchBundles<'_> {
         let most = most(&self.transfer.guest, script);
         most.saturating_sub(limits::length_of(&self.transfer.remote) + 32) as u64
     }
+}
+
+/// What a file takes of an archive and of the arguments, in bytes.
+fn cost(Entry { path, size, .. }: &Entry) -> [u64; 2] {
+    let long = match path.len() {
+        ..90 => 0,
+        length => LONG_PATH.saturating_add(ustar::room(length as u64)),
+    };
+    let argument = limits::length_of(path).saturating_add(BESIDE);
+    [ustar::room(*size).saturating_add(long), argument as u64]
 }

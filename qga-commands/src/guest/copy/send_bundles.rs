@@ -29,10 +29,10 @@ pub(super) async fn send_bundles(
     content: &str,
     pace: &mut Pace,
 ) -> Result<HashSet<usize>, GuestError> {
-    let files = small(&listing.entries, |entry| {
-        entry.meta.is_some() && ustar::holds_path(&entry.path)
-    });
     let most = longest(&transfer.guest, content);
+    let files = small(&listing.entries, |entry| {
+        entry.meta.is_some() && ustar::holds_path(&entry.path) && room(entry) <= most
+    });
     let mut sent = HashSet::new();
     let mut left = &*files;
     while !left.is_empty() {
