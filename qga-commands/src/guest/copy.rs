@@ -56,7 +56,8 @@
 //! # What a guest may send
 //!
 //! A hostile guest cannot make this host write outside the target: each name is checked, everything goes to a new folder,
-//! and nothing is written through a link. The guest cannot send more than it has listed, nor more than
+//! and nothing is written through a link. Of an archive that the guest sends, only the contents of files are taken that
+//! were listed, and only if they are as long as they were listed. The guest cannot send more than it has listed, nor more than
 //! [`max_bytes`](Transfer::max_bytes). Nor can it go on for ever: if fewer than 8 MiB, or 128 files, are copied within
 //! ten minutes, the copy fails with [`GuestError::TooSlow`].
 //!
@@ -66,10 +67,17 @@
 //! as for writing. If an entry is not the one that was listed, it is left alone and the copy fails. On other systems,
 //! each path is only checked before it is used.
 //!
+//! # Many small files
+//!
+//! Files of up to 64 KiB go together, many by one program, if there are at least four of them and the guest has a `tar`.
+//! So 1,000 small files take some ten programs, instead of some messages and a program for each file. Whatever comes out
+//! otherwise than it was listed is copied once more by itself, and so are all files if the guest has no `tar`.
+//!
 //! # What the guest needs
 //!
 //! The guest needs a POSIX shell with the `find` and `stat` of GNU, busybox or BSD, and its agent must be allowed to run
-//! it. The [scripts that it runs](crate::guest::scripts) are documented.
+//! it. Its `tar`, if it has one, is that of GNU, busybox or BSD too. The [scripts that it runs](crate::guest::scripts)
+//! are documented.
 //!
 //! From and to a guest without a shell, such as Windows, only single files can be copied. They are copied without
 //! permissions and times, and cannot be [verified](Transfer::verify). An uploaded file is written at its place directly,

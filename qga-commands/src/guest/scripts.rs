@@ -14,7 +14,7 @@
 //! | `qga-begin 1` | TEMP TARGET KIND REPLACE | | 17: TARGET is there; 21: it is a folder |
 //! | `qga-make-folders 1` | FOLDER... | | 1 |
 //! | `qga-unpack 1` | FOLDER | | any: the files have to be written in another way |
-//! | `qga-pack 1` | FOLDER BYTES PATH... | an archive of so many bytes at most; `whole` on standard error, if it is | 127: there is no `tar` |
+//! | `qga-pack 1` | FOLDER BYTES PATH... | an archive, cut after so many bytes; `whole` on standard error, if all of the files could be read | 127: there is no `tar` |
 //! | `qga-are-empty 1` | FOLDER PATH... | something, if not all of the files could be read and are empty | 1 |
 //! | `qga-set-metadata 1` | groups, see below | | 1 |
 //! | `qga-publish 1` | TEMP TARGET KIND REPLACE PARENT | `atomic`, `synced`, each on a line and only if it is so | 17, 21 |

@@ -246,20 +246,43 @@ async fn a_small_file_of_this_host_that_changes_after_it_was_listed_is_noticed()
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_guest_that_never_ends_an_archive_comes_to_an_end() {
+    let (agent, guest) = archiving(Vec::new(), "").await;
+    let list = archived_list();
+    agent.program("sh").runs(move |call| {
+        if call.args[1].starts_with(": qga-list ") {
+            Script::new().stdout(&list)
+        } else {
+            Script::new().never_ends()
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("target");
+    let start = tokio::time::Instant::now();
+    guest.download("/tree", &target).await.unwrap_err();
+    assert!(start.elapsed() < LONG);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+fn archived_list() -> String {
+    let files = NAMES
+        .iter()
+        .map(|name| format!("//81a4 5 0 0 0 ./{name}\n"));
+    format!("//41ed 0 0 0 0 .\n{}", files.collect::<String>())
+}
+
 /// A guest that lists four files of five bytes, and sends this as the archive of them.
 async fn archiving(archive: Vec<u8>, said: &'static str) -> (Arc<TestAgent>, Guest) {
     let (agent, guest) = reconnecting().await;
     for name in NAMES {
         agent.file(&format!("/tree/{name}"), "12345");
     }
-    let list: String = NAMES
-        .iter()
-        .map(|name| format!("//81a4 5 0 0 0 ./{name}\n"))
-        .collect();
+    let list = archived_list();
     agent.program("sh").runs(move |call| {
         let script = &call.args[1];
         if script.starts_with(": qga-list ") {
-            Script::new().stdout(format!("//41ed 0 0 0 0 .\n{list}"))
+            Script::new().stdout(&list)
         } else if script.starts_with(": qga-pack ") {
             Script::new().stdout(&archive).stderr(said)
         } else {
@@ -383,21 +406,32 @@ async fn files_that_are_said_to_be_empty_and_are_not_are_copied_to_their_ends() 
     for (name, content) in NAMES.iter().zip(["", "kernel\n", "", ""]) {
         agent.file(&format!("/tree/{name}"), content);
     }
-    for (printed, opens) in [("", 0), ("k", 4)] {
+    let waiting = Script::new().never_ends();
+    for (printed, opens) in [
+        (Script::new(), 0),
+        (Script::new().stdout("k"), 4),
+        (Script::new().exit(1), 4),
+        (waiting, 4),
+    ] {
         let list: String = NAMES
             .iter()
             .map(|name| format!("//81a4 0 0 0 0 ./{name}\n"))
             .collect();
+        let list = Script::new().stdout(format!("//41ed 0 0 0 0 .\n{list}"));
         agent.program("sh").runs(move |call| {
-            let list = format!("//41ed 0 0 0 0 .\n{list}");
             let is_list = call.args[1].starts_with(": qga-list ");
-            Script::new().stdout(if is_list { &list } else { printed })
+            if is_list {
+                list.clone()
+            } else {
+                printed.clone()
+            }
         });
+        let before = opened(&agent);
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("target");
         guest.download("/tree", &target).await.unwrap();
         let kernel = if opens > 0 { "kernel\n" } else { "" };
         assert_eq!(fs::read_to_string(target.join("b")).unwrap(), kernel);
-        assert_eq!(opened(&agent), opens);
+        assert_eq!(opened(&agent) - before, opens);
     }
 }

@@ -10,14 +10,16 @@ use qga_commands::Guest;
 use qga_core::Options;
 use tokio::sync::mpsc;
 
-use crate::case::{EVERY_AND_LIBVIRT, FAKE_BUSYBOX_AND_LIBVIRT, MACHINES, On, cases};
+use crate::case::{
+    EVERY_AND_LIBVIRT, FAKE_BUSYBOX_AND_LIBVIRT, MACHINES, MACHINES_AND_LIBVIRT, On, cases,
+};
 use crate::machine::{Machine, builder};
 
 cases![
     a_tree_with_odd_names_arrives_whole_and_comes_back_whole on EVERY_AND_LIBVIRT,
     a_tree_of_the_guest_with_odd_names_arrives_whole on MACHINES,
     links_and_pipes_of_the_guest_are_counted_and_not_followed on EVERY_AND_LIBVIRT,
-    a_thousand_small_files_arrive_whole_and_come_back_whole on MACHINES,
+    a_thousand_small_files_arrive_whole_and_come_back_whole on MACHINES_AND_LIBVIRT,
     a_download_goes_on_after_its_agent_was_killed on FAKE_BUSYBOX_AND_LIBVIRT,
 ];
 

@@ -133,3 +133,75 @@ fn a_replacement_that_was_broken_off_is_ended_or_undone() {
     assert_eq!(place.read("t/old/old"), "old");
     assert_eq!(place.read("target/theirs"), "theirs");
 }
+
+#[cfg(unix)]
+#[test]
+fn files_that_are_unpacked_again_wait_for_the_first_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    place.put("from/a b", "new");
+    place.put("t/content/a b", "old");
+    let (code, archive) = place.run(PACK, "first", &["from", "100000", "./a b"]);
+    assert_eq!(code, 0);
+    place.put("t/archive", &archive);
+    // Whoever waits finds that the first run has ended.
+    let end = "#!/bin/sh\nrm t/content.busy\necho waited >>waited\n";
+    place.put("programs/sleep", end);
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(place.path("programs/sleep"), executable).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", place.path("programs").display());
+    for (attempt, waits) in [("first", false), ("again", true), ("again", false)] {
+        if waits {
+            place.put("t/content.busy", "");
+        }
+        let mut shell = Command::new("sh");
+        let shell = shell.args(["-c", UNPACK.0, attempt, "t/content"]);
+        let shell = shell.stdin(fs::File::open(place.path("t/archive")).unwrap());
+        let shell = shell.env("PATH", &path).current_dir(place.0.path());
+        assert!(shell.status().unwrap().success(), "{attempt}");
+        assert_eq!(place.read("t/content/a b"), "new");
+        assert_eq!(place.is_there("waited"), waits, "{attempt}");
+        assert!(!place.is_there("t/content.busy"));
+        drop(fs::remove_file(place.path("waited")));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_empty_only_if_all_of_them_can_be_read_and_are() {
+    let place = Place::new();
+    place.put("f/-e", "");
+    place.put("f/e", "");
+    place.put("f/full", "x");
+    for (paths, empty) in [
+        (&["./-e", "./e"][..], true),
+        (&["./e", "./full", "./-e"], false),
+        (&["./e", "./none"], false),
+    ] {
+        let args = [&["f"], paths].concat();
+        let (code, printed) = place.run(ARE_EMPTY, "first", &args);
+        assert_eq!((code, printed.is_empty()), (0, empty), "{paths:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_archive_of_what_could_be_read_says_so_and_has_no_more_bytes_than_it_may() {
+    let place = Place::new();
+    place.put("f/a", "1");
+    place.put("f/b", "2");
+    for (most, paths, whole) in [
+        ("100000", &["./a", "./b"][..], true),
+        ("100000", &["./a", "./none"], false),
+        // What is cut off is seen by itself.
+        ("1000", &["./a", "./b"], true),
+    ] {
+        let args = [&["f", most], paths].concat();
+        let mut shell = Command::new("sh");
+        let shell = shell.args(["-c", PACK.0, "first"]).args(&args);
+        let output = shell.current_dir(place.0.path()).output().unwrap();
+        assert_eq!(output.stderr == b"whole\n", whole, "{args:?}");
+        assert!(output.stdout.len() <= most.parse().unwrap(), "{args:?}");
+    }
+}

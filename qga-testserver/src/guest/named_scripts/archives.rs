@@ -55,7 +55,6 @@ pub(super) fn pack(call: &Call<'_>, machine: &mut Machine) -> Done {
     let mut archive = archive
         .into_inner()
         .map_err(|why| Failed(format!("tar: {why}"), 1))?;
-    whole &= archive.len() <= most;
     archive.truncate(most);
     let script = Script::new().stdout(archive);
     Ok(if whole {
