@@ -207,7 +207,7 @@ async fn uploaded(change: impl Fn(&Path) + Send + 'static) -> Result<(u64, Vec<u
     let folder = tempfile::tempdir().unwrap();
     let (here, mut left) = (folder.path().to_owned(), Vec::new());
     for number in 10..50 {
-        fs::write(here.join(number.to_string()), [b'x'; 60_000]).unwrap();
+        fs::write(here.join(number.to_string()), vec![b'x'; 60_000]).unwrap();
         left.push(number.to_string());
     }
     let chosen = Arc::new(Mutex::new(String::new()));
@@ -228,14 +228,14 @@ async fn uploaded(change: impl Fn(&Path) + Send + 'static) -> Result<(u64, Vec<u
 
 #[tokio::test(start_paused = true)]
 async fn a_small_file_of_this_host_that_changes_after_it_was_listed_is_noticed() {
-    let grown = uploaded(|path| fs::write(path, [b'x'; 60_001]).unwrap());
+    let grown = uploaded(|path| fs::write(path, vec![b'x'; 60_001]).unwrap());
     let (grown, content) = grown.await.unwrap();
-    assert!(grown == 1 && content == [b'x'; 60_000]);
-    let shrunk = uploaded(|path| fs::write(path, [b'x'; 59_999]).unwrap()).await;
+    assert!(grown == 1 && content == vec![b'x'; 60_000]);
+    let shrunk = uploaded(|path| fs::write(path, vec![b'x'; 59_999]).unwrap()).await;
     let vanished = uploaded(|path| fs::remove_file(path).unwrap()).await;
     let replaced = uploaded(|path| {
         let other = path.with_extension("other");
-        fs::write(&other, [b'x'; 60_000]).unwrap();
+        fs::write(&other, vec![b'x'; 60_000]).unwrap();
         fs::rename(&other, path).unwrap();
     });
     let replaced = replaced.await;
@@ -266,10 +266,8 @@ async fn a_guest_that_never_ends_an_archive_comes_to_an_end() {
 }
 
 fn archived_list() -> String {
-    let files = NAMES
-        .iter()
-        .map(|name| format!("//81a4 5 0 0 0 ./{name}\n"));
-    format!("//41ed 0 0 0 0 .\n{}", files.collect::<String>())
+    let files = NAMES.map(|name| format!("//81a4 5 0 0 0 ./{name}\n"));
+    format!("//41ed 0 0 0 0 .\n{}", files.concat())
 }
 
 /// A guest that lists four files of five bytes, and sends this as the archive of them.
@@ -413,10 +411,8 @@ async fn files_that_are_said_to_be_empty_and_are_not_are_copied_to_their_ends() 
         (Script::new().exit(1), 4),
         (waiting, 4),
     ] {
-        let list: String = NAMES
-            .iter()
-            .map(|name| format!("//81a4 0 0 0 0 ./{name}\n"))
-            .collect();
+        let list = NAMES.map(|name| format!("//81a4 0 0 0 0 ./{name}\n"));
+        let list = list.concat();
         let list = Script::new().stdout(format!("//41ed 0 0 0 0 .\n{list}"));
         agent.program("sh").runs(move |call| {
             let is_list = call.args[1].starts_with(": qga-list ");

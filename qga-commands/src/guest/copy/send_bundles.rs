@@ -135,11 +135,14 @@ fn read_one(source: &Source, path: &str, size: u64, id: Option<Id>) -> Option<(V
 fn archive(files: &[Small]) -> Vec<u8> {
     let mut archive = Vec::new();
     for file in files {
-        let meta = Meta {
-            mode: file.meta.mode | OWNER,
-            ..file.meta
-        };
-        ustar::append(&mut archive, &file.path, meta, &file.bytes);
+        let Meta { mode, modified, .. } = file.meta;
+        ustar::append(
+            &mut archive,
+            &file.path,
+            mode | OWNER,
+            modified,
+            &file.bytes,
+        );
     }
     archive.extend(ustar::END);
     archive

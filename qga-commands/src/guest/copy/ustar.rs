@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::entry::Meta;
-
 const BLOCK: usize = 512;
 /// The end of an archive.
 pub(super) const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
@@ -28,15 +26,16 @@ pub(super) fn holds_path(path: &str) -> bool {
     split(path).is_some()
 }
 
-/// Adds a file. What a header does not hold of its metadata is left out.
-pub(super) fn append(archive: &mut Vec<u8>, path: &str, meta: Meta, bytes: &[u8]) {
+/// Adds a file with permissions, and a time in seconds since 1970. A path or a time that a header does not hold is left
+/// out.
+pub(super) fn append(archive: &mut Vec<u8>, path: &str, mode: u32, modified: i64, bytes: &[u8]) {
     let Some((prefix, name)) = split(path) else {
         return;
     };
-    let modified = u64::try_from(meta.modified).unwrap_or_default();
+    let modified = u64::try_from(modified).unwrap_or_default();
     let mut header = Vec::with_capacity(BLOCK);
     field(&mut header, name.as_bytes(), 100);
-    octal(&mut header, meta.mode.into(), 8);
+    octal(&mut header, mode.into(), 8);
     octal(&mut header, 0, 8);
     octal(&mut header, 0, 8);
     octal(&mut header, bytes.len() as u64, 12);
@@ -97,7 +96,7 @@ impl<'a> Iterator for Members<'a> {
             match kind {
                 b'L' => long_path = Some(text(bytes)?.to_vec()),
                 b'K' => long_target = Some(text(bytes)?),
-                b'x' => long_path = extended_path(bytes)?.or(long_path),
+                b'x' => read_extended(bytes, &mut long_path)?,
                 b'0' | 0 | b'1' => {
                     if kind == b'1' {
                         let target = long_target.or_else(|| header.target())?;
@@ -149,10 +148,9 @@ impl<'a> Header<'a> {
     }
 }
 
-/// The path in an extended header, if there is one. `None` if it says more than a path, such as that what follows is
-/// only a part of a file.
-fn extended_path(mut records: &[u8]) -> Option<Option<Vec<u8>>> {
-    let mut path = None;
+/// Reads the path of an extended header, if it has one. `None` if it says more, such as that what follows is only a part
+/// of a file.
+fn read_extended(mut records: &[u8], path: &mut Option<Vec<u8>>) -> Option<()> {
     if records.len() > LONGEST_EXTENSION {
         return None;
     }
@@ -163,14 +161,14 @@ fn extended_path(mut records: &[u8]) -> Option<Option<Vec<u8>>> {
         let record = record.get(blank + 1..)?.strip_suffix(b"\n")?;
         let equals = record.iter().position(|byte| *byte == b'=')?;
         match record.split_at_checked(equals)? {
-            (b"path", value) => path = Some(value.get(1..)?.to_vec()),
+            (b"path", value) => *path = Some(value.get(1..)?.to_vec()),
             (b"size", _) => return None,
             (key, _) if key.starts_with(b"GNU.sparse") => return None,
             _ => {}
         }
         records = rest;
     }
-    Some(path)
+    Some(())
 }
 
 /// The two fields that hold a path, the first of which may be empty.

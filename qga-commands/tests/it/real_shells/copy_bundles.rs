@@ -100,7 +100,7 @@ async fn fill(place: &Place) {
     let folder = place.path("many");
     place.guest.create_dir_all(&folder).await.unwrap();
     for number in 10..40 {
-        (place.put)(&format!("{folder}/{number}"), &[b'x'; 60_000]);
+        (place.put)(&format!("{folder}/{number}"), &vec![b'x'; 60_000]);
     }
 }
 
@@ -144,7 +144,7 @@ async fn a_small_file_that_grows_after_it_was_listed_is_cut_and_counted() {
             let copied = copied.unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!((copied.grown, copied.bytes), (1, 30 * 60_000), "{name}");
             let content = fs::read(target.join(&chosen)).unwrap();
-            assert!(content == [b'x'; 60_000], "{name}");
+            assert!(content == vec![b'x'; 60_000], "{name}");
             fs::remove_dir_all(&target).unwrap();
             let path = place.path(&format!("many/{chosen}"));
             place.guest.remove_file(path).await.unwrap();

@@ -1,15 +1,12 @@
 use super::*;
 
-const META: Meta = Meta {
-    mode: 0o640,
-    modified: 1_700_000_000,
-};
+const TIME: i64 = 1_700_000_000;
 
 fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = Vec::new();
     for (path, bytes) in files {
         assert!(holds_path(path), "{path}");
-        append(&mut archive, path, META, bytes);
+        append(&mut archive, path, 0o640, TIME, bytes);
     }
     archive.extend(END);
     archive
@@ -18,7 +15,7 @@ fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
 /// A header of a kind with what follows it; the sum is right.
 fn entry(kind: u8, name: &str, target: &str, bytes: &[u8]) -> Vec<u8> {
     let mut entry = Vec::new();
-    append(&mut entry, name, META, bytes);
+    append(&mut entry, name, 0o640, TIME, bytes);
     entry[156] = kind;
     entry[157..157 + target.len()].copy_from_slice(target.as_bytes());
     seal(&mut entry);
@@ -68,7 +65,7 @@ fn what_was_written_is_read_whatever_its_name_and_length() {
     let rooms = files.iter().map(|(_, bytes)| room(bytes.len() as u64));
     assert_eq!(rooms.sum::<u64>() + 1024, archive.len() as u64);
     // A file that was cut off does not count, nor what follows it.
-    for end in 0..archive.len() - END.len() - BLOCK + 1 {
+    for end in 0..=archive.len() - END.len() - BLOCK {
         assert!(read(&archive[..end]).len() < files.len(), "{end}");
     }
 }
