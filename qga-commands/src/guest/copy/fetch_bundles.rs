@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::bundle::{small, take};
+use tokio::time::Instant;
+
+use super::bundle::{Amount, small, take};
 use super::entry::Entry;
 use super::finishing::Finishing;
 use super::host::{Sink, Target};
@@ -18,8 +20,8 @@ use crate::guest::scripts::{ARE_EMPTY, PACK, Script};
 use crate::guest::shell::SCRIPT_TIMEOUT;
 use crate::limits;
 
-/// What the files of an archive take at most, in bytes.
-const LONGEST: u64 = 512 << 10;
+/// What the files of the first archive take at most, in bytes.
+const FIRST: u64 = 512 << 10;
 /// What a `tar` may add at the end of an archive, in bytes.
 const END: u64 = 20 << 10;
 /// What a `tar` may add to a path that is too long for a header, in bytes.
@@ -53,13 +55,16 @@ impl FetchBundles<'_> {
         let files = small(&self.listing.entries, |entry| {
             entry.size > 0 && cost(entry)[1] <= most
         });
+        let mut amount = Amount::new(FIRST, u64::MAX);
         let mut left = &*files;
         while !left.is_empty() {
             let cost = |index| self.cost(index);
-            let bundle = take(&mut left, [LONGEST, most], cost);
+            let bundle = take(&mut left, [amount.now(), most], cost);
+            let begun = Instant::now();
             let Some(output) = self.pack(bundle).await? else {
                 break;
             };
+            amount.took(begun.elapsed());
             let is_whole = output
                 .stderr
                 .split(|byte| *byte == b'\n')

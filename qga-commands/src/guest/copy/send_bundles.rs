@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::sync::Arc;
 
-use super::bundle::{small, take};
+use tokio::time::Instant;
+
+use super::bundle::{Amount, small, take};
 use super::entry::{Entry, Id, Meta};
 use super::host::{Source, blocking};
 use super::listing::Listing;
@@ -15,8 +17,8 @@ use crate::guest::shell::SCRIPT_TIMEOUT;
 use crate::guest::{Guest, GuestError};
 use crate::limits;
 
-/// What an archive has at most, in bytes, where the channel carries so much.
-const LONGEST: usize = 256 << 10;
+/// What the first archive has at most, in bytes.
+const FIRST: u64 = 256 << 10;
 /// What the owner needs so that a file can be read once more, and written if it has to be.
 const OWNER: u32 = 0o600;
 
@@ -29,7 +31,8 @@ pub(super) async fn send_bundles(
     content: &str,
     pace: &mut Pace,
 ) -> Result<HashSet<usize>, GuestError> {
-    let most = longest(&transfer.guest, content);
+    let mut amount = Amount::new(FIRST, carried(&transfer.guest, content));
+    let most = amount.now();
     let files = small(&listing.entries, |entry| {
         entry.meta.is_some() && ustar::holds_path(&entry.path) && room(entry) <= most
     });
@@ -37,14 +40,16 @@ pub(super) async fn send_bundles(
     let mut left = &*files;
     while !left.is_empty() {
         let room = |index| [listing.entries.get(index).map_or(0, room)];
-        let files = read(source, listing, take(&mut left, [most], room)).await;
+        let files = read(source, listing, take(&mut left, [amount.now()], room)).await;
         let archive = archive(&files);
+        let begun = Instant::now();
         let args = [content];
         let unpacked = UNPACK.run_with_stdin(&transfer.guest, &args, &archive, SCRIPT_TIMEOUT);
         let unpacked = pace::until(pace.end(), unpacked).await?;
         if !unpacked.is_some_and(|output| output.status.success()) {
             break;
         }
+        amount.took(begun.elapsed());
         for file in files {
             let size = file.bytes.len() as u64;
             transfer.report.file(&file.path, size, size);
@@ -68,11 +73,11 @@ pub(super) fn has_mode(meta: Meta) -> bool {
     meta.mode & OWNER == OWNER
 }
 
-/// How long an archive may be, in bytes.
-fn longest(guest: &Guest, content: &str) -> u64 {
+/// How long an archive may be that the channel carries, in bytes.
+fn carried(guest: &Guest, content: &str) -> u64 {
     let arguments = limits::arguments(guest.client(), UNPACK.text());
     let carried = arguments.saturating_sub(limits::length_of(content)) / 4 * 3;
-    carried.min(LONGEST).saturating_sub(ustar::END.len()) as u64
+    carried.saturating_sub(ustar::END.len()) as u64
 }
 
 fn room(entry: &Entry) -> u64 {
