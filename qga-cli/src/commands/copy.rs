@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use clap::Args;
 use clap_complete::ArgValueCompleter;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use qga_commands::guest::copy::{Copied, Transfer};
+use qga_commands::guest::copy::{Copied, CopyFault, Transfer};
 use qga_commands::{Guest, GuestError};
 use tokio::io::{AsyncWriteExt as _, copy};
 use tokio::time::{Instant, sleep};
@@ -30,10 +30,11 @@ const CLEAN_UP: Duration = Duration::from_secs(1);
 ///
 /// A word is a guest's path if it has a name or an address before its last `:/`; what begins with `.` or `/` is a path of
 /// this host, and `-` is standard input or standard output. Everything is copied to a place beside the target first, and
-/// moved there when it is complete. Permissions and times are kept, owners are not. Links, pipes and devices below a folder
-/// are not copied; how many is said.
+/// moved there when it is complete. Permissions and times are kept, owners only with -p, and setuid bits never. Links below
+/// a folder are copied as links, and never followed. Pipes, sockets and devices are not copied; how many is said.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: qga cp -r ./site web1:/srv/site")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Cp {
     /// What is copied.
     #[arg(add = ArgValueCompleter::new(completing::places))]
@@ -44,9 +45,18 @@ pub(crate) struct Cp {
     /// Copy a folder with all that is in it.
     #[arg(short, long)]
     recursive: bool,
+    /// Keep the numbers of users and groups too; on this host that takes root.
+    #[arg(short, long, conflicts_with = "owner")]
+    preserve: bool,
+    /// Whom the copy in the guest is to belong to: USER, USER:GROUP or :GROUP, by name or number.
+    #[arg(long)]
+    owner: Option<String>,
     /// Replace a folder that is there.
     #[arg(long)]
     replace: bool,
+    /// Go on with what an earlier copy of the same file has left, and leave what is there if this one breaks off.
+    #[arg(long)]
+    resume: bool,
     /// Compare checksums at the end.
     #[arg(long)]
     verify: bool,
@@ -59,12 +69,17 @@ impl Cp {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<()> {
         let source = Place::of(&self.source);
         let target = in_folder(&source, Place::of(&self.target))?;
+        self.check_owner(&source, &target)?;
+        self.check_resume(&source, &target)?;
         let mut signals = Signals::listen()?;
         let bar = progress_bar(context);
         let copied = self
             .unless_stopped(self.copy(context, source, target, &bar), &mut signals, &bar)
             .await;
         bar.finish_and_clear();
+        if self.resume && copied.as_ref().is_err_and(leaves_a_part) {
+            context.note("what was copied is kept; the same command goes on with it");
+        }
         match copied? {
             Some(copied) => report(context, &copied),
             None => Ok(()),
@@ -83,7 +98,7 @@ impl Cp {
             (Place::Host(local), Place::Guest { address, path }) => {
                 self.check_folder(Path::new(&local))?;
                 let guest = context.guest(&address).await?;
-                self.carry(guest.upload(local, path), bar).await
+                self.send(guest.upload(local, path), bar).await
             }
             (Place::Guest { address, path }, Place::Host(local)) => {
                 let guest = context.guest(&address).await?;
@@ -96,7 +111,7 @@ impl Cp {
             (Place::Standard, Place::Guest { address, path }) => {
                 let guest = context.guest(&address).await?;
                 let file = spool().await?;
-                self.carry(guest.upload(file.path(), path), bar).await
+                self.send(guest.upload(file.path(), path), bar).await
             }
             (
                 Place::Guest { address, path },
@@ -117,10 +132,34 @@ impl Cp {
                 let folder = tempfile::tempdir().context("there is no place for what is copied")?;
                 let between = folder.path().join("copy");
                 self.download(&from, path, between.clone(), bar).await?;
-                self.carry(to.upload(between, target), bar).await
+                self.send(to.upload(between, target), bar).await
             }
             _ => anyhow::bail!("one of the two has to be of a guest: ADDR:/path"),
         }
+    }
+
+    /// Owners are given to what lies in a guest, and kept of what has one.
+    fn check_owner(&self, source: &Place, target: &Place) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.owner.is_none() || matches!(target, Place::Guest { .. }),
+            "--owner is for copies into a guest"
+        );
+        let is_stream = |place| matches!(place, &Place::Standard);
+        anyhow::ensure!(
+            !self.preserve || !(is_stream(source) || is_stream(target)),
+            "standard input and output have no owner that -p could keep"
+        );
+        Ok(())
+    }
+
+    /// Whether there is a place at which a part could be found again.
+    fn check_resume(&self, source: &Place, target: &Place) -> anyhow::Result<()> {
+        let is_host = |place| matches!(place, &Place::Host(_));
+        anyhow::ensure!(
+            !self.resume || is_host(source) || is_host(target),
+            "--resume is for copies between a guest and a file of this host"
+        );
+        Ok(())
     }
 
     /// Folders are copied only where that was asked for.
@@ -153,11 +192,24 @@ impl Cp {
         self.carry(guest.download(path, local), bar).await
     }
 
+    async fn send(&self, upload: Transfer, bar: &ProgressBar) -> anyhow::Result<Option<Copied>> {
+        match &self.owner {
+            Some(owner) => self.carry(upload.owner(owner), bar).await,
+            None => self.carry(upload, bar).await,
+        }
+    }
+
     async fn carry(&self, transfer: Transfer, bar: &ProgressBar) -> anyhow::Result<Option<Copied>> {
         let shown = bar.clone();
+        let transfer = if self.preserve {
+            transfer.preserve_owner(true)
+        } else {
+            transfer
+        };
         let transfer = transfer
             .verify(self.verify)
             .replace(self.replace)
+            .resume(self.resume)
             .progress(move |now| {
                 shown.set_length(now.total);
                 shown.set_position(now.bytes);
@@ -176,6 +228,9 @@ impl Cp {
             .and_then(|timeout| Instant::now().checked_add(timeout));
         let outcome = match Place::of(&self.target) {
             Place::Standard => "it was not copied to its end",
+            _ if self.resume => {
+                "the target is as it was, or already the whole copy; with --resume again it goes on with what is there"
+            }
             _ => "the target is as it was, or already the whole copy",
         };
         let stopped = tokio::select! {
@@ -207,12 +262,27 @@ async fn spool() -> anyhow::Result<tempfile::NamedTempFile> {
     Ok(file)
 }
 
+/// Whether a copy that was begun has broken off, and not because the source has changed.
+fn leaves_a_part(error: &anyhow::Error) -> bool {
+    match error.downcast_ref() {
+        Some(GuestError::Copy { fault, .. }) => !matches!(
+            **fault,
+            CopyFault::Mismatch | CopyFault::Changed(_) | CopyFault::Refused(_)
+        ),
+        Some(_) => true,
+        None => false,
+    }
+}
+
 fn report(context: &Context, copied: &Copied) -> anyhow::Result<()> {
     if copied.skipped > 0 {
         context.note(&format!(
-            "{} links, pipes or devices were not copied",
+            "{} pipes, sockets, devices or links were not copied",
             copied.skipped
         ));
+    }
+    if copied.resumed > 0 {
+        context.note(&format!("{} bytes were there already", copied.resumed));
     }
     if !context.is_json() {
         return Ok(());
@@ -220,8 +290,8 @@ fn report(context: &Context, copied: &Copied) -> anyhow::Result<()> {
     show::json(
         "copied",
         serde_json::json!({
-            "files": copied.files, "folders": copied.folders, "bytes": copied.bytes,
-            "skipped": copied.skipped, "grown": copied.grown,
+            "files": copied.files, "folders": copied.folders, "links": copied.links, "bytes": copied.bytes,
+            "skipped": copied.skipped, "grown": copied.grown, "resumed": copied.resumed,
         }),
     )
 }

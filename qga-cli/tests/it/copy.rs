@@ -1,6 +1,7 @@
 //! `qga cp`, `qga cat`, `qga ls`, `qga rm` and `qga mkdir`.
 
 use std::fs;
+use std::time::Duration;
 
 use qga_testserver::Fault;
 use rustix::process::Signal;
@@ -24,7 +25,7 @@ async fn a_file_is_copied_there_and_back() {
     assert_eq!(fs::read(back).unwrap(), bytes);
     assert_eq!(
         down.stdout,
-        "{\"copied\":{\"bytes\":300000,\"files\":1,\"folders\":0,\"grown\":0,\"skipped\":0},\"version\":1}\n"
+        "{\"copied\":{\"bytes\":300000,\"files\":1,\"folders\":0,\"grown\":0,\"links\":0,\"resumed\":0,\"skipped\":0},\"version\":1}\n"
     );
 }
 
@@ -73,6 +74,79 @@ async fn folders_are_copied_only_where_that_was_asked_for() {
     );
     assert_eq!(run(&["cp", "-r", &there, back]).await.code, 0);
     assert_eq!(fs::read(format!("{back}/deep/file")).unwrap(), b"x");
+}
+
+#[tokio::test]
+async fn links_are_copied_as_links_and_counted() {
+    let (agent, address) = guest().await;
+    agent.file("/srv/tree/file", "x");
+    agent.symlink("/srv/tree/link", "../../etc/passwd");
+    agent.fifo("/srv/tree/pipe");
+    let folder = tempfile::tempdir().unwrap();
+    let back = folder.path().join("back");
+    let there = format!("{address}:/srv/tree");
+    let down = run(&["-o", "json", "cp", "-r", &there, back.to_str().unwrap()]).await;
+    assert_eq!(down.code, 0, "{}", down.stderr);
+    assert_eq!(
+        down.stdout,
+        "{\"copied\":{\"bytes\":1,\"files\":1,\"folders\":1,\"grown\":0,\"links\":1,\"resumed\":0,\"skipped\":1},\"version\":1}\n"
+    );
+    assert!(
+        down.stderr.contains("1 pipes, sockets, devices"),
+        "{}",
+        down.stderr
+    );
+    let link = fs::read_link(back.join("link")).unwrap();
+    assert_eq!(link.to_str(), Some("../../etc/passwd"));
+}
+
+#[tokio::test]
+async fn a_copy_belongs_to_whom_it_is_given() {
+    let (agent, address) = guest().await;
+    agent.folder("/srv");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "x").unwrap();
+    let (file, there) = (file.to_str().unwrap(), format!("{address}:/srv/it"));
+    let up = run(&["cp", "--owner", "test:1000", file, &there]).await;
+    assert_eq!(up.code, 0, "{}", up.stderr);
+    let listed = run(&["ls", "-l", &address, "/srv"]).await;
+    assert!(
+        listed.stdout.contains("  1000  1000  "),
+        "{}",
+        listed.stdout
+    );
+    let kept = run(&["cp", "-p", file, &there]).await;
+    assert_eq!(kept.code, 0, "{}", kept.stderr);
+    let ours = std::os::unix::fs::MetadataExt::uid(&fs::metadata(file).unwrap());
+    let listed = run(&["ls", "-l", &address, "/srv"]).await;
+    assert!(
+        listed.stdout.contains(&format!("  {ours}  ")),
+        "{}",
+        listed.stdout
+    );
+    let unknown = run(&["cp", "--owner", "nobody-here", file, &there]).await;
+    assert_eq!(unknown.code, 125);
+    assert!(unknown.stderr.contains("nobody-here"), "{}", unknown.stderr);
+}
+
+#[tokio::test]
+async fn an_owner_that_could_not_be_set_is_a_mistake_in_the_call() {
+    let (_agent, address) = guest().await;
+    let there = format!("{address}:/etc/hostname");
+    for args in [
+        &["--owner", "root", &*there, "/tmp/none/x"][..],
+        &["--owner", "root", &*there, "-"],
+        &["-p", &*there, "-"],
+        &["-p", "-", &*there],
+        &["-p", "--owner", "root", "/etc/passwd", &*there],
+        &["--owner=-R", "/etc/passwd", &*there],
+    ] {
+        let run = run(&[&["cp"], args].concat()).await;
+        assert_ne!(run.code, 0, "{args:?}");
+        assert!(run.stdout.is_empty(), "{args:?}");
+        assert!(run.stderr.contains("owner"), "{args:?}: {}", run.stderr);
+    }
 }
 
 #[tokio::test]
@@ -135,6 +209,62 @@ async fn an_interrupted_copy_leaves_the_target_as_it_was() {
     assert_eq!(run.code, 130, "{}", run.stderr);
     assert_eq!(fs::read(&local).unwrap(), b"as it was");
     assert_eq!(names(folder.path()), ["local"]);
+}
+
+#[tokio::test]
+async fn a_copy_whose_process_was_killed_goes_on() {
+    for is_upload in [true, false] {
+        let (agent, address) = guest().await;
+        let folder = tempfile::tempdir().unwrap();
+        let local = folder.path().join("local");
+        let content: Vec<u8> = (0..=250).cycle().take(8 << 20).collect();
+        let remote = format!("{address}:/srv/remote");
+        agent.folder("/srv");
+        let (from, to, command) = if is_upload {
+            fs::write(&local, &content).unwrap();
+            (local.to_str().unwrap(), &*remote, "guest-file-write")
+        } else {
+            agent.file("/srv/remote", content.clone());
+            (&*remote, local.to_str().unwrap(), "guest-file-read")
+        };
+        let args = ["-o", "json", "cp", "--resume", from, to];
+        agent
+            .on(command)
+            .fault(Fault::delay(Duration::from_millis(50)));
+        let child = qga(&args).spawn().unwrap();
+        agent.wait_for(command, 20).await;
+        signal(&child, Signal::KILL);
+        child.wait_with_output().await.unwrap();
+        agent.reset();
+        let again = run(&args).await;
+        assert_eq!(again.code, 0, "{}", again.stderr);
+        assert!(
+            again.stderr.contains("bytes were there already"),
+            "{}",
+            again.stderr
+        );
+        assert!(!again.stdout.contains("\"resumed\":0,"), "{}", again.stdout);
+        let found = if is_upload {
+            agent.file_content("/srv/remote").unwrap()
+        } else {
+            fs::read(&local).unwrap()
+        };
+        assert!(found == content, "upload: {is_upload}");
+        assert_eq!(names(folder.path()), ["local"]);
+        let listed = run(&["ls", &address, "/srv"]).await;
+        assert_eq!(listed.stdout, "remote\n");
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_resumed_is_a_mistake_in_the_call() {
+    let (_agent, address) = guest().await;
+    let there = format!("{address}:/etc/hostname");
+    for [from, to] in [["-", &*there], [&*there, "-"], [&*there, &*there]] {
+        let run = run(&["cp", "--resume", from, to]).await;
+        assert_eq!(run.code, 125);
+        assert!(run.stderr.contains("--resume"), "{}", run.stderr);
+    }
 }
 
 #[tokio::test]

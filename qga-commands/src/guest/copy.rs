@@ -36,10 +36,17 @@
 //! # What is copied
 //!
 //! Files and folders are copied, with the permissions of owner, group and others, and with the time of their last change
-//! in whole seconds. The copies belong to the user as whom the agent, or this program, runs. Bits such as setuid are not
-//! copied, and holes become zeros. Links, pipes, sockets and devices below the folder are neither opened nor copied, only
+//! in whole seconds. The copies belong to the user as whom the agent, or this program, runs, unless
+//! [`owner`](Transfer::owner) or [`preserve_owner`](Transfer::preserve_owner) says otherwise. Bits such as setuid are never
+//! copied, whoever the owner is, and holes become zeros. Pipes, sockets and devices below the folder are neither opened nor copied, only
 //! [counted](Copied::skipped). If the source itself is a link, it is followed. Names have to be UTF-8, as the agent takes
 //! no others.
+//!
+//! Links below the folder are copied as links. What a link leads to is copied as it stands, be it absolute, above the
+//! folder or not there at all, and nothing is ever read or written through it. So whoever follows a link in a tree that
+//! came from a guest goes where the guest wants. The time of a link is not copied. In an upload, what a link leads to has
+//! to be UTF-8. Links are skipped and [counted](Copied::skipped) on a host that is not Unix, and in a download from a guest
+//! that has no program `readlink`.
 //!
 //! # Files that change
 //!
@@ -56,10 +63,10 @@
 //! # What a guest may send
 //!
 //! A hostile guest cannot make this host write outside the target: each name is checked, everything goes to a new folder,
-//! and nothing is written through a link. Of an archive that the guest sends, only the contents of files are taken that
-//! were listed, and only if they are as long as they were listed. The guest cannot send more than it has listed, nor more than
-//! [`max_bytes`](Transfer::max_bytes). Nor can it go on for ever: if fewer than 8 MiB, or 128 files, are copied within
-//! ten minutes, the copy fails with [`GuestError::TooSlow`].
+//! and nothing is written through a link, be it there already or one that the guest sends. Of an archive that the guest
+//! sends, only the contents of files are taken that were listed, and only if they are as long as they were listed. The
+//! guest cannot send more than it has listed, nor more than [`max_bytes`](Transfer::max_bytes). Nor can it go on for ever:
+//! if fewer than 8 MiB, or 128 files, are copied within ten minutes, the copy fails with [`GuestError::TooSlow`].
 //!
 //! # What others may do on this host
 //!
@@ -84,6 +91,18 @@
 //! so a copy that breaks off leaves a part of it there ([`Copied::atomic`] is false), and it is not
 //! [written through](Copied::synced) to the disk.
 //!
+//! # Going on with a copy
+//!
+//! A copy that is to be [resumed](Transfer::resume) keeps its part in a folder `.NAME.*.part` beside the target. The
+//! folder is found again by the next copy of the same file to the same target, and in an upload only from the same host. The
+//! part is used only if its SHA-256 checksum is that of the beginning of the source; otherwise the copy begins anew. The
+//! folder is removed once the copy is at its place, or if the source has changed while it was copied. If nobody goes on with
+//! it, you have to remove it.
+//!
+//! Only one process at a time goes on with a part; another one fails with [`CopyFault::Refused`]. For an upload this is known
+//! by a locked file in the folder for temporary files of this host. Before an upload goes on, the part is copied within the
+//! guest, which needs space for it, since the agent may still have it open for the earlier process.
+//!
 //! # A channel that breaks
 //!
 //! If the client can open its channel again, a copy goes on where it was, even after a restart of the agent. It fails after
@@ -97,9 +116,13 @@ mod fetch_bundles;
 mod finishing;
 mod guest_temp;
 mod host;
+mod links;
 mod listing;
+mod lock;
 mod names;
+mod owner;
 mod report;
+mod resume;
 mod send_bundles;
 mod stamp;
 mod steps;
@@ -118,6 +141,7 @@ use qga_core::Execution;
 use super::{Guest, GuestError, scripts};
 
 pub use super::error::CopyFault;
+use owner::Ownership;
 pub use report::Progress;
 use report::Report;
 
@@ -130,6 +154,10 @@ pub struct Transfer {
     remote: String,
     verify: bool,
     replace: bool,
+    ownership: Ownership,
+    resume: bool,
+    /// How many bytes of the file an earlier copy has left.
+    resumed: u64,
     timeout: Option<Duration>,
     max_bytes: u64,
     report: Report,
@@ -149,12 +177,17 @@ pub struct Copied {
     pub files: u64,
     /// The number of folders, including the one that was named.
     pub folders: u64,
+    /// The number of links. None of them was followed.
+    pub links: u64,
     /// The number of bytes in all files.
     pub bytes: u64,
-    /// The number of links, pipes, sockets and devices, which were not copied.
+    /// The number of pipes, sockets and devices, which were not copied, and of links that could not be.
+    /// See [what is copied](crate::guest::copy#what-is-copied).
     pub skipped: u64,
     /// The number of files that have grown since they were listed. Their copies have the length that was listed.
     pub grown: u64,
+    /// The number of bytes that an earlier copy had left, which were not copied again; see [`Transfer::resume`].
+    pub resumed: u64,
     /// Whether the target was changed in one step. If so, nobody has seen a part of it, nor a moment in which nothing was
     /// there instead of what was replaced.
     pub atomic: bool,
@@ -186,6 +219,9 @@ impl Transfer {
             remote,
             verify: false,
             replace: false,
+            ownership: Ownership::default(),
+            resume: false,
+            resumed: 0,
             timeout: None,
             max_bytes: 64 << 30,
             report: Report::default(),
@@ -214,6 +250,50 @@ impl Transfer {
         self
     }
 
+    /// Whether to go on with what an earlier copy of the same file has left, and to leave what is there if this one breaks
+    /// off, even if its process is killed; see [going on with a copy](crate::guest::copy#going-on-with-a-copy). It is only
+    /// for a single file, and needs what [`verify`](Self::verify) needs. Without these the copy fails, and nothing is
+    /// copied.
+    ///
+    /// ```no_run
+    /// # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
+    /// let copied = guest.upload("disk.img", "/srv/disk.img").resume(true).await?;
+    /// println!("{} of {} bytes were there already", copied.resumed, copied.bytes);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
+        self
+    }
+
+    /// Sets whom the copy in the guest is to belong to: `USER`, `USER:GROUP` or `:GROUP`, each by a name of the guest or a
+    /// number. It is only for an upload, and replaces [`preserve_owner`](Self::preserve_owner). The guest needs a shell, and
+    /// its agent has to be allowed to do so; otherwise the copy fails, before anything is copied.
+    ///
+    /// ```no_run
+    /// # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {
+    /// guest.upload("dist", "/srv/site").owner("www-data:www-data").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn owner(mut self, owner: impl Into<String>) -> Self {
+        self.ownership = Ownership::Given(owner.into());
+        self
+    }
+
+    /// Whether the copies are to belong to the same user and group as what is copied, by their numbers. It replaces
+    /// [`owner`](Self::owner). In a download this program has to run as root, unless all files of the guest have its own
+    /// user's number. Where the numbers are not known or cannot be set, the copy fails.
+    pub fn preserve_owner(mut self, preserve: bool) -> Self {
+        self.ownership = if preserve {
+            Ownership::Kept
+        } else {
+            Ownership::Ours
+        };
+        self
+    }
+
     /// Sets a function that is told the progress of the copy, after each piece of at most 256 KiB. It must not block.
     pub fn progress(mut self, progress: impl FnMut(&Progress<'_>) + Send + 'static) -> Self {
         self.report.call(Box::new(progress));
@@ -227,7 +307,7 @@ impl Transfer {
         self
     }
 
-    /// How many bytes may be copied; 64 GiB unless set. The number of files and folders is limited to 100,000, and the
+    /// How many bytes may be copied; 64 GiB unless set. The number of files, folders and links is limited to 100,000, and the
     /// depth of folders to 64.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
@@ -236,10 +316,12 @@ impl Transfer {
 
     async fn run(mut self) -> Result<Copied, GuestError> {
         self.remote = scripts::path(self.remote)?;
+        self.ownership
+            .check(matches!(self.direction, Direction::Upload))?;
         let (timeout, direction) = (self.timeout, self.direction);
         let remote = self.remote.clone();
         let copy = async {
-            if self.verify {
+            if self.verify || self.resume {
                 verify::check(&self.guest, &self.remote).await?;
             }
             match self.direction {
@@ -275,8 +357,9 @@ fn late(timeout: Duration, direction: Direction, path: String) -> GuestError {
 ///
 /// # Cancel safety
 ///
-/// When the future is dropped, the target is as it was, and what was copied until then is removed in the background. If
-/// the future is dropped at the very end, the complete copy may be at the target.
+/// When the future is dropped, the target is as it was, and what was copied until then is removed in the background, unless
+/// the copy is to be [resumed](Transfer::resume). If the future is dropped at the very end, the complete copy may be at the
+/// target.
 impl IntoFuture for Transfer {
     type Output = Result<Copied, GuestError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;

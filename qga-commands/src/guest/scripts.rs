@@ -12,12 +12,17 @@
 //! | `qga-list 1` | WHAT PATH, see below | records, see below | 1: as the last line of standard error says |
 //! | `qga-checksums 1` | `together` or `each`, PATH...; or `first`, and SIZE PATH for each file | a line for each file that begins with its SHA-256 checksum in hexadecimal | 127: there is no program that makes them |
 //! | `qga-begin 1` | TEMP TARGET KIND REPLACE | | 17: TARGET is there; 21: it is a folder |
+//! | `qga-continue 1` | TEMP TARGET REPLACE ID | an ID, and bytes | 1: as standard error says; 21: TARGET is a folder |
+//! | `qga-renew 1` | TEMP KEEP | | 1 |
 //! | `qga-make-folders 1` | FOLDER... | | 1 |
 //! | `qga-unpack 1` | FOLDER | | any: the files have to be written in another way |
 //! | `qga-pack 1` | FOLDER BYTES PATH... | an archive, cut after so many bytes; `whole` on standard error, if all of the files could be read | 127: there is no `tar` |
 //! | `qga-are-empty 1` | FOLDER PATH... | something, if not all of the files could be read and are empty | 1 |
+//! | `qga-read-links 1` | PATH... | what each link leads to, a newline and a NUL; a NUL alone for what is no link | 127: there is no `readlink` |
+//! | `qga-make-links 1` | PATH and `=TARGET` for each link | | 1 |
 //! | `qga-set-metadata 1` | groups, see below | | 1 |
-//! | `qga-publish 1` | TEMP TARGET KIND REPLACE PARENT | `atomic`, `synced`, each on a line and only if it is so | 17, 21 |
+//! | `qga-set-owner 1` | OWNER PATH... | | 1: as standard error says |
+//! | `qga-publish 2` | TEMP TARGET KIND REPLACE PARENT | `atomic`, `synced`, each on a line and only if it is so | 17, 21 |
 //! | `qga-discard 1` | TEMP TARGET | | 17: something else has taken the place of what was moved aside, which is left in TEMP |
 //! | `qga-make-directory 1` | PATH | | 1: as standard error says |
 //! | `qga-remove-file 1` | PATH | | 1: as standard error says |
@@ -39,9 +44,16 @@
 //!   below FOLDER, with their permissions and times. If it is run again, it waits up to ten seconds for the first run.
 //! - **`qga-pack`** archives files by their paths, such as `./a/b`, below FOLDER. The archive is in any form that a `tar`
 //!   writes by itself. Links are not followed.
+//! - **`qga-continue`** makes the folder TEMP as `qga-begin` does for a file, and the file `TEMP/id`, which holds ID. If TEMP is there
+//!   already and belongs to the agent's user, it is kept, with its ID. It prints that, and the length of `TEMP/content`.
+//! - **`qga-renew`** puts a copy of `TEMP/content` in its place, so that whoever has it open writes elsewhere. If KEEP is `no` rather
+//!   than `yes`, it removes it.
 //! - **`qga-set-metadata`** takes groups of arguments: `time SECONDS STAMP COUNT PATH...` sets the time of the last
 //!   change of so many paths (SECONDS since 1970, and the same as `touch -t` takes it in UTC), `mode MODE - COUNT PATH...`
 //!   the permissions, in octal. A time that cannot be set is no failure.
+//! - **`qga-make-links`** makes a link at each PATH, which leads to TARGET. A link or a file that is there is removed before.
+//! - **`qga-set-owner`** sets who each PATH belongs to, without following links. OWNER is `USER`, `USER:GROUP` or `:GROUP`, by name or
+//!   number.
 //! - **`qga-publish`** writes all of `TEMP/content` through to the disk, moves it to TARGET, removes TEMP, and writes the
 //!   folder PARENT through. What cannot be replaced in one step is moved to `TEMP/old` before; then it does not print `atomic`.
 //! - **`qga-discard`** removes TEMP. If `TEMP/old` and `TEMP/content` are both there, the former goes back to TARGET before.
@@ -57,11 +69,16 @@ pub(super) struct Script(&'static str);
 pub(super) const LIST: Script = Script(include_str!("scripts/list.sh"));
 pub(super) const CHECKSUMS: Script = Script(include_str!("scripts/checksums.sh"));
 pub(super) const BEGIN: Script = Script(include_str!("scripts/begin.sh"));
+pub(super) const CONTINUE: Script = Script(include_str!("scripts/continue.sh"));
+pub(super) const RENEW: Script = Script(include_str!("scripts/renew.sh"));
 pub(super) const MAKE_FOLDERS: Script = Script(include_str!("scripts/make_folders.sh"));
 pub(super) const UNPACK: Script = Script(include_str!("scripts/unpack.sh"));
 pub(super) const PACK: Script = Script(include_str!("scripts/pack.sh"));
 pub(super) const ARE_EMPTY: Script = Script(include_str!("scripts/are_empty.sh"));
+pub(super) const READ_LINKS: Script = Script(include_str!("scripts/read_links.sh"));
+pub(super) const MAKE_LINKS: Script = Script(include_str!("scripts/make_links.sh"));
 pub(super) const SET_METADATA: Script = Script(include_str!("scripts/set_metadata.sh"));
+pub(super) const SET_OWNER: Script = Script(include_str!("scripts/set_owner.sh"));
 pub(super) const PUBLISH: Script = Script(include_str!("scripts/publish.sh"));
 pub(super) const DISCARD: Script = Script(include_str!("scripts/discard.sh"));
 pub(super) const MAKE_DIRECTORY: Script = Script(include_str!("scripts/make_directory.sh"));

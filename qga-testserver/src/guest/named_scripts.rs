@@ -9,8 +9,11 @@
 mod archives;
 mod checksums;
 mod copy;
+mod links;
 mod list;
+mod owner;
 mod paths;
+mod resume;
 mod streams;
 
 use super::machine::Machine;
@@ -48,12 +51,17 @@ pub(crate) fn named(invocation: &Invocation, machine: &mut Machine) -> Option<Sc
         "qga-list 1" => list::list(&call, machine),
         "qga-checksums 1" => checksums::checksums(&call, machine),
         "qga-begin 1" => copy::begin(&call, machine),
+        "qga-continue 1" => resume::go_on(&call, machine),
+        "qga-renew 1" => resume::renew(&call, machine),
         "qga-make-folders 1" => copy::make_folders(&call, machine),
         "qga-unpack 1" => archives::unpack(&call, machine),
         "qga-pack 1" => archives::pack(&call, machine),
         "qga-are-empty 1" => archives::are_empty(&call, machine),
         "qga-set-metadata 1" => copy::set_metadata(&call, machine),
-        "qga-publish 1" => copy::publish(&call, machine),
+        "qga-read-links 1" => Ok(links::read(&call, machine)),
+        "qga-make-links 1" => links::make(&call, machine),
+        "qga-set-owner 1" => owner::set(&call, machine),
+        "qga-publish 2" => copy::publish(&call, machine),
         "qga-discard 1" => copy::discard(&call, machine),
         "qga-make-directory 1" => paths::make_directory(&call, machine),
         "qga-remove-file 1" => paths::remove_file(&call, machine),

@@ -75,7 +75,7 @@ async fn what_a_client_has_open_stays_open_when_it_is_moved_and_replaced() {
         handles.push(caller.call("guest-file-open", json!({"path": path})).await);
     }
     let publish = ["/srv/.t", "/srv/f", "file", "no", "/srv"];
-    let (code, out, _) = run(&mut caller, "qga-publish 1", &publish).await;
+    let (code, out, _) = run(&mut caller, "qga-publish 2", &publish).await;
     assert_eq!((code, &*out), (0, "atomic\nsynced\n"));
     assert_eq!(caller.agent.file_content("/srv/f").unwrap(), b"new");
     for (handle, wanted) in handles.into_iter().zip(["old", "new"]) {
@@ -105,6 +105,48 @@ async fn a_replacement_that_broke_off_is_undone() {
         caller.agent.file_content("/srv/.u/old/old").unwrap(),
         b"old"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn links_are_made_in_place_of_others_and_read() {
+    let mut caller = Caller::new();
+    caller.agent.file("/srv/folder/file", "x");
+    let make = ["/srv/l", "=-rf", "/srv/l", "=folder", "/srv/m", "==\n"];
+    assert_eq!(run(&mut caller, "qga-make-links 1", &make).await.0, 0);
+    let content = caller.agent.file_content("/srv/l/file");
+    assert_eq!(content.unwrap(), b"x");
+    let read = ["/srv/l", "/srv/none", "/srv/folder", "/srv/m"];
+    let (code, out, _) = run(&mut caller, "qga-read-links 1", &read).await;
+    assert_eq!((code, &*out), (0, "folder\n\0\0\0=\n\n\0"));
+    let make = ["/srv/folder", "=x"];
+    let (code, _, err) = run(&mut caller, "qga-make-links 1", &make).await;
+    assert!(code == 1 && err.contains("Is a directory"), "{err}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn owners_are_set_by_name_and_number_of_links_themselves() {
+    let mut caller = Caller::new();
+    caller.agent.file("/srv/f", "x");
+    caller.agent.symlink("/srv/l", "f");
+    for (owner, path, wanted) in [
+        ("test", "/srv/l", " 1000 0 ."),
+        (":test", "/srv/l", " 1000 1000 ."),
+        ("7:8", "/srv/l", " 7 8 ."),
+        (":0", "/srv/f", " 0 0 ."),
+    ] {
+        let args = [owner, path];
+        assert_eq!(run(&mut caller, "qga-set-owner 1", &args).await.0, 0);
+        let (_, out, _) = run(&mut caller, "qga-list 1", &["link", path]).await;
+        assert!(out.trim().ends_with(wanted), "{owner}: {out}");
+    }
+    for (args, wanted) in [
+        (["nobody-here", "/srv/f"], "invalid user"),
+        ([":nobody-here", "/srv/f"], "invalid group"),
+        (["0", "/srv/none"], "No such file"),
+    ] {
+        let (code, _, err) = run(&mut caller, "qga-set-owner 1", &args).await;
+        assert!(code == 1 && err.contains(wanted), "{args:?}: {err}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -148,12 +148,15 @@ async fn links_and_pipes_of_the_guest_are_counted_and_not_followed(on: On) {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path().join("mixed");
     let copied = guest.download("/var/mixed", &here).await.unwrap();
-    assert_eq!((copied.files, copied.skipped), (1, 2));
-    let names: Vec<_> = fs::read_dir(&here)
+    assert_eq!((copied.files, copied.links, copied.skipped), (1, 1, 1));
+    let mut names: Vec<_> = fs::read_dir(&here)
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .collect();
-    assert_eq!(names, ["file"]);
+    names.sort();
+    assert_eq!(names, ["file", "link"]);
+    let link = fs::read_link(here.join("link")).unwrap();
+    assert_eq!(link.to_str(), Some("/etc"));
     assert_eq!(fs::read(here.join("file")).unwrap(), b"in it");
 }
 

@@ -1,4 +1,4 @@
-//! A copy whose channel is cut at each byte.
+//! Copies whose channel is cut at each byte.
 
 use std::fs;
 use std::path::Path;
@@ -118,4 +118,135 @@ async fn a_download_whose_requests_are_cut_for_good_leaves_no_half_file_and_no_s
 #[tokio::test(start_paused = true)]
 async fn a_download_whose_answers_are_cut_once_goes_on() {
     cut_at_each_byte(false, Cut::Answers(0), After::Another).await;
+}
+
+/// What is typed to go on with a copy.
+fn resuming() -> Cp {
+    match Cli::parse_from(["qga", "cp", "--resume", "from", "to"]).command {
+        Command::Cp(cp) => cp,
+        _ => unreachable!(),
+    }
+}
+
+/// Copies with `--resume`, once with a channel that is cut for good, and once more with another one.
+async fn resumed_after_each_byte(is_upload: bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let local = folder.path().join("local");
+    let cut = Cut::Answers(0);
+    let mut failed = 0;
+    // Of a prime number of bytes, so that each part of a message is met.
+    for bytes in (0..).step_by(7) {
+        let agent = Arc::new(TestAgent::in_memory().0);
+        let (here, there) = if is_upload {
+            (new(), OLD.to_vec())
+        } else {
+            (OLD.to_vec(), new())
+        };
+        fs::write(&local, &here).unwrap();
+        agent.file(REMOTE, there);
+        let mut outcomes = Vec::new();
+        for cut in [cut.at(bytes), cut.at(u64::MAX)] {
+            let line = Line::new(&agent, cut, After::Nothing);
+            let Ok(guest) = line.guest().await else {
+                outcomes.push(false);
+                continue;
+            };
+            let transfer = if is_upload {
+                guest.upload(&local, REMOTE)
+            } else {
+                guest.download(REMOTE, &local)
+            };
+            let copied = resuming().carry(transfer, &ProgressBar::hidden()).await;
+            let found = if is_upload {
+                agent.file_content(REMOTE).unwrap()
+            } else {
+                fs::read(&local).unwrap()
+            };
+            assert!(found == new() || found == OLD, "half a file, {bytes}");
+            assert!(copied.is_err() || found == new(), "{bytes}");
+            outcomes.push(copied.is_ok());
+        }
+        assert!(outcomes[1], "it does not go on after {bytes} bytes");
+        let left = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 1, "a part is left after {bytes} bytes");
+        if outcomes[0] {
+            assert!(failed > 20, "only {failed} have failed");
+            return;
+        }
+        failed += 1;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_was_cut_for_good_anywhere_is_ended_by_the_next_one() {
+    resumed_after_each_byte(true).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_that_was_cut_for_good_anywhere_is_ended_by_the_next_one() {
+    resumed_after_each_byte(false).await;
+}
+
+/// Copies a tree with a link, and says whether that has succeeded and how many bytes have passed. It is whole or absent.
+async fn copy_tree(folder: &Path, is_upload: bool, cut: Cut) -> (bool, u64) {
+    let (agent, here) = (Arc::new(TestAgent::in_memory().0), folder.join("here"));
+    agent.file("/srv/tree/file", "x");
+    agent.symlink("/srv/tree/link", "file");
+    let line = Line::new(&agent, cut, After::Nothing);
+    let copied = match line.guest().await {
+        Ok(guest) if is_upload => {
+            cp().carry(guest.upload(&here, "/srv/copy"), &ProgressBar::hidden())
+                .await
+        }
+        Ok(guest) => {
+            let download = guest.download("/srv/tree", folder.join("copy"));
+            cp().carry(download, &ProgressBar::hidden()).await
+        }
+        Err(_) => return (false, line.passed()),
+    };
+    let (is_there, is_whole) = if is_upload {
+        let found = agent.file_content("/srv/copy/link");
+        let file = agent.file_content("/srv/copy/file");
+        (
+            found.is_some() || file.is_some(),
+            found == Some(b"x".to_vec()) && file.is_some(),
+        )
+    } else {
+        let target = folder.join("copy");
+        let found = fs::read_link(target.join("link"));
+        (
+            target.exists(),
+            found.is_ok_and(|found| found == Path::new("file")),
+        )
+    };
+    assert!(is_whole || !is_there, "half a tree, {cut:?}");
+    assert!(is_whole || copied.is_err(), "a success, {cut:?}");
+    let _ = fs::remove_dir_all(folder.join("copy"));
+    (copied.is_ok(), line.passed())
+}
+
+async fn tree_cut_at_each_byte(is_upload: bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().join("here");
+    fs::create_dir(&here).unwrap();
+    fs::write(here.join("file"), "x").unwrap();
+    std::os::unix::fs::symlink("file", here.join("link")).unwrap();
+    let cut = Cut::Answers(0);
+    let (copied, all) = copy_tree(folder.path(), is_upload, cut.at(u64::MAX)).await;
+    assert!(copied);
+    for bytes in (0..all).step_by(cut.step(After::Nothing)) {
+        copy_tree(folder.path(), is_upload, cut.at(bytes)).await;
+        let left = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 1, "a temporary folder is left after {bytes} bytes");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_of_a_tree_with_links_is_whole_or_absent_wherever_it_is_cut() {
+    tree_cut_at_each_byte(true).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_download_of_a_tree_with_links_is_whole_or_absent_wherever_it_is_cut() {
+    tree_cut_at_each_byte(false).await;
 }

@@ -12,7 +12,7 @@ use super::listing::{EMPTY_LIMIT, Listing, parse};
 use super::names::join;
 use super::report::Report;
 use super::verify::{Check, verify};
-use super::{Copied, CopyFault, Transfer};
+use super::{Copied, CopyFault, Transfer, links, owner, resume};
 use crate::guest::error::within;
 use crate::guest::files::{Handle, OpenOptions};
 use crate::guest::pace::{self, Pace};
@@ -32,6 +32,8 @@ pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestErro
         ..
     } = &transfer;
     let mut listing = list(guest, remote, *max_bytes).await?;
+    owner::prepare_here(&transfer.ownership, &mut listing, remote)?;
+    links::read(guest, remote, &mut listing).await?;
     // It takes long, so it must be known whose the open files are.
     guest.get_acquainted().await;
     let kind = if listing.is_folder() {
@@ -39,16 +41,27 @@ pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestErro
     } else {
         Kind::File
     };
-    let target = Target::begin(&transfer.local, kind, transfer.replace).await?;
+    let target = if transfer.resume {
+        let (target, there) = resume::on_host(&mut transfer, &listing).await?;
+        transfer.resumed = there;
+        target
+    } else {
+        Target::begin(&transfer.local, kind, transfer.replace).await?
+    };
     match fill(&mut transfer, &mut listing, &target).await {
         Ok(synced) => {
             let root = listing.entries.first().filter(|_| listing.is_folder());
             let published = target.publish(root.and_then(|root| root.meta)).await?;
             let Published { atomic, .. } = published;
-            Ok(listing.copied(atomic, synced && published.synced))
+            Ok(Copied {
+                resumed: transfer.resumed,
+                ..listing.copied(atomic, synced && published.synced)
+            })
         }
         Err(error) => {
-            target.remove().await;
+            if !(transfer.resume && resume::keeps(&error)) {
+                target.remove().await;
+            }
             Err(error)
         }
     }
@@ -137,6 +150,8 @@ async fn fill(
         let checks: Vec<_> = finished.into_iter().filter_map(check).collect();
         verify(&transfer.guest, &checks, listing.bytes).await?;
     }
+    // After all files, so that there is none that one of them could be written through.
+    links::make_here(target, listing).await?;
     // The innermost first, since a folder may become one that we may not go through. The first one is
     // done when it has been moved.
     let folders = listing.of_kind(Kind::Folder).rev();
@@ -180,7 +195,7 @@ async fn fetch_all(
             entry,
             left,
             most: transfer.max_bytes,
-            at: 0,
+            at: transfer.resumed,
             grown: false,
             pace: &mut pace,
             sink: Sink::create(target.creation(&entry.path)),

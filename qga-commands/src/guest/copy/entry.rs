@@ -1,14 +1,16 @@
-//! A file or a folder that is to be copied.
+//! A file, a folder or a link that is to be copied.
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     /// Below what was named, with slashes; empty for itself.
     pub(super) path: String,
     pub(super) kind: Kind,
-    /// In bytes, as it was listed or, once it was copied, of the copy; 0 for a folder.
+    /// In bytes, as it was listed or, once it was copied, of the copy; 0 unless it is a file.
     pub(super) size: u64,
     /// Whether there is more in it than was copied.
     pub(super) grown: bool,
+    /// Where a link leads to.
+    pub(super) target: Vec<u8>,
     /// Permissions, and when it was changed, in seconds since 1970.
     pub(super) meta: Option<Meta>,
     /// What it is on this host.
@@ -23,6 +25,7 @@ impl Entry {
             kind: Kind::File,
             size,
             grown: false,
+            target: Vec::new(),
             meta: None,
             id: None,
         }
@@ -33,12 +36,23 @@ impl Entry {
 pub(super) struct Meta {
     pub(super) mode: u32,
     pub(super) modified: i64,
+    /// Whom it belongs to, where that is known and wanted.
+    pub(super) owner: Option<Owner>,
+}
+
+/// The numbers of a user and a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Owner {
+    pub(super) user: u32,
+    pub(super) group: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     File,
     Folder,
+    /// It is never followed, nor is anything set of it.
+    Link,
 }
 
 /// What tells an open file or folder from all others of this host.

@@ -2,20 +2,28 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
+use std::{env, io};
 
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::CopyFault;
+use super::host::{blocking, local};
+use super::lock::Lock;
 use super::verify::SLOWEST;
 use crate::guest::clean_up::CleanUp;
 use crate::guest::process::Output;
-use crate::guest::scripts::{BEGIN, DISCARD, PUBLISH, Script};
+use crate::guest::scripts::{BEGIN, CONTINUE, DISCARD, PUBLISH, RENEW, Script};
 use crate::guest::shell::{NO_SHELL, SCRIPT_TIMEOUT};
 use crate::guest::{Guest, GuestError};
 
 /// How long a copy that failed waits until what it made is removed.
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often a part that others end meanwhile is looked for anew.
+const LOCK_ATTEMPTS: usize = 3;
+
+const BROKEN: &str = "the guest does not tell what an earlier copy has left";
 
 /// A folder beside the target, which is removed in the background when this is dropped.
 pub(super) struct GuestTemp {
@@ -25,6 +33,9 @@ pub(super) struct GuestTemp {
     kind: &'static str,
     replace: &'static str,
     armed: bool,
+    /// So that no other process goes on with the same.
+    #[allow(dead_code, reason = "it is given up when this is dropped")]
+    lock: Option<Lock>,
 }
 
 /// How the target has come to its place.
@@ -45,11 +56,12 @@ impl GuestTemp {
     ) -> Result<Option<Self>, GuestError> {
         let mut temp = Self {
             guest: guest.clone(),
-            path: name_beside(target)?,
+            path: name_beside(target, RandomState::new().hash_one(target))?,
             target: target.trim_end_matches('/').to_owned(),
             kind: if folder { "folder" } else { "file" },
             replace: if replace { "yes" } else { "no" },
             armed: true,
+            lock: None,
         };
         let args = [&*temp.path, &*temp.target, temp.kind, temp.replace];
         if temp.run(BEGIN, &args, SCRIPT_TIMEOUT).await?.is_some() {
@@ -57,6 +69,56 @@ impl GuestTemp {
         }
         temp.armed = false;
         Ok(None)
+    }
+
+    /// Goes on with the one of the same key that an earlier copy of a file has left, or makes it. It stays until it is
+    /// published or removed. How many bytes are in it.
+    pub(super) async fn resume(
+        guest: &Guest,
+        target: &str,
+        key: u64,
+        replace: bool,
+    ) -> Result<(Self, u64), GuestError> {
+        let mut temp = Self {
+            guest: guest.clone(),
+            path: name_beside(target, key)?,
+            target: target.trim_end_matches('/').to_owned(),
+            kind: "file",
+            replace: if replace { "yes" } else { "no" },
+            armed: false,
+            lock: None,
+        };
+        let new = format!("{:016x}", RandomState::new().hash_one(key));
+        let mut locked = String::new();
+        // What is there is known only once it is locked.
+        for _ in 0..LOCK_ATTEMPTS {
+            let args = [&*temp.path, &*temp.target, temp.replace, &*new];
+            let output = temp.run(CONTINUE, &args, SCRIPT_TIMEOUT).await?;
+            let output = output.ok_or_else(|| CopyFault::Refused(NO_SHELL).at(target))?;
+            let part = part(&output.stdout);
+            let (id, size) = part.ok_or_else(|| CopyFault::Refused(BROKEN).at(target))?;
+            if id == locked {
+                return Ok((temp, size));
+            }
+            let taken = blocking({
+                let id = id.clone();
+                move || Lock::take(&id)
+            });
+            temp.lock = Some(taken.await.map_err(|error| busy(error, target))?);
+            locked = id;
+        }
+        Err(CopyFault::busy().at(target))
+    }
+
+    /// Makes sure that nobody else, such as an agent for a client that is gone, writes to what is there. It is removed
+    /// unless it is to be kept.
+    pub(super) async fn renew(&mut self, keep: bool, bytes: u64) -> Result<(), GuestError> {
+        let within = SCRIPT_TIMEOUT + Duration::from_secs(bytes / SLOWEST);
+        let args = [&*self.path, if keep { "yes" } else { "no" }];
+        match self.run(RENEW, &args, within).await? {
+            Some(_) => Ok(()),
+            None => Err(CopyFault::Refused(NO_SHELL).at(&*self.target)),
+        }
     }
 
     /// Where to put what is copied.
@@ -138,8 +200,8 @@ impl Drop for GuestTemp {
     }
 }
 
-/// A name in the same folder that nobody can foresee.
-fn name_beside(target: &str) -> Result<String, GuestError> {
+/// A name in the same folder.
+fn name_beside(target: &str, number: u64) -> Result<String, GuestError> {
     let path = target.trim_end_matches('/');
     let (folder, name) = match path.rsplit_once('/') {
         Some((folder, name)) => (format!("{folder}/"), name),
@@ -148,7 +210,22 @@ fn name_beside(target: &str) -> Result<String, GuestError> {
     if matches!(name, "" | "." | "..") {
         return Err(CopyFault::Refused("the target has no name").at(target));
     }
-    let random = RandomState::new().hash_one(target);
     let short: String = name.chars().take(40).collect();
-    Ok(format!("{folder}.{short}.{random:016x}.part"))
+    Ok(format!("{folder}.{short}.{number:016x}.part"))
+}
+
+/// An ID and a length, as they are printed.
+fn part(printed: &[u8]) -> Option<(String, u64)> {
+    let line = std::str::from_utf8(printed).ok()?;
+    let (id, size) = line.strip_suffix('\n')?.split_once(' ')?;
+    let is_id = id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Some((Some(id).filter(|_| is_id)?.to_owned(), size.parse().ok()?))
+}
+
+fn busy(error: io::Error, target: &str) -> GuestError {
+    if error.kind() == io::ErrorKind::WouldBlock {
+        CopyFault::busy().at(target)
+    } else {
+        local(&env::temp_dir(), error)
+    }
 }

@@ -10,6 +10,7 @@ mod target;
 mod trail;
 
 use std::fmt;
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -22,6 +23,15 @@ use crate::guest::GuestError;
 pub(super) use sink::{Finished, Sink};
 pub(super) use source::{Source, walk};
 pub(super) use target::{Published, Target};
+
+/// Whether a path still leads to this very file.
+pub(super) fn is_same_file(file: &File, path: &Path) -> io::Result<bool> {
+    let there = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        there => there?,
+    };
+    Ok(folder::id(&there) == folder::id(&file.metadata()?))
+}
 
 /// Does what blocks elsewhere.
 pub(super) async fn blocking<T: Send + 'static>(

@@ -1,15 +1,17 @@
 //! What there is to copy.
 
-use super::entry::{Entry, Kind, Meta};
+use std::collections::HashSet;
+
+use super::entry::{Entry, Kind, Meta, Owner};
 use super::{Copied, CopyFault, names};
 use crate::guest::records::{Record, records};
 
-/// How many files and folders may be copied.
+/// How many files, folders and links may be copied.
 const MOST_ENTRIES: usize = 100_000;
 /// How much may be in a file that was listed as empty, in bytes.
 pub(super) const EMPTY_LIMIT: u64 = 64 << 20;
 
-/// Files and folders, each folder before what is in it; the first is what was named.
+/// Files, folders and links, each folder before what is in it; the first is what was named.
 #[derive(Debug, Default)]
 pub(super) struct Listing {
     pub(super) entries: Vec<Entry>,
@@ -21,7 +23,7 @@ pub(super) struct Listing {
 impl Listing {
     pub(super) fn add(&mut self, entry: Entry, max_bytes: u64) -> Result<(), CopyFault> {
         if self.entries.len() >= MOST_ENTRIES {
-            let text = format!("there are more than {MOST_ENTRIES} files and folders");
+            let text = format!("there are more than {MOST_ENTRIES} files, folders and links");
             return Err(CopyFault::TooMuch(text.into()));
         }
         self.bytes = self.bytes.saturating_add(entry.size);
@@ -42,6 +44,13 @@ impl Listing {
         self.entries.iter().filter(move |entry| entry.kind == kind)
     }
 
+    /// It is not known where the links lead to.
+    pub(super) fn skip_links(&mut self) {
+        let all = self.entries.len();
+        self.entries.retain(|entry| entry.kind != Kind::Link);
+        self.skipped += (all - self.entries.len()) as u64;
+    }
+
     /// So many bytes of a file were copied.
     pub(super) fn copied_file(&mut self, index: usize, bytes: u64, grown: bool) {
         if let Some(entry) = self.entries.get_mut(index) {
@@ -55,9 +64,11 @@ impl Listing {
         Copied {
             files: self.of_kind(Kind::File).count() as u64,
             folders: self.of_kind(Kind::Folder).count() as u64,
+            links: self.of_kind(Kind::Link).count() as u64,
             bytes: self.bytes,
             skipped: self.skipped,
             grown: self.entries.iter().filter(|entry| entry.grown).count() as u64,
+            resumed: 0,
             atomic,
             synced,
         }
@@ -73,13 +84,15 @@ pub(super) fn parse(printed: &[u8], max_bytes: u64) -> Result<Listing, (String, 
         )
     };
     let mut listing = Listing::default();
+    let mut folders = HashSet::new();
     for record in records(printed) {
         let Record {
             mode,
             size,
             modified,
+            uid: user,
+            gid: group,
             name,
-            ..
         } = record.ok_or_else(broken)?;
         let shown = || String::from_utf8_lossy(name).into_owned();
         let path = match name {
@@ -91,25 +104,36 @@ pub(super) fn parse(printed: &[u8], max_bytes: u64) -> Result<Listing, (String, 
                 .and_then(|path| names::check(path, cfg!(windows)))
                 .map_err(|why| (shown(), CopyFault::UnsafeName(why)))?,
         };
-        match kind(mode) {
-            Some(kind) => {
-                let size = if kind == Kind::File { size } else { 0 };
-                let mode = mode & 0o777;
-                let entry = Entry {
-                    path: path.to_owned(),
-                    kind,
-                    meta: Some(Meta { mode, modified }),
-                    ..Entry::file(size)
-                };
-                let added = listing.add(entry, max_bytes);
-                added.map_err(|fault| (shown(), fault))?;
-            }
-            None if path.is_empty() => {
-                let fault = CopyFault::Refused("it is neither a file nor a folder");
-                return Err((String::new(), fault));
-            }
-            None => listing.skipped += 1,
+        if !path.is_empty() && !folders.contains(parent(path)) {
+            let why = "what it lies in was not listed as a folder";
+            return Err((shown(), CopyFault::UnsafeName(why)));
         }
+        let kind = kind(mode);
+        if path.is_empty() && matches!(kind, None | Some(Kind::Link)) {
+            let fault = CopyFault::Refused("it is neither a file nor a folder");
+            return Err((String::new(), fault));
+        }
+        let Some(kind) = kind.filter(|kind| cfg!(unix) || *kind != Kind::Link) else {
+            listing.skipped += 1;
+            continue;
+        };
+        if kind == Kind::Folder {
+            folders.insert(path);
+        }
+        let size = if kind == Kind::File { size } else { 0 };
+        let mode = mode & 0o777;
+        let entry = Entry {
+            path: path.to_owned(),
+            kind,
+            meta: Some(Meta {
+                mode,
+                modified,
+                owner: Some(Owner { user, group }),
+            }),
+            ..Entry::file(size)
+        };
+        let added = listing.add(entry, max_bytes);
+        added.map_err(|fault| (shown(), fault))?;
     }
     if listing.entries.is_empty() {
         return Err(broken());
@@ -117,11 +141,17 @@ pub(super) fn parse(printed: &[u8], max_bytes: u64) -> Result<Listing, (String, 
     Ok(listing)
 }
 
+/// The path of the folder in which something lies.
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
 /// By the mode's type, which is the same in every system.
 fn kind(mode: u32) -> Option<Kind> {
     match mode & 0xF000 {
         0x8000 => Some(Kind::File),
         0x4000 => Some(Kind::Folder),
+        0xA000 => Some(Kind::Link),
         _ => None,
     }
 }
@@ -133,14 +163,15 @@ mod tests {
     #[test]
     fn names_with_blanks_and_newlines_stay_whole() {
         let printed =
-            b"//41ed 4096 17 0 0 .\n//81a4 3 -1 0 0 ./a b\n\n/c\n//81a4 0 9 0 0 ./d\n//a1ff 1 1 0 0 ./l\n";
+            b"//41ed 4096 17 0 0 .\n//41ed 4 9 0 0 ./a b\n\n\n//81a4 3 -1 0 0 ./a b\n\n/c\n//81a4 0 9 0 0 ./d\n//a1ff 1 1 0 0 ./l\n";
         let listing = parse(printed, 100).unwrap();
         let paths: Vec<_> = listing.entries.iter().map(|entry| &*entry.path).collect();
-        // The second path ends in a newline and a folder of another name; all of it is one record.
-        assert_eq!(paths, ["", "a b\n\n/c", "d"]);
-        assert_eq!((listing.skipped, listing.bytes), (1, 3));
-        let modified = listing.entries[1].meta.unwrap().modified;
-        assert_eq!((listing.entries[1].size, modified), (3, -1));
+        // Two names end in newlines; each record is whole.
+        assert_eq!(paths, ["", "a b\n\n", "a b\n\n/c", "d", "l"]);
+        assert_eq!((listing.skipped, listing.bytes), (0, 3));
+        assert_eq!(listing.entries[4].kind, Kind::Link);
+        let modified = listing.entries[2].meta.unwrap().modified;
+        assert_eq!((listing.entries[2].size, modified), (3, -1));
     }
 
     #[test]
@@ -191,9 +222,9 @@ mod tests {
     /// Whatever a list is turned into, it is an error or holds nothing that leads elsewhere.
     #[test]
     fn a_list_that_is_mutated_at_random_never_leads_elsewhere() {
-        let list = b"//41ed 4096 17 0 0 .\n//81a4 3 -1 0 0 ./a b\n\n/c\n//41ed 0 9 0 0 ./d\n//81a4 1 1 0 0 ./d/e\n";
+        let list = b"//41ed 4096 17 0 0 .\n//41ed 0 9 0 0 ./a\n\n\n//81a4 3 -1 0 0 ./a\n\n/c\n//41ed 0 9 0 0 ./d\n//81a4 1 1 0 0 ./d/e\n";
         let pieces: [&[u8]; 12] = [
-            b"//", b"/", b"..", b".", b"\n", b"\n//", b" ", b"\0", b"\xff", b"./", b"-9", b"81a4",
+            b"//", b"/", b"..", b".", b"\n", b"\n//", b" ", b"\0", b"\xff", b"./", b"-9", b"a1ff",
         ];
         let mut state = 1_u64;
         let mut random = move |below: usize| {
@@ -224,6 +255,10 @@ mod tests {
                     "{entry:?}"
                 );
                 assert!(!entry.path.contains('\0'), "{entry:?}");
+                let folders = listing.of_kind(Kind::Folder);
+                let mut folders = folders.map(|folder| &*folder.path);
+                let lies_in_one = folders.any(|folder| folder == parent(&entry.path));
+                assert!(lies_in_one, "{entry:?}");
             }
         }
         assert!(read > 1000, "only {read} could be read");

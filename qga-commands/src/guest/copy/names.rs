@@ -7,6 +7,9 @@ const LONGEST_PATH: usize = 4096;
 /// How many components a path may have.
 const DEEPEST: usize = 64;
 
+pub(super) const TARGET_NOT_UTF8: &str =
+    "what the link leads to is not UTF-8, and an agent takes nothing else";
+
 /// Looks at a path below a folder, `a/b`, and says what is wrong with it. `windows` is what the
 /// host is that the name will be used on.
 pub(super) fn check(path: &[u8], windows: bool) -> Result<&str, &'static str> {

@@ -51,7 +51,7 @@ pub(super) async fn set_metadata(
 }
 
 /// Runs a script that has to succeed.
-async fn run(guest: &Guest, script: Script, args: &[&str]) -> Result<(), GuestError> {
+pub(super) async fn run(guest: &Guest, script: Script, args: &[&str]) -> Result<(), GuestError> {
     let path = || {
         let path = args.iter().find(|arg| arg.contains('/'));
         path.copied().unwrap_or_default()
@@ -81,7 +81,8 @@ pub(super) fn batches<'a>(args: impl Iterator<Item = &'a str>, most: usize) -> V
     batches
 }
 
-fn size(path: &str) -> usize {
+/// What an argument takes, in bytes.
+pub(super) fn size(path: &str) -> usize {
     limits::length_of(path) + BESIDE
 }
 
@@ -93,7 +94,8 @@ type Setting = [String; 3];
 fn changes(entries: &[Entry], content: &str, bundled: &HashSet<usize>) -> Vec<(Setting, String)> {
     let with_meta = |lacks: fn(Meta) -> bool| {
         let entries = entries.iter().enumerate().filter(move |(index, entry)| {
-            !bundled.contains(index) || entry.meta.is_some_and(lacks)
+            // Nothing is ever set through a link.
+            entry.kind != Kind::Link && (!bundled.contains(index) || entry.meta.is_some_and(lacks))
         });
         entries.filter_map(|(_, entry)| Some((entry, entry.meta?)))
     };
@@ -164,7 +166,11 @@ mod tests {
         Entry {
             path: path.to_owned(),
             kind,
-            meta: Some(Meta { mode, modified }),
+            meta: Some(Meta {
+                mode,
+                modified,
+                owner: None,
+            }),
             ..Entry::file(0)
         }
     }

@@ -18,7 +18,7 @@ use super::report::Report;
 use super::send_bundles::send_bundles;
 use super::steps::{make_folders, set_metadata};
 use super::verify::{Check, verify};
-use super::{Copied, CopyFault, Transfer};
+use super::{Copied, CopyFault, Transfer, links, owner, resume};
 use crate::guest::error::{after_changes, within};
 use crate::guest::files::OpenOptions;
 use crate::guest::pace::{self, Pace};
@@ -35,7 +35,11 @@ pub(super) async fn upload(mut transfer: Transfer) -> Result<Copied, GuestError>
     transfer.report.total(listing.bytes);
     // It takes long, so it must be known whose the open files are.
     transfer.guest.get_acquainted().await;
-    let temp = if may_have_shell(&transfer.guest).await? {
+    let temp = if transfer.resume {
+        let (temp, there) = resume::in_guest(&mut transfer, &source, &listing).await?;
+        transfer.resumed = there;
+        Some(temp)
+    } else if may_have_shell(&transfer.guest).await? {
         let folder = listing.is_folder();
         GuestTemp::beside(&transfer.guest, &transfer.remote, folder, transfer.replace).await?
     } else {
@@ -48,11 +52,16 @@ pub(super) async fn upload(mut transfer: Transfer) -> Result<Copied, GuestError>
         Ok(()) => temp.publish(listing.bytes).await,
         Err(error) => Err(error),
     };
-    if published.is_err() {
+    if let Err(error) = &published
+        && !(transfer.resume && resume::keeps(error))
+    {
         temp.remove().await;
     }
     let published = published.map_err(after_changes)?;
-    Ok(listing.copied(published.atomic, published.synced))
+    Ok(Copied {
+        resumed: transfer.resumed,
+        ..listing.copied(published.atomic, published.synced)
+    })
 }
 
 /// Where the guest has no shell, there is nothing but the file's content.
@@ -66,6 +75,7 @@ async fn in_place(
         [entry] if entry.kind == Kind::File => {}
         _ => return Err(CopyFault::Refused(NO_SHELL).at(remote)),
     }
+    transfer.ownership.without_shell(&remote)?;
     let (none, mut pace) = (HashSet::new(), Pace::new());
     send_all(transfer, source, listing, &remote, &none, &mut pace).await?;
     Ok(listing.copied(false, false))
@@ -78,6 +88,9 @@ async fn fill(
     listing: &mut Listing,
     content: &str,
 ) -> Result<(), GuestError> {
+    let remote = transfer.remote.clone();
+    let places = [content, &remote];
+    owner::try_in_guest(&transfer.guest, &transfer.ownership, listing, places).await?;
     let folders: Vec<_> = listing
         .of_kind(Kind::Folder)
         .map(|entry| join(content, &entry.path))
@@ -86,6 +99,7 @@ async fn fill(
     let mut pace = Pace::new();
     let bundled = send_bundles(transfer, source, listing, content, &mut pace).await?;
     send_all(transfer, source, listing, content, &bundled, &mut pace).await?;
+    links::make(&transfer.guest, listing, content).await?;
     if transfer.verify {
         let mut checks = Vec::new();
         for entry in listing.of_kind(Kind::File) {
@@ -97,6 +111,8 @@ async fn fill(
         }
         verify(&transfer.guest, &checks, listing.bytes).await?;
     }
+    // Before the permissions, as these may be such that an agent that is not root cannot do it any more.
+    owner::set_in_guest(&transfer.guest, &transfer.ownership, listing, places).await?;
     set_metadata(&transfer.guest, listing, content, &bundled).await
 }
 
@@ -141,8 +157,8 @@ async fn send_all(
                 size => size,
             },
             most: transfer.max_bytes,
-            at: 0,
-            created: false,
+            at: transfer.resumed,
+            created: transfer.resumed > 0,
             pace: &mut *pace,
             report: &mut transfer.report,
         };

@@ -65,6 +65,11 @@ impl CopyFault {
         Self::TooMuch(text.into())
     }
 
+    /// Somebody else goes on with the same part.
+    pub(in crate::guest) fn busy() -> Self {
+        Self::Refused("another process goes on with the same copy; wait for its end")
+    }
+
     pub(in crate::guest) fn too_many_bytes(limit: u64) -> Self {
         let text = format!("there are more than {limit} bytes; set `max_bytes` for more");
         Self::TooMuch(text.into())

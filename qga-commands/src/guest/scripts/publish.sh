@@ -1,4 +1,4 @@
-: qga-publish 1
+: qga-publish 2
 LC_ALL=C
 export LC_ALL
 temp=$1 target=$2 kind=$3 replace=$4 parent=$5
@@ -7,7 +7,7 @@ there() { [ -e "$1" ] || [ -L "$1" ]; }
 has() { command -v "$1" >/dev/null 2>&1; }
 flush() {
     if has fsync; then
-        if [ "$1" = folder ]; then find "$2" -exec fsync {} +; else fsync "$2"; fi
+        if [ "$1" = folder ]; then find "$2" ! -type l -exec fsync {} +; else fsync "$2"; fi
     elif ! has sync || [ ! -e /proc/version ]; then
         echo 'not supported'
         return 1

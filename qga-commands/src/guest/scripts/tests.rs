@@ -8,15 +8,20 @@ use tempfile::TempDir;
 
 use super::*;
 
-const ALL: [Script; 17] = [
+const ALL: [Script; 22] = [
     LIST,
     CHECKSUMS,
     BEGIN,
+    CONTINUE,
+    RENEW,
     MAKE_FOLDERS,
     UNPACK,
     PACK,
     ARE_EMPTY,
+    READ_LINKS,
+    MAKE_LINKS,
     SET_METADATA,
+    SET_OWNER,
     PUBLISH,
     DISCARD,
     MAKE_DIRECTORY,

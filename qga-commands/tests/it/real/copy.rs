@@ -123,7 +123,7 @@ async fn a_real_tree_with_odd_names_comes_back_as_it_went() {
 }
 
 #[tokio::test]
-async fn a_real_tree_is_copied_without_its_links_pipes_and_setuid_bits() {
+async fn a_real_tree_is_copied_with_its_links_but_without_pipes_and_setuid_bits() {
     let Some((_agent, guest)) = real::guest().await else {
         return;
     };
@@ -143,8 +143,12 @@ async fn a_real_tree_is_copied_without_its_links_pipes_and_setuid_bits() {
         } else {
             guest.upload(&here, text(&target)).await.unwrap()
         };
-        assert_eq!((copied.files, copied.folders, copied.skipped), (1, 1, 3));
-        assert_eq!(names(&target), ["file"]);
+        assert_eq!((copied.files, copied.folders), (1, 1));
+        assert_eq!((copied.links, copied.skipped), (2, 1));
+        assert_eq!(names(&target), ["file", "folder-link", "link"]);
+        for (link, wanted) in [("link", "/etc/passwd"), ("folder-link", "/etc")] {
+            assert_eq!(fs::read_link(target.join(link)).unwrap(), Path::new(wanted));
+        }
         assert_eq!(tree(&target)["file"].0, 0o755);
     }
     // What is named itself is followed if it is a link, and never opened if it is a pipe.

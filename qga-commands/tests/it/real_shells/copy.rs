@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::future::IntoFuture;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use qga_commands::guest::copy::CopyFault;
+use qga_commands::guest::copy::{CopyFault, Transfer};
+use qga_commands::guest::files::OpenOptions;
 use qga_commands::{Guest, GuestError};
 use qga_core::{Client, Execution};
 use qga_testserver::TestAgent;
+use tokio::io::AsyncWriteExt as _;
 
 use super::places;
 
-/// Each path with its mode, time and content.
+/// Each path with its mode, time and content; of a link only where it leads to.
 pub(super) type Tree = BTreeMap<String, (u32, i64, Option<Vec<u8>>)>;
 
 pub(super) fn tree(root: &Path) -> Tree {
@@ -22,7 +26,13 @@ pub(super) fn tree(root: &Path) -> Tree {
     let mut left = vec![root.to_owned()];
     while let Some(path) = left.pop() {
         let metadata = fs::symlink_metadata(&path).unwrap();
-        let content = metadata.is_file().then(|| fs::read(&path).unwrap());
+        let content = match metadata.file_type() {
+            kind if kind.is_file() => Some(fs::read(&path).unwrap()),
+            kind if kind.is_symlink() => {
+                Some(fs::read_link(&path).unwrap().into_os_string().into_vec())
+            }
+            _ => None,
+        };
         if metadata.is_dir() {
             let inside = fs::read_dir(&path).unwrap();
             left.extend(inside.map(|entry| entry.unwrap().path()));
@@ -30,7 +40,11 @@ pub(super) fn tree(root: &Path) -> Tree {
         let name = path.strip_prefix(root).unwrap().to_str().unwrap();
         found.insert(
             name.to_owned(),
-            (metadata.mode() & 0o7777, metadata.mtime(), content),
+            if metadata.is_symlink() {
+                (0, 0, content)
+            } else {
+                (metadata.mode() & 0o7777, metadata.mtime(), content)
+            },
         );
     }
     found
@@ -46,6 +60,22 @@ const ODD: [&str; 9] = [
     "\n",
     " %n",
     "*",
+];
+
+/// Where links lead to: outside, nowhere, in a circle, and with what a shell could take for something else.
+const TARGETS: [&str; 12] = [
+    "/etc/passwd",
+    "../../../..",
+    "nowhere",
+    ".",
+    "link 4",
+    "-rf",
+    "--help",
+    "=",
+    "\n",
+    "two\nlines\n\n",
+    "*",
+    "\\0 $(id) `id` ' \" ü",
 ];
 
 /// A tree with odd names, modes and times.
@@ -65,7 +95,16 @@ fn make(root: &Path) {
         }
     }
     fs::create_dir_all(root.join("empty/empty")).unwrap();
-    symlink("/etc/passwd", root.join("link")).unwrap();
+    for (number, target) in TARGETS.iter().enumerate() {
+        symlink(target, root.join(format!("empty/{number}\nlink"))).unwrap();
+        let lone = root.join(format!("link {number}"));
+        symlink(target, &lone).unwrap();
+    }
+    // Nothing of what a link leads to may be changed, nor may a link stand in the way of a time.
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let folder = fs::File::open(root.join("empty")).unwrap();
+    folder.set_modified(time).unwrap();
+    fs::set_permissions(root.join("empty"), fs::Permissions::from_mode(0o555)).unwrap();
 }
 
 #[tokio::test]
@@ -78,19 +117,17 @@ async fn a_tree_with_odd_names_comes_back_as_it_went() {
         let there = place.path("there");
         let up = place.guest.upload(&here, &there).verify(true);
         let up = up.await.unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert_eq!((up.files, up.folders, up.skipped), (9, 12, 1), "{name}");
+        assert_eq!((up.files, up.folders, up.links), (9, 12, 24), "{name}");
         assert!(up.atomic && up.synced, "{name}: {up:?}");
         let down = place.guest.download(&there, &back).verify(true).await;
         let down = down.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(
-            (down.files, down.bytes, down.skipped),
-            (9, up.bytes, 0),
+            (down.files, down.bytes, down.links),
+            (9, up.bytes, 24),
             "{name}"
         );
+        assert_eq!((up.skipped, down.skipped), (0, 0), "{name}");
         assert!(down.atomic && down.synced, "{name}: {down:?}");
-        fs::remove_file(here.join("link")).unwrap();
-        let time = fs::metadata(&back).unwrap().modified().unwrap();
-        fs::File::open(&here).unwrap().set_modified(time).unwrap();
         assert!(tree(&here) == tree(&back), "{name}");
         assert_eq!(place.names().await, ["there"], "{name}");
     }
@@ -349,6 +386,178 @@ async fn a_copy_is_written_through_or_says_that_it_was_not() {
             let _ = fs::remove_file(root.join("tmp/target"));
         }
     }
+}
+
+/// Numbers that this process may set: its own, or any if it is root.
+fn numbers(folder: &Path) -> (u32, u32) {
+    let ours = fs::metadata(folder).unwrap();
+    if ours.uid() == 0 {
+        (1234, 2345)
+    } else {
+        (ours.uid(), ours.gid())
+    }
+}
+
+#[tokio::test]
+async fn an_upload_belongs_to_whom_it_is_given_and_links_themselves_too() {
+    for place in places("an owner").await {
+        let name = place.name;
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path().join("here");
+        make(&here);
+        let (user, group) = numbers(folder.path());
+        let there = place.path("there");
+        let upload = place.guest.upload(&here, &there);
+        let upload = upload.owner(format!("{user}:{group}"));
+        upload
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        let wanted = (Some(user), Some(group));
+        for path in [
+            "",
+            "/a b",
+            "/a b/a b",
+            "/link 2",
+            "/link 3",
+            "/empty/5\nlink",
+        ] {
+            let found = place.guest.symlink_metadata(format!("{there}{path}"));
+            let found = found.await.unwrap();
+            let found = (Some(found.uid()), Some(found.gid()));
+            assert_eq!(found, wanted, "{name}: {path}");
+        }
+        // The group alone leaves the user alone.
+        let file = here.join("*/*");
+        let upload = place.guest.upload(&file, place.path("file"));
+        upload.owner(format!(":{group}")).await.unwrap();
+        let found = place.guest.metadata(place.path("file")).await.unwrap();
+        let us = if name == "fake" {
+            0
+        } else {
+            fs::metadata(folder.path()).unwrap().uid()
+        };
+        assert_eq!((found.uid(), found.gid()), (us, group), "{name}");
+        let upload = place.guest.upload(&file, place.path("x"));
+        let error = upload.owner("nobody-at-all").await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("nobody-at-all"), "{name}: {text}");
+        assert!(
+            !place.guest.try_exists(place.path("x")).await.unwrap(),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn owners_are_kept_there_and_back_if_that_is_wanted_and_no_setuid_bit() {
+    for place in places("owners that are kept").await {
+        let name = place.name;
+        let folder = tempfile::tempdir().unwrap();
+        let [here, back] = ["here", "back"].map(|name| folder.path().join(name));
+        fs::create_dir(&here).unwrap();
+        let (user, group) = numbers(folder.path());
+        let names = ["file", "other", "link"];
+        fs::write(here.join("file"), "x").unwrap();
+        fs::write(here.join("other"), "x").unwrap();
+        symlink("nowhere", here.join("link")).unwrap();
+        for name in ["file", "link"] {
+            std::os::unix::fs::lchown(here.join(name), Some(user), Some(group)).unwrap();
+        }
+        let setuid = fs::Permissions::from_mode(0o6755);
+        fs::set_permissions(here.join("file"), setuid).unwrap();
+        let there = place.path("there");
+        let up = place.guest.upload(&here, &there).preserve_owner(true);
+        up.await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let down = place.guest.download(&there, &back).preserve_owner(true);
+        down.await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        for path in names.iter().chain(&["."]) {
+            let [source, copy] = [&here, &back].map(|tree| {
+                let found = fs::symlink_metadata(tree.join(path)).unwrap();
+                (found.uid(), found.gid(), found.mode() & 0o777)
+            });
+            assert_eq!(source, copy, "{name}: {path}");
+        }
+        let mode = fs::metadata(back.join("file")).unwrap().mode();
+        assert_eq!(mode & 0o7777, 0o755, "{name}");
+    }
+}
+
+/// Drops a copy once half of it is there, as when its process is killed.
+async fn broken_off(transfer: Transfer) {
+    let (send, mut reached) = tokio::sync::mpsc::unbounded_channel();
+    let transfer = transfer.resume(true).progress(move |now| {
+        if now.bytes >= now.total / 2 {
+            let _ = send.send(());
+        }
+    });
+    tokio::select! {
+        biased;
+        _ = reached.recv() => {}
+        copied = transfer.into_future() => panic!("{copied:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_was_broken_off_goes_on_and_is_not_spoilt_by_what_is_still_open() {
+    for place in places("a copy that goes on").await {
+        let name = place.name;
+        let folder = tempfile::tempdir().unwrap();
+        let [here, back] = ["here", "back"].map(|name| folder.path().join(name));
+        let content: Vec<u8> = (0..=250).cycle().take(4_000_000).collect();
+        fs::write(&here, &content).unwrap();
+        let there = place.path("there");
+        broken_off(place.guest.upload(&here, &there)).await;
+        let part = place.names().await;
+        assert_eq!(part.len(), 1, "{name}: {part:?}");
+        // What an agent has not written for a client that is gone.
+        let part = place.path(&format!("{}/content", part[0]));
+        let mut open = OpenOptions::new();
+        let open = open.write(true).open(&place.guest, part).await;
+        let mut open = open.unwrap();
+        let copied = place.guest.upload(&here, &there).resume(true).await;
+        let copied = copied.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(copied.resumed > 1_000_000, "{name}: {copied:?}");
+        open.write_all(b"stale").await.unwrap();
+        open.close().await.unwrap();
+        assert_eq!(place.names().await, ["there"], "{name}");
+        broken_off(place.guest.download(&there, &back)).await;
+        let copied = place.guest.download(&there, &back).resume(true);
+        let copied = copied
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(copied.resumed > 1_000_000, "{name}: {copied:?}");
+        assert!(fs::read(&back).unwrap() == content, "{name}");
+        let left = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 2, "{name}");
+    }
+}
+
+/// The `fsync` of some systems opens what it is given, and so what a link leads to.
+#[tokio::test]
+async fn links_are_not_followed_to_be_written_through_to_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().join("here");
+    fs::create_dir(&here).unwrap();
+    fs::write(here.join("file"), "x").unwrap();
+    symlink("nowhere", here.join("link")).unwrap();
+    let programs = tempfile::tempdir().unwrap();
+    let fsync = programs.path().join("fsync");
+    fs::write(
+        &fsync,
+        "#!/bin/sh\nfor file; do [ -e \"$file\" ] || exit 1; done\n",
+    )
+    .unwrap();
+    fs::set_permissions(&fsync, fs::Permissions::from_mode(0o755)).unwrap();
+    let (agent, stream) = TestAgent::in_memory();
+    let path = std::env::var_os("PATH").unwrap();
+    let mut path: Vec<_> = std::env::split_paths(&path).collect();
+    path.insert(0, programs.path().to_owned());
+    let root = agent.host_shell_with_path(std::env::join_paths(path).unwrap());
+    let guest = Guest::new(Client::new(stream));
+    let copied = guest.upload(&here, "/tmp/target").await.unwrap();
+    assert!(copied.synced, "{copied:?}");
+    let link = fs::read_link(root.join("tmp/target/link")).unwrap();
+    assert_eq!(link, Path::new("nowhere"));
 }
 
 #[tokio::test]

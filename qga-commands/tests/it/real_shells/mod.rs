@@ -122,17 +122,22 @@ fn busybox(test: &str) -> Option<PathBuf> {
 }
 
 /// What scripts use.
-pub(crate) const PROGRAMS: [&str; 17] = [
-    "sh",
-    "chmod",
+pub(crate) const PROGRAMS: [&str; 23] = [
     "cat",
+    "chmod",
+    "chown",
+    "cp",
     "env",
     "find",
     "head",
+    "ln",
     "mkdir",
     "mv",
     "pwd",
+    "readlink",
     "rm",
+    "rmdir",
+    "sh",
     "sha256sum",
     "sleep",
     "stat",
@@ -140,6 +145,7 @@ pub(crate) const PROGRAMS: [&str; 17] = [
     "tar",
     "touch",
     "uname",
+    "wc",
 ];
 
 /// A folder in which each program that scripts use is busybox, and which has no others.

@@ -91,6 +91,19 @@ impl Files {
         }
     }
 
+    /// Where a link leads to.
+    pub(crate) fn link_target(&self, path: &str) -> Option<&[u8]> {
+        let path = self.tree.locate(path.as_bytes()).ok()?;
+        self.tree.link_target(&path)
+    }
+
+    /// Makes a link where nothing is.
+    pub(crate) fn make_link(&mut self, path: &str, target: &str) -> Result<(), Why> {
+        let path = self.tree.locate(path.as_bytes()).map_err(Errno::as_str)?;
+        let made = self.tree.make_link(&path, target.as_bytes());
+        made.map_err(Errno::as_str)
+    }
+
     /// Sets permissions.
     pub(crate) fn set_mode(&mut self, path: &str, mode: u32) -> Result<(), Why> {
         let path = self.found(path, true).map_err(Errno::as_str)?;
@@ -101,6 +114,18 @@ impl Files {
     pub(crate) fn set_modified(&mut self, path: &str, at: i64) -> Result<(), Why> {
         let path = self.found(path, true).map_err(Errno::as_str)?;
         self.tree.set_modified(&path, at).map_err(Errno::as_str)
+    }
+
+    /// Sets the user, the group or both of what is at a path, links not followed.
+    pub(crate) fn set_owner(
+        &mut self,
+        path: &str,
+        user: Option<u32>,
+        group: Option<u32>,
+    ) -> Result<(), Why> {
+        let path = self.found(path, false).map_err(Errno::as_str)?;
+        let set = self.tree.set_owner(&path, user, group);
+        set.map_err(Errno::as_str)
     }
 
     fn found(&self, path: &str, follow: bool) -> Result<Vec<u8>, Errno> {

@@ -77,6 +77,7 @@ impl Default for Tree {
         let files = [
             ("/etc/hostname", "test-guest\n"),
             ("/etc/passwd", passwd),
+            ("/etc/group", "root:x:0:\ntest:x:1000:\n"),
             ("/bin/sh", "\x7fELF"),
             ("/proc/sys/kernel/ostype", "Linux\n"),
         ];

@@ -105,7 +105,12 @@ pub(super) fn discard(call: &Call<'_>, machine: &mut Machine) -> Done {
     Ok(Script::new())
 }
 
-fn may_replace(files: &Files, target: &str, kind: &str, replace: &str) -> Result<(), Failed> {
+pub(super) fn may_replace(
+    files: &Files,
+    target: &str,
+    kind: &str,
+    replace: &str,
+) -> Result<(), Failed> {
     match (kind, replace) {
         ("folder", "no") if files.is_there(target) => Err(Failed(String::new(), THERE)),
         ("file", "no") if files.is_folder(target) => Err(Failed(String::new(), FOLDER)),

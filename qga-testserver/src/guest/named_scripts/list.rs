@@ -43,7 +43,8 @@ fn record(name: &[u8], stat: &Stat) -> Vec<u8> {
         mode,
         size,
         modified,
+        owner: (user, group),
     } = stat;
-    let fields = format!("//{mode:x} {size} {modified} 0 0 ");
+    let fields = format!("//{mode:x} {size} {modified} {user} {group} ");
     [fields.as_bytes(), name, b"\n"].concat()
 }

@@ -5,7 +5,7 @@ use std::fs::{File, FileTimes, Metadata};
 use std::io;
 use std::path::Path;
 
-use super::super::entry::{Id, Kind, Meta};
+use super::super::entry::{Id, Kind, Meta, Owner};
 use super::{seconds, time};
 
 #[cfg(not(unix))]
@@ -22,7 +22,7 @@ pub(super) use opened::Folder;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
     Is(Kind),
-    /// A link, a pipe, a socket, a device.
+    /// A pipe, a socket, a device; and a link where none can be made.
     Other,
 }
 
@@ -64,8 +64,9 @@ impl Folder {
     }
 }
 
-/// Sets permissions and the time of the last change of what is open.
+/// Sets the owner, permissions and the time of the last change of what is open.
 pub(super) fn set(file: &File, meta: Meta) -> io::Result<()> {
+    meta.owner.map_or(Ok(()), |owner| own(file, owner))?;
     file.set_times(FileTimes::new().set_modified(time(meta.modified)))?;
     permit(file, meta.mode)
 }
@@ -89,6 +90,7 @@ pub(super) fn meta(metadata: &Metadata) -> Meta {
     Meta {
         mode: mode(metadata),
         modified: metadata.modified().map_or(0, seconds),
+        owner: owner(metadata),
     }
 }
 
@@ -122,6 +124,34 @@ fn mode(metadata: &Metadata) -> u32 {
 #[cfg(not(unix))]
 fn mode(metadata: &Metadata) -> u32 {
     if metadata.is_dir() { 0o755 } else { 0o644 }
+}
+
+#[cfg(unix)]
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "other systems have no such numbers"
+)]
+fn owner(metadata: &Metadata) -> Option<Owner> {
+    use std::os::unix::fs::MetadataExt;
+    Some(Owner {
+        user: metadata.uid(),
+        group: metadata.gid(),
+    })
+}
+
+#[cfg(not(unix))]
+fn owner(_: &Metadata) -> Option<Owner> {
+    None
+}
+
+#[cfg(unix)]
+fn own(file: &File, owner: Owner) -> io::Result<()> {
+    std::os::unix::fs::fchown(file, Some(owner.user), Some(owner.group))
+}
+
+#[cfg(not(unix))]
+fn own(_: &File, _: Owner) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(unix)]

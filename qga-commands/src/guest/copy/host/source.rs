@@ -68,7 +68,7 @@ pub(in crate::guest::copy) fn walk(
             walk.add_folder("", &folder, root)?;
             Root::Tree(Mutex::new(Trail::new(folder, walk.ids)))
         }
-        Look::Other => {
+        Look::Is(Kind::Link) | Look::Other => {
             let fault = CopyFault::Refused("it is neither a file nor a folder");
             return Err(fault.at(root.display().to_string()));
         }
@@ -146,10 +146,29 @@ impl Walk {
                     let file = folder.file(name).map_err(failed)?;
                     self.add_file(&below, &file, &shown)?;
                 }
+                Look::Is(Kind::Link) => {
+                    let target = folder.read_link(name).map_err(failed)?;
+                    let link = Entry {
+                        path: below,
+                        kind: Kind::Link,
+                        target,
+                        meta: folder.link_meta(name).map_err(failed)?,
+                        ..Entry::file(0)
+                    };
+                    self.add_link(link, &shown)?;
+                }
                 Look::Other => self.listing.skipped += 1,
             }
         }
         Ok(())
+    }
+
+    fn add_link(&mut self, link: Entry, shown: &Path) -> Result<(), GuestError> {
+        if std::str::from_utf8(&link.target).is_err() {
+            let fault = CopyFault::UnsafeName(names::TARGET_NOT_UTF8);
+            return Err(fault.at(shown.display().to_string()));
+        }
+        self.add(link, shown)
     }
 
     fn add(&mut self, entry: Entry, shown: &Path) -> Result<(), GuestError> {

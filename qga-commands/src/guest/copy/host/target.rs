@@ -4,19 +4,20 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io;
+use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
 
-use super::folder::{Folder, Look};
+use super::folder::{Folder, Look, id};
 use super::trail::Trail;
 use super::{Replaced, blocking, local};
 use crate::guest::GuestError;
 use crate::guest::copy::CopyFault;
-use crate::guest::copy::entry::{Kind, Meta};
+use crate::guest::copy::checksum::sha256;
+use crate::guest::copy::entry::{Kind, Meta, Owner};
 
 const CONTENT: &str = "content";
 const OLD: &str = "old";
@@ -47,6 +48,10 @@ struct Inner {
     trail: Mutex<Option<Trail>>,
     /// Whether the folder is to be removed when this is dropped.
     armed: AtomicBool,
+    /// What an earlier copy of the file has left, locked as long as somebody writes to it.
+    part: Option<File>,
+    /// How many bytes of that are kept.
+    kept: AtomicU64,
 }
 
 /// How the target has come to its place.
@@ -63,13 +68,8 @@ impl Target {
         kind: Kind,
         replace: bool,
     ) -> Result<Self, GuestError> {
+        let (parent, name) = split(path)?;
         let refused = |why| CopyFault::Refused(why).at(path.display().to_string());
-        let name = path.file_name().ok_or(refused("the target has no name"))?;
-        let name = name.to_owned();
-        let parent = match path.parent() {
-            Some(parent) if parent != Path::new("") => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
         let wanted = Wanted { kind, replace };
         let inner = blocking(move || Inner::begin(Folder::open(&parent)?, name, wanted)).await;
         match inner.map_err(|error| local(path, error))? {
@@ -79,6 +79,44 @@ impl Target {
             }),
             Err(why) => Err(refused(why)),
         }
+    }
+
+    /// Goes on with the folder of the same key that an earlier copy of a file has left, or makes it. It stays until it is
+    /// published or removed. How many bytes of the file are there.
+    pub(in crate::guest::copy) async fn resume(
+        path: &Path,
+        key: u64,
+        replace: bool,
+    ) -> Result<(Self, u64), GuestError> {
+        let (parent, name) = split(path)?;
+        let refused = |why| CopyFault::Refused(why).at(path.display().to_string());
+        let kind = Kind::File;
+        let wanted = Wanted { kind, replace };
+        let inner = blocking(move || Inner::resume(Folder::open(&parent)?, name, wanted, key));
+        let inner = match inner.await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(CopyFault::busy().at(path.display().to_string()));
+            }
+            inner => inner.map_err(|error| local(path, error))?,
+        };
+        let (inner, there) = inner.map_err(refused)?;
+        let shown = path.to_owned();
+        let inner = Arc::new(inner);
+        Ok((Self { shown, inner }, there))
+    }
+
+    /// The checksum of the first so many bytes that an earlier copy has left.
+    pub(in crate::guest::copy) async fn sum(&self, bytes: u64) -> Result<String, GuestError> {
+        self.work(move |inner| match &inner.part {
+            Some(part) => sha256(part, bytes),
+            None => Err(io::ErrorKind::NotFound.into()),
+        })
+        .await
+    }
+
+    /// Goes on after so many bytes that an earlier copy has left.
+    pub(in crate::guest::copy) fn keep(&self, bytes: u64) {
+        self.inner.kept.store(bytes, Ordering::Relaxed);
     }
 
     /// Makes folders, each after the one that it lies in; the empty path is the content itself.
@@ -101,8 +139,28 @@ impl Target {
                 let (folder, name) = trail.parent(&path)?;
                 folder.create(name)
             }
-            None => inner.temp.create(CONTENT),
+            None => match &inner.part {
+                Some(part) => part_from(part, inner.kept.load(Ordering::Relaxed)),
+                None => inner.temp.create(CONTENT),
+            },
         }
+    }
+
+    /// Makes links in folders that are there: the path of each, where it leads to, and whom it is to belong to.
+    pub(in crate::guest::copy) async fn make_links(
+        &self,
+        links: Vec<(String, Vec<u8>, Option<Owner>)>,
+    ) -> Result<(), GuestError> {
+        self.work(move |inner| {
+            for (path, target, owner) in links {
+                if let Some(trail) = &mut *inner.trail() {
+                    let (folder, name) = trail.parent(&path)?;
+                    folder.make_link(&target, name, owner)?;
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Makes folders what they are to be, on the disk, in this order. Whether all are on the disk.
@@ -140,7 +198,7 @@ impl Target {
 
     /// Removes it now.
     pub(in crate::guest::copy) async fn remove(self) {
-        drop(self.work(Inner::remove).await);
+        drop(self.work(Inner::remove_now).await);
     }
 
     async fn work<T: Send + 'static>(
@@ -174,9 +232,7 @@ impl Inner {
         if let Err(why) = wanted.may_take(&parent, &name)? {
             return Ok(Err(why));
         }
-        let short: String = name.display().to_string().chars().take(40).collect();
-        let random = RandomState::new().hash_one(&name);
-        let temp_name = format!(".{short}.{random:016x}.part");
+        let temp_name = temp_name(&name, RandomState::new().hash_one(&name));
         let temp = parent.make_and_open(&temp_name)?;
         if !temp.is_private()? {
             return Err(Replaced::error());
@@ -189,7 +245,47 @@ impl Inner {
             wanted,
             trail: Mutex::new(None),
             armed: AtomicBool::new(true),
+            part: None,
+            kept: AtomicU64::new(0),
         }))
+    }
+
+    fn resume(
+        parent: Folder,
+        name: OsString,
+        wanted: Wanted,
+        key: u64,
+    ) -> io::Result<Result<(Self, u64), Refusal>> {
+        if let Err(why) = wanted.may_take(&parent, &name)? {
+            return Ok(Err(why));
+        }
+        let temp_name = temp_name(&name, key);
+        let temp = match parent.make(&temp_name) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => parent.folder(&temp_name)?,
+        };
+        // Nobody else can have put anything into it, unless it is none of an earlier copy.
+        if !temp.is_private()? || temp.names()?.iter().any(|name| name != CONTENT) {
+            return Ok(Err(NOT_OURS));
+        }
+        let part = temp.open_own(CONTENT)?;
+        part.try_lock()?;
+        if !is_there_still(&parent, &temp_name, &temp, &part)? {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let there = part.metadata()?.len();
+        let inner = Self {
+            parent,
+            name,
+            temp,
+            temp_name,
+            wanted,
+            trail: Mutex::new(None),
+            armed: AtomicBool::new(false),
+            part: Some(part),
+            kept: AtomicU64::new(0),
+        };
+        Ok(Ok((inner, there)))
     }
 
     fn make_folder(&self, path: &str) -> io::Result<()> {
@@ -216,7 +312,7 @@ impl Inner {
             synced = folder.sync()?;
         }
         // The copy is in its place; what was replaced may be such that it cannot be removed.
-        let _ = self.remove();
+        let _ = self.remove_now();
         synced &= self.parent.sync()?;
         Ok(Ok(Published { atomic, synced }))
     }
@@ -248,6 +344,14 @@ impl Inner {
         moved.map(|()| false)
     }
 
+    /// Removes the folder even if it is to stay when this is dropped.
+    fn remove_now(&self) -> io::Result<()> {
+        if self.part.is_some() {
+            self.armed.store(true, Ordering::Relaxed);
+        }
+        self.remove()
+    }
+
     /// Removes the folder, once.
     fn remove(&self) -> io::Result<()> {
         if !self.armed.swap(false, Ordering::Relaxed) {
@@ -265,6 +369,48 @@ impl Inner {
     }
 }
 
+const NOT_OURS: &str = "the folder for its part, `.NAME.*.part` beside it, is there already and is none of an earlier copy";
+
+/// The folder in which a path lies, and its name there.
+fn split(path: &Path) -> Result<(PathBuf, OsString), GuestError> {
+    let no_name = || {
+        let fault = CopyFault::Refused("the target has no name");
+        fault.at(path.display().to_string())
+    };
+    let name = path.file_name().ok_or_else(no_name)?;
+    let parent = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    Ok((parent, name.to_owned()))
+}
+
+fn temp_name(name: &OsString, number: u64) -> String {
+    let short: String = name.display().to_string().chars().take(40).collect();
+    format!(".{short}.{number:016x}.part")
+}
+
+/// Whether a part is still where it was opened: whoever had it locked may just have ended.
+fn is_there_still(parent: &Folder, name: &str, temp: &Folder, part: &File) -> io::Result<bool> {
+    let look = || -> io::Result<bool> {
+        let there = parent.folder(name)?;
+        let content = there.file(CONTENT)?.metadata()?;
+        Ok(there.id()? == temp.id()? && id(&content) == id(&part.metadata()?))
+    };
+    match look() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        looked => looked,
+    }
+}
+
+/// The same file, to be written after so many bytes.
+fn part_from(part: &File, kept: u64) -> io::Result<File> {
+    let mut part = part.try_clone()?;
+    part.set_len(kept)?;
+    part.seek(SeekFrom::End(0))?;
+    Ok(part)
+}
+
 /// Why nothing may be put there.
 type Refusal = &'static str;
 
@@ -280,7 +426,7 @@ impl Wanted {
             (Kind::File, Look::Is(Kind::Folder)) => {
                 Err("the target is a folder; `replace` it if it may go")
             }
-            (Kind::File, _) => Ok(()),
+            (Kind::File | Kind::Link, _) => Ok(()),
         })
     }
 }

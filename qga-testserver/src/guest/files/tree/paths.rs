@@ -10,6 +10,8 @@ use crate::guest::files::errno::Errno;
 pub(in crate::guest::files) struct Meta {
     pub(in crate::guest::files) mode: u32,
     pub(in crate::guest::files) modified: i64,
+    /// The numbers of user and group.
+    pub(in crate::guest::files) owner: (u32, u32),
 }
 
 /// What `stat` tells.
@@ -21,6 +23,8 @@ pub(crate) struct Stat {
     pub(crate) size: u64,
     /// In seconds since 1970.
     pub(crate) modified: i64,
+    /// The numbers of user and group.
+    pub(crate) owner: (u32, u32),
 }
 
 /// When everything was changed of which nobody has said another time, in seconds since 1970.
@@ -30,6 +34,10 @@ const NOW: i64 = 1_700_000_000;
 const TYPE: u32 = 0o170_000;
 
 impl Stat {
+    pub(crate) fn is_file(&self) -> bool {
+        self.mode & TYPE == 0o100_000
+    }
+
     pub(crate) fn is_folder(&self) -> bool {
         self.mode & TYPE == 0o040_000
     }
@@ -76,6 +84,7 @@ impl Tree {
             mode: kind | meta.map_or(usual, |meta| meta.mode),
             size,
             modified: meta.map_or(NOW, |meta| meta.modified),
+            owner: meta.map_or((0, 0), |meta| meta.owner),
         })
     }
 
@@ -118,6 +127,33 @@ impl Tree {
         self.spend(path.len() + super::NODE_SIZE)?;
         self.make_scratch(path);
         self.nodes.insert(path.to_vec(), Node::Folder);
+        Ok(())
+    }
+
+    /// Where a link at a path that was located leads to.
+    pub(in crate::guest::files) fn link_target(&self, path: &[u8]) -> Option<&[u8]> {
+        match self.nodes.get(path)? {
+            Node::Link(target) => Some(target),
+            _ => None,
+        }
+    }
+
+    /// Makes a link at a path that was located.
+    pub(in crate::guest::files) fn make_link(
+        &mut self,
+        path: &[u8],
+        target: &[u8],
+    ) -> Result<(), Errno> {
+        if target.is_empty() {
+            return Err(Errno::NotFound);
+        }
+        if self.nodes.contains_key(path) {
+            return Err(Errno::Exists);
+        }
+        self.spend(path.len() + target.len() + super::NODE_SIZE)?;
+        self.make_scratch(path);
+        self.nodes
+            .insert(path.to_vec(), Node::Link(target.to_vec()));
         Ok(())
     }
 
@@ -167,6 +203,19 @@ impl Tree {
         self.change(path, |meta| meta.modified = at)
     }
 
+    /// Sets user, group or both of what is at a path that was located.
+    pub(in crate::guest::files) fn set_owner(
+        &mut self,
+        path: &[u8],
+        user: Option<u32>,
+        group: Option<u32>,
+    ) -> Result<(), Errno> {
+        self.change(path, |meta| {
+            let (old_user, old_group) = meta.owner;
+            meta.owner = (user.unwrap_or(old_user), group.unwrap_or(old_group));
+        })
+    }
+
     /// The content has changed just now.
     pub(super) fn touch(&mut self, path: &[u8]) {
         if let Some(meta) = self.meta.get_mut(path) {
@@ -189,6 +238,7 @@ impl Tree {
         let meta = self.meta.entry(path.to_vec()).or_insert(Meta {
             mode: stat.mode & 0o7777,
             modified: stat.modified,
+            owner: stat.owner,
         });
         change(meta);
         Ok(())

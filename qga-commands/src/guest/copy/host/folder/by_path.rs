@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Look, Names};
-use crate::guest::copy::entry::{Id, Kind, Meta};
+use crate::guest::copy::entry::{Id, Kind, Meta, Owner};
 use crate::guest::copy::host::Replaced;
 
 #[derive(Debug)]
@@ -54,8 +54,31 @@ impl Folder {
         options.open(self.0.join(name))
     }
 
+    pub(in crate::guest::copy::host) fn open_own(&self, name: &str) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        options.open(self.0.join(name))
+    }
+
     pub(in crate::guest::copy::host) fn make(&self, name: &str) -> io::Result<()> {
         fs::create_dir(self.0.join(name))
+    }
+
+    pub(in crate::guest::copy::host) fn read_link(&self, _: &str) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(in crate::guest::copy::host) fn link_meta(&self, _: &str) -> io::Result<Option<Meta>> {
+        Ok(None)
+    }
+
+    pub(in crate::guest::copy::host) fn make_link(
+        &self,
+        _: &[u8],
+        _: &str,
+        _: Option<Owner>,
+    ) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     pub(in crate::guest::copy::host) fn is_private(&self) -> io::Result<bool> {

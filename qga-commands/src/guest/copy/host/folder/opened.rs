@@ -7,11 +7,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, Dir, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
 use super::{Look, Names};
-use crate::guest::copy::entry::{Id, Kind, Meta};
+use crate::guest::copy::entry::{Id, Kind, Meta, Owner};
 use crate::guest::copy::host::Replaced;
 
 /// For our eyes only.
@@ -52,8 +52,64 @@ impl Folder {
         Ok(opened.into())
     }
 
+    /// Opens a file of ours, or makes it, to be written and read by nobody else.
+    pub(in crate::guest::copy::host) fn open_own(&self, name: &str) -> io::Result<File> {
+        match self.create(name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made,
+        }
+        // It may be one that we have just taken that right from; the folder is private, so it is no link to elsewhere.
+        if self.look(name)? != Look::Is(Kind::File) {
+            return Err(Replaced::error());
+        }
+        rustix::fs::chmodat(&self.0, name, Mode::RUSR | Mode::WUSR, AtFlags::empty())?;
+        let file = self.at(Path::new(name), OFlags::RDWR | OFlags::NONBLOCK)?;
+        if file.metadata()?.is_file() {
+            Ok(file)
+        } else {
+            Err(Replaced::error())
+        }
+    }
+
     pub(in crate::guest::copy::host) fn make(&self, name: &str) -> io::Result<()> {
         Ok(rustix::fs::mkdirat(&self.0, name, PRIVATE)?)
+    }
+
+    /// Where a link leads to.
+    pub(in crate::guest::copy::host) fn read_link(&self, name: &str) -> io::Result<Vec<u8>> {
+        match rustix::fs::readlinkat(&self.0, name, Vec::new()) {
+            Err(Errno::INVAL) => Err(Replaced::error()),
+            target => Ok(target?.into_bytes()),
+        }
+    }
+
+    /// What is known of a link itself.
+    pub(in crate::guest::copy::host) fn link_meta(&self, name: &str) -> io::Result<Option<Meta>> {
+        let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(Some(Meta {
+            mode: 0o777,
+            modified: 0,
+            owner: Some(Owner {
+                user: stat.st_uid,
+                group: stat.st_gid,
+            }),
+        }))
+    }
+
+    /// Makes a link where nothing is; it may lead anywhere.
+    pub(in crate::guest::copy::host) fn make_link(
+        &self,
+        target: &[u8],
+        name: &str,
+        owner: Option<Owner>,
+    ) -> io::Result<()> {
+        rustix::fs::symlinkat(target, &self.0, name)?;
+        if let Some(Owner { user, group }) = owner {
+            let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+            let itself = AtFlags::SYMLINK_NOFOLLOW;
+            rustix::fs::chownat(&self.0, name, Some(user), Some(group), itself)?;
+        }
+        Ok(())
     }
 
     /// Whether it is ours and nobody else may enter it.
@@ -68,6 +124,7 @@ impl Folder {
         Ok(match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => Look::Is(Kind::File),
             FileType::Directory => Look::Is(Kind::Folder),
+            FileType::Symlink => Look::Is(Kind::Link),
             _ => Look::Other,
         })
     }
