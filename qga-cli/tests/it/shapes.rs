@@ -62,6 +62,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("list", "looks at this host, and has tests of its own"),
     ("snapshot", "needs a monitor, and has tests of its own"),
     ("dial-stdio", "carries the agent's bytes"),
+    ("events", "needs a monitor, and has tests of its own"),
     ("completions", "is a program for a shell"),
     ("man", "is a manual page"),
     ("help", "is no subcommand of ours"),
