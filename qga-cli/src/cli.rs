@@ -82,7 +82,7 @@ impl Cli {
             Command::Attach(attach) => return attach.run(context).await,
             Command::Each(each) => return each.run(context).await,
             Command::Freeze(freeze) => return freeze.run(context).await,
-            Command::Cp(cp) => cp.run(context).await,
+            Command::Cp(cp) => Box::pin(cp.run(context)).await,
             Command::Cat(cat) => cat.run(context).await,
             Command::Ls(ls) => ls.run(context).await,
             Command::Rm(rm) => rm.run(context).await,
