@@ -83,8 +83,11 @@ fn answer(mut stream: UnixStream) -> Option<()> {
     loop {
         let count = stream.read(&mut buffer).ok().filter(|count| *count > 0)?;
         let bytes = &buffer[..count];
+        if head.is_empty() && bytes.trim_ascii().is_empty() {
+            continue; // The newline of a request that has been answered.
+        }
         if head.is_empty() && count < 8192 && bytes.ends_with(b"\n") {
-            for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            for line in bytes.trim_ascii().split_inclusive(|byte| *byte == b'\n') {
                 reply(&mut stream, line, line, line.len(), &mut replies)?;
             }
             continue;
@@ -95,8 +98,8 @@ fn answer(mut stream: UnixStream) -> Option<()> {
         tail.extend_from_slice(&bytes[count.saturating_sub(64)..]);
         tail.drain(..tail.len().saturating_sub(64));
         length += count;
-        // What ends in the middle of a line is no request yet; one without a newline ends by its brace.
-        let whole = bytes.ends_with(b"\n") || (length < 256 && bytes.ends_with(b"}"));
+        // What ends in the middle of a line is no request yet; one without a newline ends by its last brace.
+        let whole = bytes.ends_with(b"\n") || (length < 256 && is_balanced(&head));
         if !whole {
             continue;
         }
@@ -105,6 +108,11 @@ fn answer(mut stream: UnixStream) -> Option<()> {
         tail.clear();
         length = 0;
     }
+}
+
+fn is_balanced(text: &[u8]) -> bool {
+    let count = |brace| text.iter().filter(|byte| **byte == brace).count();
+    count(b'{') > 0 && count(b'{') == count(b'}')
 }
 
 fn reply(

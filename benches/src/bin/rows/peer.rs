@@ -1,7 +1,7 @@
 //! The same work by the crate `qapi`, the client for the guest agent that is published.
 
 use std::hint::black_box;
-use std::io::BufReader;
+use std::io::{BufReader, BufWriter};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -13,13 +13,14 @@ use tokio::io::WriteHalf;
 use tokio::net::UnixStream as TokioStream;
 use tokio::runtime::Runtime;
 
-type Blocking = Qga<Stream<BufReader<UnixStream>, UnixStream>>;
+/// It writes in many pieces, which nobody would send one by one.
+type Blocking = Qga<Stream<BufReader<UnixStream>, BufWriter<UnixStream>>>;
 type Service = QapiService<QgaStreamTokio<WriteHalf<TokioStream>>>;
 
 fn connect(socket: &Path) -> std::io::Result<Blocking> {
     let stream = UnixStream::connect(socket)?;
     let reader = BufReader::new(stream.try_clone()?);
-    let mut client = Qga::new(Stream::new(reader, stream));
+    let mut client = Qga::new(Stream::new(reader, BufWriter::new(stream)));
     client.guest_sync(1234).map_err(std::io::Error::other)?;
     Ok(client)
 }
