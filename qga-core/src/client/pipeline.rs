@@ -16,8 +16,8 @@ use crate::terms::{Ahead, Step};
 /// Runs commands of one type with requests written ahead; made by [`Client::pipeline`].
 ///
 /// [`next`](Self::next) returns one result for each command taken from the iterator, in their
-/// order. The iterator is asked for a command only when there is room for it in flight, so it
-/// may be endless.
+/// order. The iterator is asked for a command only when one more may be in flight, so it may be
+/// endless. A command whose request is too long to go with the others waits until they are answered.
 ///
 /// When another task waits for the channel, the pipeline sends nothing more, reads the answers to the commands in
 /// flight, and queues again behind that task. All this happens within `next`, so keep calling it: between two calls

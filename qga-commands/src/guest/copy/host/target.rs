@@ -237,17 +237,29 @@ impl Inner {
         if !temp.is_private()? {
             return Err(Replaced::error());
         }
-        Ok(Ok(Self {
+        Ok(Ok(Self::new(parent, name, temp, temp_name, wanted, None)))
+    }
+
+    /// With a part that somebody may go on with, which is not removed when this is dropped.
+    fn new(
+        parent: Folder,
+        name: OsString,
+        temp: Folder,
+        temp_name: String,
+        wanted: Wanted,
+        part: Option<File>,
+    ) -> Self {
+        Self {
             parent,
             name,
             temp,
             temp_name,
             wanted,
             trail: Mutex::new(None),
-            armed: AtomicBool::new(true),
-            part: None,
+            armed: AtomicBool::new(part.is_none()),
+            part,
             kept: AtomicU64::new(0),
-        }))
+        }
     }
 
     fn resume(
@@ -274,17 +286,7 @@ impl Inner {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let there = part.metadata()?.len();
-        let inner = Self {
-            parent,
-            name,
-            temp,
-            temp_name,
-            wanted,
-            trail: Mutex::new(None),
-            armed: AtomicBool::new(false),
-            part: Some(part),
-            kept: AtomicU64::new(0),
-        };
+        let inner = Self::new(parent, name, temp, temp_name, wanted, Some(part));
         Ok(Ok((inner, there)))
     }
 
