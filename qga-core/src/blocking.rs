@@ -37,8 +37,8 @@ use crate::error::{AddressError, Error, ErrorKind};
 use crate::protocol::{Budget, Request};
 use crate::terms::trace::Span;
 use crate::terms::{
-    Attachments, Call, Hold, LockFile, Options, Policy, Repeat, Settings, Standstill, Waiting,
-    buffers, later,
+    Attachments, AwaitHolds, Call, Hold, LockFile, Options, Policy, Repeat, Settings, Standstill,
+    Waiting, buffers, later,
 };
 use crate::transport::{Address, MachineState, connect_error, text_of};
 
@@ -122,8 +122,7 @@ impl Client {
         lock: Option<LockFile>,
     ) -> Self {
         let holds_ended = Arc::new(HoldsEnded::default());
-        let told = holds_ended.clone();
-        let policy = Policy::new(settings.lists, move || told.tell());
+        let policy = Policy::new(settings.lists, holds_ended.clone());
         Self {
             shared: Arc::new(Shared {
                 turns: Turns::new(channel),
@@ -404,12 +403,14 @@ impl Client {
     }
 }
 
-impl HoldsEnded {
-    fn tell(&self) {
+impl AwaitHolds for HoldsEnded {
+    fn hold_ended(&self) {
         *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.changed.notify_all();
     }
+}
 
+impl HoldsEnded {
     fn count(&self) -> u64 {
         *self.count.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -19,7 +19,7 @@ use crate::error::{AddressError, Error, ErrorKind, Execution, Stage};
 use crate::protocol::{Budget, Request};
 use crate::terms::trace::Span;
 use crate::terms::{
-    Attachments, Call, ChannelState, Contact, Contacts, Hold, LockFile, Options, Policy, Repeat,
+    Attachments, AwaitHolds, Call, ChannelState, Contact, Hold, LockFile, Options, Policy, Repeat,
     Settings, Waiting, buffers, later,
 };
 use crate::transport::{Address, MachineState, Schemes, TransportLimits};
@@ -34,17 +34,17 @@ mod pipeline;
 mod reconnect;
 mod rest;
 mod standstill;
+mod status;
 mod watchers;
 
 pub(crate) use alarm::Alarm;
 pub use builder::ClientBuilder;
-use carried::Carried;
 use channel::{Channel, InUse};
 pub use execute::Execute;
 pub use pipeline::Pipeline;
 use rest::Rest;
 use standstill::Heed;
-use watchers::Watchers;
+use status::Status;
 
 /// Talks to one guest agent.
 ///
@@ -85,19 +85,23 @@ struct Shared {
     address: Option<Arc<Address>>,
     /// The same as a text, for errors.
     address_text: Option<Arc<str>>,
-    carried: Arc<Carried>,
     attachments: Attachments,
     policy: Arc<Policy>,
     /// Told whenever a hold has ended.
     hold_ended: Arc<Notify>,
     /// How many wait for the channel while somebody else has it.
     queued: AtomicUsize,
-    watchers: Arc<Watchers>,
-    contacts: Arc<Contacts>,
+    status: Arc<Status>,
     /// What the host knows of the machine.
     machine: Option<watch::Receiver<MachineState>>,
     /// Held until the last clone is dropped.
     _lock: Option<LockFile>,
+}
+
+impl AwaitHolds for Notify {
+    fn hold_ended(&self) {
+        self.notify_waiters();
+    }
 }
 
 /// One that waits for the channel while somebody else has it.
@@ -244,7 +248,7 @@ impl Client {
     /// ```
     #[must_use]
     pub fn contact(&self) -> Contact {
-        self.shared.contacts.now(now())
+        self.shared.status.contacts.now(now())
     }
 
     /// How long the agent took to answer the last command that it has answered since a [contact](Self::contact) was
@@ -267,7 +271,7 @@ impl Client {
     /// ```
     #[must_use]
     pub fn latency(&self) -> Option<Duration> {
-        self.shared.contacts.latency()
+        self.shared.status.contacts.latency()
     }
 
     /// A handle on the same channel that sends commands in this contact only: once it has ended, they
@@ -331,10 +335,13 @@ impl Client {
     /// ```
     #[must_use]
     pub fn state(&self) -> watch::Receiver<ChannelState> {
-        self.shared.watchers.add(|| match self.channel.try_lock() {
-            Ok(channel) => channel.state(),
-            Err(_) => ChannelState::Busy,
-        })
+        self.shared
+            .status
+            .watchers
+            .add(|| match self.channel.try_lock() {
+                Ok(channel) => channel.state(),
+                Err(_) => ChannelState::Busy,
+            })
     }
 
     /// Closes the channel if nobody uses it, and says whether it is closed now. The next command opens it again. So a
@@ -373,7 +380,7 @@ impl Client {
     #[must_use]
     pub fn machine(&self) -> Option<watch::Receiver<MachineState>> {
         let told = self.shared.machine.clone();
-        told.or_else(|| Some(self.shared.carried.machine()?.watch()))
+        told.or_else(|| Some(self.shared.status.carried.machine()?.watch()))
     }
 
     /// What ends a pause of somebody who waits for the channel.
@@ -593,7 +600,7 @@ impl Client {
     /// [connects with its first command](ClientBuilder::connect_lazy) are known from then on.
     #[must_use]
     pub fn transport_limits(&self) -> TransportLimits {
-        self.shared.carried.limits()
+        self.shared.status.carried.limits()
     }
 
     /// A command on its way, or the error of one that cannot be encoded.

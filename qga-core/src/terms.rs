@@ -27,7 +27,7 @@ pub(crate) use machine::{Openings, Standstill};
 pub use options::Options;
 pub(crate) use options::later;
 pub use policy::Hold;
-pub(crate) use policy::Policy;
+pub(crate) use policy::{AwaitHolds, Policy};
 pub(crate) use recovery::{Next, Pauses, Recovery};
 pub(crate) use retry::{Call, Repeat, TRIES, following};
 pub(crate) use settings::Settings;

@@ -10,15 +10,14 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, Notify, watch};
 
-use super::carried::Carried;
 use super::channel::Channel;
 use super::driver::Driver;
 use super::reconnect::Reconnect;
 use super::standstill::Heed;
-use super::watchers::Watchers;
+use super::status::Status;
 use super::{Client, Shared, now};
 use crate::error::{AddressError, Error};
-use crate::terms::{Attachments, Contacts, LockFile, Openings, Options, Pauses, Policy, Settings};
+use crate::terms::{Attachments, LockFile, Openings, Options, Pauses, Policy, Settings};
 use crate::transport::{
     Address, Carrier, Direction, Endpoint, Inspector, MachineState, MachineWatch, MessageTransport,
     Scheme, Schemes, open, read_address, text_of,
@@ -473,32 +472,19 @@ impl ClientBuilder {
         lock: Option<LockFile>,
     ) -> Client {
         let address = reconnect.as_ref().and_then(Reconnect::address).cloned();
-        let carried = Arc::new(Carried::default());
-        let watchers = Arc::new(Watchers::default());
-        let contacts = Arc::new(Contacts::new(now()));
-        let channel = Channel::new(
-            driver,
-            reconnect,
-            watchers.clone(),
-            contacts.clone(),
-            carried.clone(),
-        );
+        let status = Arc::new(Status::new(now()));
+        let channel = Channel::new(driver, reconnect, status.clone());
         let hold_ended = Arc::new(Notify::new());
-        let told = hold_ended.clone();
         Client {
             channel: Arc::new(Mutex::new(channel)),
             shared: Arc::new(Shared {
                 address_text: address.as_deref().map(text_of),
                 address,
-                carried,
                 attachments: Attachments::default(),
-                policy: Arc::new(Policy::new(self.settings.lists, move || {
-                    told.notify_waiters();
-                })),
+                policy: Arc::new(Policy::new(self.settings.lists, hold_ended.clone())),
                 hold_ended,
                 queued: AtomicUsize::new(0),
-                watchers,
-                contacts,
+                status,
                 machine: self.machine,
                 _lock: lock,
             }),

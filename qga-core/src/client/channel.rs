@@ -8,15 +8,14 @@ use std::time::Instant;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedMutexGuard;
 
-use super::carried::Carried;
 use super::driver::Driver;
 use super::now;
 use super::reconnect::Reconnect;
-use super::watchers::Watchers;
+use super::status::Status;
 use crate::error::Error;
 use crate::protocol::{Budget, Event};
 use crate::terms::trace::{self, Span};
-use crate::terms::{Call, ChannelState, Contact, Contacts, TRIES, following, words_of};
+use crate::terms::{Call, ChannelState, Contact, TRIES, following, words_of};
 
 /// What is said of a channel whose end nobody has seen in detail.
 const CLOSED: &str = "the other side closed the channel";
@@ -31,9 +30,7 @@ pub(crate) struct Channel {
     driver: Driver,
     /// None for a stream that was handed to us, which cannot be opened again.
     reconnect: Option<Box<Reconnect>>,
-    watchers: Arc<Watchers>,
-    contacts: Arc<Contacts>,
-    carried: Arc<Carried>,
+    status: Arc<Status>,
     /// When the command was sent that is under way, if anybody looks at the contacts.
     sent: Instant,
     /// Why it was lost, where that is known.
@@ -45,21 +42,13 @@ pub(crate) struct Channel {
 pub(crate) struct InUse(OwnedMutexGuard<Channel>);
 
 impl Channel {
-    pub(crate) fn new(
-        driver: Driver,
-        reconnect: Option<Reconnect>,
-        watchers: Arc<Watchers>,
-        contacts: Arc<Contacts>,
-        carried: Arc<Carried>,
-    ) -> Self {
-        carried.set(driver.limits(), driver.machine());
+    pub(crate) fn new(driver: Driver, reconnect: Option<Reconnect>, status: Arc<Status>) -> Self {
+        status.carried.set(driver.limits(), driver.machine());
         let is_closed = driver.session.is_closed();
         Self {
             driver,
             reconnect: reconnect.map(Box::new),
-            watchers,
-            contacts,
-            carried,
+            status,
             sent: now(),
             cause: is_closed.then(|| UNOPENED.into()),
         }
@@ -80,7 +69,7 @@ impl Channel {
             reconnect.forget_opening();
             if !self.driver.session.is_closed() {
                 self.driver.replace(Driver::closed());
-                self.contacts.end();
+                self.status.contacts.end();
                 self.cause = Some(IDLE.into());
                 trace::event("the channel is closed, as nobody uses it");
             }
@@ -146,7 +135,7 @@ impl Channel {
     /// Sends a command, which must not wait for anything.
     #[inline]
     pub(crate) fn send<R>(&mut self, call: &mut Call<'_, R>, span: &Span) {
-        if self.contacts.are_watched() {
+        if self.status.contacts.are_watched() {
             self.sent = now();
         }
         call.submit(&mut self.driver.session, now, span);
@@ -154,10 +143,12 @@ impl Channel {
 
     /// Takes note of whether another agent may be there, because it was synchronized with anew.
     fn note_handshake(&self, handshakes_before: u64, is_answered: bool) {
-        if self.driver.session.handshakes() != handshakes_before && self.contacts.are_watched() {
-            self.contacts.end();
+        if self.driver.session.handshakes() != handshakes_before
+            && self.status.contacts.are_watched()
+        {
+            self.status.contacts.end();
             if is_answered {
-                self.contacts.heard(now());
+                self.status.contacts.heard(now());
             }
         }
     }
@@ -166,17 +157,17 @@ impl Channel {
     /// contact that was, if anybody wants to know.
     #[inline]
     pub(crate) fn note(&self, event: &Event, sent: Instant) -> Option<Contact> {
-        if !self.contacts.are_watched() {
+        if !self.status.contacts.are_watched() {
             return None;
         }
         if event.is_answer() {
-            return Some(self.contacts.answered(sent, now()));
+            return Some(self.status.contacts.answered(sent, now()));
         }
         if !self.driver.is_stream() {
             // No handshake will show that another agent may be there.
-            self.contacts.end();
+            self.status.contacts.end();
         }
-        Some(self.contacts.now(now()))
+        Some(self.status.contacts.now(now()))
     }
 
     /// What a command has come to.
@@ -215,9 +206,9 @@ impl Channel {
         }
         let handshakes = self.driver.session.handshakes();
         if !self.driver.session.is_synchronized() {
-            self.contacts.end();
+            self.status.contacts.end();
         }
-        let (driver, watchers) = (&mut self.driver, &self.watchers);
+        let (driver, watchers) = (&mut self.driver, &self.status.watchers);
         let begun = match &mut self.reconnect {
             Some(reconnect) => {
                 reconnect
@@ -231,7 +222,8 @@ impl Channel {
             self.cause = None;
         }
         if begun.is_ok() {
-            self.carried
+            self.status
+                .carried
                 .set(self.driver.limits(), self.driver.machine());
         }
         begun.map_err(|error| self.lost_by(error))
@@ -268,7 +260,7 @@ impl Channel {
 
 impl InUse {
     pub(crate) fn new(channel: OwnedMutexGuard<Channel>) -> Self {
-        channel.watchers.tell(|| ChannelState::Busy);
+        channel.status.watchers.tell(|| ChannelState::Busy);
         Self(channel)
     }
 }
@@ -277,7 +269,7 @@ impl Drop for InUse {
     fn drop(&mut self) {
         let channel = &mut self.0;
         channel.driver.end();
-        channel.watchers.tell(|| channel.state());
+        channel.status.watchers.tell(|| channel.state());
     }
 }
 

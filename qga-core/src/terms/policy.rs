@@ -14,8 +14,12 @@ pub(crate) struct Policy {
     /// Whether there are holds, so that a policy without any costs next to nothing.
     held: AtomicBool,
     holds: Mutex<Vec<Entry>>,
-    /// Called when a hold has ended.
-    on_change: Box<dyn Fn() + Send + Sync>,
+    waiting: Arc<dyn AwaitHolds>,
+}
+
+/// Those who wait until a command is held back no more.
+pub(crate) trait AwaitHolds: Send + Sync {
+    fn hold_ended(&self);
 }
 
 /// What a client was made to allow; this never changes. Most clients allow all, and need no room for it.
@@ -100,13 +104,13 @@ pub struct Hold {
 }
 
 impl Policy {
-    /// `on_change` is called whenever a hold has ended.
-    pub(crate) fn new(lists: Lists, on_change: impl Fn() + Send + Sync + 'static) -> Self {
+    /// `waiting` are told whenever a hold has ended.
+    pub(crate) fn new(lists: Lists, waiting: Arc<dyn AwaitHolds>) -> Self {
         Self {
             lists,
             held: AtomicBool::new(false),
             holds: Mutex::default(),
-            on_change: Box::new(on_change),
+            waiting,
         }
     }
 
@@ -171,7 +175,7 @@ impl Policy {
         holds.retain(|hold| hold.id != id);
         self.held.store(!holds.is_empty(), Ordering::Release);
         drop(holds);
-        (self.on_change)();
+        self.waiting.hold_ended();
     }
 
     fn ends_soon(&self, id: u64) {
