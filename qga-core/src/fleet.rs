@@ -47,7 +47,7 @@
 //! each while they are idle. [`Client::close_idle`] gives the descriptor back until the next command.
 //!
 //! A run is one task, so it uses one thread at a time. It is at its best in a runtime of one thread, where a thousand
-//! agents on one host took 1.4 times as long as with bare sockets, and hardly longer than with bare sockets that
+//! agents on one host took 1.5 times as long as with bare sockets, and 1.1 times as long as with bare sockets that
 //! synchronize too. The agents themselves are what such a host is busy with. Where work on the replies takes long,
 //! give them to other tasks, or give each of several tasks a run over a part of the guests.
 //!

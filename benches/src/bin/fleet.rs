@@ -19,7 +19,7 @@ use qga_testserver::{Fault, TestAgent};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, LocalSet};
 
 const CONCURRENCY: usize = 64;
 const ROUNDS: usize = 15;
@@ -27,6 +27,14 @@ const ROUNDS: usize = 15;
 const CONCURRENCY_OF_FAKES: usize = 50;
 /// The time of a guest, where some hang.
 const PER_GUEST: Duration = Duration::from_secs(1);
+
+/// The bare sockets: whether they synchronize, and whether they stay in one thread, as a fleet does.
+const BARE: [(&str, bool, bool); 4] = [
+    ("bare", false, true),
+    ("bare with a sync", true, true),
+    ("bare in tasks of their own", false, false),
+    ("bare with a sync in tasks of their own", true, false),
+];
 
 const SYNC: &[u8] =
     b"\xFF{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":123456},\"id\":123456}\n";
@@ -60,7 +68,6 @@ fn agents(count: usize) {
     println!("{count} agents, started in {:.1?}", start.elapsed());
     println!("in one thread:");
     one_thread().block_on(compare(&agents));
-    // The bare sockets have a task each here, which several threads share; a fleet is one task.
     println!("in several threads:");
     Runtime::new()
         .expect("a runtime")
@@ -71,19 +78,20 @@ async fn compare(agents: &[RealAgent]) {
     let addresses = agents.iter().map(RealAgent::address);
     let paths: Arc<[_]> = agents.iter().map(|agent| agent.path().to_owned()).collect();
     let fleet = Fleet::new(addresses).concurrency(CONCURRENCY);
-    let [mut by_fleet, mut by_bare, mut by_synced] = [const { Vec::new() }; 3];
+    let mut by_fleet = Vec::new();
+    let mut by_bare = BARE.map(|(name, ..)| (name, Vec::new()));
     for _ in 0..ROUNDS {
         by_fleet.push(time(ask(&fleet)).await);
-        by_bare.push(time(bare(&paths, false)).await);
-        by_synced.push(time(bare(&paths, true)).await);
+        for ((_, times), (_, syncs, in_one_task)) in by_bare.iter_mut().zip(BARE) {
+            let work = LocalSet::new();
+            times.push(time(work.run_until(bare(&paths, syncs, in_one_task))).await);
+        }
     }
     let ms = |times: &[Duration]| median(times.iter().map(|time| time.as_secs_f64() * 1000.0));
-    let ratio = |others: &[Duration]| {
-        let pairs = by_fleet.iter().zip(others);
-        median(pairs.map(|(a, b)| a.as_secs_f64() / b.as_secs_f64()))
-    };
-    for (name, times) in [("bare", &by_bare), ("bare with a sync", &by_synced)] {
-        let (ours, theirs, ratio) = (ms(&by_fleet), ms(times), ratio(times));
+    for (name, times) in by_bare {
+        let pairs = by_fleet.iter().zip(&times);
+        let ratio = median(pairs.map(|(a, b)| a.as_secs_f64() / b.as_secs_f64()));
+        let (ours, theirs) = (ms(&by_fleet), ms(&times));
         println!("  fleet / {name} = {ratio:.3} ({ours:.0} ms / {theirs:.0} ms)");
     }
 }
@@ -111,13 +119,13 @@ async fn ask(fleet: &Fleet) {
     }
 }
 
-/// As many tasks as the fleet's concurrency, each of which asks one agent after the other.
-async fn bare(paths: &Arc<[PathBuf]>, syncs: bool) {
+/// As many loops as the fleet's concurrency, each of which asks one agent after the other.
+async fn bare(paths: &Arc<[PathBuf]>, syncs: bool, in_one_task: bool) {
     let next = Arc::new(AtomicUsize::new(0));
     let mut tasks = JoinSet::new();
     for _ in 0..CONCURRENCY {
         let (paths, next) = (Arc::clone(paths), Arc::clone(&next));
-        tasks.spawn(async move {
+        let work = async move {
             while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let mut stream = UnixStream::connect(path).await.expect("a socket");
                 if syncs {
@@ -126,7 +134,12 @@ async fn bare(paths: &Arc<[PathBuf]>, syncs: bool) {
                 }
                 exchange(&mut stream, REQUEST, 1).await;
             }
-        });
+        };
+        if in_one_task {
+            tasks.spawn_local(work);
+        } else {
+            tasks.spawn(work);
+        }
     }
     tasks.join_all().await;
 }
