@@ -78,8 +78,8 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
             &mut io::stderr(),
             format_args!("qga: {}\n", visible(&words)),
         );
-        if let Some(address) = unreached(error) {
-            if let Some(words) = holder::of(address) {
+        if let Some((address, may_be_held)) = unreached(error) {
+            if let Some(words) = holder::of(address).filter(|_| may_be_held) {
                 note(&words);
             }
             if let Ok(word) = shlex::try_quote(address) {
@@ -100,11 +100,12 @@ fn of_guest_or_machine(error: &anyhow::Error) -> Option<&GuestError> {
 }
 
 /// The address of a guest that was not reached.
-fn unreached(error: &anyhow::Error) -> Option<&str> {
+fn unreached(error: &anyhow::Error) -> Option<(&str, bool)> {
     let error = of_guest_or_machine(error)?.command_error()?;
     let is_known = matches!(error.kind(), ErrorKind::Address(_));
     let is_unreached = matches!(error.stage(), Stage::Connect | Stage::Sync) && !is_known;
-    error.address().filter(|_| is_unreached)
+    let address = error.address().filter(|_| is_unreached)?;
+    Some((address, !error.is_permanent()))
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {

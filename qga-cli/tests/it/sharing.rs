@@ -35,3 +35,17 @@ async fn the_second_program_waits_for_the_first_or_says_that_it_has_the_channel(
     let second = ended(second.wait_with_output().await.unwrap());
     assert_eq!(second.code, 0, "{}", second.stderr);
 }
+
+#[tokio::test]
+async fn nobody_is_said_to_hold_a_device_that_is_no_channel() {
+    let _holder = tokio::process::Command::new("cat")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let ping = run(&["ping", "serial:/dev/null"]).await;
+    assert_eq!(ping.code, 125);
+    assert!(ping.stderr.contains("terminal"), "{}", ping.stderr);
+    assert!(!ping.stderr.contains("holds"), "{}", ping.stderr);
+}

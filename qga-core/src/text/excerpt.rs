@@ -6,8 +6,10 @@ use std::fmt::{self, Debug, Display, Formatter, Write};
 /// often stands at the end, behind a long name.
 const BEGINNING: usize = 120;
 const END: usize = 80;
+/// How many bytes are worth leaving out: more than it takes to say so.
+const WORTH: usize = 40;
 
-/// A guest's text, made safe for a terminal and a log: up to 200 characters, the first 120 and the
+/// A guest's text, made safe for a terminal and a log: up to 240 characters, the first 120 and the
 /// last 80 of a longer one, with those escaped that control a terminal, end a line, turn the
 /// direction of text or do not show.
 ///
@@ -41,9 +43,10 @@ impl<'a> Excerpt<'a> {
         let mut characters = self.0.char_indices();
         let start_of_middle = characters.nth(BEGINNING).map(at)?;
         let start_of_end = characters.nth_back(END - 1).map(at)?;
+        let left_out = start_of_end - start_of_middle;
         let (beginning, _) = self.0.split_at_checked(start_of_middle)?;
         let (_, end) = self.0.split_at_checked(start_of_end)?;
-        Some((beginning, start_of_end - start_of_middle, end))
+        (left_out > WORTH).then_some((beginning, left_out, end))
     }
 }
 
@@ -125,13 +128,14 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_200_characters_is_shown_whole() {
-        for length in [0, 1, 120, 121, 199, 200] {
-            let text = "\u{e9}".repeat(length);
+    fn a_text_is_shown_whole_where_leaving_something_out_would_make_it_no_shorter() {
+        for length in [0, 1, 120, 121, 199, 200, 240] {
+            let text = "x".repeat(length);
             assert_eq!(Excerpt(&text).to_string(), text);
         }
-        let shown = Excerpt(&"x".repeat(201)).to_string();
-        assert!(shown.contains("x... (1 bytes left out) ...x"), "{shown}");
+        let shown = Excerpt(&"x".repeat(241)).to_string();
+        assert!(shown.contains("x... (41 bytes left out) ...x"), "{shown}");
+        assert!(shown.len() < 241, "{shown}");
     }
 
     #[test]

@@ -73,7 +73,9 @@ fn tcp(text: &str) -> Result<Address, &'static str> {
     if text.parse::<u16>().is_ok() {
         return Err("the host is missing; write tcp:HOST:PORT");
     }
-    let (host, port) = text.rsplit_once(':').ok_or("the port is missing")?;
+    let (host, port) = text
+        .rsplit_once(':')
+        .ok_or("the port is missing; write tcp:HOST:PORT")?;
     if host.is_empty() {
         return Err("the host is missing; write tcp:HOST:PORT");
     }

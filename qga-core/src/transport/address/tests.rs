@@ -151,7 +151,7 @@ fn each_mistake_in_an_address_has_its_own_message() {
         ("a\0b", "another control character"),
         ("/run/qga.sock\n", "a line break"),
         ("exec:cat\nrm", "a line break"),
-        ("tcp:localhost", "the port is missing"),
+        ("tcp:localhost", "the port is missing; write tcp:HOST:PORT"),
         ("tcp::1234", "the host is missing"),
         ("tcp:1234", "the host is missing"),
         ("tcp:localhost:0", "1 to 65535"),
