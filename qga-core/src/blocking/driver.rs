@@ -11,8 +11,8 @@ use crate::terms::{Standstill, buffers, trace};
 /// How long a write may wait before it is looked whether the other side wants to be read first.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// How much is written before it is looked at the clock again, in bytes: a write of more than a socket holds
-/// waits for each part of it anew.
+/// How much is written before it is looked at the clock again for each second that is left, in bytes: a write of more than
+/// a socket holds waits for each part of it anew.
 const WRITE_LENGTH: usize = 64 << 10;
 
 /// A channel that was used a shorter time ago is not looked at before it is used again.
@@ -100,7 +100,10 @@ impl Driver {
     fn write(&mut self) {
         loop {
             let bytes = self.session.transmit();
-            let bytes = bytes.get(..WRITE_LENGTH).unwrap_or(bytes);
+            let bytes = match bytes.len() {
+                ..=WRITE_LENGTH => bytes,
+                _ => bytes.get(..self.write_length()).unwrap_or(bytes),
+            };
             let written = match bytes {
                 [] => self.stream.flush().map(|()| 0),
                 bytes => match self.stream.write(bytes) {
@@ -119,6 +122,14 @@ impl Driver {
                 return;
             }
         }
+    }
+
+    /// How much may be written at once so that it ends in time, however slowly the other side takes it.
+    fn write_length(&self) -> usize {
+        let timeout = self.session.poll_timeout();
+        let left = timeout.map(|timeout| timeout.saturating_duration_since(Instant::now()));
+        let seconds = left.map_or(1, |left| left.as_secs().max(1));
+        WRITE_LENGTH.saturating_mul(usize::try_from(seconds).unwrap_or(usize::MAX))
     }
 
     fn is_time_up(&self) -> bool {
