@@ -10,8 +10,10 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::Duration;
 
+use qga_commands::Guest;
 use qga_core::{Client, QgaCommand, blocking};
 use qga_testserver::TestAgent;
+use qga_testserver::real_agent::RealAgent;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
@@ -41,6 +43,7 @@ fn main() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         [] => measure_all(),
+        ["download"] => runtime().block_on(download()),
         ["respond", socket] => runtime().block_on(respond(socket)),
         [kind, count] => measure(kind, count.parse().expect("a number")),
         _ => panic!("usage: memory [KIND COUNT]"),
@@ -61,6 +64,28 @@ fn measure_all() {
     println!("{:<12} {connecting:>7} bytes", "connect()");
     let running = size_of_val(&client.execute(Ping));
     println!("{:<12} {running:>7} bytes", "execute()");
+    let status = this_program().arg("download").status();
+    assert!(status.expect("a process").success(), "the download");
+}
+
+/// Downloads a file of 1 GiB from a real agent, and tells how much memory this process has had at most.
+async fn download() {
+    const LENGTH: u64 = 1 << 30;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (here, there) = (folder.path().join("here"), folder.path().join("there"));
+    let file = fs::File::create(&there).expect("a file");
+    file.set_len(LENGTH).expect("a file");
+    let agent = RealAgent::start().await.expect("an agent");
+    let guest = Guest::connect(agent.address()).await.expect("a guest");
+    let before = of_this_process("VmRSS:");
+    let copied = guest.download(there.display().to_string(), &here).await;
+    copied.expect("a copy");
+    assert_eq!(fs::metadata(&here).expect("a file").len(), LENGTH);
+    let most = of_this_process("VmHWM:") - before;
+    println!(
+        "{:<12} {most:>7} bytes more at most, for 1 GiB",
+        "download()"
+    );
 }
 
 fn this_program() -> Command {
@@ -201,9 +226,13 @@ fn tell(kind: &str, before: u64, count: usize) -> ! {
 
 /// The memory that this process has now, in bytes.
 fn resident() -> u64 {
+    of_this_process("VmRSS:")
+}
+
+fn of_this_process(key: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.expect("VmRSS").trim().trim_end_matches(" kB");
+    let line = status.lines().find_map(|line| line.strip_prefix(key));
+    let kib = line.expect("its memory").trim().trim_end_matches(" kB");
     kib.parse::<u64>().expect("a number") * 1024
 }
 

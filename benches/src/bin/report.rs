@@ -39,6 +39,12 @@ fn main() -> Outcome<()> {
         "## Instructions and system calls of an exchange\n\n```text\n{}```\n",
         read("counts")?
     );
+    println!(
+        "## 1,000 connections that send 100 pings each\n\n\
+         Each kind in a process of one thread: the time as a multiple of bare blocking sockets, the median and half of the\n\
+         rounds around it, and the most memory.\n\n```text\n{}```\n",
+        read("connections")?
+    );
     println!("## Memory\n\n```text\n{}```\n", read("memory")?);
     println!(
         "## A program that sends a ping\n\n```text\n{}```\n",
