@@ -28,7 +28,9 @@ pub struct LibvirtHost {
 /// what becomes of QEMU: libvirt waits for the number of a process to be free.
 ///
 /// `/run/lock` is for byte channels. Libvirt's other drivers are left out, since they look at the devices and the
-/// networks of the system. The files of another libvirt can be laid over those of the system.
+/// networks of the system. The files of another libvirt can be laid over those of the system. Debian's build of the driver
+/// does not start without the user and the group `libvirt-qemu`, which only a package makes that also starts a daemon of
+/// the system; where they are missing they exist on this host alone.
 const FIRST: &str = r#"set -e
 if [ -n "$1" ]; then mount -t overlay -o "lowerdir=$1/usr:/usr" overlay /usr; fi
 for folder in /run /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/libvirt; do
@@ -37,6 +39,13 @@ for folder in /run /etc/libvirt /var/lib/libvirt /var/cache/libvirt /var/log/lib
 done
 mkdir -p /run/lock /run/drivers /run/shells
 ln -s /usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so /run/drivers/
+for names in passwd:x:64055:64055::/nonexistent:/bin/false group:x:64055:; do
+    file=/etc/${names%%:*}
+    if ! grep -q '^libvirt-qemu:' "$file"; then
+        { cat "$file"; echo "libvirt-qemu:${names#*:}"; } >"/run/${names%%:*}"
+        mount --bind "/run/${names%%:*}" "$file"
+    fi
+done
 cat >/etc/libvirt/libvirtd.conf <<end
 auth_unix_rw = "none"
 auth_unix_ro = "none"
