@@ -214,8 +214,7 @@ impl DomainAgent {
             Err(CallError::Failure(failure)) => failure,
         };
         let waited = began.elapsed();
-        self.judge(request, &failure, opened.version, waited, seconds)
-            .await
+        self.judge(request, &failure, opened, waited, seconds).await
     }
 
     /// What the daemon's failure is to the command.
@@ -223,10 +222,15 @@ impl DomainAgent {
         &mut self,
         request: &Request<'_>,
         failure: &Failure,
-        version: u64,
+        opened: &Opened,
         waited: Duration,
         seconds: i32,
     ) -> Result<Attempt, TransportError> {
+        let version = if Verdict::depends_on_version(failure) {
+            self.pool.version(opened).await
+        } else {
+            0
+        };
         match Verdict::of(failure, version, request.name()) {
             Verdict::AgentError(desc) => {
                 self.may_be_away = false;

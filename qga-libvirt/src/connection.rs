@@ -9,7 +9,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::wire::call::{self, Procedure};
 use crate::wire::event::Told;
@@ -94,6 +94,11 @@ impl Connection {
     /// A place for a call, if there is one.
     pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
         self.places.clone().try_acquire_owned().ok()
+    }
+
+    /// A place for a call, once there is one.
+    pub(crate) async fn next_place(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
+        self.places.clone().acquire_owned().await
     }
 
     /// Whether it can be used no more.

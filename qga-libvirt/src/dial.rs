@@ -3,6 +3,7 @@
 use std::io;
 
 use tokio::net::UnixStream;
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::connection::{self, Connection, Dialog, Listener, PATIENCE, Stream};
@@ -11,8 +12,8 @@ use crate::target::{Endpoint, Location};
 /// A connection on which calls can be made.
 pub(crate) struct Opened {
     pub(crate) connection: Connection,
-    /// Of the daemon: 9.0.1 is `9_000_001`. 0 if it does not tell.
-    pub(crate) version: u64,
+    /// Of the daemon, once it was asked: 9.0.1 is `9_000_001`.
+    pub(crate) version: OnceCell<u64>,
 }
 
 /// Opens a connection to a daemon, which many can use.
@@ -23,11 +24,11 @@ pub(crate) async fn dial(daemon: &Endpoint, listener: Option<Listener>) -> io::R
 
 async fn open(daemon: &Endpoint, listener: Option<Listener>) -> io::Result<Opened> {
     let connection = Connection::new(stream(daemon).await?, listener);
-    let version = connection::open(&connection, &daemon.driver()).await;
-    let version = version.map_err(|error| not_let_in(daemon, &error))?;
+    let opened = connection::open(&connection, &daemon.driver()).await;
+    opened.map_err(|error| not_let_in(daemon, &error))?;
     Ok(Opened {
         connection,
-        version,
+        version: OnceCell::new(),
     })
 }
 

@@ -6,11 +6,13 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::runtime::{Handle, Id};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, broadcast};
+use tokio::time::timeout;
 
-use crate::connection::PLACES;
+use crate::connection::{PATIENCE, PLACES};
 use crate::dial::{Opened, dial};
 use crate::hub::{Heard, Hub, HubSlot};
 use crate::target::Endpoint;
+use crate::wire::call::LibVersion;
 
 /// How many connections there are at most. A daemon has 20 workers unless it is told otherwise, and a call that hangs
 /// keeps one: some are left to others.
@@ -90,6 +92,31 @@ impl Pool {
             _turn: turn,
         };
         Ok((opened, place))
+    }
+
+    /// The version of the daemon at the end of this connection: 9.0.1 is `9_000_001`, and 0 if it does not tell. It is asked
+    /// once, and only for a failure that depends on it; another connection may lead to a daemon that was started since.
+    pub(crate) async fn version(&self, opened: &Opened) -> u64 {
+        let asked = opened.version.get_or_try_init(|| async {
+            let place = self.place_on(opened).await?;
+            let called = opened.connection.call(&LibVersion, Box::new(place)).await;
+            called.map_err(io::Error::from)
+        });
+        match timeout(PATIENCE, asked).await {
+            Ok(Ok(version)) => *version,
+            _ => 0,
+        }
+    }
+
+    /// A place on this connection. Who waits for it has a turn, so that the others find places meanwhile.
+    async fn place_on(&self, opened: &Opened) -> io::Result<Place> {
+        let turn = self.turns.clone().acquire_owned().await;
+        let place = opened.connection.next_place().await;
+        let closed = |error: AcquireError| io::Error::other(error);
+        Ok(Place {
+            _place: place.map_err(closed)?,
+            _turn: turn.map_err(closed)?,
+        })
     }
 
     /// A free place on a connection that is open.

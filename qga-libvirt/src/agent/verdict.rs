@@ -28,6 +28,11 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
+    /// Whether the daemon's version has to be known for the verdict on a failure.
+    pub(super) fn depends_on_version(failure: &Failure) -> bool {
+        (failure.code, failure.part) == (86, 10)
+    }
+
     /// The verdict on the failure of a command of this name, from a daemon of this version.
     pub(super) fn of(failure: &Failure, version: u64, command: &str) -> Self {
         match (failure.code, failure.part) {

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{CallError, Connection, Dialog};
-use crate::wire::call::{AuthList, AuthPolkit, LibVersion, Open, Procedure};
+use crate::wire::call::{AuthList, AuthPolkit, Open, Procedure};
 use crate::wire::failure::Failure;
 use crate::wire::types::Authentication;
 
@@ -37,16 +37,12 @@ impl Caller for &mut Dialog {
     }
 }
 
-/// Has the daemon let this user in and open the driver of a URI. Its version is returned, 0 if it does not tell.
-pub(crate) async fn open(mut caller: impl Caller, driver: &Open<'_>) -> io::Result<u64> {
+/// Has the daemon let this user in and open the driver of a URI. Each of these calls waits for the one before: the daemon
+/// carries out calls side by side, and refuses what comes before its time.
+pub(crate) async fn open(mut caller: impl Caller, driver: &Open<'_>) -> io::Result<()> {
     let offered = caller.call(&AuthList).await.map_err(io_error)?;
     authenticate(&mut caller, &offered).await?;
-    caller.call(driver).await.map_err(io_error)?;
-    match caller.call(&LibVersion).await {
-        Ok(version) => Ok(version),
-        Err(CallError::Failure(_)) => Ok(0),
-        Err(error) => Err(error.into()),
-    }
+    caller.call(driver).await.map_err(io_error)
 }
 
 async fn authenticate(caller: &mut impl Caller, offered: &[Authentication]) -> io::Result<()> {

@@ -113,6 +113,25 @@ async fn a_shutdown_that_takes_the_agent_away_has_gone_well() {
     }
 }
 
+/// From 11.3 on, this error says that the agent was not there; before, that it has said nothing. The daemon's version is
+/// asked for only then.
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_was_not_there_is_told_by_the_daemons_version() {
+    for version in VERSIONS {
+        let (daemon, agent) = vm1().await;
+        daemon.version(version);
+        agent.on("test-act").reply(7);
+        let client = client(&daemon).await;
+        client.execute(Ping).await.unwrap();
+        daemon.fail(86, 10, "in another language");
+        let acted = client.execute(Act).await;
+        match version {
+            LibvirtVersion::V11_3 => assert_eq!(acted.unwrap(), 7),
+            _ => assert_eq!(acted.unwrap_err().execution(), Execution::MaybeRun),
+        }
+    }
+}
+
 /// QEMU may end before libvirt has noticed that the agent has.
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_that_takes_qemu_away_has_gone_well() {

@@ -18,6 +18,17 @@ async fn a_domain_is_reached_by_its_name_and_by_its_uuid() {
     assert_eq!(agent.requests_of("guest-ping").len(), 2);
 }
 
+/// Who is let in, the driver, the domain, its agent's port, and the command. Each of them needs the reply before it.
+#[tokio::test(start_paused = true)]
+async fn a_first_ping_takes_five_calls_and_each_further_one_takes_one() {
+    let (daemon, _agent) = vm1().await;
+    let client = client(&daemon).await;
+    client.execute(Ping).await.unwrap();
+    assert_eq!(daemon.calls(), 5);
+    client.execute(Ping).await.unwrap();
+    assert_eq!(daemon.calls(), 6);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_file_of_any_size_goes_there_and_back_within_libvirts_limits() {
     let (daemon, _agent) = vm1().await;
