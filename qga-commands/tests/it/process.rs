@@ -102,6 +102,19 @@ async fn questions_get_rarer_up_to_one_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_end_of_a_program_is_noticed_before_a_third_of_its_time_has_passed_again() {
+    for milliseconds in (20..3000).step_by(37) {
+        let runs_for = Duration::from_millis(milliseconds);
+        let (_agent, guest) = guest(runs_for, ended(0));
+        let start = Instant::now();
+        guest.command("tar").status().await.unwrap();
+        let late = start.elapsed().saturating_sub(runs_for);
+        let first = Duration::from_millis(12);
+        assert!(late <= first + runs_for / 3, "{late:?} {runs_for:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cleared_environment_is_exactly_what_was_set() {
     let (agent, guest) = guest(SECOND, ended(0));
     let mut command = guest.command("sh");

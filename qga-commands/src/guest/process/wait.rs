@@ -25,7 +25,9 @@ pub(super) struct Asking {
 impl Asking {
     pub(super) fn new(guest: &Guest) -> Self {
         Self {
-            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE).within_deadline_of(guest.client()),
+            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE)
+                .by_quarters()
+                .within_deadline_of(guest.client()),
             failures: 0,
             pause: None,
         }
