@@ -9,7 +9,7 @@ use crate::support::faults::{at_every_message, reconnecting};
 use qga_commands::guest::copy::CopyFault;
 use qga_commands::{Guest, GuestError};
 use qga_core::Execution;
-use qga_testserver::{Script, TestAgent};
+use qga_testserver::{Fault, Script, TestAgent};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -161,7 +161,7 @@ fn trickling(agent: &TestAgent) {
     agent
         .on("guest-file-write")
         .reply(json!({"count": 1, "eof": false}));
-    agent.fault(qga_testserver::Fault::delay(Duration::from_secs(1)).always());
+    agent.fault(Fault::delay(Duration::from_secs(1)).always());
 }
 
 #[tokio::test(start_paused = true)]
@@ -237,6 +237,48 @@ async fn upload_while(
     (upload.await, content)
 }
 
+/// Of five chunks, the next of which is encoded already when the reply fails to come.
+#[tokio::test(start_paused = true)]
+async fn a_lost_reply_while_uploading_loses_and_doubles_nothing() {
+    for fault in [
+        Fault::no_answer(),
+        Fault::garbage("?\n"),
+        Fault::close_after(),
+    ] {
+        for at in 0..5 {
+            let (agent, guest) = reconnecting().await;
+            agent
+                .on("guest-file-write")
+                .up_to(1)
+                .expect(1)
+                .fault(fault.clone());
+            if at > 0 {
+                let before = agent.on("guest-file-write").up_to(at).expect(at);
+                before.fault(Fault::drip(100_000));
+            }
+            let (copied, content) = upload_while(&guest, 1_300_000, |_| ()).await;
+            assert_eq!(copied.unwrap().bytes, 1_300_000, "{fault:?} {at}");
+            assert!(
+                agent.file_content("/tmp/f").unwrap() == content,
+                "{fault:?} {at}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_goes_on_behind_what_the_agent_says_it_has_written() {
+    let (agent, guest) = reconnecting().await;
+    let short = agent.on("guest-file-write").up_to(1).expect(1);
+    short.reply(json!({"count": 3, "eof": false}));
+    let (copied, content) = upload_while(&guest, 900_000, |_| ()).await;
+    assert_eq!(copied.unwrap().bytes, 900_000);
+    // The agent says it, and has written nothing.
+    let there = agent.file_content("/tmp/f").unwrap();
+    assert_eq!(there.len(), 900_000);
+    assert!(there[..3] == [0; 3] && there[3..] == content[3..]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn of_a_file_of_this_host_that_grows_what_was_listed_is_copied() {
     let (agent, guest) = reconnecting().await;
@@ -251,10 +293,10 @@ async fn of_a_file_of_this_host_that_grows_what_was_listed_is_copied() {
 async fn a_file_of_this_host_that_is_cut_is_an_error_with_both_lengths() {
     let (agent, guest) = reconnecting().await;
     let cut = |file: &File| file.set_len(1).unwrap();
-    let (copied, _) = upload_while(&guest, 900_000, cut).await;
+    let (copied, _) = upload_while(&guest, 9_000_000, cut).await;
     let error = copied.unwrap_err();
     assert!(matches!(fault(&error), CopyFault::Changed(_)), "{error:?}");
-    assert!(error.to_string().contains("900000"), "{error}");
+    assert!(error.to_string().contains("9000000"), "{error}");
     assert_eq!(error.execution(), Execution::Answered);
     assert!(agent.file_content("/tmp/f").is_none());
 }
@@ -264,7 +306,7 @@ async fn a_file_that_was_written_in_its_place_before_the_upload_failed_says_so()
     let (agent, guest) = reconnecting().await;
     agent.disable("guest-exec");
     let cut = |file: &File| file.set_len(1).unwrap();
-    let (copied, _) = upload_while(&guest, 900_000, cut).await;
+    let (copied, _) = upload_while(&guest, 9_000_000, cut).await;
     let error = copied.unwrap_err();
     assert_eq!(error.execution(), Execution::Answered, "{error:?}");
     assert!(agent.file_content("/tmp/f").is_some());

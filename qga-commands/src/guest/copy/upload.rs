@@ -27,6 +27,9 @@ use crate::guest::shell::{NO_SHELL, may_have_shell};
 use crate::guest::{Guest, GuestError};
 use crate::limits;
 
+/// How many chunks of a file are read at once. As many again are with the guest meanwhile.
+const RUN: usize = 8;
+
 pub(super) async fn upload(mut transfer: Transfer) -> Result<Copied, GuestError> {
     let (root, max) = (transfer.local.clone(), transfer.max_bytes);
     let walked = blocking(move || Ok(walk(&root, max))).await;
@@ -226,13 +229,22 @@ impl Sending<'_> {
             let end = self.at.saturating_add(next.len() as u64);
             // The disk is read while the guest writes.
             let ahead = self.read(end);
-            pace::until(self.pace.end(), handle.write(&next)).await?;
-            self.pace.moved(next.len() as u64);
-            self.at = end;
-            self.report.file(&self.entry.path, end, self.entry.size);
+            let mut left = next.as_slice();
+            while !left.is_empty() {
+                let until = self.pace.end();
+                let run = handle.write_run(left, |count| self.wrote(count));
+                let count = pace::until(until, run).await?;
+                left = left.get(count..).unwrap_or_default();
+            }
             next = ended(&self.path, ahead).await?;
         }
         handle.close().await
+    }
+
+    fn wrote(&mut self, count: usize) {
+        self.at = self.at.saturating_add(count as u64);
+        self.pace.moved(count as u64);
+        self.report.file(&self.entry.path, self.at, self.entry.size);
     }
 
     /// Says that the guest was changed, if it was.
@@ -247,7 +259,8 @@ impl Sending<'_> {
     /// Begins to read what comes next of the file; nothing at its end.
     fn read(&self, at: u64) -> JoinHandle<io::Result<Vec<u8>>> {
         let (file, left) = (Arc::clone(&self.file), self.limit.saturating_sub(at));
-        let wanted = left.min(limits::write_chunk(self.guest.client()) as u64);
+        let run = limits::write_chunk(self.guest.client()).saturating_mul(RUN);
+        let wanted = left.min(run as u64);
         spawn_blocking(move || read_at(&file, at, wanted))
     }
 
@@ -286,7 +299,8 @@ async fn ended(path: &Path, read: JoinHandle<io::Result<Vec<u8>>>) -> Result<Vec
 
 /// What there is from there on; at most so many bytes.
 fn read_at(mut file: &File, at: u64, wanted: u64) -> io::Result<Vec<u8>> {
-    let mut chunk = Vec::new();
+    // In one step, and not in some that double.
+    let mut chunk = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
     file.seek(SeekFrom::Start(at))?;
     file.take(wanted).read_to_end(&mut chunk)?;
     Ok(chunk)

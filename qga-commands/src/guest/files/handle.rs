@@ -17,6 +17,8 @@ use crate::guest::{Guest, GuestError};
 use crate::incarnation::{Dropped, Owned, is_unknown_handle};
 use crate::{limits, optional};
 
+mod write_run;
+
 /// How many reads make a run of [`Handle::read`], which holds it in memory.
 const RUN: usize = 4;
 /// After this time a run asks for no more, so that other tasks have their turn.
