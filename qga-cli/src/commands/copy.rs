@@ -54,7 +54,7 @@ pub(crate) struct Cp {
     /// Replace a folder that is there.
     #[arg(long)]
     replace: bool,
-    /// Go on with what an earlier copy of the same file has left, and leave what is there if this one breaks off.
+    /// Go on with what an earlier copy of the same file or folder has left, and leave what is there if this one breaks off.
     #[arg(long)]
     resume: bool,
     /// Compare checksums at the end.
@@ -157,7 +157,7 @@ impl Cp {
         let is_host = |place| matches!(place, &Place::Host(_));
         anyhow::ensure!(
             !self.resume || is_host(source) || is_host(target),
-            "--resume is for copies between a guest and a file of this host"
+            "--resume is for copies between a guest and a file or folder of this host"
         );
         Ok(())
     }
@@ -262,13 +262,10 @@ async fn spool() -> anyhow::Result<tempfile::NamedTempFile> {
     Ok(file)
 }
 
-/// Whether a copy that was begun has broken off, and not because the source has changed.
+/// Whether a copy that was begun has broken off.
 fn leaves_a_part(error: &anyhow::Error) -> bool {
     match error.downcast_ref() {
-        Some(GuestError::Copy { fault, .. }) => !matches!(
-            **fault,
-            CopyFault::Mismatch | CopyFault::Changed(_) | CopyFault::Refused(_)
-        ),
+        Some(GuestError::Copy { fault, .. }) => !matches!(**fault, CopyFault::Refused(_)),
         Some(_) => true,
         None => false,
     }

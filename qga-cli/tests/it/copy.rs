@@ -257,6 +257,67 @@ async fn a_copy_whose_process_was_killed_goes_on() {
 }
 
 #[tokio::test]
+async fn a_copy_of_a_tree_whose_process_was_killed_goes_on_and_a_file_that_was_changed_is_new() {
+    for is_upload in [true, false] {
+        let (agent, address) = guest().await;
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("source");
+        fs::create_dir_all(source.join("deep")).unwrap();
+        let content: Vec<u8> = (0..=250).cycle().take(4 << 20).collect();
+        for name in ["a", "b", "deep/c"] {
+            fs::write(source.join(name), &content).unwrap();
+        }
+        for name in ["1", "2", "3", "deep/4"] {
+            fs::write(source.join(name), name).unwrap();
+        }
+        std::os::unix::fs::symlink("a", source.join("link")).unwrap();
+        agent.folder("/srv");
+        let (source, back) = (source.to_str().unwrap(), folder.path().join("back"));
+        let (there, back) = (format!("{address}:/srv/it"), back.to_str().unwrap());
+        if !is_upload {
+            let up = run(&["cp", "-r", source, &there]).await;
+            assert_eq!(up.code, 0, "{}", up.stderr);
+        }
+        let (from, to, command) = if is_upload {
+            (source, &*there, "guest-file-write")
+        } else {
+            (&*there, back, "guest-file-read")
+        };
+        let args = ["-o", "json", "cp", "-r", "--resume", from, to];
+        agent
+            .on(command)
+            .fault(Fault::delay(Duration::from_millis(20)));
+        let before = agent.requests_of(command).len();
+        let child = qga(&args).spawn().unwrap();
+        agent.wait_for(command, before + 24).await;
+        signal(&child, Signal::KILL);
+        child.wait_with_output().await.unwrap();
+        agent.reset();
+        if is_upload {
+            let changed = [b"X", &content[1..]].concat();
+            fs::write(folder.path().join("source/deep/c"), changed).unwrap();
+        }
+        let again = run(&args).await;
+        assert_eq!(again.code, 0, "{}", again.stderr);
+        let resumed = again.stdout.split("\"resumed\":").nth(1).unwrap();
+        let resumed: usize = resumed.split(',').next().unwrap().parse().unwrap();
+        assert!(resumed > 1 << 20, "{}", again.stdout);
+        if is_upload {
+            let down = run(&["cp", "-r", &there, back]).await;
+            assert_eq!(down.code, 0, "{}", down.stderr);
+        }
+        let same = std::process::Command::new("diff")
+            .args(["-r", "--no-dereference", source, back])
+            .output()
+            .unwrap();
+        assert!(same.status.success(), "upload: {is_upload}: {same:?}");
+        assert_eq!(names(folder.path()).len(), 2);
+        let listed = run(&["ls", &address, "/srv"]).await;
+        assert_eq!(listed.stdout, "it\n");
+    }
+}
+
+#[tokio::test]
 async fn what_could_not_be_resumed_is_a_mistake_in_the_call() {
     let (_agent, address) = guest().await;
     let there = format!("{address}:/etc/hostname");

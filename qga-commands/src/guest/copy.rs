@@ -93,15 +93,16 @@
 //!
 //! # Going on with a copy
 //!
-//! A copy that is to be [resumed](Transfer::resume) keeps its part in a folder `.NAME.*.part` beside the target. The
-//! folder is found again by the next copy of the same file to the same target, and in an upload only from the same host. The
-//! part is used only if its SHA-256 checksum is that of the beginning of the source; otherwise the copy begins anew. The
-//! folder is removed once the copy is at its place, or if the source has changed while it was copied. If nobody goes on with
-//! it, you have to remove it.
+//! A copy that is to be [resumed](Transfer::resume) keeps what has arrived in a folder `.NAME.*.part` beside the target. The
+//! folder is found again by the next copy of the same file or tree to the same target, and in an upload only from the same
+//! host. What is there of a file is used only if its SHA-256 checksum is that of the beginning of the source: a file that is
+//! whole is not copied again, one of which a part is there is gone on with, and any other is copied anew. Whatever is there
+//! and is not in the source is removed, and links are always made anew. The folder is removed once the copy is at its place.
+//! If nobody goes on with it, you have to remove it.
 //!
-//! Only one process at a time goes on with a part; another one fails with [`CopyFault::Refused`]. For an upload this is known
-//! by a locked file in the folder for temporary files of this host. Before an upload goes on, the part is copied within the
-//! guest, which needs space for it, since the agent may still have it open for the earlier process.
+//! Only one process at a time goes on with such a folder; another one fails with [`CopyFault::Refused`]. For an upload this is
+//! known by a locked file in the folder for temporary files of this host. Before an upload goes on, all that is there is copied
+//! within the guest, which needs space for it, since the agent may still have it open for the earlier process.
 //!
 //! # A channel that breaks
 //!
@@ -156,8 +157,6 @@ pub struct Transfer {
     replace: bool,
     ownership: Ownership,
     resume: bool,
-    /// How many bytes of the file an earlier copy has left.
-    resumed: u64,
     timeout: Option<Duration>,
     max_bytes: u64,
     report: Report,
@@ -221,7 +220,6 @@ impl Transfer {
             replace: false,
             ownership: Ownership::default(),
             resume: false,
-            resumed: 0,
             timeout: None,
             max_bytes: 64 << 30,
             report: Report::default(),
@@ -250,10 +248,9 @@ impl Transfer {
         self
     }
 
-    /// Whether to go on with what an earlier copy of the same file has left, and to leave what is there if this one breaks
-    /// off, even if its process is killed; see [going on with a copy](crate::guest::copy#going-on-with-a-copy). It is only
-    /// for a single file, and needs what [`verify`](Self::verify) needs. Without these the copy fails, and nothing is
-    /// copied.
+    /// Whether to go on with what an earlier copy of the same file or tree has left, and to leave what is there if this one
+    /// breaks off, even if its process is killed; see [going on with a copy](crate::guest::copy#going-on-with-a-copy). It
+    /// needs what [`verify`](Self::verify) needs. Without these the copy fails, and nothing is copied.
     ///
     /// ```no_run
     /// # async fn example(guest: qga_commands::Guest) -> Result<(), qga_commands::GuestError> {

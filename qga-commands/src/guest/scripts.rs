@@ -12,8 +12,9 @@
 //! | `qga-list 1` | WHAT PATH, see below | records, see below | 1: as the last line of standard error says |
 //! | `qga-checksums 1` | `together` or `each`, PATH...; or `first`, and SIZE PATH for each file | a line for each file that begins with its SHA-256 checksum in hexadecimal | 127: there is no program that makes them |
 //! | `qga-begin 1` | TEMP TARGET KIND REPLACE | | 17: TARGET is there; 21: it is a folder |
-//! | `qga-continue 1` | TEMP TARGET REPLACE ID | an ID, and bytes | 1: as standard error says; 21: TARGET is a folder |
-//! | `qga-renew 1` | TEMP KEEP | | 1 |
+//! | `qga-continue 2` | TEMP TARGET KIND REPLACE ID | an ID, and KiB | 1: as standard error says; 17, 21 |
+//! | `qga-renew 2` | TEMP | | 1 |
+//! | `qga-remove 1` | PATH... | | 1 |
 //! | `qga-make-folders 1` | FOLDER... | | 1 |
 //! | `qga-unpack 1` | FOLDER | | any: the files have to be written in another way |
 //! | `qga-pack 1` | FOLDER BYTES PATH... | an archive, cut after so many bytes; `whole` on standard error, if all of the files could be read | 127: there is no `tar` |
@@ -44,10 +45,12 @@
 //!   below FOLDER, with their permissions and times. If it is run again, it waits up to ten seconds for the first run.
 //! - **`qga-pack`** archives files by their paths, such as `./a/b`, below FOLDER. The archive is in any form that a `tar`
 //!   writes by itself. Links are not followed.
-//! - **`qga-continue`** makes the folder TEMP as `qga-begin` does for a file, and the file `TEMP/id`, which holds ID. If TEMP is there
-//!   already and belongs to the agent's user, it is kept, with its ID. It prints that, and the length of `TEMP/content`.
-//! - **`qga-renew`** puts a copy of `TEMP/content` in its place, so that whoever has it open writes elsewhere. If KEEP is `no` rather
-//!   than `yes`, it removes it.
+//! - **`qga-continue`** makes the folder TEMP as `qga-begin` does, and the file `TEMP/id`, which holds ID. If TEMP is there
+//!   already and belongs to the agent's user, it is kept, with its ID. It prints that, and what `TEMP/content` takes on the disk
+//!   and 1 more, or 0 if it is not there.
+//! - **`qga-renew`** puts a copy of `TEMP/content`, a file or a folder, in its place, so that whoever has something of it open writes
+//!   elsewhere. Links are copied as links; if `TEMP/content` is one itself, it is removed.
+//! - **`qga-remove`** removes what is at each PATH and below, if it is there. Links are not followed.
 //! - **`qga-set-metadata`** takes groups of arguments: `time SECONDS STAMP COUNT PATH...` sets the time of the last
 //!   change of so many paths (SECONDS since 1970, and the same as `touch -t` takes it in UTC), `mode MODE - COUNT PATH...`
 //!   the permissions, in octal. A time that cannot be set is no failure.
@@ -71,6 +74,7 @@ pub(super) const CHECKSUMS: Script = Script(include_str!("scripts/checksums.sh")
 pub(super) const BEGIN: Script = Script(include_str!("scripts/begin.sh"));
 pub(super) const CONTINUE: Script = Script(include_str!("scripts/continue.sh"));
 pub(super) const RENEW: Script = Script(include_str!("scripts/renew.sh"));
+pub(super) const REMOVE: Script = Script(include_str!("scripts/remove.sh"));
 pub(super) const MAKE_FOLDERS: Script = Script(include_str!("scripts/make_folders.sh"));
 pub(super) const UNPACK: Script = Script(include_str!("scripts/unpack.sh"));
 pub(super) const PACK: Script = Script(include_str!("scripts/pack.sh"));

@@ -19,6 +19,7 @@ mod copy_bundles;
 mod copy_links;
 mod copy_owner;
 mod copy_resume;
+mod copy_resume_trees;
 mod copy_sizes;
 mod copy_swaps;
 mod disk_usage;

@@ -42,9 +42,7 @@ pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestErro
         Kind::File
     };
     let target = if transfer.resume {
-        let (target, there) = resume::on_host(&mut transfer, &listing).await?;
-        transfer.resumed = there;
-        target
+        resume::on_host(&mut transfer, kind, &mut listing).await?
     } else {
         Target::begin(&transfer.local, kind, transfer.replace).await?
     };
@@ -53,13 +51,10 @@ pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestErro
             let root = listing.entries.first().filter(|_| listing.is_folder());
             let published = target.publish(root.and_then(|root| root.meta)).await?;
             let Published { atomic, .. } = published;
-            Ok(Copied {
-                resumed: transfer.resumed,
-                ..listing.copied(atomic, synced && published.synced)
-            })
+            Ok(listing.copied(atomic, synced && published.synced))
         }
         Err(error) => {
-            if !(transfer.resume && resume::keeps(&error)) {
+            if !transfer.resume {
                 target.remove().await;
             }
             Err(error)
@@ -68,7 +63,11 @@ pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestErro
 }
 
 /// What there is in the guest; a guest without a shell can only tell how long a file is.
-async fn list(guest: &Guest, remote: &str, max_bytes: u64) -> Result<Listing, GuestError> {
+pub(super) async fn list(
+    guest: &Guest,
+    remote: &str,
+    max_bytes: u64,
+) -> Result<Listing, GuestError> {
     let output = if may_have_shell(guest).await? {
         LIST.run(guest, &["tree", remote], SCRIPT_TIMEOUT).await?
     } else {
@@ -195,14 +194,16 @@ async fn fetch_all(
             entry,
             left,
             most: transfer.max_bytes,
-            at: transfer.resumed,
+            at: entry.there,
             grown: false,
             pace: &mut pace,
-            sink: Sink::create(target.creation(&entry.path)),
+            sink: Sink::create(target.creation(&entry.path, entry.there)),
             local: &transfer.local,
             report: &mut transfer.report,
         };
-        fetch.all().await.map_err(|error| within(error, &path))?;
+        if !entry.has_arrived() {
+            fetch.all().await.map_err(|error| within(error, &path))?;
+        }
         let Fetch {
             at, grown, sink, ..
         } = fetch;

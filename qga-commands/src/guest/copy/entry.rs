@@ -7,6 +7,8 @@ pub(super) struct Entry {
     pub(super) kind: Kind,
     /// In bytes, as it was listed or, once it was copied, of the copy; 0 unless it is a file.
     pub(super) size: u64,
+    /// How many bytes of it an earlier copy has left, which are not copied again.
+    pub(super) there: u64,
     /// Whether there is more in it than was copied.
     pub(super) grown: bool,
     /// Where a link leads to.
@@ -24,11 +26,17 @@ impl Entry {
             path: String::new(),
             kind: Kind::File,
             size,
+            there: 0,
             grown: false,
             target: Vec::new(),
             meta: None,
             id: None,
         }
+    }
+
+    /// Whether nothing of it has to be copied any more.
+    pub(super) fn has_arrived(&self) -> bool {
+        self.there > 0 && self.there == self.size
     }
 }
 

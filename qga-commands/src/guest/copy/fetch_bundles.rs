@@ -53,7 +53,7 @@ impl FetchBundles<'_> {
     async fn archives(&mut self) -> Result<(), GuestError> {
         let most = self.arguments(PACK);
         let files = small(&self.listing.entries, |entry| {
-            entry.size > 0 && cost(entry)[1] <= most
+            entry.size > 0 && entry.there == 0 && cost(entry)[1] <= most
         });
         let mut amount = Amount::new(FIRST, u64::MAX);
         let mut left = &*files;
@@ -143,7 +143,7 @@ impl FetchBundles<'_> {
             return Ok(());
         };
         let size = bytes.len() as u64;
-        let sink = Sink::create(self.target.creation(&entry.path));
+        let sink = Sink::create(self.target.creation(&entry.path, 0));
         if !bytes.is_empty() {
             sink.push(bytes.to_vec());
             self.transfer.report.file(&entry.path, size, size);

@@ -71,11 +71,12 @@ impl GuestTemp {
         Ok(None)
     }
 
-    /// Goes on with the one of the same key that an earlier copy of a file has left, or makes it. It stays until it is
-    /// published or removed. How many bytes are in it.
+    /// Goes on with the one of the same key that an earlier copy has left, or makes it. It stays until it is published or
+    /// removed. How many bytes it takes.
     pub(super) async fn resume(
         guest: &Guest,
         target: &str,
+        folder: bool,
         key: u64,
         replace: bool,
     ) -> Result<(Self, u64), GuestError> {
@@ -83,7 +84,7 @@ impl GuestTemp {
             guest: guest.clone(),
             path: name_beside(target, key)?,
             target: target.trim_end_matches('/').to_owned(),
-            kind: "file",
+            kind: if folder { "folder" } else { "file" },
             replace: if replace { "yes" } else { "no" },
             armed: false,
             lock: None,
@@ -92,13 +93,13 @@ impl GuestTemp {
         let mut locked = String::new();
         // What is there is known only once it is locked.
         for _ in 0..LOCK_ATTEMPTS {
-            let args = [&*temp.path, &*temp.target, temp.replace, &*new];
+            let args = [&*temp.path, &*temp.target, temp.kind, temp.replace, &*new];
             let output = temp.run(CONTINUE, &args, SCRIPT_TIMEOUT).await?;
             let output = output.ok_or_else(|| CopyFault::Refused(NO_SHELL).at(target))?;
             let part = part(&output.stdout);
-            let (id, size) = part.ok_or_else(|| CopyFault::Refused(BROKEN).at(target))?;
+            let (id, kibibytes) = part.ok_or_else(|| CopyFault::Refused(BROKEN).at(target))?;
             if id == locked {
-                return Ok((temp, size));
+                return Ok((temp, kibibytes.saturating_mul(1024)));
             }
             let taken = blocking({
                 let id = id.clone();
@@ -110,12 +111,10 @@ impl GuestTemp {
         Err(CopyFault::busy().at(target))
     }
 
-    /// Makes sure that nobody else, such as an agent for a client that is gone, writes to what is there. It is removed
-    /// unless it is to be kept.
-    pub(super) async fn renew(&mut self, keep: bool, bytes: u64) -> Result<(), GuestError> {
+    /// Makes sure that nobody else, such as an agent for a client that is gone, writes to what is there.
+    pub(super) async fn renew(&self, bytes: u64) -> Result<(), GuestError> {
         let within = SCRIPT_TIMEOUT + Duration::from_secs(bytes / SLOWEST);
-        let args = [&*self.path, if keep { "yes" } else { "no" }];
-        match self.run(RENEW, &args, within).await? {
+        match self.run(RENEW, &[&self.path], within).await? {
             Some(_) => Ok(()),
             None => Err(CopyFault::Refused(NO_SHELL).at(&*self.target)),
         }
@@ -214,7 +213,7 @@ fn name_beside(target: &str, number: u64) -> Result<String, GuestError> {
     Ok(format!("{folder}.{short}.{number:016x}.part"))
 }
 
-/// An ID and a length, as they are printed.
+/// An ID and a number, as they are printed.
 fn part(printed: &[u8]) -> Option<(String, u64)> {
     let line = std::str::from_utf8(printed).ok()?;
     let (id, size) = line.strip_suffix('\n')?.split_once(' ')?;

@@ -4,6 +4,7 @@
 //! write to some folder on the way can put a link in place of what was looked at before.
 
 mod folder;
+mod parts;
 mod sink;
 mod source;
 mod target;
@@ -20,6 +21,7 @@ use tokio::task::spawn_blocking;
 use super::CopyFault;
 use crate::guest::GuestError;
 
+pub(super) use parts::Part;
 pub(super) use sink::{Finished, Sink};
 pub(super) use source::{Source, walk};
 pub(super) use target::{Published, Target};

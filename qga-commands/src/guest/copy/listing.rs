@@ -68,7 +68,7 @@ impl Listing {
             bytes: self.bytes,
             skipped: self.skipped,
             grown: self.entries.iter().filter(|entry| entry.grown).count() as u64,
-            resumed: 0,
+            resumed: self.entries.iter().map(|entry| entry.there).sum(),
             atomic,
             synced,
         }

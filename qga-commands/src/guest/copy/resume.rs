@@ -1,106 +1,129 @@
 //! Going on with what an earlier copy has left.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::checksum::sha256;
+use super::Transfer;
+use super::download::list;
+use super::entry::Kind;
 use super::guest_temp::GuestTemp;
-use super::host::{Source, Target, blocking, local};
+use super::host::{Part, Source, Target, blocking, local};
 use super::listing::Listing;
-use super::verify::{Check, verify};
-use super::{CopyFault, Transfer};
+use super::names::join;
+use super::steps::{batches, most, run};
+use super::upload::sum;
+use super::verify::{Check, compare};
+use crate::guest::scripts::REMOVE;
 use crate::guest::{Guest, GuestError};
 
-const NOT_A_FOLDER: &str = "a folder cannot be resumed, only a single file";
-
-/// A file, of which alone a part is kept.
-pub(super) fn check(listing: &Listing, shown: &str) -> Result<(), GuestError> {
-    if listing.is_folder() {
-        return Err(CopyFault::Refused(NOT_A_FOLDER).at(shown));
-    }
-    Ok(())
-}
-
-/// Whether what is there may be of use after this error.
-pub(super) fn keeps(error: &GuestError) -> bool {
-    let GuestError::Copy { fault, .. } = error else {
-        return true;
-    };
-    !matches!(**fault, CopyFault::Mismatch | CopyFault::Changed(_))
-}
-
-/// The part in the guest, and how much of it is the beginning of the source.
+/// The folder in the guest; the list then says how much of each file is there.
 pub(super) async fn in_guest(
     transfer: &mut Transfer,
     source: &Arc<Source>,
-    listing: &Listing,
-) -> Result<(GuestTemp, u64), GuestError> {
+    listing: &mut Listing,
+) -> Result<GuestTemp, GuestError> {
     let Transfer { guest, remote, .. } = transfer;
-    check(listing, &transfer.local.display().to_string())?;
-    let (size, id) = match listing.entries.first() {
-        Some(entry) => (entry.size, entry.id),
-        None => (0, None),
-    };
     let path = transfer.local.clone();
     let key = blocking(move || {
         let path = path.canonicalize()?;
         Ok(key(&[&this_host(), path.as_os_str().as_encoded_bytes()]))
     });
     let key = key.await.map_err(|error| local(&transfer.local, error))?;
-    let (mut temp, there) = GuestTemp::resume(guest, remote, key, transfer.replace).await?;
-    let keep = (1..=size).contains(&there);
-    temp.renew(keep, there).await?;
-    if !keep {
-        return Ok((temp, 0));
+    let folder = listing.is_folder();
+    let (temp, bytes) = GuestTemp::resume(guest, remote, folder, key, transfer.replace).await?;
+    if bytes == 0 {
+        return Ok(temp);
     }
-    let file = Arc::clone(source);
-    let sum = blocking(move || sha256(&*file.open("", id)?, there)).await;
-    let sum = sum.map_err(|error| local(&transfer.local, error))?;
-    if begins_with(guest, &temp.content(), sum, there).await? {
-        return Ok((temp, there));
+    temp.renew(bytes).await?;
+    let content = temp.content();
+    let there = match list(guest, &content, transfer.max_bytes).await {
+        // What cannot be listed is of no use.
+        Err(GuestError::Copy { .. }) => Listing::default(),
+        there => there?,
+    };
+    let (files, others) = sort(listing, &there);
+    let others: Vec<_> = others.iter().map(|path| join(&content, path)).collect();
+    for batch in batches(others.iter().map(String::as_str), most(guest, REMOVE)) {
+        run(guest, REMOVE, &batch).await?;
     }
-    temp.renew(false, 0).await?;
-    Ok((temp, 0))
-}
-
-/// The part on this host, and how much of it is the beginning of the source.
-pub(super) async fn on_host(
-    transfer: &mut Transfer,
-    listing: &Listing,
-) -> Result<(Target, u64), GuestError> {
-    let Transfer { guest, remote, .. } = transfer;
-    check(listing, remote)?;
-    let size = listing.entries.first().map_or(0, |entry| entry.size);
-    let key = key(&[remote.as_bytes()]);
-    let (target, there) = Target::resume(&transfer.local, key, transfer.replace).await?;
-    if (1..=size).contains(&there) {
-        let sum = target.sum(there).await?;
-        if begins_with(guest, remote, sum, there).await? {
-            target.keep(there);
-            return Ok((target, there));
+    let mut parts = Vec::new();
+    for (index, bytes) in files {
+        if let Some(entry) = listing.entries.get(index) {
+            let sum = sum(&transfer.local, source, entry, bytes).await?;
+            parts.push(Part { index, bytes, sum });
         }
     }
-    Ok((target, 0))
+    keep(guest, listing, &content, parts).await?;
+    Ok(temp)
 }
 
-/// Whether the first so many bytes of a file of the guest have this checksum.
-async fn begins_with(
-    guest: &Guest,
-    path: &str,
-    sum: String,
-    bytes: u64,
-) -> Result<bool, GuestError> {
-    let check = Check {
-        path: path.to_owned(),
-        sum,
-        first: Some(bytes),
-    };
-    match verify(guest, &[check], bytes).await {
-        Ok(()) => Ok(true),
-        Err(GuestError::Copy { fault, .. }) if matches!(*fault, CopyFault::Mismatch) => Ok(false),
-        Err(error) => Err(error),
+/// The folder on this host; the list then says how much of each file is there.
+pub(super) async fn on_host(
+    transfer: &mut Transfer,
+    kind: Kind,
+    listing: &mut Listing,
+) -> Result<Target, GuestError> {
+    let Transfer { guest, remote, .. } = transfer;
+    let key = key(&[remote.as_bytes()]);
+    let target = Target::resume(&transfer.local, kind, key, transfer.replace).await?;
+    let wanted = listing.entries.iter().enumerate();
+    let wanted = wanted.map(|(index, entry)| (entry.path.clone(), (index, entry.kind, entry.size)));
+    let parts = target.parts(wanted.collect()).await?;
+    keep(guest, listing, remote, parts).await?;
+    Ok(target)
+}
+
+/// Which files may be there, by their numbers in the list, and how many bytes of each; and what has to go.
+fn sort(listing: &Listing, there: &Listing) -> (Vec<(usize, u64)>, Vec<String>) {
+    let wanted = listing.entries.iter().enumerate();
+    let wanted: HashMap<_, _> = wanted.map(|wanted| (&*wanted.1.path, wanted)).collect();
+    let (mut files, mut others) = (Vec::new(), Vec::new());
+    if there.entries.is_empty() {
+        others.push(String::new());
     }
+    for found in &there.entries {
+        match wanted.get(&*found.path) {
+            Some((index, entry)) if entry.kind == found.kind => {
+                if (1..=entry.size).contains(&found.size) {
+                    files.push((*index, found.size));
+                }
+            }
+            _ => others.push(found.path.clone()),
+        }
+    }
+    (files, others)
+}
+
+/// Keeps what is the beginning of a file of the source.
+async fn keep(
+    guest: &Guest,
+    listing: &mut Listing,
+    root: &str,
+    parts: Vec<Part>,
+) -> Result<(), GuestError> {
+    let (mut entries, mut checks, mut all) = (Vec::new(), Vec::new(), 0_u64);
+    for Part { index, bytes, sum } in parts {
+        if let Some(entry) = listing.entries.get(index) {
+            entries.push((index, bytes));
+            all = all.saturating_add(bytes);
+            checks.push(Check {
+                path: join(root, &entry.path),
+                sum,
+                first: (bytes < entry.size).then_some(bytes),
+            });
+        }
+    }
+    let alike = compare(guest, &checks, all).await?;
+    for ((index, bytes), is_alike) in entries.into_iter().zip(alike) {
+        if let Some(entry) = listing.entries.get_mut(index)
+            && is_alike
+        {
+            entry.there = bytes;
+        }
+    }
+    Ok(())
 }
 
 /// The same for the same words only.

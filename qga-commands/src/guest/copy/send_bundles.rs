@@ -34,7 +34,10 @@ pub(super) async fn send_bundles(
     let mut amount = Amount::new(FIRST, carried(&transfer.guest, content));
     let most = amount.now();
     let files = small(&listing.entries, |entry| {
-        entry.meta.is_some() && ustar::holds_path(&entry.path) && room(entry) <= most
+        entry.there == 0
+            && entry.meta.is_some()
+            && ustar::holds_path(&entry.path)
+            && room(entry) <= most
     });
     let mut sent = HashSet::new();
     let mut left = &*files;

@@ -39,9 +39,7 @@ pub(super) async fn upload(mut transfer: Transfer) -> Result<Copied, GuestError>
     // It takes long, so it must be known whose the open files are.
     transfer.guest.get_acquainted().await;
     let temp = if transfer.resume {
-        let (temp, there) = resume::in_guest(&mut transfer, &source, &listing).await?;
-        transfer.resumed = there;
-        Some(temp)
+        Some(resume::in_guest(&mut transfer, &source, &mut listing).await?)
     } else if may_have_shell(&transfer.guest).await? {
         let folder = listing.is_folder();
         GuestTemp::beside(&transfer.guest, &transfer.remote, folder, transfer.replace).await?
@@ -55,16 +53,11 @@ pub(super) async fn upload(mut transfer: Transfer) -> Result<Copied, GuestError>
         Ok(()) => temp.publish(listing.bytes).await,
         Err(error) => Err(error),
     };
-    if let Err(error) = &published
-        && !(transfer.resume && resume::keeps(error))
-    {
+    if published.is_err() && !transfer.resume {
         temp.remove().await;
     }
     let published = published.map_err(after_changes)?;
-    Ok(Copied {
-        resumed: transfer.resumed,
-        ..listing.copied(published.atomic, published.synced)
-    })
+    Ok(listing.copied(published.atomic, published.synced))
 }
 
 /// Where the guest has no shell, there is nothing but the file's content.
@@ -108,7 +101,7 @@ async fn fill(
         for entry in listing.of_kind(Kind::File) {
             checks.push(Check {
                 path: join(content, &entry.path),
-                sum: sum(&transfer.local, source, entry).await?,
+                sum: sum(&transfer.local, source, entry, entry.size).await?,
                 first: None,
             });
         }
@@ -119,10 +112,15 @@ async fn fill(
     set_metadata(&transfer.guest, listing, content, &bundled).await
 }
 
-/// The checksum of what was sent of a file.
-async fn sum(root: &Path, source: &Arc<Source>, entry: &Entry) -> Result<String, GuestError> {
-    let (from, path, id, size) = (Arc::clone(source), entry.path.clone(), entry.id, entry.size);
-    let sum = blocking(move || sha256(&*from.open(&path, id)?, size)).await;
+/// The checksum of a file's first so many bytes.
+pub(super) async fn sum(
+    root: &Path,
+    source: &Arc<Source>,
+    entry: &Entry,
+    bytes: u64,
+) -> Result<String, GuestError> {
+    let (from, path, id) = (Arc::clone(source), entry.path.clone(), entry.id);
+    let sum = blocking(move || sha256(&*from.open(&path, id)?, bytes)).await;
     sum.map_err(|error| local(&place(root, &entry.path), error))
 }
 
@@ -160,13 +158,15 @@ async fn send_all(
                 size => size,
             },
             most: transfer.max_bytes,
-            at: transfer.resumed,
-            created: transfer.resumed > 0,
+            at: entry.there,
+            created: entry.there > 0,
             pace: &mut *pace,
             report: &mut transfer.report,
         };
-        let sent = sending.all().await;
-        sent.map_err(|error| sending.failed(within(error, &remote)))?;
+        if !entry.has_arrived() {
+            let sent = sending.all().await;
+            sent.map_err(|error| sending.failed(within(error, &remote)))?;
+        }
         let at = sending.at;
         let grown = sending.check_length().await?;
         transfer.report.done(at);

@@ -32,17 +32,35 @@ pub(super) async fn check(guest: &Guest, remote: &str) -> Result<(), GuestError>
     made(output, remote).map(drop)
 }
 
-/// Compares files of the guest with what they have to be.
+/// Fails if a file of the guest is not what it has to be.
 pub(super) async fn verify(guest: &Guest, checks: &[Check], bytes: u64) -> Result<(), GuestError> {
+    let alike = compare(guest, checks, bytes).await?;
+    let mut compared = checks.iter().zip(alike);
+    match compared.find(|(_, is_alike)| !is_alike) {
+        Some((check, _)) => Err(CopyFault::Mismatch.at(&*check.path)),
+        None => Ok(()),
+    }
+}
+
+/// Compares files of the guest with what they have to be: which of them are so.
+pub(super) async fn compare(
+    guest: &Guest,
+    checks: &[Check],
+    bytes: u64,
+) -> Result<Vec<bool>, GuestError> {
+    let mut alike = vec![false; checks.len()];
     let within = SCRIPT_TIMEOUT + Duration::from_secs(bytes / SLOWEST);
     for how in ["together", "each", "first"] {
-        let checks: Vec<_> = checks.iter().filter(|check| check.how() == how).collect();
-        let mut left = &*checks;
-        let paths = checks.iter().map(|check| check.path.as_str());
-        for batch in batches(paths, most(guest, CHECKSUMS)) {
-            let (now, rest) = left.split_at_checked(batch.len()).unwrap_or_default();
-            left = rest;
-            let sizes: Vec<_> = now.iter().map(|check| check.size()).collect();
+        let checks = checks.iter().zip(&mut alike);
+        let checks: Vec<_> = checks.filter(|(check, _)| check.how() == how).collect();
+        let paths: Vec<_> = checks
+            .iter()
+            .map(|(check, _)| check.path.as_str())
+            .collect();
+        let mut left = checks.into_iter();
+        for batch in batches(paths.into_iter(), most(guest, CHECKSUMS)) {
+            let now: Vec<_> = left.by_ref().take(batch.len()).collect();
+            let sizes: Vec<_> = now.iter().map(|(check, _)| check.size()).collect();
             let mut args = vec![how];
             for (size, path) in sizes.iter().zip(&batch) {
                 args.extend(size.as_deref());
@@ -50,10 +68,14 @@ pub(super) async fn verify(guest: &Guest, checks: &[Check], bytes: u64) -> Resul
             }
             let output = CHECKSUMS.run(guest, &args, within).await?;
             let path = batch.first().copied().unwrap_or_default();
-            compare(&made(output, path)?, now)?;
+            let output = made(output, path)?;
+            let lines = output.stdout.split(|byte| *byte == b'\n');
+            for ((check, alike), line) in now.into_iter().zip(lines) {
+                *alike = line.get(..64) == Some(check.sum.as_bytes());
+            }
         }
     }
-    Ok(())
+    Ok(alike)
 }
 
 impl Check {
@@ -70,17 +92,6 @@ impl Check {
     fn size(&self) -> Option<String> {
         self.first.map(|size| size.to_string())
     }
-}
-
-fn compare(output: &Output, checks: &[&Check]) -> Result<(), GuestError> {
-    let mut lines = output.stdout.split(|byte| *byte == b'\n');
-    for check in checks {
-        let sum = lines.next().and_then(|line| line.get(..64));
-        if sum != Some(check.sum.as_bytes()) {
-            return Err(CopyFault::Mismatch.at(&*check.path));
-        }
-    }
-    Ok(())
 }
 
 fn made(output: Option<Output>, path: &str) -> Result<Output, GuestError> {

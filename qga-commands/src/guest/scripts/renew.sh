@@ -1,4 +1,5 @@
-: qga-renew 1
+: qga-renew 2
 umask 077
-if [ "$2" = no ]; then exec rm -f "$1/content"; fi
-chmod 600 "$1/content" && cp "$1/content" "$1/renewed" && mv -f "$1/renewed" "$1/content"
+cd "$1" || exit 1
+if [ -L content ] || [ ! -e content ]; then exec rm -f content; fi
+chmod -R u+rwX content && rm -rf renewed && cp -RP content renewed && rm -rf content && mv renewed content

@@ -8,12 +8,13 @@ use tempfile::TempDir;
 
 use super::*;
 
-const ALL: [Script; 22] = [
+const ALL: [Script; 23] = [
     LIST,
     CHECKSUMS,
     BEGIN,
     CONTINUE,
     RENEW,
+    REMOVE,
     MAKE_FOLDERS,
     UNPACK,
     PACK,

@@ -532,6 +532,55 @@ async fn a_copy_that_was_broken_off_goes_on_and_is_not_spoilt_by_what_is_still_o
     }
 }
 
+#[tokio::test]
+async fn a_tree_that_was_broken_off_goes_on_and_keeps_nothing_that_is_not_of_the_source() {
+    for place in places("a tree that goes on").await {
+        let name = place.name;
+        let folder = tempfile::tempdir().unwrap();
+        let [here, back] = ["here", "back"].map(|name| folder.path().join(name));
+        fs::create_dir_all(here.join("deep")).unwrap();
+        let content: Vec<u8> = (0..=250).cycle().take(2_000_000).collect();
+        for path in ["a", "b\n\\", "deep/c"] {
+            fs::write(here.join(path), &content).unwrap();
+        }
+        for path in ["1", "-2", "deep/ 3", "4", "5"] {
+            fs::write(here.join(path), "small").unwrap();
+        }
+        symlink("a", here.join("link")).unwrap();
+        let there = place.path("there");
+        broken_off(place.guest.upload(&here, &there)).await;
+        let part = place.names().await;
+        assert_eq!(part.len(), 1, "{name}: {part:?}");
+        let left = place.path(&format!("{}/content", part[0]));
+        let foreign = "cd \"$1\" && mkdir -p foreign/-x && ln -s /etc foreign/etc && \
+                       rm -f 4 && ln -s /nowhere 4 && chmod 0 1";
+        if name != "fake" {
+            let mut plant = place.guest.command("sh");
+            let planted = plant
+                .args(["-c", foreign, "sh", &left])
+                .output()
+                .await
+                .unwrap();
+            assert!(planted.status.success(), "{name}: {planted:?}");
+        }
+        fs::write(here.join("5"), "SMALL").unwrap();
+        let copied = place.guest.upload(&here, &there).resume(true).await;
+        let copied = copied.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(copied.resumed > 2_000_000, "{name}: {copied:?}");
+        assert_eq!(place.names().await, ["there"], "{name}");
+        broken_off(place.guest.download(&there, &back)).await;
+        let copied = place.guest.download(&there, &back).resume(true).await;
+        let copied = copied.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(copied.resumed > 2_000_000, "{name}: {copied:?}");
+        let same = std::process::Command::new("diff")
+            .args(["-r", "--no-dereference"])
+            .args([&here, &back])
+            .output()
+            .unwrap();
+        assert!(same.status.success(), "{name}: {same:?}");
+    }
+}
+
 /// The `fsync` of some systems opens what it is given, and so what a link leads to.
 #[tokio::test]
 async fn links_are_not_followed_to_be_written_through_to_the_disk() {

@@ -2,15 +2,15 @@
 
 use super::copy::may_replace;
 use super::{Call, Done, Failed};
-use crate::guest::files::Stat;
+use crate::guest::files::{Files, Stat, Why};
 use crate::guest::machine::Machine;
 use crate::guest::processes::Script;
 
-/// `qga-continue TEMP TARGET REPLACE ID`
+/// `qga-continue TEMP TARGET KIND REPLACE ID`
 pub(super) fn go_on(call: &Call<'_>, machine: &mut Machine) -> Done {
     let files = &mut machine.files;
-    let [temp, target, replace, new] = call.exactly()?;
-    may_replace(files, target, "file", replace)?;
+    let [temp, target, kind, replace, new] = call.exactly()?;
+    may_replace(files, target, kind, replace)?;
     let [id_file, content, old] = ["id", "content", "old"].map(|name| format!("{temp}/{name}"));
     if let Err(why) = files.make_private_folder(temp) {
         let failed = |why: &str| Failed(format!("{temp}: {why}"), 1);
@@ -33,30 +33,60 @@ pub(super) fn go_on(call: &Call<'_>, machine: &mut Machine) -> Done {
         let made = files.replace(id_file.as_bytes(), id.clone());
         made.map_err(failed)?;
     }
-    let part = files.stat(&content, false).ok();
-    let size = part.filter(Stat::is_file).map_or(0, |part| part.size);
+    let below = files.below(&content).unwrap_or_default();
+    let below: u64 = below.iter().map(|(_, stat)| stat.size).sum();
+    let kibibytes = files.stat(&content, false).map_or(0, |stat| {
+        let bytes = below + stat.size;
+        bytes.div_ceil(1024) + 1
+    });
     let id = String::from_utf8_lossy(&id);
-    Ok(Script::new().stdout(format!("{} {size}\n", id.trim_end())))
+    Ok(Script::new().stdout(format!("{} {kibibytes}\n", id.trim_end())))
 }
 
-/// `qga-renew TEMP KEEP`
+/// `qga-renew TEMP`
 pub(super) fn renew(call: &Call<'_>, machine: &mut Machine) -> Done {
     let files = &mut machine.files;
-    let [temp, keep] = call.exactly()?;
-    let content = format!("{temp}/content");
-    if keep == "no" {
-        // A missing one is no failure.
-        let _ = files.remove_file(&content);
-        return Ok(Script::new());
-    }
+    let [temp] = call.exactly()?;
+    let [content, renewed] = ["content", "renewed"].map(|name| format!("{temp}/{name}"));
     let failed = |why: &str| Failed(format!("cp: '{content}': {why}"), 1);
-    let bytes = files.content(content.as_bytes());
-    let bytes = bytes.ok_or_else(|| failed("No such file or directory"))?;
-    let renewed = format!("{temp}/renewed");
-    let made = files.replace(renewed.as_bytes(), bytes);
-    made.map_err(|why| failed(&String::from_utf8_lossy(why)))?;
-    let moved = files.rename(&renewed, &content);
-    moved.map_err(failed)?;
-    files.set_mode(&content, 0o600).map_err(failed)?;
+    let stat = files.stat(&content, false).ok();
+    let Some(stat) = stat.filter(|_| files.link_target(&content).is_none()) else {
+        files.remove_all(&content);
+        return Ok(Script::new());
+    };
+    files.remove_all(&renewed);
+    copy(files, &content, &renewed, &stat).map_err(failed)?;
+    if stat.is_folder() {
+        for (path, stat) in files.below(&content).map_err(failed)? {
+            let path = String::from_utf8_lossy(&path);
+            let [from, to] = [&content, &renewed].map(|folder| format!("{folder}/{path}"));
+            copy(files, &from, &to, &stat).map_err(failed)?;
+        }
+    }
+    files.remove_all(&content);
+    files.rename(&renewed, &content).map_err(failed)?;
     Ok(Script::new())
+}
+
+/// `qga-remove PATH...`
+pub(super) fn remove(call: &Call<'_>, machine: &mut Machine) -> Script {
+    for path in call.args {
+        machine.files.remove_all(path);
+    }
+    Script::new()
+}
+
+/// Copies something alone, which the owner may then change.
+fn copy(files: &mut Files, from: &str, to: &str, stat: &Stat) -> Result<(), Why> {
+    if let Some(target) = files.link_target(from) {
+        let target = String::from_utf8_lossy(target).into_owned();
+        return files.make_link(to, &target);
+    }
+    if stat.is_folder() {
+        return files.make_private_folder(to);
+    }
+    let bytes = files.content(from.as_bytes()).unwrap_or_default();
+    let made = files.replace(to.as_bytes(), bytes);
+    made.map_err(|_| "No space left on device")?;
+    files.set_mode(to, stat.mode & 0o777 | 0o600)
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
+use std::sync::Arc;
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
@@ -15,6 +16,9 @@ use crate::guest::copy::entry::Meta;
 const ROOM: usize = 6;
 /// With so little room left no more are asked for, as two may be on their way.
 const ENOUGH: usize = 3;
+
+/// What is kept as long as somebody writes to a file.
+pub(super) type Held = Arc<dyn Send + Sync>;
 
 pub(in crate::guest::copy) struct Sink {
     pieces: Option<Sender<Piece>>,
@@ -37,7 +41,7 @@ pub(in crate::guest::copy) struct Finished {
 
 impl Sink {
     pub(in crate::guest::copy) fn create(
-        create: impl FnOnce() -> io::Result<File> + Send + 'static,
+        create: impl FnOnce() -> io::Result<(File, Held)> + Send + 'static,
     ) -> Self {
         let (pieces, received) = mpsc::channel(ROOM);
         Self {
@@ -103,10 +107,10 @@ impl Sink {
 }
 
 async fn write(
-    create: impl FnOnce() -> io::Result<File> + Send + 'static,
+    create: impl FnOnce() -> io::Result<(File, Held)> + Send + 'static,
     mut pieces: Receiver<Piece>,
 ) -> io::Result<File> {
-    let mut file = blocking(create).await?;
+    let (mut file, _held) = blocking(create).await?;
     while let Some(piece) = pieces.recv().await {
         file = blocking(move || {
             match piece {

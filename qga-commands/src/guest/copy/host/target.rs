@@ -6,21 +6,23 @@ use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Handle;
 
 use super::folder::{Folder, Look, id};
+use super::parts::{self, Part, Wanted as Listed};
+use super::sink::Held;
 use super::trail::Trail;
 use super::{Replaced, blocking, local};
 use crate::guest::GuestError;
 use crate::guest::copy::CopyFault;
-use crate::guest::copy::checksum::sha256;
 use crate::guest::copy::entry::{Kind, Meta, Owner};
 
 const CONTENT: &str = "content";
 const OLD: &str = "old";
+const LOCK: &str = "lock";
 
 /// What may become of what is there already.
 #[derive(Clone, Copy, Debug)]
@@ -48,10 +50,8 @@ struct Inner {
     trail: Mutex<Option<Trail>>,
     /// Whether the folder is to be removed when this is dropped.
     armed: AtomicBool,
-    /// What an earlier copy of the file has left, locked as long as somebody writes to it.
-    part: Option<File>,
-    /// How many bytes of that are kept.
-    kept: AtomicU64,
+    /// A locked file, where somebody may go on with the folder later.
+    lock: Option<File>,
 }
 
 /// How the target has come to its place.
@@ -81,16 +81,16 @@ impl Target {
         }
     }
 
-    /// Goes on with the folder of the same key that an earlier copy of a file has left, or makes it. It stays until it is
-    /// published or removed. How many bytes of the file are there.
+    /// Goes on with the folder of the same key that an earlier copy has left, or makes it. It stays until it is published
+    /// or removed.
     pub(in crate::guest::copy) async fn resume(
         path: &Path,
+        kind: Kind,
         key: u64,
         replace: bool,
-    ) -> Result<(Self, u64), GuestError> {
+    ) -> Result<Self, GuestError> {
         let (parent, name) = split(path)?;
         let refused = |why| CopyFault::Refused(why).at(path.display().to_string());
-        let kind = Kind::File;
         let wanted = Wanted { kind, replace };
         let inner = blocking(move || Inner::resume(Folder::open(&parent)?, name, wanted, key));
         let inner = match inner.await {
@@ -99,24 +99,23 @@ impl Target {
             }
             inner => inner.map_err(|error| local(path, error))?,
         };
-        let (inner, there) = inner.map_err(refused)?;
-        let shown = path.to_owned();
-        let inner = Arc::new(inner);
-        Ok((Self { shown, inner }, there))
+        let (shown, inner) = (path.to_owned(), Arc::new(inner.map_err(refused)?));
+        Ok(Self { shown, inner })
     }
 
-    /// The checksum of the first so many bytes that an earlier copy has left.
-    pub(in crate::guest::copy) async fn sum(&self, bytes: u64) -> Result<String, GuestError> {
-        self.work(move |inner| match &inner.part {
-            Some(part) => sha256(part, bytes),
-            None => Err(io::ErrorKind::NotFound.into()),
+    /// The parts of files that an earlier copy has left. Whatever else it has left is removed.
+    pub(in crate::guest::copy) async fn parts(
+        &self,
+        listed: Listed,
+    ) -> Result<Vec<Part>, GuestError> {
+        self.work(move |inner| {
+            let mut found = Vec::new();
+            if inner.temp.is_there(CONTENT)? {
+                parts::find(&inner.temp, CONTENT, "", &listed, &mut found)?;
+            }
+            Ok(found)
         })
         .await
-    }
-
-    /// Goes on after so many bytes that an earlier copy has left.
-    pub(in crate::guest::copy) fn keep(&self, bytes: u64) {
-        self.inner.kept.store(bytes, Ordering::Relaxed);
     }
 
     /// Makes folders, each after the one that it lies in; the empty path is the content itself.
@@ -128,22 +127,15 @@ impl Target {
             .await
     }
 
-    /// What makes a file, or the content itself for the empty path.
+    /// What makes a file, or the content itself for the empty path, or goes on after so many bytes of it. It comes with
+    /// what keeps others from the folder.
     pub(in crate::guest::copy) fn creation(
         &self,
         path: &str,
-    ) -> impl FnOnce() -> io::Result<File> + Send + use<> {
+        there: u64,
+    ) -> impl FnOnce() -> io::Result<(File, Held)> + Send + use<> {
         let (inner, path) = (Arc::clone(&self.inner), path.to_owned());
-        move || match &mut *inner.trail() {
-            Some(trail) => {
-                let (folder, name) = trail.parent(&path)?;
-                folder.create(name)
-            }
-            None => match &inner.part {
-                Some(part) => part_from(part, inner.kept.load(Ordering::Relaxed)),
-                None => inner.temp.create(CONTENT),
-            },
-        }
+        move || Ok((inner.create(&path, there)?, inner))
     }
 
     /// Makes links in folders that are there: the path of each, where it leads to, and whom it is to belong to.
@@ -240,14 +232,14 @@ impl Inner {
         Ok(Ok(Self::new(parent, name, temp, temp_name, wanted, None)))
     }
 
-    /// With a part that somebody may go on with, which is not removed when this is dropped.
+    /// With a lock it is not removed when this is dropped, so that somebody may go on with it.
     fn new(
         parent: Folder,
         name: OsString,
         temp: Folder,
         temp_name: String,
         wanted: Wanted,
-        part: Option<File>,
+        lock: Option<File>,
     ) -> Self {
         Self {
             parent,
@@ -256,9 +248,8 @@ impl Inner {
             temp_name,
             wanted,
             trail: Mutex::new(None),
-            armed: AtomicBool::new(part.is_none()),
-            part,
-            kept: AtomicU64::new(0),
+            armed: AtomicBool::new(lock.is_none()),
+            lock,
         }
     }
 
@@ -267,7 +258,7 @@ impl Inner {
         name: OsString,
         wanted: Wanted,
         key: u64,
-    ) -> io::Result<Result<(Self, u64), Refusal>> {
+    ) -> io::Result<Result<Self, Refusal>> {
         if let Err(why) = wanted.may_take(&parent, &name)? {
             return Ok(Err(why));
         }
@@ -277,28 +268,53 @@ impl Inner {
             _ => parent.folder(&temp_name)?,
         };
         // Nobody else can have put anything into it, unless it is none of an earlier copy.
-        if !temp.is_private()? || temp.names()?.iter().any(|name| name != CONTENT) {
+        let is_ours = |name: &OsString| name == CONTENT || name == LOCK;
+        if !temp.is_private()? || !temp.names()?.iter().all(is_ours) {
             return Ok(Err(NOT_OURS));
         }
-        let part = temp.open_own(CONTENT)?;
-        part.try_lock()?;
-        if !is_there_still(&parent, &temp_name, &temp, &part)? {
+        let lock = temp.open_own(LOCK)?;
+        lock.try_lock()?;
+        if !is_there_still(&parent, &temp_name, &temp, &lock)? {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let there = part.metadata()?.len();
-        let inner = Self::new(parent, name, temp, temp_name, wanted, Some(part));
-        Ok(Ok((inner, there)))
+        let lock = Some(lock);
+        Ok(Ok(Self::new(parent, name, temp, temp_name, wanted, lock)))
     }
 
     fn make_folder(&self, path: &str) -> io::Result<()> {
         let mut trail = self.trail();
         if let Some(trail) = &mut *trail {
             let (folder, name) = trail.parent(path)?;
-            return folder.make(name);
+            return self.make(folder, name);
         }
-        let content = self.temp.make_and_open(CONTENT)?;
-        *trail = Some(Trail::new(content, HashMap::new()));
+        self.make(&self.temp, CONTENT)?;
+        *trail = Some(Trail::new(self.temp.folder(CONTENT)?, HashMap::new()));
         Ok(())
+    }
+
+    /// Makes a folder, unless an earlier copy has made it.
+    fn make(&self, folder: &Folder, name: &str) -> io::Result<()> {
+        match folder.make(name) {
+            Err(error) if self.lock.is_some() && error.kind() == io::ErrorKind::AlreadyExists => {
+                Ok(())
+            }
+            made => made,
+        }
+    }
+
+    fn create(&self, path: &str, there: u64) -> io::Result<File> {
+        let mut trail = self.trail();
+        let (folder, name) = match &mut *trail {
+            Some(trail) => trail.parent(path)?,
+            None => (&self.temp, CONTENT),
+        };
+        if self.lock.is_none() {
+            return folder.create(name);
+        }
+        let mut part = folder.open_own(name)?;
+        part.set_len(there)?;
+        part.seek(SeekFrom::End(0))?;
+        Ok(part)
     }
 
     fn publish(&self, meta: Option<Meta>) -> io::Result<Result<Published, Refusal>> {
@@ -348,7 +364,7 @@ impl Inner {
 
     /// Removes the folder even if it is to stay when this is dropped.
     fn remove_now(&self) -> io::Result<()> {
-        if self.part.is_some() {
+        if self.lock.is_some() {
             self.armed.store(true, Ordering::Relaxed);
         }
         self.remove()
@@ -363,6 +379,8 @@ impl Inner {
         if self.temp.is_there(OLD)? && !self.parent.is_there(&self.name)? {
             return Ok(());
         }
+        // The lock goes last.
+        let _ = self.temp.remove(CONTENT);
         self.parent.remove(&self.temp_name)
     }
 
@@ -392,25 +410,17 @@ fn temp_name(name: &OsString, number: u64) -> String {
     format!(".{short}.{number:016x}.part")
 }
 
-/// Whether a part is still where it was opened: whoever had it locked may just have ended.
-fn is_there_still(parent: &Folder, name: &str, temp: &Folder, part: &File) -> io::Result<bool> {
+/// Whether a lock is still where it was opened: whoever had it may just have ended.
+fn is_there_still(parent: &Folder, name: &str, temp: &Folder, lock: &File) -> io::Result<bool> {
     let look = || -> io::Result<bool> {
         let there = parent.folder(name)?;
-        let content = there.file(CONTENT)?.metadata()?;
-        Ok(there.id()? == temp.id()? && id(&content) == id(&part.metadata()?))
+        let locked = there.file(LOCK)?.metadata()?;
+        Ok(there.id()? == temp.id()? && id(&locked) == id(&lock.metadata()?))
     };
     match look() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         looked => looked,
     }
-}
-
-/// The same file, to be written after so many bytes.
-fn part_from(part: &File, kept: u64) -> io::Result<File> {
-    let mut part = part.try_clone()?;
-    part.set_len(kept)?;
-    part.seek(SeekFrom::End(0))?;
-    Ok(part)
 }
 
 /// Why nothing may be put there.

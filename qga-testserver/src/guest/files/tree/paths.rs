@@ -34,10 +34,6 @@ const NOW: i64 = 1_700_000_000;
 const TYPE: u32 = 0o170_000;
 
 impl Stat {
-    pub(crate) fn is_file(&self) -> bool {
-        self.mode & TYPE == 0o100_000
-    }
-
     pub(crate) fn is_folder(&self) -> bool {
         self.mode & TYPE == 0o040_000
     }

@@ -145,5 +145,5 @@ impl Folder {
         fs::remove_dir(self.0.join(name))
     }
 
-    pub(super) fn allow_changes(&self) {}
+    pub(in crate::guest::copy::host) fn allow_changes(&self) {}
 }

@@ -221,7 +221,7 @@ impl Folder {
         Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
     }
 
-    pub(super) fn allow_changes(&self) {
+    pub(in crate::guest::copy::host) fn allow_changes(&self) {
         let private = std::fs::Permissions::from_mode(0o700);
         // If it is not ours, removing tells.
         let _ = self.0.set_permissions(private);

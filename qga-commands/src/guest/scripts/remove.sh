@@ -1,0 +1,2 @@
+: qga-remove 1
+exec rm -rf "$@"
