@@ -11,6 +11,11 @@ use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, duplex, split,
 };
 
+/// By how many bytes the cuts of a test are apart.
+pub(crate) const EACH_BYTE: usize = 1;
+pub(crate) const EACH_BYTE_WOULD_TAKE_HALF_A_MINUTE: usize = 2;
+pub(crate) const EACH_BYTE_WOULD_TAKE_A_MINUTE: usize = 3;
+
 /// Where a channel is cut.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cut {
@@ -21,16 +26,6 @@ pub(crate) enum Cut {
 }
 
 impl Cut {
-    /// By how many bytes the cuts are apart: each byte of the answers that are cut for good is one. A part of a request is
-    /// as good as none, and a channel that comes back makes good most of what was lost.
-    pub(crate) fn step(self, after: After) -> usize {
-        match (self, after) {
-            (Self::Answers(_), After::Nothing) => 1,
-            (Self::Answers(_), After::Another) => 3,
-            (Self::Requests(_), _) => 7,
-        }
-    }
-
     pub(crate) fn at(self, bytes: u64) -> Self {
         match self {
             Self::Answers(_) => Self::Answers(bytes),

@@ -10,7 +10,9 @@ use qga_testserver::TestAgent;
 
 use super::Cp;
 use crate::cli::{Cli, Command};
-use crate::cut::{After, Cut, Line};
+use crate::cut::{
+    After, Cut, EACH_BYTE, EACH_BYTE_WOULD_TAKE_A_MINUTE, EACH_BYTE_WOULD_TAKE_HALF_A_MINUTE, Line,
+};
 use crate::signals::Signals;
 
 const OLD: &[u8] = b"as it was";
@@ -65,14 +67,14 @@ async fn copy(local: &Path, is_upload: bool, cut: Cut, after: After) -> (bool, b
     (copied, is_whole, line.passed())
 }
 
-async fn cut_at_each_byte(is_upload: bool, cut: Cut, after: After) {
+async fn cut_at(step: usize, is_upload: bool, cut: Cut, after: After) {
     let folder = tempfile::tempdir().unwrap();
     let local = folder.path().join("local");
     let (copied, is_whole, all) = copy(&local, is_upload, cut.at(u64::MAX), after).await;
     assert!(copied && is_whole);
-    let tried = all.div_ceil(cut.step(after) as u64);
+    let tried = all.div_ceil(step as u64);
     let mut failed = 0;
-    for bytes in (0..all).step_by(cut.step(after)) {
+    for bytes in (0..all).step_by(step) {
         let (copied, is_whole, _) = copy(&local, is_upload, cut.at(bytes), after).await;
         assert!(is_whole || !copied, "a success after {bytes} bytes");
         failed += u64::from(!copied);
@@ -92,32 +94,38 @@ async fn cut_at_each_byte(is_upload: bool, cut: Cut, after: After) {
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_whose_answers_are_cut_for_good_leaves_no_half_file_and_no_success() {
-    cut_at_each_byte(true, Cut::Answers(0), After::Nothing).await;
+    cut_at(EACH_BYTE, true, Cut::Answers(0), After::Nothing).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_whose_requests_are_cut_for_good_leaves_no_half_file_and_no_success() {
-    cut_at_each_byte(true, Cut::Requests(0), After::Nothing).await;
+    cut_at(
+        EACH_BYTE_WOULD_TAKE_A_MINUTE,
+        true,
+        Cut::Requests(0),
+        After::Nothing,
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_whose_answers_are_cut_once_goes_on() {
-    cut_at_each_byte(true, Cut::Answers(0), After::Another).await;
+    cut_at(EACH_BYTE, true, Cut::Answers(0), After::Another).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_download_whose_answers_are_cut_for_good_leaves_no_half_file_and_no_success() {
-    cut_at_each_byte(false, Cut::Answers(0), After::Nothing).await;
+    cut_at(EACH_BYTE, false, Cut::Answers(0), After::Nothing).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_download_whose_requests_are_cut_for_good_leaves_no_half_file_and_no_success() {
-    cut_at_each_byte(false, Cut::Requests(0), After::Nothing).await;
+    cut_at(EACH_BYTE, false, Cut::Requests(0), After::Nothing).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_download_whose_answers_are_cut_once_goes_on() {
-    cut_at_each_byte(false, Cut::Answers(0), After::Another).await;
+    cut_at(EACH_BYTE, false, Cut::Answers(0), After::Another).await;
 }
 
 /// What is typed to go on with a copy.
@@ -129,13 +137,12 @@ fn resuming() -> Cp {
 }
 
 /// Copies with `--resume`, once with a channel that is cut for good, and once more with another one.
-async fn resumed_after_each_byte(is_upload: bool) {
+async fn resumed_after_a_cut(is_upload: bool) {
     let folder = tempfile::tempdir().unwrap();
     let local = folder.path().join("local");
     let cut = Cut::Answers(0);
     let mut failed = 0;
-    // Of a prime number of bytes, so that each part of a message is met.
-    for bytes in (0..).step_by(7) {
+    for bytes in (0..).step_by(EACH_BYTE_WOULD_TAKE_HALF_A_MINUTE) {
         let agent = Arc::new(TestAgent::in_memory().0);
         let (here, there) = if is_upload {
             (new(), OLD.to_vec())
@@ -179,12 +186,12 @@ async fn resumed_after_each_byte(is_upload: bool) {
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_that_was_cut_for_good_anywhere_is_ended_by_the_next_one() {
-    resumed_after_each_byte(true).await;
+    resumed_after_a_cut(true).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_download_that_was_cut_for_good_anywhere_is_ended_by_the_next_one() {
-    resumed_after_each_byte(false).await;
+    resumed_after_a_cut(false).await;
 }
 
 /// Copies a tree with a link, and says whether that has succeeded and how many bytes have passed. It is whole or absent.
@@ -214,9 +221,11 @@ async fn copy_tree(folder: &Path, is_upload: bool, cut: Cut) -> (bool, u64) {
     } else {
         let target = folder.join("copy");
         let found = fs::read_link(target.join("link"));
+        let is_linked = found.is_ok_and(|found| found == Path::new("file"));
+        let file = fs::read(target.join("file"));
         (
             target.exists(),
-            found.is_ok_and(|found| found == Path::new("file")),
+            is_linked && file.is_ok_and(|file| file == b"x"),
         )
     };
     assert!(is_whole || !is_there, "half a tree, {cut:?}");
@@ -234,7 +243,7 @@ async fn tree_cut_at_each_byte(is_upload: bool) {
     let cut = Cut::Answers(0);
     let (copied, all) = copy_tree(folder.path(), is_upload, cut.at(u64::MAX)).await;
     assert!(copied);
-    for bytes in (0..all).step_by(cut.step(After::Nothing)) {
+    for bytes in 0..all {
         copy_tree(folder.path(), is_upload, cut.at(bytes)).await;
         let left = fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(left, 1, "a temporary folder is left after {bytes} bytes");
