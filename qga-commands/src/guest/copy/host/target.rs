@@ -412,12 +412,12 @@ fn temp_name(name: &OsString, number: u64) -> String {
 
 /// Whether a lock is still where it was opened: whoever had it may just have ended.
 fn is_there_still(parent: &Folder, name: &str, temp: &Folder, lock: &File) -> io::Result<bool> {
-    let look = || -> io::Result<bool> {
+    let still = || -> io::Result<bool> {
         let there = parent.folder(name)?;
         let locked = there.file(LOCK)?.metadata()?;
         Ok(there.id()? == temp.id()? && id(&locked) == id(&lock.metadata()?))
     };
-    match look() {
+    match still() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         looked => looked,
     }
