@@ -8,17 +8,15 @@ use super::entry::{Entry, Kind};
 use super::fetch_bundles::FetchBundles;
 use super::finishing::Finishing;
 use super::host::{Finished, Published, Sink, Target, local};
-use super::listing::{EMPTY_LIMIT, Listing, parse};
+use super::listing::{EMPTY_LIMIT, Listing};
 use super::names::join;
 use super::report::Report;
 use super::verify::{Check, verify};
-use super::{Copied, CopyFault, Transfer, links, owner, resume};
+use super::{Copied, CopyFault, Transfer, links, owner, resume, steps};
 use crate::guest::error::within;
 use crate::guest::files::{Handle, OpenOptions};
 use crate::guest::pace::{self, Pace};
 use crate::guest::retries::Retries;
-use crate::guest::scripts::LIST;
-use crate::guest::shell::{SCRIPT_TIMEOUT, may_have_shell};
 use crate::guest::{Guest, GuestError};
 
 /// How many chunks of 256 KiB make a run, between which other tasks have their turn.
@@ -63,30 +61,14 @@ pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestErro
 }
 
 /// What there is in the guest; a guest without a shell can only tell how long a file is.
-pub(super) async fn list(
-    guest: &Guest,
-    remote: &str,
-    max_bytes: u64,
-) -> Result<Listing, GuestError> {
-    let output = if may_have_shell(guest).await? {
-        LIST.run(guest, &["tree", remote], SCRIPT_TIMEOUT).await?
-    } else {
-        None
-    };
-    let Some(output) = output else {
-        let mut listing = Listing::default();
-        let size = length(guest, remote).await?;
-        let added = listing.add(Entry::file(size), max_bytes);
-        return added.map(|()| listing).map_err(|fault| fault.at(remote));
-    };
-    if !output.status.success() {
-        return Err(CopyFault::Program(output).at(remote));
+async fn list(guest: &Guest, remote: &str, max_bytes: u64) -> Result<Listing, GuestError> {
+    if let Some(listing) = steps::list(guest, remote, max_bytes).await? {
+        return Ok(listing);
     }
-    if output.truncated {
-        let why = "its list is longer than the 16 MiB that the agent keeps of a program's output";
-        return Err(CopyFault::TooMuch(why.into()).at(remote));
-    }
-    parse(&output.stdout, max_bytes).map_err(|(path, fault)| fault.at(join(remote, &path)))
+    let mut listing = Listing::default();
+    let size = length(guest, remote).await?;
+    let added = listing.add(Entry::file(size), max_bytes);
+    added.map(|()| listing).map_err(|fault| fault.at(remote))
 }
 
 /// How long a file is, where it can be told; some of `/proc` cannot be sought, and are listed as empty.

@@ -1,5 +1,7 @@
 //! Names that a guest supplies, and the paths that are made of them.
 
+use std::path::{Path, PathBuf};
+
 /// What a component may have, in bytes; filesystems take no more.
 const LONGEST: usize = 255;
 /// What a path may have, in bytes.
@@ -69,6 +71,13 @@ pub(super) fn join(folder: &str, path: &str) -> String {
         "" => folder.to_owned(),
         _ => format!("{}/{path}", folder.trim_end_matches('/')),
     }
+}
+
+/// A path of this host below another, for words only.
+pub(super) fn place(folder: &Path, path: &str) -> PathBuf {
+    let mut place = folder.to_owned();
+    place.extend(path.split('/').filter(|name| !name.is_empty()));
+    place
 }
 
 #[cfg(test)]

@@ -6,15 +6,13 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::Transfer;
-use super::download::list;
 use super::entry::Kind;
 use super::guest_temp::GuestTemp;
 use super::host::{Part, Source, Target, blocking, local};
 use super::listing::Listing;
 use super::names::join;
-use super::steps::{batches, most, run};
-use super::upload::sum;
-use super::verify::{Check, compare};
+use super::steps::{batches, list, most, run};
+use super::verify::{Check, compare, sum};
 use crate::guest::scripts::REMOVE;
 use crate::guest::{Guest, GuestError};
 
@@ -41,7 +39,7 @@ pub(super) async fn in_guest(
     let there = match list(guest, &content, transfer.max_bytes).await {
         // What cannot be listed is of no use.
         Err(GuestError::Copy { .. }) => Listing::default(),
-        there => there?,
+        there => there?.unwrap_or_default(),
     };
     let (files, others) = sort(listing, &there);
     let others: Vec<_> = others.iter().map(|path| join(&content, path)).collect();

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use super::CopyFault;
 use super::entry::{Entry, Kind, Meta};
-use super::listing::Listing;
+use super::listing::{Listing, parse};
 use super::names::join;
 use super::send_bundles::{has_mode, has_time};
 use super::stamp::stamp;
-use crate::guest::scripts::{MAKE_FOLDERS, SET_METADATA, Script};
-use crate::guest::shell::{NO_SHELL, SCRIPT_TIMEOUT};
+use crate::guest::scripts::{LIST, MAKE_FOLDERS, SET_METADATA, Script};
+use crate::guest::shell::{NO_SHELL, SCRIPT_TIMEOUT, may_have_shell};
 use crate::guest::{Guest, GuestError};
 use crate::limits;
 
@@ -23,6 +23,30 @@ const SETTING: usize = 64;
 /// What the arguments of a script may take, in bytes, where the channel carries less too.
 pub(super) fn most(guest: &Guest, script: Script) -> usize {
     limits::arguments(guest.client(), script.text()).min(BYTES)
+}
+
+/// What there is in the guest; nothing where it has no shell to tell.
+pub(super) async fn list(
+    guest: &Guest,
+    remote: &str,
+    max_bytes: u64,
+) -> Result<Option<Listing>, GuestError> {
+    if !may_have_shell(guest).await? {
+        return Ok(None);
+    }
+    let Some(output) = LIST.run(guest, &["tree", remote], SCRIPT_TIMEOUT).await? else {
+        return Ok(None);
+    };
+    if !output.status.success() {
+        return Err(CopyFault::Program(output).at(remote));
+    }
+    if output.truncated {
+        let why = "its list is longer than the 16 MiB that the agent keeps of a program's output";
+        return Err(CopyFault::TooMuch(why.into()).at(remote));
+    }
+    let listing = parse(&output.stdout, max_bytes);
+    let listing = listing.map_err(|(path, fault)| fault.at(join(remote, &path)))?;
+    Ok(Some(listing))
 }
 
 pub(super) async fn make_folders(guest: &Guest, folders: &[String]) -> Result<(), GuestError> {

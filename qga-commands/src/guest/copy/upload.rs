@@ -8,16 +8,15 @@ use std::sync::Arc;
 
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::checksum::sha256;
 use super::entry::{Entry, Kind};
 use super::guest_temp::GuestTemp;
 use super::host::{Source, blocking, local, walk};
 use super::listing::{EMPTY_LIMIT, Listing};
-use super::names::join;
+use super::names::{join, place};
 use super::report::Report;
 use super::send_bundles::send_bundles;
 use super::steps::{make_folders, set_metadata};
-use super::verify::{Check, verify};
+use super::verify::{Check, sum, verify};
 use super::{Copied, CopyFault, Transfer, links, owner, resume};
 use crate::guest::error::{after_changes, within};
 use crate::guest::files::OpenOptions;
@@ -110,18 +109,6 @@ async fn fill(
     // Before the permissions, as these may be such that an agent that is not root cannot do it any more.
     owner::set_in_guest(&transfer.guest, &transfer.ownership, listing, places).await?;
     set_metadata(&transfer.guest, listing, content, &bundled).await
-}
-
-/// The checksum of a file's first so many bytes.
-pub(super) async fn sum(
-    root: &Path,
-    source: &Arc<Source>,
-    entry: &Entry,
-    bytes: u64,
-) -> Result<String, GuestError> {
-    let (from, path, id) = (Arc::clone(source), entry.path.clone(), entry.id);
-    let sum = blocking(move || sha256(&*from.open(&path, id)?, bytes)).await;
-    sum.map_err(|error| local(&place(root, &entry.path), error))
 }
 
 /// Copies the files that are not there already, the first of them to `content` itself if it has no other path.
@@ -304,11 +291,4 @@ fn read_at(mut file: &File, at: u64, wanted: u64) -> io::Result<Vec<u8>> {
     file.seek(SeekFrom::Start(at))?;
     file.take(wanted).read_to_end(&mut chunk)?;
     Ok(chunk)
-}
-
-/// A path of this host below another, for words only.
-fn place(folder: &Path, path: &str) -> PathBuf {
-    let mut place = folder.to_owned();
-    place.extend(path.split('/').filter(|name| !name.is_empty()));
-    place
 }

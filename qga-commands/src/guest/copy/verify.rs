@@ -1,8 +1,14 @@
 //! Comparing checksums.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::CopyFault;
+use super::checksum::sha256;
+use super::entry::Entry;
+use super::host::{Source, blocking, local};
+use super::names::place;
 use super::steps::{batches, most};
 use crate::guest::process::Output;
 use crate::guest::scripts::CHECKSUMS;
@@ -76,6 +82,18 @@ pub(super) async fn compare(
         }
     }
     Ok(alike)
+}
+
+/// The checksum of the first so many bytes of a file of this host.
+pub(super) async fn sum(
+    root: &Path,
+    source: &Arc<Source>,
+    entry: &Entry,
+    bytes: u64,
+) -> Result<String, GuestError> {
+    let (from, path, id) = (Arc::clone(source), entry.path.clone(), entry.id);
+    let sum = blocking(move || sha256(&*from.open(&path, id)?, bytes)).await;
+    sum.map_err(|error| local(&place(root, &entry.path), error))
 }
 
 impl Check {
