@@ -70,8 +70,6 @@ pub struct Client {
 struct Shared {
     turns: Turns,
     address: Option<Arc<Address>>,
-    /// The same as a text, for errors.
-    address_text: Option<Arc<str>>,
     attachments: Attachments,
     policy: Arc<Policy>,
     holds_ended: Arc<HoldsEnded>,
@@ -126,7 +124,6 @@ impl Client {
         Self {
             shared: Arc::new(Shared {
                 turns: Turns::new(channel),
-                address_text: address.as_deref().map(text_of),
                 address,
                 attachments: Attachments::default(),
                 policy: Arc::new(policy),
@@ -395,11 +392,11 @@ impl Client {
     }
 
     fn span(&self, name: &str) -> Span {
-        Span::new(name, self.shared.address_text.as_deref())
+        Span::new(name, self.shared.address.as_deref())
     }
 
     fn locate(&self, error: Error) -> Error {
-        error.with_address(self.shared.address_text.as_ref())
+        error.with_address(self.shared.address.as_deref().map(text_of).as_ref())
     }
 }
 

@@ -22,7 +22,7 @@ use crate::terms::{
     Attachments, AwaitHolds, Call, ChannelState, Contact, Hold, LockFile, Options, Policy, Repeat,
     Settings, Waiting, buffers, later,
 };
-use crate::transport::{Address, MachineState, Schemes, TransportLimits};
+use crate::transport::{Address, MachineState, Schemes, TransportLimits, text_of};
 
 mod alarm;
 mod builder;
@@ -83,8 +83,6 @@ pub struct Client {
 /// What all clones of a client have in common beside the channel.
 struct Shared {
     address: Option<Arc<Address>>,
-    /// The same as a text, for errors.
-    address_text: Option<Arc<str>>,
     attachments: Attachments,
     policy: Arc<Policy>,
     /// Told whenever a hold has ended.
@@ -780,11 +778,11 @@ impl Client {
     /// What a subscriber hears of a command.
     #[inline]
     pub(crate) fn span(&self, name: &str) -> Span {
-        Span::new(name, self.shared.address_text.as_deref())
+        Span::new(name, self.shared.address.as_deref())
     }
 
     pub(crate) fn locate(&self, error: Error) -> Error {
-        error.with_address(self.shared.address_text.as_ref())
+        error.with_address(self.shared.address.as_deref().map(text_of).as_ref())
     }
 }
 

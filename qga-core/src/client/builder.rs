@@ -478,7 +478,6 @@ impl ClientBuilder {
         Client {
             channel: Arc::new(Mutex::new(channel)),
             shared: Arc::new(Shared {
-                address_text: address.as_deref().map(text_of),
                 address,
                 attachments: Attachments::default(),
                 policy: Arc::new(Policy::new(self.settings.lists, hold_ended.clone())),

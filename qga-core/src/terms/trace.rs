@@ -4,6 +4,7 @@
 //! argument, secret or content can get out. Without the feature nothing of this is left.
 
 use crate::error::Error;
+use crate::transport::Address;
 
 /// A command that is under way.
 #[derive(Clone, Debug)]
@@ -20,12 +21,12 @@ mod on {
     use tracing::field::Empty;
     use tracing::{debug, debug_span};
 
-    use super::{Error, Span};
+    use super::{Address, Error, Span};
     use crate::error::{ErrorKind, Execution, Stage};
     use crate::text::Excerpt;
 
     impl Span {
-        pub(crate) fn new(command: &str, address: Option<&str>) -> Self {
+        pub(crate) fn new(command: &str, address: Option<&Address>) -> Self {
             let span = debug_span!(
                 "guest_command",
                 command = %Excerpt(command),
@@ -114,7 +115,7 @@ pub(crate) use on::event;
 #[cfg(not(feature = "tracing"))]
 #[allow(clippy::unused_self)]
 impl Span {
-    pub(crate) fn new(_: &str, _: Option<&str>) -> Self {
+    pub(crate) fn new(_: &str, _: Option<&Address>) -> Self {
         Self {}
     }
 
