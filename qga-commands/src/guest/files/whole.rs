@@ -7,6 +7,9 @@ use crate::guest::{Guest, GuestError};
 /// A guest could make a file as long as it likes, so there is an end, in bytes.
 const LONGEST: usize = 64 * 1024 * 1024;
 
+/// How many reads make a run.
+const RUN: usize = 16;
+
 impl Guest {
     /// Reads a whole file of at most 64 MiB. It is read to its end, whatever length the guest tells, so this also works
     /// for the files of `/proc`.
@@ -89,13 +92,17 @@ impl Guest {
         let mut handle = options.read(true).open_handle(self, &*path).await?;
         let mut bytes = Vec::new();
         loop {
-            let run = pace::until(pace.end(), handle.read()).await?;
-            pace.moved(run.bytes.len() as u64);
-            bytes.extend_from_slice(&run.bytes);
+            let before = bytes.len();
+            let take = |chunk: Vec<u8>| {
+                bytes.extend_from_slice(&chunk);
+                bytes.len() <= limit
+            };
+            let is_end = pace::until(pace.end(), handle.read_run(RUN, take)).await?;
+            pace.moved((bytes.len() - before) as u64);
             if bytes.len() > limit {
                 return Err(GuestError::TooLarge { path, limit });
             }
-            if run.end {
+            if is_end {
                 break;
             }
             self.get_acquainted().await;
