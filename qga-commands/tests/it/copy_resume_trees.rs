@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -288,6 +288,40 @@ async fn what_others_put_into_a_part_is_neither_kept_nor_written_through() {
         assert!(resumed <= 1_000_300, "{resumed}");
         case.assert_untouched(&elsewhere).await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_of_a_part_that_has_another_name_is_not_written_to() {
+    let case = Case::new(false).await;
+    let part = case.folder.path().join(case.break_off().await);
+    let elsewhere = case.folder.path().join("source/kept");
+    fs::create_dir(&elsewhere).unwrap();
+    let there = tree(&part.join("content"));
+    let files = there
+        .keys()
+        .filter(|path| part.join("content").join(path).is_file());
+    let files: Vec<_> = files.collect();
+    assert!(files.len() > 1, "{files:?}");
+    for (number, path) in files.iter().enumerate() {
+        let path = part.join("content").join(path);
+        fs::hard_link(path, elsewhere.join(number.to_string())).unwrap();
+    }
+    let before = tree(&elsewhere);
+    case.copy().resume(true).await.unwrap();
+    assert!(tree(&elsewhere) == before);
+    let copied = case.folder.path().join("to");
+    for path in files {
+        assert_eq!(copied.join(path).metadata().unwrap().nlink(), 1, "{path:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_listed_twice_does_not_make_one_file_of_two() {
+    let case = Case::new(false).await;
+    let twice = "//81a4 1 0 0 0 ./a\n//81a4 1 0 0 0 ./a\n";
+    lists(&case.agent, twice);
+    let error = case.copy().verify(false).resume(true).await.unwrap_err();
+    assert!(error.to_string().contains("exists"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -125,7 +125,8 @@ async fn fill(
             Some(Check {
                 path: join(&transfer.remote, &entry.path),
                 sum: finished.sum?,
-                first: entry.grown.then_some(entry.size),
+                // It may have grown since.
+                first: (entry.grown || entry.there > 0).then_some(entry.size),
             })
         };
         let checks: Vec<_> = finished.into_iter().filter_map(check).collect();

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::Transfer;
 use super::entry::Kind;
 use super::guest_temp::GuestTemp;
 use super::host::{Part, Source, Target, blocking, local};
@@ -13,6 +12,7 @@ use super::listing::Listing;
 use super::names::join;
 use super::steps::{batches, list, most, run};
 use super::verify::{Check, compare, sum};
+use super::{CopyFault, Transfer};
 use crate::guest::scripts::REMOVE;
 use crate::guest::{Guest, GuestError};
 
@@ -37,8 +37,10 @@ pub(super) async fn in_guest(
     temp.renew(bytes).await?;
     let content = temp.content();
     let there = match list(guest, &content, transfer.max_bytes).await {
-        // What cannot be listed is of no use.
-        Err(GuestError::Copy { .. }) => Listing::default(),
+        // What cannot be listed is of no use. What is too much to be listed may be, so it is left alone.
+        Err(GuestError::Copy { fault, .. }) if !matches!(*fault, CopyFault::TooMuch(_)) => {
+            Listing::default()
+        }
         there => there?.unwrap_or_default(),
     };
     let (files, others) = sort(listing, &there);

@@ -1,5 +1,9 @@
 : qga-renew 2
 umask 077
-cd "$1" || exit 1
+CDPATH= cd "$1" || exit 1
 if [ -L content ] || [ ! -e content ]; then exec rm -f content; fi
-chmod -R u+rwX content && rm -rf renewed && cp -RP content renewed && rm -rf content && mv renewed content
+chmod -R u+rwX content && rm -rf renewed.* gone.* || exit 1
+if ! cp -RP content renewed.$$; then rm -rf renewed.$$; exit 1; fi
+mv content gone.$$ || exit 1
+if ! mv renewed.$$ content; then mv gone.$$ content; exit 1; fi
+rm -rf gone.$$

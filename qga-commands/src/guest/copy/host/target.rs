@@ -1,6 +1,6 @@
 //! Where a download goes: a fresh folder beside the target, and in the end the target.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
 
 use super::folder::{Folder, Look, id};
-use super::parts::{self, Part, Wanted as Listed};
+use super::parts::{self, Left, Part, Wanted as Listed};
 use super::sink::Held;
 use super::trail::Trail;
 use super::{Replaced, blocking, local};
@@ -52,6 +52,8 @@ struct Inner {
     armed: AtomicBool,
     /// A locked file, where somebody may go on with the folder later.
     lock: Option<File>,
+    /// What an earlier copy has made of the content, until this one makes it or goes on with it.
+    left: Mutex<HashSet<String>>,
 }
 
 /// How the target has come to its place.
@@ -109,11 +111,12 @@ impl Target {
         listed: Listed,
     ) -> Result<Vec<Part>, GuestError> {
         self.work(move |inner| {
-            let mut found = Vec::new();
+            let mut left = Left::default();
             if inner.temp.is_there(CONTENT)? {
-                parts::find(&inner.temp, CONTENT, "", &listed, &mut found)?;
+                parts::find(&inner.temp, CONTENT, "", &listed, &mut left)?;
             }
-            Ok(found)
+            *inner.left() = left.paths;
+            Ok(left.parts)
         })
         .await
     }
@@ -250,6 +253,7 @@ impl Inner {
             trail: Mutex::new(None),
             armed: AtomicBool::new(lock.is_none()),
             lock,
+            left: Mutex::default(),
         }
     }
 
@@ -285,21 +289,19 @@ impl Inner {
         let mut trail = self.trail();
         if let Some(trail) = &mut *trail {
             let (folder, name) = trail.parent(path)?;
-            return self.make(folder, name);
+            return self.make(folder, name, path);
         }
-        self.make(&self.temp, CONTENT)?;
+        self.make(&self.temp, CONTENT, "")?;
         *trail = Some(Trail::new(self.temp.folder(CONTENT)?, HashMap::new()));
         Ok(())
     }
 
     /// Makes a folder, unless an earlier copy has made it.
-    fn make(&self, folder: &Folder, name: &str) -> io::Result<()> {
-        match folder.make(name) {
-            Err(error) if self.lock.is_some() && error.kind() == io::ErrorKind::AlreadyExists => {
-                Ok(())
-            }
-            made => made,
+    fn make(&self, folder: &Folder, name: &str, path: &str) -> io::Result<()> {
+        if self.left().remove(path) {
+            return Ok(());
         }
+        folder.make(name)
     }
 
     fn create(&self, path: &str, there: u64) -> io::Result<File> {
@@ -308,13 +310,18 @@ impl Inner {
             Some(trail) => trail.parent(path)?,
             None => (&self.temp, CONTENT),
         };
-        if self.lock.is_none() {
-            return folder.create(name);
+        let is_left = self.left().remove(path);
+        if is_left && there > 0 {
+            let mut part = folder.open_own(name)?;
+            part.set_len(there)?;
+            part.seek(SeekFrom::End(0))?;
+            return Ok(part);
         }
-        let mut part = folder.open_own(name)?;
-        part.set_len(there)?;
-        part.seek(SeekFrom::End(0))?;
-        Ok(part)
+        if is_left {
+            folder.remove(name)?;
+        }
+        // Where two names are one to this host, the second one fails.
+        folder.create(name)
     }
 
     fn publish(&self, meta: Option<Meta>) -> io::Result<Result<Published, Refusal>> {
@@ -352,6 +359,8 @@ impl Inner {
             return temp.rename(CONTENT, parent, name).map(|()| true);
         }
         if temp.exchange(CONTENT, parent, name)? {
+            // What was replaced is nothing that a later copy may go on with.
+            temp.rename(CONTENT, temp, OLD)?;
             return Ok(true);
         }
         parent.rename(name, temp, OLD)?;
@@ -381,7 +390,12 @@ impl Inner {
         }
         // The lock goes last.
         let _ = self.temp.remove(CONTENT);
+        let _ = self.temp.remove(OLD);
         self.parent.remove(&self.temp_name)
+    }
+
+    fn left(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn trail(&self) -> MutexGuard<'_, Option<Trail>> {

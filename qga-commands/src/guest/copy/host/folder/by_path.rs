@@ -28,6 +28,15 @@ impl Folder {
         }
     }
 
+    pub(in crate::guest::copy::host) fn own_folder(&self, name: &str) -> io::Result<Self> {
+        self.folder(name)
+    }
+
+    /// It is not told.
+    pub(in crate::guest::copy::host) fn is_single(&self, _: &str) -> io::Result<bool> {
+        Ok(true)
+    }
+
     pub(in crate::guest::copy::host) fn file(&self, name: impl AsRef<Path>) -> io::Result<File> {
         if self.look(&name)? != Look::Is(Kind::File) {
             return Err(Replaced::error());
@@ -145,5 +154,5 @@ impl Folder {
         fs::remove_dir(self.0.join(name))
     }
 
-    pub(in crate::guest::copy::host) fn allow_changes(&self) {}
+    pub(super) fn allow_changes(&self) {}
 }

@@ -33,6 +33,21 @@ impl Folder {
             .map(Self)
     }
 
+    /// Opens a folder of ours, even one that we have taken that right from.
+    pub(in crate::guest::copy::host) fn own_folder(&self, name: &str) -> io::Result<Self> {
+        if self.look(name)? != Look::Is(Kind::Folder) {
+            return Err(Replaced::error());
+        }
+        rustix::fs::chmodat(&self.0, name, Mode::RWXU, AtFlags::empty())?;
+        self.folder(name)
+    }
+
+    /// Whether a file of ours has no other name.
+    pub(in crate::guest::copy::host) fn is_single(&self, name: &str) -> io::Result<bool> {
+        let stat = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(stat.st_nlink == 1)
+    }
+
     /// Opens a file for reading. A pipe that has taken its place is not waited for.
     pub(in crate::guest::copy::host) fn file(&self, name: impl AsRef<Path>) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -221,7 +236,7 @@ impl Folder {
         Ok(rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
     }
 
-    pub(in crate::guest::copy::host) fn allow_changes(&self) {
+    pub(super) fn allow_changes(&self) {
         let private = std::fs::Permissions::from_mode(0o700);
         // If it is not ours, removing tells.
         let _ = self.0.set_permissions(private);
