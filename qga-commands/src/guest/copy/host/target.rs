@@ -48,6 +48,8 @@ struct Inner {
     wanted: Wanted,
     /// Into the content, once that is a folder that was made.
     trail: Mutex<Option<Trail>>,
+    /// Had by who publishes or removes, so that nothing is removed of what is just being moved.
+    turn: Mutex<()>,
     /// Whether the folder is to be removed when this is dropped.
     armed: AtomicBool,
     /// A locked file, where somebody may go on with the folder later.
@@ -251,6 +253,7 @@ impl Inner {
             temp_name,
             wanted,
             trail: Mutex::new(None),
+            turn: Mutex::default(),
             armed: AtomicBool::new(lock.is_none()),
             lock,
             left: Mutex::default(),
@@ -325,8 +328,9 @@ impl Inner {
     }
 
     fn publish(&self, meta: Option<Meta>) -> io::Result<Result<Published, Refusal>> {
+        let _turn = self.turn();
         if let Err(why) = self.wanted.may_take(&self.parent, &self.name)? {
-            self.remove()?;
+            self.remove_in_turn()?;
             return Ok(Err(why));
         }
         let atomic = self.move_to_place()?;
@@ -337,7 +341,8 @@ impl Inner {
             synced = folder.sync()?;
         }
         // The copy is in its place; what was replaced may be such that it cannot be removed.
-        let _ = self.remove_now();
+        self.forget_that_it_stays();
+        let _ = self.remove_in_turn();
         synced &= self.parent.sync()?;
         Ok(Ok(Published { atomic, synced }))
     }
@@ -373,14 +378,23 @@ impl Inner {
 
     /// Removes the folder even if it is to stay when this is dropped.
     fn remove_now(&self) -> io::Result<()> {
+        self.forget_that_it_stays();
+        self.remove()
+    }
+
+    fn forget_that_it_stays(&self) {
         if self.lock.is_some() {
             self.armed.store(true, Ordering::Relaxed);
         }
-        self.remove()
     }
 
     /// Removes the folder, once.
     fn remove(&self) -> io::Result<()> {
+        let _turn = self.turn();
+        self.remove_in_turn()
+    }
+
+    fn remove_in_turn(&self) -> io::Result<()> {
         if !self.armed.swap(false, Ordering::Relaxed) {
             return Ok(());
         }
@@ -392,6 +406,10 @@ impl Inner {
         let _ = self.temp.remove(CONTENT);
         let _ = self.temp.remove(OLD);
         self.parent.remove(&self.temp_name)
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn left(&self) -> MutexGuard<'_, HashSet<String>> {
