@@ -79,7 +79,7 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
             format_args!("qga: {}\n", visible(&words)),
         );
         if let Some((address, may_be_held)) = unreached(error) {
-            if let Some(words) = holder::of(address).filter(|_| may_be_held) {
+            if may_be_held && let Some(words) = holder::of(address) {
                 note(&words);
             }
             if let Ok(word) = shlex::try_quote(address) {
@@ -99,7 +99,7 @@ fn of_guest_or_machine(error: &anyhow::Error) -> Option<&GuestError> {
     }
 }
 
-/// The address of a guest that was not reached.
+/// The address of a guest that was not reached, and whether that may be since somebody else holds its channel.
 fn unreached(error: &anyhow::Error) -> Option<(&str, bool)> {
     let error = of_guest_or_machine(error)?.command_error()?;
     let is_known = matches!(error.kind(), ErrorKind::Address(_));

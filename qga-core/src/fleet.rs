@@ -43,7 +43,7 @@
 //!
 //! A guest that waits for its turn costs its name and its address, a few hundred bytes. A connection is there only
 //! while a guest is asked, so a run needs as many descriptors as its concurrency, however many guests there are.
-//! Clients that a program [keeps](Fleet::clients) have a descriptor each (see `ulimit -n`), and take about 2 KB
+//! Clients that a program [keeps](Fleet::clients) have a descriptor each (see `ulimit -n`), and take about 2.5 KB
 //! each while they are idle. [`Client::close_idle`] gives the descriptor back until the next command.
 //!
 //! A run is one task, so it uses one thread at a time. It is at its best in a runtime of one thread, where a thousand

@@ -6,8 +6,8 @@ use std::fmt::{self, Debug, Display, Formatter, Write};
 /// often stands at the end, behind a long name.
 const BEGINNING: usize = 120;
 const END: usize = 80;
-/// How many bytes are worth leaving out: more than it takes to say so.
-const WORTH: usize = 40;
+/// How many characters are not worth leaving out, since it takes about as many to say so.
+const NOT_WORTH: usize = 40;
 
 /// A guest's text, made safe for a terminal and a log: up to 240 characters, the first 120 and the
 /// last 80 of a longer one, with those escaped that control a terminal, end a line, turn the
@@ -43,10 +43,10 @@ impl<'a> Excerpt<'a> {
         let mut characters = self.0.char_indices();
         let start_of_middle = characters.nth(BEGINNING).map(at)?;
         let start_of_end = characters.nth_back(END - 1).map(at)?;
-        let left_out = start_of_end - start_of_middle;
-        let (beginning, _) = self.0.split_at_checked(start_of_middle)?;
-        let (_, end) = self.0.split_at_checked(start_of_end)?;
-        (left_out > WORTH).then_some((beginning, left_out, end))
+        let (beginning, rest) = self.0.split_at_checked(start_of_middle)?;
+        let (middle, end) = rest.split_at_checked(start_of_end - start_of_middle)?;
+        middle.chars().nth(NOT_WORTH)?;
+        Some((beginning, middle.len(), end))
     }
 }
 
@@ -130,8 +130,10 @@ mod tests {
     #[test]
     fn a_text_is_shown_whole_where_leaving_something_out_would_make_it_no_shorter() {
         for length in [0, 1, 120, 121, 199, 200, 240] {
-            let text = "x".repeat(length);
-            assert_eq!(Excerpt(&text).to_string(), text);
+            for character in ["x", "\u{e9}"] {
+                let text = character.repeat(length);
+                assert_eq!(Excerpt(&text).to_string(), text);
+            }
         }
         let shown = Excerpt(&"x".repeat(241)).to_string();
         assert!(shown.contains("x... (41 bytes left out) ...x"), "{shown}");
