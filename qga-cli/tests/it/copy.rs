@@ -12,7 +12,7 @@ use crate::support::{ended, guest, names, qga, run, run_with, signal};
 async fn a_file_is_copied_there_and_back() {
     let (agent, address) = guest().await;
     let folder = tempfile::tempdir().unwrap();
-    let bytes: Vec<u8> = (0..=255).cycle().take(300_000).collect();
+    let bytes: Vec<u8> = (0..=255).cycle().take(600_000).collect();
     let (from, back) = (folder.path().join("from"), folder.path().join("back"));
     fs::write(&from, &bytes).unwrap();
     let there = format!("{address}:/srv/it");
@@ -25,7 +25,7 @@ async fn a_file_is_copied_there_and_back() {
     assert_eq!(fs::read(back).unwrap(), bytes);
     assert_eq!(
         down.stdout,
-        "{\"copied\":{\"bytes\":300000,\"files\":1,\"folders\":0,\"grown\":0,\"links\":0,\"resumed\":0,\"skipped\":0},\"version\":1}\n"
+        "{\"copied\":{\"bytes\":600000,\"files\":1,\"folders\":0,\"grown\":0,\"links\":0,\"resumed\":0,\"skipped\":0},\"version\":1}\n"
     );
 }
 

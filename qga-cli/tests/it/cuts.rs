@@ -65,7 +65,7 @@ async fn a_download_leaves_no_half_file_and_no_success() {
 /// Copies a file over one that is there.
 async fn copy(is_upload: bool, replies: usize) -> Run {
     let old = b"as it was".to_vec();
-    let new: Vec<u8> = (0..=255).cycle().take(300_000).collect();
+    let new: Vec<u8> = (0..=255).cycle().take(600_000).collect();
     let (agent, _) = guest().await;
     let folder = tempfile::tempdir().unwrap();
     let local = folder.path().join("local");

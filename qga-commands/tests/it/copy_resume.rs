@@ -308,7 +308,7 @@ async fn what_cannot_be_resumed_is_refused_before_anything_is_copied() {
 
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_was_dropped_anywhere_is_ended_by_the_next_one() {
-    let content = bytes(300_000);
+    let content = bytes(600_000);
     let folder = tempfile::tempdir().unwrap();
     let [from, to] = ["from", "to"].map(|name| folder.path().join(name));
     fs::write(&from, &content).unwrap();

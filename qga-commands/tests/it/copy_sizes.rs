@@ -42,9 +42,9 @@ fn target() -> (TempDir, PathBuf) {
 
 #[tokio::test(start_paused = true)]
 async fn of_a_file_of_the_guest_that_has_grown_what_was_listed_is_copied() {
-    for (path, size) in [("/f", 1), ("/f", 299_999), ("/dev/zero", 300_000)] {
+    for (path, size) in [("/f", 1), ("/f", 599_999), ("/dev/zero", 600_000)] {
         let (agent, guest) = reconnecting().await;
-        agent.file("/f", bytes(300_000));
+        agent.file("/f", bytes(600_000));
         listed(&agent, size);
         let (_folder, target) = target();
         let copied = guest.download(path, &target).await.unwrap();
@@ -62,13 +62,13 @@ async fn of_a_file_of_the_guest_that_has_grown_what_was_listed_is_copied() {
 #[tokio::test(start_paused = true)]
 async fn a_file_of_the_guest_that_was_cut_is_an_error_with_both_lengths() {
     let (agent, guest) = reconnecting().await;
-    agent.file("/f", bytes(300_000));
-    listed(&agent, 300_001);
+    agent.file("/f", bytes(600_000));
+    listed(&agent, 600_001);
     let (folder, target) = target();
     let error = guest.download("/f", &target).await.unwrap_err();
     assert!(matches!(fault(&error), CopyFault::Changed(_)), "{error:?}");
     let text = error.to_string();
-    assert!(text.contains("300001") && text.contains("300000"), "{text}");
+    assert!(text.contains("600001") && text.contains("600000"), "{text}");
     assert_eq!(error.execution(), Execution::NotRun);
     assert!(fs::read_dir(folder.path()).unwrap().next().is_none());
 }
@@ -89,7 +89,7 @@ async fn a_file_of_the_guest_that_always_says_that_it_is_longer_is_copied_as_it_
 #[tokio::test(start_paused = true)]
 async fn a_file_of_the_guest_that_is_listed_as_empty_is_copied_to_its_end() {
     let (agent, guest) = reconnecting().await;
-    agent.file("/proc/x", bytes(300_000));
+    agent.file("/proc/x", bytes(600_000));
     listed(&agent, 0);
     let (_folder, target) = target();
     let mut last = (0, 0);
@@ -99,12 +99,12 @@ async fn a_file_of_the_guest_that_is_listed_as_empty_is_copied_to_its_end() {
         let _ = told.send((now.bytes, now.total));
     });
     let copied = copy.await.unwrap();
-    assert_eq!((copied.bytes, copied.grown), (300_000, 0));
-    assert!(fs::read(&target).unwrap() == bytes(300_000));
+    assert_eq!((copied.bytes, copied.grown), (600_000, 0));
+    assert!(fs::read(&target).unwrap() == bytes(600_000));
     while let Some(now) = seen.recv().await {
         last = now;
     }
-    assert_eq!(last, (300_000, 300_000));
+    assert_eq!(last, (600_000, 600_000));
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,13 +113,13 @@ async fn a_file_that_is_listed_as_empty_is_whole_whatever_message_is_spoilt() {
     at_every_message(
         Duration::from_secs(1800),
         |agent| {
-            agent.file("/proc/x", bytes(300_000));
+            agent.file("/proc/x", bytes(600_000));
             listed(agent, 0);
         },
         async |guest| guest.download("/proc/x", &target).await,
         |_, context, copied| {
-            assert_eq!(copied.unwrap().bytes, 300_000, "{context}");
-            assert!(fs::read(&target).unwrap() == bytes(300_000), "{context}");
+            assert_eq!(copied.unwrap().bytes, 600_000, "{context}");
+            assert!(fs::read(&target).unwrap() == bytes(600_000), "{context}");
         },
     )
     .await;
@@ -204,11 +204,11 @@ async fn what_brings_a_byte_now_and_then_comes_to_an_end() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_channel_that_goes_on_is_no_reason_to_give_up() {
     let (agent, guest) = reconnecting().await;
-    let content = bytes(40 << 20);
+    let content = bytes(64 << 20);
     agent.file("/f", content.clone());
     agent
         .on("guest-file-read")
-        .fault(qga_testserver::Fault::delay(Duration::from_secs(4)));
+        .fault(qga_testserver::Fault::delay(Duration::from_millis(4_900)));
     let start = Instant::now();
     assert!(guest.read("/f").await.unwrap() == content);
     assert!(start.elapsed() > Duration::from_secs(600));
@@ -256,8 +256,8 @@ async fn a_lost_reply_while_uploading_loses_and_doubles_nothing() {
                 let before = agent.on("guest-file-write").up_to(at).expect(at);
                 before.fault(Fault::drip(100_000));
             }
-            let (copied, content) = upload_while(&guest, 1_300_000, |_| ()).await;
-            assert_eq!(copied.unwrap().bytes, 1_300_000, "{fault:?} {at}");
+            let (copied, content) = upload_while(&guest, 2_600_000, |_| ()).await;
+            assert_eq!(copied.unwrap().bytes, 2_600_000, "{fault:?} {at}");
             assert!(
                 agent.file_content("/tmp/f").unwrap() == content,
                 "{fault:?} {at}"
@@ -283,9 +283,9 @@ async fn an_upload_goes_on_behind_what_the_agent_says_it_has_written() {
 async fn of_a_file_of_this_host_that_grows_what_was_listed_is_copied() {
     let (agent, guest) = reconnecting().await;
     let grow = |mut file: &File| file.write_all(b"more").unwrap();
-    let (copied, content) = upload_while(&guest, 300_000, grow).await;
+    let (copied, content) = upload_while(&guest, 600_000, grow).await;
     let copied = copied.unwrap();
-    assert_eq!((copied.bytes, copied.grown), (300_000, 1));
+    assert_eq!((copied.bytes, copied.grown), (600_000, 1));
     assert!(agent.file_content("/tmp/f").unwrap() == content);
 }
 

@@ -67,7 +67,7 @@ async fn a_lost_reply_while_reading_loses_and_doubles_nothing() {
     for fault in losses() {
         for at in 0..4 {
             let (agent, guest) = guest();
-            agent.file(PATH, bytes(200_000));
+            agent.file(PATH, bytes(1_200_000));
             agent
                 .on("guest-file-read")
                 .up_to(1)
@@ -82,7 +82,7 @@ async fn a_lost_reply_while_reading_loses_and_doubles_nothing() {
                     .fault(Fault::drip(100_000));
             }
             assert!(
-                guest.read(PATH).await.unwrap() == bytes(200_000),
+                guest.read(PATH).await.unwrap() == bytes(1_200_000),
                 "{fault:?} {at}"
             );
         }
@@ -106,9 +106,9 @@ async fn a_lost_reply_while_writing_loses_and_doubles_nothing() {
                     .expect(at)
                     .fault(Fault::drip(100));
             }
-            guest.write(PATH, bytes(300_000)).await.unwrap();
+            guest.write(PATH, bytes(1_800_000)).await.unwrap();
             assert!(
-                agent.file_content(PATH).unwrap() == bytes(300_000),
+                agent.file_content(PATH).unwrap() == bytes(1_800_000),
                 "{fault:?} {at}"
             );
         }
@@ -173,7 +173,7 @@ async fn an_agent_that_reads_more_than_it_was_asked_is_an_error() {
         .reply(json!({"count": 1, "buf-b64": chunk, "eof": true}));
     let error = guest.read(PATH).await.unwrap_err();
     let text =
-        "the agent's answer makes no sense: 786432 bytes were read where 262144 were asked for";
+        "the agent's answer makes no sense: 786432 bytes were read where 524288 were asked for";
     assert_eq!(error.to_string(), text);
 }
 
@@ -470,7 +470,7 @@ async fn the_next_run_is_read_while_the_caller_is_busy_and_no_more_than_that() {
     let mut file = guest.open(PATH).await.unwrap();
     let mut run = vec![0; 1 << 20];
     let reads = || support::requests_of(&agent, "guest-file-read").len();
-    for (wanted, sent) in [(1, 4), (1, 4), (run.len(), 12), (1, 12)] {
+    for (wanted, sent) in [(1, 2), (1, 2), (run.len(), 6), (1, 6)] {
         file.read_exact(&mut run[..wanted]).await.unwrap();
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!(reads(), sent);
@@ -491,7 +491,7 @@ async fn a_file_stands_where_a_local_one_does_whatever_is_done_with_it() {
         usize::try_from(state >> 33).unwrap() % below
     };
     let (agent, guest) = guest();
-    let content = bytes(500_000);
+    let content = bytes(1_100_000);
     agent.file(PATH, content.clone());
     let mut local = std::io::Cursor::new(content);
     let mut options = OpenOptions::new();
@@ -552,7 +552,7 @@ fn a_file_may_move_to_another_thread() {
 
 #[tokio::test(start_paused = true)]
 async fn a_file_read_whole_is_right_or_an_error_whatever_message_is_spoilt() {
-    let content = vec![7; 300_000];
+    let content = vec![7; 600_000];
     support::faults::at_every_message(
         Duration::from_secs(60),
         |agent| agent.file("/f", content.clone()),

@@ -327,8 +327,8 @@ async fn a_guest_that_sends_more_than_was_asked_for_is_an_error() {
     let (agent, guest) = reconnecting().await;
     agent.program("job").runs(|_| job());
     let mut child = guest.command("job").spawn().await.unwrap();
-    let data = "AAAA".repeat(100_000);
-    let much = json!({"count": 300_000, "buf-b64": data, "eof": false});
+    let data = "AAAA".repeat(200_000);
+    let much = json!({"count": 600_000, "buf-b64": data, "eof": false});
     agent.on("guest-file-read").reply(much);
     let mut stdout = child.stdout.take().unwrap();
     let error = stdout.read(&mut [0; 10]).await.unwrap_err();

@@ -7,11 +7,11 @@ use std::path::Path;
 use super::entry::{Entry, Kind};
 use super::fetch_bundles::FetchBundles;
 use super::finishing::Finishing;
-use super::host::{Finished, Published, Sink, Target, local};
+use super::host::{Published, Sink, Target, local};
 use super::listing::{EMPTY_LIMIT, Listing};
 use super::names::join;
 use super::report::Report;
-use super::verify::{Check, verify};
+use super::verify::{Summed, sums, verify};
 use super::{Copied, CopyFault, Transfer, links, owner, resume, steps};
 use crate::guest::error::within;
 use crate::guest::files::{Handle, OpenOptions};
@@ -19,8 +19,8 @@ use crate::guest::pace::{self, Pace};
 use crate::guest::retries::Retries;
 use crate::guest::{Guest, GuestError};
 
-/// How many chunks of 256 KiB make a run, between which other tasks have their turn.
-const RUN: usize = 16;
+/// How many chunks of 512 KiB make a run, between which other tasks have their turn.
+const RUN: usize = 8;
 
 pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestError> {
     let Transfer {
@@ -117,21 +117,26 @@ async fn fill(
         .of_kind(Kind::Folder)
         .map(|entry| entry.path.clone());
     target.make_folders(folders.collect()).await?;
-    let finished = fetch_all(transfer, listing, target).await?;
-    let mut synced = finished.iter().all(|(_, finished)| finished.synced);
-    if transfer.verify {
-        let check = |(index, finished): (usize, Finished)| {
-            let entry = listing.entries.get(index)?;
-            Some(Check {
-                path: join(&transfer.remote, &entry.path),
-                sum: finished.sum?,
-                // It may have grown since.
-                first: (entry.grown || entry.there > 0).then_some(entry.size),
-            })
+    let finishing = fetch_all(transfer, listing, target).await?;
+    let finished = if transfer.verify {
+        let summed = |entry: &Entry| Summed {
+            path: join(&transfer.remote, &entry.path),
+            // It may have grown since.
+            first: (entry.grown || entry.there > 0).then_some(entry.size),
         };
-        let checks: Vec<_> = finished.into_iter().filter_map(check).collect();
-        verify(&transfer.guest, &checks, listing.bytes).await?;
-    }
+        let files: Vec<_> = listing.of_kind(Kind::File).map(summed).collect();
+        // The guest reads its files while this host does the same.
+        let sums = sums(&transfer.guest, &files, listing.bytes).await?;
+        let finished = finishing.all().await?;
+        let ours = finished
+            .iter()
+            .map(|it| it.sum.as_deref().unwrap_or_default());
+        verify(&files, &sums, ours)?;
+        finished
+    } else {
+        finishing.all().await?
+    };
+    let mut synced = finished.iter().all(|finished| finished.synced);
     // After all files, so that there is none that one of them could be written through.
     links::make_here(target, listing).await?;
     // The innermost first, since a folder may become one that we may not go through. The first one is
@@ -145,12 +150,12 @@ async fn fill(
     Ok(synced)
 }
 
-/// Copies the files, and gives what is known of each, by its number in the list.
+/// Copies the files, which are then on their last way to the disk.
 async fn fetch_all(
     transfer: &mut Transfer,
     listing: &mut Listing,
     target: &Target,
-) -> Result<Vec<(usize, Finished)>, GuestError> {
+) -> Result<Finishing, GuestError> {
     let mut pace = Pace::new();
     let mut finishing = Finishing::below(&transfer.local);
     let bundles = FetchBundles {
@@ -196,7 +201,7 @@ async fn fetch_all(
         pace.file_done();
         finishing.add(index, sink, meta, sum).await?;
     }
-    finishing.all().await
+    Ok(finishing)
 }
 
 /// A file of the guest on its way.

@@ -1,6 +1,6 @@
 //! A file, a folder or a link that is to be copied.
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     /// Below what was named, with slashes; empty for itself.
     pub(super) path: String,

@@ -1,5 +1,6 @@
 //! Files of this host on their last way to the disk, while the next ones are read.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ const MOST: usize = 8;
 pub(super) struct Finishing {
     shown: PathBuf,
     tasks: JoinSet<(usize, io::Result<Finished>)>,
-    finished: Vec<(usize, Finished)>,
+    finished: BTreeMap<usize, Finished>,
 }
 
 impl Finishing {
@@ -24,7 +25,7 @@ impl Finishing {
         Self {
             shown: shown.to_owned(),
             tasks: JoinSet::new(),
-            finished: Vec::new(),
+            finished: BTreeMap::new(),
         }
     }
 
@@ -44,12 +45,12 @@ impl Finishing {
         Ok(())
     }
 
-    /// Waits for all of them, and gives what is known of each.
-    pub(super) async fn all(mut self) -> Result<Vec<(usize, Finished)>, GuestError> {
+    /// Waits for all of them, and gives what is known of each, in the order of the list.
+    pub(super) async fn all(mut self) -> Result<Vec<Finished>, GuestError> {
         while !self.tasks.is_empty() {
             self.wait().await?;
         }
-        Ok(self.finished)
+        Ok(self.finished.into_values().collect())
     }
 
     async fn wait(&mut self) -> Result<(), GuestError> {
@@ -58,7 +59,7 @@ impl Finishing {
         };
         let (index, finished) = joined.map_err(|_| GuestError::Stopped)?;
         let finished = finished.map_err(|error| local(&self.shown, error))?;
-        self.finished.push((index, finished));
+        self.finished.insert(index, finished);
         Ok(())
     }
 }

@@ -11,7 +11,7 @@ use super::host::{Part, Source, Target, blocking, local};
 use super::listing::Listing;
 use super::names::join;
 use super::steps::{batches, list, most, run};
-use super::verify::{Check, compare, sum};
+use super::verify::{Summed, sum, sums};
 use super::{CopyFault, Transfer};
 use crate::guest::scripts::REMOVE;
 use crate::guest::{Guest, GuestError};
@@ -103,24 +103,21 @@ async fn keep(
     root: &str,
     parts: Vec<Part>,
 ) -> Result<(), GuestError> {
-    let (mut entries, mut checks, mut all) = (Vec::new(), Vec::new(), 0_u64);
-    for Part { index, bytes, sum } in parts {
-        if let Some(entry) = listing.entries.get(index) {
-            entries.push((index, bytes));
-            all = all.saturating_add(bytes);
-            checks.push(Check {
-                path: join(root, &entry.path),
-                sum,
-                first: (bytes < entry.size).then_some(bytes),
-            });
-        }
-    }
-    let alike = compare(guest, &checks, all).await?;
-    for ((index, bytes), is_alike) in entries.into_iter().zip(alike) {
-        if let Some(entry) = listing.entries.get_mut(index)
-            && is_alike
+    let summed = |Part { index, bytes, .. }: &Part| {
+        let entry = listing.entries.get(*index)?;
+        Some(Summed {
+            path: join(root, &entry.path),
+            first: (*bytes < entry.size).then_some(*bytes),
+        })
+    };
+    let files: Vec<_> = parts.iter().map_while(summed).collect();
+    let bytes = parts.iter().map(|part| part.bytes);
+    let sums = sums(guest, &files, bytes.fold(0, u64::saturating_add)).await?;
+    for (part, sum) in parts.into_iter().zip(sums) {
+        if let Some(entry) = listing.entries.get_mut(part.index)
+            && sum == part.sum
         {
-            entry.there = bytes;
+            entry.there = part.bytes;
         }
     }
     Ok(())

@@ -16,7 +16,7 @@ use super::names::{join, place};
 use super::report::Report;
 use super::send_bundles::send_bundles;
 use super::steps::{make_folders, set_metadata};
-use super::verify::{Check, sum, verify};
+use super::verify::{Summed, sums, sums_here, verify};
 use super::{Copied, CopyFault, Transfer, links, owner, resume};
 use crate::guest::error::{after_changes, within};
 use crate::guest::files::OpenOptions;
@@ -27,7 +27,7 @@ use crate::guest::{Guest, GuestError};
 use crate::limits;
 
 /// How many chunks of a file are read at once. As many again are with the guest meanwhile.
-const RUN: usize = 8;
+const RUN: usize = 4;
 
 pub(super) async fn upload(mut transfer: Transfer) -> Result<Copied, GuestError> {
     let (root, max) = (transfer.local.clone(), transfer.max_bytes);
@@ -96,15 +96,16 @@ async fn fill(
     send_all(transfer, source, listing, content, &bundled, &mut pace).await?;
     links::make(&transfer.guest, listing, content).await?;
     if transfer.verify {
-        let mut checks = Vec::new();
-        for entry in listing.of_kind(Kind::File) {
-            checks.push(Check {
-                path: join(content, &entry.path),
-                sum: sum(&transfer.local, source, entry, entry.size).await?,
-                first: None,
-            });
-        }
-        verify(&transfer.guest, &checks, listing.bytes).await?;
+        let summed = |entry: &Entry| Summed {
+            path: join(content, &entry.path),
+            first: None,
+        };
+        let files: Vec<_> = listing.of_kind(Kind::File).map(summed).collect();
+        // The guest reads its files while this host does the same.
+        let ours = sums_here(&transfer.local, source, listing);
+        let theirs = sums(&transfer.guest, &files, listing.bytes).await?;
+        let ours = ours.all().await?;
+        verify(&files, &theirs, ours.iter().map(String::as_str))?;
     }
     // Before the permissions, as these may be such that an agent that is not root cannot do it any more.
     owner::set_in_guest(&transfer.guest, &transfer.ownership, listing, places).await?;

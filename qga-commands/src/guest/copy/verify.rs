@@ -4,10 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
 use super::CopyFault;
 use super::checksum::sha256;
-use super::entry::Entry;
+use super::entry::{Entry, Kind};
 use super::host::{Source, blocking, local};
+use super::listing::Listing;
 use super::names::place;
 use super::steps::{batches, most};
 use crate::guest::process::Output;
@@ -20,10 +23,9 @@ pub(super) const SLOWEST: u64 = 1 << 20;
 
 const NO_CHECKSUMS: &str = "the guest has no program that makes SHA-256 checksums";
 
-/// A file of the guest, and what its checksum has to be.
-pub(super) struct Check {
+/// A file of the guest whose checksum is wanted.
+pub(super) struct Summed {
     pub(super) path: String,
-    pub(super) sum: String,
     /// Only so many bytes count.
     pub(super) first: Option<u64>,
 }
@@ -39,34 +41,34 @@ pub(super) async fn check(guest: &Guest, remote: &str) -> Result<(), GuestError>
 }
 
 /// Fails if a file of the guest is not what it has to be.
-pub(super) async fn verify(guest: &Guest, checks: &[Check], bytes: u64) -> Result<(), GuestError> {
-    let alike = compare(guest, checks, bytes).await?;
-    let mut compared = checks.iter().zip(alike);
-    match compared.find(|(_, is_alike)| !is_alike) {
-        Some((check, _)) => Err(CopyFault::Mismatch.at(&*check.path)),
+pub(super) fn verify<'a>(
+    files: &[Summed],
+    sums: &[String],
+    wanted: impl IntoIterator<Item = &'a str>,
+) -> Result<(), GuestError> {
+    let mut compared = files.iter().zip(sums).zip(wanted);
+    match compared.find(|((_, sum), wanted)| sum != wanted) {
+        Some(((file, _), _)) => Err(CopyFault::Mismatch.at(&*file.path)),
         None => Ok(()),
     }
 }
 
-/// Compares files of the guest with what they have to be: which of them are so.
-pub(super) async fn compare(
+/// The checksums of files of the guest, which have so many bytes; empty where the guest gives none.
+pub(super) async fn sums(
     guest: &Guest,
-    checks: &[Check],
+    files: &[Summed],
     bytes: u64,
-) -> Result<Vec<bool>, GuestError> {
-    let mut alike = vec![false; checks.len()];
+) -> Result<Vec<String>, GuestError> {
+    let mut sums = vec![String::new(); files.len()];
     let within = SCRIPT_TIMEOUT + Duration::from_secs(bytes / SLOWEST);
     for how in ["together", "each", "first"] {
-        let checks = checks.iter().zip(&mut alike);
-        let checks: Vec<_> = checks.filter(|(check, _)| check.how() == how).collect();
-        let paths: Vec<_> = checks
-            .iter()
-            .map(|(check, _)| check.path.as_str())
-            .collect();
-        let mut left = checks.into_iter();
+        let files = files.iter().zip(&mut sums);
+        let files: Vec<_> = files.filter(|(file, _)| file.how() == how).collect();
+        let paths: Vec<_> = files.iter().map(|(file, _)| file.path.as_str()).collect();
+        let mut left = files.into_iter();
         for batch in batches(paths.into_iter(), most(guest, CHECKSUMS)) {
             let now: Vec<_> = left.by_ref().take(batch.len()).collect();
-            let sizes: Vec<_> = now.iter().map(|(check, _)| check.size()).collect();
+            let sizes: Vec<_> = now.iter().map(|(file, _)| file.size()).collect();
             let mut args = vec![how];
             for (size, path) in sizes.iter().zip(&batch) {
                 args.extend(size.as_deref());
@@ -76,12 +78,13 @@ pub(super) async fn compare(
             let path = batch.first().copied().unwrap_or_default();
             let output = made(output, path)?;
             let lines = output.stdout.split(|byte| *byte == b'\n');
-            for ((check, alike), line) in now.into_iter().zip(lines) {
-                *alike = line.get(..64) == Some(check.sum.as_bytes());
+            for ((_, sum), line) in now.into_iter().zip(lines) {
+                let digits = line.get(..64).unwrap_or_default();
+                *sum = String::from_utf8_lossy(digits).into_owned();
             }
         }
     }
-    Ok(alike)
+    Ok(sums)
 }
 
 /// The checksum of the first so many bytes of a file of this host.
@@ -96,7 +99,32 @@ pub(super) async fn sum(
     sum.map_err(|error| local(&place(root, &entry.path), error))
 }
 
-impl Check {
+/// The checksums of all files of the list on this host, made in the background.
+pub(super) fn sums_here(root: &Path, source: &Arc<Source>, listing: &Listing) -> SumsHere {
+    let (root, source) = (root.to_owned(), Arc::clone(source));
+    let files: Vec<_> = listing.of_kind(Kind::File).cloned().collect();
+    let mut task = JoinSet::new();
+    task.spawn(async move {
+        let mut sums = Vec::new();
+        for file in &files {
+            sums.push(sum(&root, &source, file, file.size).await?);
+        }
+        Ok(sums)
+    });
+    SumsHere(task)
+}
+
+/// A task that ends when this is dropped.
+pub(super) struct SumsHere(JoinSet<Result<Vec<String>, GuestError>>);
+
+impl SumsHere {
+    pub(super) async fn all(mut self) -> Result<Vec<String>, GuestError> {
+        let joined = self.0.join_next().await;
+        joined.and_then(Result::ok).ok_or(GuestError::Stopped)?
+    }
+}
+
+impl Summed {
     /// Programs write a name beside each checksum, and break the line where that does.
     fn how(&self) -> &'static str {
         let odd = |c: char| c == '\\' || c.is_control();

@@ -186,17 +186,17 @@ fn a_stream_whose_runtime_has_ended_has_not_come_to_its_end() {
 async fn a_copy_waits_through_a_pause() {
     let (agent, line, guest) = with_long_pauses().await;
     agent.disable("guest-exec");
-    agent.file("/f", vec![7; 300_000]);
+    agent.file("/f", vec![7; 600_000]);
     trip_the_pause(&agent, &line, &guest).await;
     line.heals();
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("f");
     guest.download("/f", &to).await.unwrap();
-    assert_eq!(std::fs::read(&to).unwrap().len(), 300_000);
+    assert_eq!(std::fs::read(&to).unwrap().len(), 600_000);
     trip_the_pause(&agent, &line, &guest).await;
     line.heals();
     guest.upload(&to, "/g").await.unwrap();
-    assert_eq!(agent.file_content("/g").unwrap().len(), 300_000);
+    assert_eq!(agent.file_content("/g").unwrap().len(), 600_000);
 }
 
 #[tokio::test(start_paused = true)]
