@@ -1,5 +1,6 @@
 //! Exchanges over a Unix socket, for counting what they take: `exchanges respond SOCKET` answers them, and
-//! `exchanges KIND WORK SOCKET COUNT` does so many, one after the other, by one [kind](KINDS) of client.
+//! `exchanges KIND WORK SOCKET COUNT` does so many, one after the other, by one [kind](KINDS) of client. As a work,
+//! `connect` is a ping on a connection of its own.
 
 use std::env;
 use std::hint::black_box;
@@ -14,6 +15,7 @@ use qga_commands::commands::file::{FileRead, FileWrite};
 use qga_core::{Client, QgaCommand, blocking};
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 const KINDS: &str = "bare, bare-typed, bare-tokio, bare-timed, blocking, tokio";
@@ -29,11 +31,12 @@ fn main() -> std::io::Result<()> {
         [kind, work, socket, count] => {
             let count = count.parse().expect("a number");
             match work {
+                "connect" => connect(kind, socket, count),
                 "ping" => run(kind, Ping, socket, count),
                 "info" => run(kind, Info, socket, count),
                 "read" => run(kind, FileRead::new(1000).count(CHUNK as i64), socket, count),
                 "write" => run(kind, FileWrite::new(1000, content(CHUNK)), socket, count),
-                _ => panic!("one of ping, info, read, write"),
+                _ => panic!("one of connect, ping, info, read, write"),
             }
         }
         _ => panic!(
@@ -48,12 +51,6 @@ fn run<C: QgaCommand + Clone>(
     socket: &str,
     count: u32,
 ) -> std::io::Result<()> {
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime")
-    };
     match kind {
         "bare" => bare(&request(&command), socket, count, |_| ()),
         "bare-typed" => bare(&request(&command), socket, count, |line| {
@@ -79,6 +76,53 @@ fn run<C: QgaCommand + Clone>(
         }
         _ => panic!("one of {KINDS}"),
     }
+}
+
+fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().expect("a runtime")
+}
+
+/// To connect, synchronize, send a ping and close, so many times.
+fn connect(kind: &str, socket: &str, count: u32) -> std::io::Result<()> {
+    let sync = b"\xFF{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":1234567890123456},\"id\":1234567890123456}\n";
+    let requests = [sync.to_vec(), request(&Ping)];
+    let mut buffer = [0; 4096];
+    match kind {
+        "bare" => {
+            for _ in 0..count {
+                let mut stream = UnixStream::connect(socket)?;
+                for request in &requests {
+                    stream.write_all(request)?;
+                    assert!(stream.read(&mut buffer)? > 0);
+                }
+            }
+        }
+        "bare-tokio" => runtime().block_on(async {
+            for _ in 0..count {
+                let mut stream = tokio::net::UnixStream::connect(socket).await?;
+                for request in &requests {
+                    stream.write_all(request).await?;
+                    assert!(stream.read(&mut buffer).await? > 0);
+                }
+            }
+            std::io::Result::Ok(())
+        })?,
+        "blocking" => {
+            for _ in 0..count {
+                let client = blocking::Client::connect(socket).expect("a client");
+                client.execute(Ping).expect("a reply");
+            }
+        }
+        "tokio" => runtime().block_on(async {
+            for _ in 0..count {
+                let client = Client::connect(socket).await.expect("a client");
+                client.execute(Ping).await.expect("a reply");
+            }
+        }),
+        _ => panic!("one of {KINDS}"),
+    }
+    Ok(())
 }
 
 /// The request as a client writes it.

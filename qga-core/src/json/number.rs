@@ -26,6 +26,12 @@ pub(crate) fn whole(json: &str) -> Option<Whole> {
 
 /// The same, if it is one of those that ids are.
 pub(crate) fn natural(json: &str) -> Option<u64> {
+    // A sign is no digit, and nothing but digits can be parsed.
+    if json.starts_with(|c: char| c.is_ascii_digit())
+        && let Ok(number) = json.parse()
+    {
+        return Some(number);
+    }
     match whole(json)? {
         Whole::Natural(number) => u64::try_from(number).ok(),
         Whole::Negative(_) => None,

@@ -6,7 +6,7 @@
 
 use super::frame::Frame;
 use super::limits::ReplyLimits;
-use super::message::{Id, ReplyLine};
+use super::message::{Id, IdText, ReplyLine, split_success};
 use super::random::Random;
 use crate::error::AgentError;
 use crate::json::natural;
@@ -72,13 +72,16 @@ impl Handshake {
 
     /// What to send.
     pub(crate) fn request(&self) -> Vec<u8> {
-        let Self { token, command, .. } = self;
-        let mut request = vec![0xFF];
-        request.extend_from_slice(
-            format!(r#"{{"execute":"{command}","arguments":{{"id":{token}}}"#).as_bytes(),
-        );
+        let token = IdText::new(self.token);
+        let mut request = Vec::with_capacity(128);
+        request.extend_from_slice(b"\xFF{\"execute\":\"");
+        request.extend_from_slice(self.command.as_bytes());
+        request.extend_from_slice(b"\",\"arguments\":{\"id\":");
+        request.extend_from_slice(token.digits());
+        request.push(b'}');
         if self.with_id {
-            request.extend_from_slice(format!(r#","id":{token}"#).as_bytes());
+            request.extend_from_slice(b",\"id\":");
+            request.extend_from_slice(token.digits());
         }
         request.extend_from_slice(b"}\n");
         request
@@ -86,6 +89,9 @@ impl Handshake {
 
     /// Looks at a line from the agent.
     pub(crate) fn receive(&mut self, frame: Frame<'_>, random: &mut Random) -> Step {
+        if self.is_plain_reply(frame.bytes) {
+            return Step::Synced(Ids::Echoed);
+        }
         let Ok(reply) = ReplyLine::parse(frame.bytes, &LIMITS) else {
             return Step::Wait;
         };
@@ -100,6 +106,13 @@ impl Handshake {
             Err(error) if ours || reply.id == Id::Absent => self.failed(error, ours, random),
             Ok(_) | Err(_) => Step::Wait,
         }
+    }
+
+    /// Whether it is the reply with our token, spelt as agents spell it; most are.
+    fn is_plain_reply(&self, line: &[u8]) -> bool {
+        let token = IdText::new(self.token);
+        let returned = split_success(line, &token).and_then(|returned| line.get(returned));
+        returned.is_some_and(|it| it.strip_prefix(b" ").unwrap_or(it) == token.digits())
     }
 
     /// Looks at an error, which may be an old one unless it carries our id.

@@ -63,6 +63,23 @@ fn an_agent_that_echoes_ids_is_known_by_the_sync() {
 }
 
 #[test]
+fn a_token_in_what_is_no_reply_does_not_end_the_handshake() {
+    let mut handshake = Handshake::new(&mut random());
+    let token = handshake.token;
+    for reply in [
+        format!("{{\"return\": {token}, \"return\": {token}, \"id\": {token}}}"),
+        format!("{{\"return\":\u{c}{token}, \"id\": {token}}}"),
+        format!("{{\"return\": +{token}, \"id\": {token}}}"),
+        format!("{{\"return\": 0{token}, \"id\": {token}}}"),
+        format!("{{\"return\": \"{token}\", \"id\": {token}}}"),
+        format!("{{\"return\": {token}}}, \"id\": {token}}}"),
+    ] {
+        let step = handshake.receive(frame(&reply), &mut random());
+        assert_eq!(step, Step::Wait, "{reply}");
+    }
+}
+
+#[test]
 fn a_token_is_the_same_number_however_it_is_spelt() {
     let mut handshake = Handshake::new(&mut random());
     let (token, tenth) = (handshake.token, handshake.token * 10);
