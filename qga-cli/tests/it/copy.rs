@@ -232,7 +232,7 @@ async fn a_copy_whose_process_was_killed_goes_on() {
             .on(command)
             .fault(Fault::delay(Duration::from_millis(50)));
         let child = qga(&args).spawn().unwrap();
-        agent.wait_for(command, 20).await;
+        agent.wait_for(command, 10).await;
         signal(&child, Signal::KILL);
         child.wait_with_output().await.unwrap();
         agent.reset();
@@ -289,7 +289,7 @@ async fn a_copy_of_a_tree_whose_process_was_killed_goes_on_and_a_file_that_was_c
             .fault(Fault::delay(Duration::from_millis(20)));
         let before = agent.requests_of(command).len();
         let child = qga(&args).spawn().unwrap();
-        agent.wait_for(command, before + 24).await;
+        agent.wait_for(command, before + 12).await;
         signal(&child, Signal::KILL);
         child.wait_with_output().await.unwrap();
         agent.reset();
