@@ -411,7 +411,7 @@ impl ClientBuilder {
     fn open_address(
         self,
         address: Result<Address, Error>,
-    ) -> Pin<Box<impl Future<Output = Result<Client, Error>>>> {
+    ) -> Pin<Box<dyn Future<Output = Result<Client, Error>> + Send>> {
         Box::pin(async {
             let endpoint = self.endpoint(address?)?;
             self.open_here(endpoint).await
@@ -420,7 +420,10 @@ impl ClientBuilder {
 
     /// Does so in a box, which is gone afterwards: a task has room for the largest future that it awaits for as
     /// long as it lives.
-    fn open(self, endpoint: Endpoint) -> Pin<Box<impl Future<Output = Result<Client, Error>>>> {
+    fn open(
+        self,
+        endpoint: Endpoint,
+    ) -> Pin<Box<dyn Future<Output = Result<Client, Error>> + Send>> {
         Box::pin(self.open_here(endpoint))
     }
 
