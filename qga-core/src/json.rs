@@ -14,7 +14,7 @@ pub(crate) use arguments::write_arguments;
 pub use error::JsonError;
 pub(crate) use error::words;
 pub(crate) use lenient::from_str;
-pub(crate) use long::{MOST_MEMBERS, from_long_object};
+pub(crate) use long::{MOST_MEMBERS, from_empty_object, from_long_object};
 pub(crate) use number::natural;
 pub(crate) use probe::is_none;
 pub use raw::RawObject;
