@@ -5,6 +5,7 @@ mod error;
 mod lenient;
 mod long;
 mod number;
+mod place;
 mod probe;
 mod raw;
 mod refuse;
