@@ -22,7 +22,7 @@ use crate::terms::{
     Attachments, AwaitHolds, Call, ChannelState, Contact, Hold, LockFile, Options, Policy, Repeat,
     Settings, Waiting, buffers, later,
 };
-use crate::transport::{Address, MachineState, Schemes, TransportLimits, text_of};
+use crate::transport::{Address, MachineState, Schemes, TransportLimits, read_address, text_of};
 
 mod alarm;
 mod builder;
@@ -137,7 +137,7 @@ impl Client {
     where
         A: TryInto<Address, Error: Into<AddressError>>,
     {
-        Self::builder().connect(address).await
+        builder::connect(read_address(address)).await
     }
 
     /// A client over a stream that is already open. The first command synchronizes.

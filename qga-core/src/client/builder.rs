@@ -46,6 +46,13 @@ pub struct ClientBuilder {
     pub(super) schemes: Schemes<Scheme>,
 }
 
+/// Connects as a new builder does, by code that is there once.
+pub(super) fn connect(
+    address: Result<Address, Error>,
+) -> Pin<Box<dyn Future<Output = Result<Client, Error>> + Send>> {
+    Client::builder().open_address(address)
+}
+
 impl ClientBuilder {
     /// The timeouts and limits of every command of the client.
     pub fn options(mut self, options: Options) -> Self {
