@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Context;
@@ -41,6 +41,7 @@ pub(crate) use alarm::Alarm;
 pub use builder::ClientBuilder;
 use channel::{Channel, InUse};
 pub use execute::Execute;
+use execute::Slow;
 pub use pipeline::Pipeline;
 use rest::Rest;
 use standstill::Heed;
@@ -644,7 +645,7 @@ impl Client {
         failed: Option<(InUse, Error)>,
         span: Span,
         response: &'a mut dyn Response,
-    ) -> Pin<Box<dyn Future<Output = (Result<(), Error>, Option<Contact>)> + Send + 'a>> {
+    ) -> Slow<'a, ()> {
         Box::pin(self.run_here(call, failed, span, response))
     }
 

@@ -25,7 +25,10 @@ pub struct Execute<'a, R> {
     no_reply: fn(NoReply) -> Option<R>,
 }
 
-type Slow<'a, R> = Pin<Box<dyn Future<Output = (Result<R, Error>, Option<Contact>)> + Send + 'a>>;
+/// What a command comes to, and in which contact.
+pub(super) type Slow<'a, R> = Pin<Box<dyn Future<Output = Ended<R>> + Send + 'a>>;
+
+type Ended<R> = (Result<R, Error>, Option<Contact>);
 
 /// A command that can be sent at once, whatever its response is.
 struct Exchange<'a> {
@@ -133,16 +136,14 @@ impl Exchange<'_> {
     fn poll(&mut self, cx: &mut Context<'_>, response: &mut dyn Response) -> Poll<Progress> {
         loop {
             match (&mut self.state, &mut self.call) {
-                (State::New, Some(call)) => match self.client.try_acquire(call, cx) {
-                    Some(mut channel) => {
-                        channel.send(call, &self.span);
-                        self.state = State::Sent(channel);
-                    }
-                    None => {
+                (State::New, Some(call)) => {
+                    let Some(mut channel) = self.client.try_acquire(call, cx) else {
                         self.state = State::Over;
                         return Poll::Ready(Progress::IsSlow(None));
-                    }
-                },
+                    };
+                    channel.send(call, &self.span);
+                    self.state = State::Sent(channel);
+                }
                 (State::Sent(channel), _) => {
                     let event = ready!(channel.driver().poll_event(cx));
                     if let Some(progress) = self.end(event, response) {

@@ -243,6 +243,7 @@ fn an_error_tells_the_place_and_what_stands_there() {
             sides: (u8, u8),
         },
     }
+    type Members = BTreeMap<String, Vec<Entry>>;
     fn place<T: DeserializeOwned>(json: &str) -> (String, &str) {
         let misfit = from_str::<T>(json).err().unwrap();
         let place = misfit.place(json);
@@ -251,7 +252,6 @@ fn an_error_tells_the_place_and_what_stands_there() {
     assert_eq!(place::<u8>("-1"), (".".into(), "-1"));
     let lists = place::<Vec<Vec<u8>>>("[[1], [2, 3, {}, 4], [5]]");
     assert_eq!(lists, ("[1][2]".into(), "{}"));
-    type Members = BTreeMap<String, Vec<Entry>>;
     let members =
         place::<Members>(r#"{"a": [], "b\u00e9": [{"size": 1}, {"size": [2]}], "c": []}"#);
     assert_eq!(members, ("bé[1].size".into(), "[2]"));
