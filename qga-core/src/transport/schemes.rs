@@ -157,6 +157,16 @@ mod tests {
     }
 
     #[test]
+    fn of_two_openings_for_a_scheme_the_later_is_taken() {
+        let mut schemes = Schemes::<u8>::new();
+        for (name, open) in [("libvirt", 1), ("a", 2), ("vm", 3), ("libvirt", 4)] {
+            schemes.add(name.into(), Arc::new(open));
+        }
+        let found = |address: &str| *schemes.find(&address.parse().unwrap()).unwrap().unwrap();
+        assert_eq!((found("libvirt:x"), found("a:x"), found("vm:x")), (4, 2, 3));
+    }
+
+    #[test]
     fn a_name_that_cannot_be_a_scheme_is_an_error_whatever_the_address_is() {
         for name in ["", "Vm", "9p", "a b", "a:b", "unix", "ssh"] {
             let mut schemes = Schemes::<()>::new();
