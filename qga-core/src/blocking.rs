@@ -34,7 +34,7 @@ use tokio::sync::watch;
 
 use crate::command::{CommandSpec, NoReply, QgaCommand};
 use crate::error::{AddressError, Error, ErrorKind};
-use crate::protocol::{Budget, Request};
+use crate::protocol::{Budget, Request, Response, Typed};
 use crate::terms::trace::Span;
 use crate::terms::{
     Attachments, AwaitHolds, Call, Hold, LockFile, Options, Policy, Repeat, Settings, Standstill,
@@ -266,18 +266,29 @@ impl Client {
         Pipeline::new(self, commands.into_iter())
     }
 
-    fn run<R: DeserializeOwned>(
+    fn run<R: DeserializeOwned + Send>(
         &self,
         spec: CommandSpec<'_>,
         request: serde_json::Result<Request>,
         no_reply: fn(NoReply) -> Option<R>,
     ) -> Result<R, Error> {
+        let mut response = Typed::new(no_reply);
+        let result = self.run_into(spec, request, &mut response);
+        response.take(result)
+    }
+
+    fn run_into(
+        &self,
+        spec: CommandSpec<'_>,
+        request: serde_json::Result<Request>,
+        response: &mut dyn Response,
+    ) -> Result<(), Error> {
         let span = self.span(spec.name());
         let result = match request {
             Ok(request) => {
                 let budget = self.budget();
-                let mut call = Call::new(spec, request, &self.options, budget, no_reply);
-                let result = span.within(|| self.run_call(&mut call, &span));
+                let mut call = Call::new(spec, request, &self.options, budget);
+                let result = span.within(|| self.run_call(&mut call, &span, response));
                 result.map_err(|error| error.with_spec(&call.spec))
             }
             Err(error) => Err(Error::encode(error).with_spec(&spec)),
@@ -286,11 +297,12 @@ impl Client {
         result.map_err(|error| self.locate(error))
     }
 
-    fn run_call<R: DeserializeOwned>(
+    fn run_call(
         &self,
-        call: &mut Call<'_, R>,
+        call: &mut Call<'_>,
         span: &Span,
-    ) -> Result<R, Error> {
+        response: &mut dyn Response,
+    ) -> Result<(), Error> {
         let name = call.spec.name.clone();
         let (name, budget) = (&*name, call.budget);
         let mut waiting = Waiting::new(&budget, call.waits, call.repeat);
@@ -302,10 +314,10 @@ impl Client {
             let tried = budget.check(Instant::now).and_then(|()| {
                 let mut channel = self.take(&budget)?;
                 self.check(name)?;
-                channel.exchange(call, || self.check(name), &mut waiting.sent, span)
+                channel.exchange(call, || self.check(name), &mut waiting.sent, span, response)
             });
             match tried {
-                Ok(response) => return Ok(response),
+                Ok(()) => return Ok(()),
                 Err(error) if !call.has_request() => return Err(waiting.after(error)),
                 Err(error) => {
                     let end = waiting.for_channel(error, Instant::now())?;

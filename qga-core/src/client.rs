@@ -16,13 +16,13 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::command::{CommandSpec, NoReply, QgaCommand};
 use crate::error::{AddressError, Error, ErrorKind, Execution, Stage};
-use crate::protocol::{Budget, Request};
+use crate::protocol::{Budget, Request, Response};
 use crate::terms::trace::Span;
 use crate::terms::{
     Attachments, AwaitHolds, Call, ChannelState, Contact, Hold, LockFile, Options, Policy, Repeat,
     Settings, Waiting, buffers, later,
 };
-use crate::transport::{Address, MachineState, Schemes, TransportLimits, text_of};
+use crate::transport::{Address, MachineState, Schemes, TransportLimits, read_address, text_of};
 
 mod alarm;
 mod builder;
@@ -41,6 +41,7 @@ pub(crate) use alarm::Alarm;
 pub use builder::ClientBuilder;
 use channel::{Channel, InUse};
 pub use execute::Execute;
+use execute::Slow;
 pub use pipeline::Pipeline;
 use rest::Rest;
 use standstill::Heed;
@@ -137,7 +138,7 @@ impl Client {
     where
         A: TryInto<Address, Error: Into<AddressError>>,
     {
-        Self::builder().connect(address).await
+        builder::connect(read_address(address)).await
     }
 
     /// A client over a stream that is already open. The first command synchronizes.
@@ -613,13 +614,13 @@ impl Client {
         match request {
             Ok(request) => {
                 let (options, budget) = (&self.options, self.budget());
-                Execute::new(
-                    self,
-                    span,
-                    Call::new(spec, request, options, budget, no_reply),
-                )
+                let call = Call::new(spec, request, options, budget);
+                Execute::new(self, span, call, no_reply)
             }
-            Err(error) => Execute::failed(self, span, Error::encode(error).with_spec(&spec)),
+            Err(error) => {
+                let error = Error::encode(error).with_spec(&spec);
+                Execute::failed(self, span, error, no_reply)
+            }
         }
     }
 
@@ -630,7 +631,7 @@ impl Client {
 
     /// The channel for a command, if it can be sent at once.
     #[inline]
-    fn try_acquire<R>(&self, call: &Call<'_, R>, cx: &mut Context<'_>) -> Option<InUse> {
+    fn try_acquire(&self, call: &Call<'_>, cx: &mut Context<'_>) -> Option<InUse> {
         let channel = Arc::clone(&self.channel).try_lock_owned().ok()?;
         let mut channel = self.in_use(channel);
         let is_ready = channel.is_ready(cx) && self.check(call.spec.name()).is_ok();
@@ -638,12 +639,23 @@ impl Client {
     }
 
     /// Runs a command that may have to wait, or that has failed once, and tells in which contact.
-    async fn run<R: DeserializeOwned>(
+    fn run<'a>(
+        &'a self,
+        call: Call<'a>,
+        failed: Option<(InUse, Error)>,
+        span: Span,
+        response: &'a mut dyn Response,
+    ) -> Slow<'a, ()> {
+        Box::pin(self.run_here(call, failed, span, response))
+    }
+
+    async fn run_here(
         &self,
-        mut call: Call<'_, R>,
+        mut call: Call<'_>,
         mut failed: Option<(InUse, Error)>,
         span: Span,
-    ) -> (Result<R, Error>, Option<Contact>) {
+        response: &mut dyn Response,
+    ) -> (Result<(), Error>, Option<Contact>) {
         let name = call.spec.name.clone();
         let (name, budget) = (&*name, call.budget);
         let mut rest = self.rest();
@@ -666,11 +678,11 @@ impl Client {
                 };
                 let (check, sent) = (|| self.check(name), &mut waiting.sent);
                 channel
-                    .exchange(&mut call, check, sent, before, &span)
+                    .exchange(&mut call, check, sent, before, &span, response)
                     .await
             };
             match tried.await {
-                Ok(response) => break Ok(response),
+                Ok(()) => break Ok(()),
                 Err(error) if !call.has_request() => break Err(waiting.after(error)),
                 Err(error) => match waiting.for_channel(error, now()) {
                     Ok(end) => {

@@ -240,6 +240,11 @@ impl Error {
         )
     }
 
+    /// A reply that was told of, and is not there.
+    pub(crate) fn lost_reply() -> Self {
+        Self::new(Stage::Receive, Execution::MaybeRun, ErrorKind::ReplyLost)
+    }
+
     /// A command that ended well without a reply, of whose type no response can be made.
     pub(crate) fn no_response(how: NoReply) -> Self {
         Self::new(

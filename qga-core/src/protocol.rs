@@ -15,9 +15,11 @@ mod message;
 mod model;
 mod outgoing;
 mod random;
+mod response;
 mod session;
 
 pub(crate) use limits::{ReplyLimits, SyncBudget};
 pub(crate) use message::Request;
 pub(crate) use random::Random;
+pub(crate) use response::{Response, Typed};
 pub(crate) use session::{Budget, Event, Session, Ticket};

@@ -73,8 +73,7 @@ fn time_left(deadline: Instant) -> io::Result<Duration> {
 
 /// Words as a POSIX shell takes them.
 fn quoted<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    shlex::Quoter::new()
-        .allow_nul(true)
-        .join(words)
-        .unwrap_or_default()
+    let words: Vec<&str> = words.into_iter().collect();
+    let quoter = shlex::Quoter::new().allow_nul(true);
+    quoter.join(words).unwrap_or_default()
 }

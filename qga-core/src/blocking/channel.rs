@@ -2,11 +2,9 @@
 
 use std::time::Instant;
 
-use serde::de::DeserializeOwned;
-
 use super::driver::Driver;
 use crate::error::Error;
-use crate::protocol::Budget;
+use crate::protocol::{Budget, Response};
 use crate::terms::trace::{self, Span};
 use crate::terms::{Call, Next, Recovery, Standstill, TRIES, following};
 use crate::transport::BlockingEndpoint;
@@ -45,18 +43,19 @@ impl Channel {
     /// Opens the channel where that is due, and runs a command; again, where `call` allows it. `check` is asked
     /// right before each sending, and `sent` counts how often that is.
     #[inline]
-    pub(super) fn exchange<R: DeserializeOwned>(
+    pub(super) fn exchange(
         &mut self,
-        call: &mut Call<'_, R>,
+        call: &mut Call<'_>,
         check: impl Fn() -> Result<(), Error>,
         sent: &mut u32,
         span: &Span,
-    ) -> Result<R, Error> {
+        response: &mut dyn Response,
+    ) -> Result<(), Error> {
         let mut before = None;
         let mut tries = 0;
         loop {
-            let error = match self.once(call, &check, sent, span) {
-                Ok(response) => return Ok(response),
+            let error = match self.once(call, &check, sent, span, response) {
+                Ok(()) => return Ok(()),
                 Err(error) => following(before, error),
             };
             tries += 1;
@@ -69,19 +68,20 @@ impl Channel {
         }
     }
 
-    fn once<R: DeserializeOwned>(
+    fn once(
         &mut self,
-        call: &mut Call<'_, R>,
+        call: &mut Call<'_>,
         check: impl Fn() -> Result<(), Error>,
         sent: &mut u32,
         span: &Span,
-    ) -> Result<R, Error> {
+        response: &mut dyn Response,
+    ) -> Result<(), Error> {
         self.ensure_synced(&call.budget, call.waits)?;
         check()?;
         *sent += 1;
         call.submit(&mut self.driver.session, Instant::now, span);
         let event = self.driver.event();
-        let result = call.result(&mut self.driver.session, event, span);
+        let result = call.result(&mut self.driver.session, event, span, response);
         result.map_err(|error| self.lost_by(error))
     }
 

@@ -46,6 +46,13 @@ pub struct ClientBuilder {
     pub(super) schemes: Schemes<Scheme>,
 }
 
+/// Connects as a new builder does, by code that is there once.
+pub(super) fn connect(
+    address: Result<Address, Error>,
+) -> Pin<Box<dyn Future<Output = Result<Client, Error>> + Send>> {
+    Client::builder().open_address(address)
+}
+
 impl ClientBuilder {
     /// The timeouts and limits of every command of the client.
     pub fn options(mut self, options: Options) -> Self {
@@ -411,7 +418,7 @@ impl ClientBuilder {
     fn open_address(
         self,
         address: Result<Address, Error>,
-    ) -> Pin<Box<impl Future<Output = Result<Client, Error>>>> {
+    ) -> Pin<Box<dyn Future<Output = Result<Client, Error>> + Send>> {
         Box::pin(async {
             let endpoint = self.endpoint(address?)?;
             self.open_here(endpoint).await
@@ -420,7 +427,10 @@ impl ClientBuilder {
 
     /// Does so in a box, which is gone afterwards: a task has room for the largest future that it awaits for as
     /// long as it lives.
-    fn open(self, endpoint: Endpoint) -> Pin<Box<impl Future<Output = Result<Client, Error>>>> {
+    fn open(
+        self,
+        endpoint: Endpoint,
+    ) -> Pin<Box<dyn Future<Output = Result<Client, Error>> + Send>> {
         Box::pin(self.open_here(endpoint))
     }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Instant;
 
-use serde::de::DeserializeOwned;
 use tokio::sync::OwnedMutexGuard;
 
 use super::driver::Driver;
@@ -13,7 +12,7 @@ use super::now;
 use super::reconnect::Reconnect;
 use super::status::Status;
 use crate::error::Error;
-use crate::protocol::{Budget, Event};
+use crate::protocol::{Budget, Event, Response};
 use crate::terms::trace::{self, Span};
 use crate::terms::{Call, ChannelState, Contact, TRIES, following, words_of};
 
@@ -90,14 +89,15 @@ impl Channel {
     /// Opens the channel where that is due, and runs a command; again, where `call` allows it. To open and to
     /// synchronize may take long, so `check` is asked right before each sending. `sent` counts how often that
     /// is, and `before` is how an earlier try failed.
-    pub(crate) async fn exchange<R: DeserializeOwned>(
+    pub(crate) async fn exchange(
         &mut self,
-        call: &mut Call<'_, R>,
+        call: &mut Call<'_>,
         check: impl Fn() -> Result<(), Error>,
         sent: &mut u32,
         mut before: Option<Error>,
         span: &Span,
-    ) -> Result<R, Error> {
+        response: &mut dyn Response,
+    ) -> Result<(), Error> {
         let mut tries = u32::from(before.is_some());
         loop {
             if let Some(error) = before.take() {
@@ -109,32 +109,33 @@ impl Channel {
                 before = Some(error);
             }
             tries += 1;
-            match self.once(call, &check, sent, span).await {
-                Ok(response) => return Ok(response),
+            match self.once(call, &check, sent, span, response).await {
+                Ok(()) => return Ok(()),
                 Err(error) if error.is_not_allowed() => return Err(following(before, error)),
                 Err(error) => before = Some(following(before.take(), error)),
             }
         }
     }
 
-    async fn once<R: DeserializeOwned>(
+    async fn once(
         &mut self,
-        call: &mut Call<'_, R>,
+        call: &mut Call<'_>,
         check: impl Fn() -> Result<(), Error>,
         sent: &mut u32,
         span: &Span,
-    ) -> Result<R, Error> {
+        response: &mut dyn Response,
+    ) -> Result<(), Error> {
         self.ensure_synced(&call.budget, call.waits).await?;
         check()?;
         *sent += 1;
         self.send(call, span);
         let event = self.driver.event().await;
-        self.end(event, call, span)
+        self.end(event, call, span, response)
     }
 
     /// Sends a command, which must not wait for anything.
     #[inline]
-    pub(crate) fn send<R>(&mut self, call: &mut Call<'_, R>, span: &Span) {
+    pub(crate) fn send(&mut self, call: &mut Call<'_>, span: &Span) {
         if self.status.contacts.are_watched() {
             self.sent = now();
         }
@@ -172,14 +173,15 @@ impl Channel {
 
     /// What a command has come to.
     #[inline]
-    pub(crate) fn end<R: DeserializeOwned>(
+    pub(crate) fn end(
         &mut self,
         event: Event,
-        call: &mut Call<'_, R>,
+        call: &mut Call<'_>,
         span: &Span,
-    ) -> Result<R, Error> {
+        response: &mut dyn Response,
+    ) -> Result<(), Error> {
         call.contact = self.note(&event, self.sent);
-        let result = call.result(&mut self.driver.session, event, span);
+        let result = call.result(&mut self.driver.session, event, span, response);
         result.map_err(|error| self.lost_by(error))
     }
 

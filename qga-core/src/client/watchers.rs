@@ -18,14 +18,14 @@ pub(crate) struct Watchers {
 impl Watchers {
     /// Tells the watchers of a state, if there are any.
     #[inline]
-    pub(crate) fn tell(&self, state: impl FnOnce() -> ChannelState) {
+    pub(crate) fn tell(&self, state: impl Fn() -> ChannelState) {
         if self.exist.load(Ordering::Acquire) {
-            self.tell_those_who_watch(state);
+            self.tell_those_who_watch(&state);
         }
     }
 
     #[cold]
-    fn tell_those_who_watch(&self, state: impl FnOnce() -> ChannelState) {
+    fn tell_those_who_watch(&self, state: &dyn Fn() -> ChannelState) {
         let mut told = self.state();
         match &*told {
             Some(watched) if watched.receiver_count() > 0 => {

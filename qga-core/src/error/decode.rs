@@ -1,14 +1,14 @@
 //! From the JSON that an agent returned to a command's response.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
-use serde_path_to_error::{Path, Segment};
 
 use super::{Error, ErrorKind, Execution, Stage};
 use crate::json::{self, JsonError};
+
+/// Of a longer reply, an error does not show the piece that does not fit; in bytes.
+const LONGEST_SHOWN: usize = 64 * 1024;
 
 /// How a reply does not fit its command's response type.
 ///
@@ -82,18 +82,15 @@ pub(crate) fn decode<R: DeserializeOwned>(json: &str, secret: bool) -> Result<R,
                 .and_then(|json| json::from_str(&json).ok())
                 .ok_or(error)
         })
-        .map_err(|error| {
-            let piece = piece(json, error.path());
-            let path = if secret {
-                ".".to_owned()
-            } else {
-                error.path().to_string()
-            };
+        .map_err(|misfit| {
+            let place = Some(misfit.place(json)).filter(|_| !secret);
+            let shown = place.as_ref().filter(|_| json.len() <= LONGEST_SHOWN);
+            let piece = shown.map(|place| place.piece.to_owned());
             let kind = ErrorKind::Decode(DecodeError {
-                path,
-                source: JsonError::new(withheld(error.into_inner(), secret)),
+                path: place.map_or_else(|| ".".to_owned(), |place| place.path),
+                source: JsonError::new(withheld(misfit.error, secret)),
                 json: Some(json.to_owned()).filter(|_| !secret),
-                piece: piece.filter(|_| !secret),
+                piece,
             });
             Error::new(Stage::Decode, Execution::Answered, kind)
         })
@@ -105,37 +102,6 @@ fn withheld(error: serde_json::Error, secret: bool) -> serde_json::Error {
         return serde::de::Error::custom("the reason is withheld, as the reply is a secret");
     }
     error
-}
-
-/// What stands at `path`, or the last of it that is there, as the agent wrote it. A long reply is not
-/// looked into.
-fn piece(json: &str, path: &Path) -> Option<String> {
-    if json.len() > 64 * 1024 {
-        return None;
-    }
-    let mut at = json;
-    for segment in path {
-        let below = match segment {
-            Segment::Seq { index } => element(at, *index),
-            Segment::Map { key } => member(at, key),
-            Segment::Enum { .. } | Segment::Unknown => None,
-        };
-        match below {
-            Some(below) => at = below.get(),
-            None => break,
-        }
-    }
-    Some(at.to_owned())
-}
-
-fn element(list: &str, index: usize) -> Option<&RawValue> {
-    let list: Vec<&RawValue> = serde_json::from_str(list).ok()?;
-    list.get(index).copied()
-}
-
-fn member<'a>(object: &'a str, name: &str) -> Option<&'a RawValue> {
-    let mut members: HashMap<String, &RawValue> = serde_json::from_str(object).ok()?;
-    members.remove(name)
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ fn words(text: &str) -> Vec<String> {
     let end = ends.find(|end| text.is_char_boundary(*end));
     let start = end.and_then(|end| text.get(..end)).unwrap_or_default();
     let words = start.split_whitespace();
-    let words = words.map(|word| word.trim_matches(is_edge).to_lowercase());
+    let words = words.map(|word| word.trim_matches(is_edge).to_ascii_lowercase());
     words.filter(|word| !word.is_empty()).collect()
 }
 

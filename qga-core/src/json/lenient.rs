@@ -3,6 +3,7 @@
 //! It stands between a reader of JSON text and the type that is read. All else passes through, so
 //! floats, strings and raw JSON are as they would be without it.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use serde::Deserialize;
@@ -12,6 +13,7 @@ use serde::de::{
 use serde_json::value::RawValue;
 
 use super::number::{respelt, whole};
+use super::place::{Place, Step};
 use super::words;
 
 /// Which numbers are taken for integers.
@@ -26,33 +28,77 @@ enum Spelling {
     WholeAnywhere,
 }
 
+/// Why JSON does not fit a type, and where.
+pub(crate) struct Misfit {
+    pub(crate) error: serde_json::Error,
+    /// From the innermost to the outermost.
+    steps: Vec<Step>,
+}
+
+impl Misfit {
+    /// The place in the JSON that was read.
+    pub(crate) fn place<'a>(&self, json: &'a str) -> Place<'a> {
+        Place::find(json, self.steps.iter().rev().copied())
+    }
+}
+
 /// Decodes plainly, and if that fails, with ever more numbers taken for integers. The error is the last
 /// one's.
-pub(crate) fn from_str<'de, R: Deserialize<'de>>(
-    json: &'de str,
-) -> Result<R, serde_path_to_error::Error<serde_json::Error>> {
+pub(crate) fn from_str<'de, R: Deserialize<'de>>(json: &'de str) -> Result<R, Misfit> {
     let attempt = |spelling| {
+        let state = State::new(spelling);
         let mut text = serde_json::Deserializer::from_str(json);
-        serde_path_to_error::deserialize(Lenient::new(&mut text, spelling))
+        R::deserialize(Lenient::new(&mut text, &state)).map_err(|error| Misfit {
+            error,
+            steps: state.steps.take(),
+        })
     };
     attempt(Spelling::Plain)
         .or_else(|_| attempt(Spelling::Whole))
         .or_else(|_| attempt(Spelling::WholeAnywhere))
 }
 
-/// A reader of JSON text, or what stands on the way from there to a type.
-struct Lenient<T> {
-    inner: T,
+/// What all know that read one text.
+struct State {
     spelling: Spelling,
+    /// From where it failed outwards.
+    steps: RefCell<Vec<Step>>,
 }
 
-impl<T> Lenient<T> {
-    fn new(inner: T, spelling: Spelling) -> Self {
-        Self { inner, spelling }
+impl State {
+    fn new(spelling: Spelling) -> Self {
+        Self {
+            spelling,
+            steps: RefCell::default(),
+        }
     }
 
-    fn with<U>(spelling: Spelling, inner: U) -> Lenient<U> {
-        Lenient { inner, spelling }
+    /// Takes note of the way out of what has failed.
+    fn leave(&self, step: Step) {
+        self.steps.borrow_mut().push(step);
+    }
+}
+
+/// A reader of JSON text, or what stands on the way from there to a type.
+struct Lenient<'s, T> {
+    inner: T,
+    state: &'s State,
+    /// How many elements or members were read of a list or object.
+    count: usize,
+}
+
+impl<'s, T> Lenient<'s, T> {
+    fn new(inner: T, state: &'s State) -> Self {
+        let count = 0;
+        Self {
+            inner,
+            state,
+            count,
+        }
+    }
+
+    fn with<U>(state: &'s State, inner: U) -> Lenient<'s, U> {
+        Lenient::new(inner, state)
     }
 }
 
@@ -64,7 +110,7 @@ fn about_piece<E: Error>(error: &serde_json::Error) -> E {
 macro_rules! pass {
     ($($method:ident($($name:ident: $type:ty),*);)*) => {$(
         fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Result<V::Value, D::Error> {
-            self.inner.$method($($name,)* Self::with(self.spelling, visitor))
+            self.inner.$method($($name,)* Self::with(self.state, visitor))
         }
     )*};
 }
@@ -72,7 +118,7 @@ macro_rules! pass {
 macro_rules! integers {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-            match self.spelling {
+            match self.state.spelling {
                 Spelling::Plain => self.inner.$method(visitor),
                 Spelling::Whole | Spelling::WholeAnywhere => integer(self.inner, visitor),
             }
@@ -93,14 +139,12 @@ fn integer<'de, D: Deserializer<'de>, V: Visitor<'de>>(
     }
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lenient<D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lenient<'_, D> {
     type Error = D::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        let Spelling::WholeAnywhere = self.spelling else {
-            return self
-                .inner
-                .deserialize_any(Self::with(self.spelling, visitor));
+        let Spelling::WholeAnywhere = self.state.spelling else {
+            return self.inner.deserialize_any(Self::with(self.state, visitor));
         };
         let raw = <&RawValue>::deserialize(self.inner)?;
         let read = match respelt(raw.get()) {
@@ -163,7 +207,7 @@ macro_rules! visit {
     )*};
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Lenient<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for Lenient<'_, V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -202,44 +246,49 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Lenient<V> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<V::Value, D::Error> {
-        self.inner.visit_some(Self::with(self.spelling, value))
+        self.inner.visit_some(Self::with(self.state, value))
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, value: D) -> Result<V::Value, D::Error> {
-        let value = Self::with(self.spelling, value);
+        let value = Self::with(self.state, value);
         self.inner.visit_newtype_struct(value)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_seq(Self::with(self.spelling, items))
+        self.inner.visit_seq(Self::with(self.state, items))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_map(Self::with(self.spelling, members))
+        self.inner.visit_map(Self::with(self.state, members))
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_enum(Self::with(self.spelling, variant))
+        self.inner.visit_enum(Self::with(self.state, variant))
     }
 }
 
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Lenient<S> {
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Lenient<'_, S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<S::Value, D::Error> {
-        self.inner.deserialize(Self::with(self.spelling, value))
+        self.inner.deserialize(Self::with(self.state, value))
     }
 }
 
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Lenient<A> {
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Lenient<'_, A> {
     type Error = A::Error;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        self.inner
-            .next_element_seed(Self::with(self.spelling, seed))
+        let seed = Self::with(self.state, seed);
+        let element = self.inner.next_element_seed(seed);
+        if element.is_err() {
+            self.state.leave(Step::Element(self.count));
+        }
+        self.count += 1;
+        element
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -247,19 +296,41 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Lenient<A> {
     }
 }
 
-/// Keys are strings, which stay as they are.
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Lenient<A> {
+/// A key, which stays as it is. With a type of its own, this reader leaves that of plain JSON the only one to read the
+/// keys of a type, so that the compiler puts its code where it is used.
+struct Key<S>(S);
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Key<S> {
+    type Value = S::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, key: D) -> Result<S::Value, D::Error> {
+        self.0.deserialize(key)
+    }
+}
+
+/// Keys are strings.
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Lenient<'_, A> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        self.inner.next_key_seed(seed)
+        let key = self.inner.next_key_seed(Key(seed));
+        if key.is_err() {
+            self.state.leave(Step::Member(self.count));
+        }
+        key
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        self.inner.next_value_seed(Self::with(self.spelling, seed))
+        let seed = Self::with(self.state, seed);
+        let value = self.inner.next_value_seed(seed);
+        if value.is_err() {
+            self.state.leave(Step::Member(self.count));
+        }
+        self.count += 1;
+        value
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -267,20 +338,20 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Lenient<A> {
     }
 }
 
-impl<'de, A: EnumAccess<'de>> EnumAccess<'de> for Lenient<A> {
+impl<'de, 's, A: EnumAccess<'de>> EnumAccess<'de> for Lenient<'s, A> {
     type Error = A::Error;
-    type Variant = Lenient<A::Variant>;
+    type Variant = Lenient<'s, A::Variant>;
 
     fn variant_seed<S: DeserializeSeed<'de>>(
         self,
         seed: S,
     ) -> Result<(S::Value, Self::Variant), A::Error> {
         let (name, variant) = self.inner.variant_seed(seed)?;
-        Ok((name, Self::with(self.spelling, variant)))
+        Ok((name, Self::with(self.state, variant)))
     }
 }
 
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Lenient<A> {
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Lenient<'_, A> {
     type Error = A::Error;
 
     fn unit_variant(self) -> Result<(), A::Error> {
@@ -288,8 +359,12 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Lenient<A> {
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
-        let seed = Self::with(self.spelling, seed);
-        self.inner.newtype_variant_seed(seed)
+        let seed = Self::with(self.state, seed);
+        let value = self.inner.newtype_variant_seed(seed);
+        if value.is_err() {
+            self.state.leave(Step::Member(0));
+        }
+        value
     }
 
     fn tuple_variant<V: Visitor<'de>>(
@@ -297,8 +372,12 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Lenient<A> {
         length: usize,
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        let visitor = Self::with(self.spelling, visitor);
-        self.inner.tuple_variant(length, visitor)
+        let visitor = Self::with(self.state, visitor);
+        let value = self.inner.tuple_variant(length, visitor);
+        if value.is_err() {
+            self.state.leave(Step::Member(0));
+        }
+        value
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -306,8 +385,12 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Lenient<A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        let visitor = Self::with(self.spelling, visitor);
-        self.inner.struct_variant(fields, visitor)
+        let visitor = Self::with(self.state, visitor);
+        let value = self.inner.struct_variant(fields, visitor);
+        if value.is_err() {
+            self.state.leave(Step::Member(0));
+        }
+        value
     }
 }
 

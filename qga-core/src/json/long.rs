@@ -1,9 +1,10 @@
 //! Objects with long texts in them, such as the bytes of a file, which are looked at as seldom as may be.
 
-use serde::de::value::{Error, StrDeserializer};
+use std::fmt::{self, Display};
+
+use serde::de::value::StrDeserializer;
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess,
-    Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, Visitor,
 };
 
 use crate::base64;
@@ -21,6 +22,11 @@ pub(crate) fn from_long_object<R: DeserializeOwned>(json: &[u8]) -> Option<R> {
         return None;
     }
     R::deserialize(Object(split(json)?)).ok()
+}
+
+/// Reads `{}`, by the code that reads long objects.
+pub(crate) fn from_empty_object<R: DeserializeOwned>() -> Option<R> {
+    R::deserialize(Object(Vec::new())).ok()
 }
 
 /// A member's name, and its value as it is spelt; of a text, what is between the quotes.
@@ -82,35 +88,49 @@ fn checked(text: &[u8]) -> Option<&str> {
     text.filter(|_| lowest >= b' ')
 }
 
-fn unlike() -> Error {
-    Error::custom("this needs a reader of all JSON")
+/// This needs a reader of all JSON, which will find the words if it is an error.
+#[derive(Debug)]
+struct Unlike;
+
+impl Error for Unlike {
+    fn custom<T: Display>(_: T) -> Self {
+        Self
+    }
+}
+
+impl std::error::Error for Unlike {}
+
+impl Display for Unlike {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this needs a reader of all JSON")
+    }
 }
 
 struct Object<'a>(Vec<Member<'a>>);
 
 macro_rules! unlike {
     ($($method:ident($($argument:ty),*);)*) => {$(
-        fn $method<V: Visitor<'de>>(self, $(_: $argument,)* _: V) -> Result<V::Value, Error> {
-            Err(unlike())
+        fn $method<V: Visitor<'de>>(self, $(_: $argument,)* _: V) -> Result<V::Value, Unlike> {
+            Err(Unlike)
         }
     )*};
 }
 
 /// What is no object for serde is refused.
 impl<'de> Deserializer<'de> for Object<'de> {
-    type Error = Error;
+    type Error = Unlike;
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unlike> {
         let mut members = Members {
             members: self.0.into_iter(),
             value: None,
         };
         let value = visitor.visit_map(&mut members)?;
         let is_read = members.members.len() == 0 && members.value.is_none();
-        is_read.then_some(value).ok_or_else(unlike)
+        is_read.then_some(value).ok_or(Unlike)
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unlike> {
         self.deserialize_map(visitor)
     }
 
@@ -119,7 +139,7 @@ impl<'de> Deserializer<'de> for Object<'de> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, Unlike> {
         self.deserialize_map(visitor)
     }
 
@@ -142,28 +162,28 @@ struct Members<'a> {
 }
 
 impl<'de> MapAccess<'de> for &mut Members<'de> {
-    type Error = Error;
+    type Error = Unlike;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(
         &mut self,
         seed: S,
-    ) -> Result<Option<S::Value>, Error> {
+    ) -> Result<Option<S::Value>, Unlike> {
         let Some(Member { name, value }) = self.members.next() else {
             return Ok(None);
         };
         self.value = Some(value);
-        let name: StrDeserializer<'_, Error> = name.into_deserializer();
+        let name: StrDeserializer<'_, Unlike> = name.into_deserializer();
         seed.deserialize(name).map(Some)
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
-        match self.value.take().ok_or_else(unlike)? {
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Unlike> {
+        match self.value.take().ok_or(Unlike)? {
             Value::Text(text) => seed.deserialize(Text(text)),
             Value::Other(json) => {
                 let mut reader = serde_json::Deserializer::from_str(json);
                 let value = seed.deserialize(&mut reader);
-                let value = value.map_err(|_| unlike())?;
-                reader.end().map_err(|_| unlike())?;
+                let value = value.map_err(|_| Unlike)?;
+                reader.end().map_err(|_| Unlike)?;
                 Ok(value)
             }
         }
@@ -174,33 +194,33 @@ impl<'de> MapAccess<'de> for &mut Members<'de> {
 struct Text<'a>(&'a [u8]);
 
 impl<'de> Deserializer<'de> for Text<'de> {
-    type Error = Error;
+    type Error = Unlike;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_borrowed_str(checked(self.0).ok_or_else(unlike)?)
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unlike> {
+        visitor.visit_borrowed_str(checked(self.0).ok_or(Unlike)?)
     }
 
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unlike> {
         self.deserialize_any(visitor)
     }
 
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unlike> {
         self.deserialize_any(visitor)
     }
 
-    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unlike> {
         self.deserialize_any(visitor)
     }
 
-    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unlike> {
         self.deserialize_any(visitor)
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unlike> {
         self.deserialize_any(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unlike> {
         visitor.visit_some(self)
     }
 
@@ -208,9 +228,9 @@ impl<'de> Deserializer<'de> for Text<'de> {
         self,
         name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, Unlike> {
         if name == base64::NEWTYPE {
-            return visitor.visit_byte_buf(base64::decode(self.0).ok_or_else(unlike)?);
+            return visitor.visit_byte_buf(base64::decode(self.0).ok_or(Unlike)?);
         }
         visitor.visit_newtype_struct(self)
     }
@@ -220,9 +240,8 @@ impl<'de> Deserializer<'de> for Text<'de> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
-        let text: StrDeserializer<'_, Error> =
-            checked(self.0).ok_or_else(unlike)?.into_deserializer();
+    ) -> Result<V::Value, Unlike> {
+        let text: StrDeserializer<'_, Unlike> = checked(self.0).ok_or(Unlike)?.into_deserializer();
         visitor.visit_enum(text)
     }
 

@@ -149,7 +149,7 @@ fn names_none(text: &str) -> bool {
 }
 
 fn is_offended_at_id(text: &str) -> bool {
-    let text = text.to_lowercase();
+    let text = text.to_ascii_lowercase();
     let mut words = text.split(|c: char| !c.is_alphanumeric());
     let mut offence = ["unexpected", "unknown", "unrecognized", "unsupported"].into_iter();
     words.any(|word| word == "id") && offence.any(|word| text.contains(word))

@@ -187,7 +187,7 @@ impl<I: Iterator<Item: QgaCommand>> Ahead<I> {
         event: Event,
     ) -> Option<(Ticket, Result<Response<I>, Error>)> {
         match event {
-            Event::Reply(ticket) => Some((ticket, session.reply(ticket))),
+            Event::Reply(ticket) => Some((ticket, session.reply_as(ticket))),
             Event::Failed(ticket, error) => Some((ticket, Err(error))),
             Event::NoReply(..) | Event::Synchronized(_) | Event::Passed => None,
         }

@@ -1,7 +1,6 @@
 //! What is refused on the host, before it is sent.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,9 +27,10 @@ pub(crate) struct Lists(Option<Box<Names>>);
 
 #[derive(Clone, Debug, Default)]
 struct Names {
-    /// None allows all.
-    allow: Option<BTreeSet<String>>,
-    deny: BTreeSet<String>,
+    /// In order. None allows all.
+    allow: Option<Vec<String>>,
+    /// In order.
+    deny: Vec<String>,
     /// Why nothing may run.
     refuses_all: Option<&'static str>,
 }
@@ -39,11 +39,13 @@ impl Lists {
     pub(crate) fn allow<N: Into<String>>(&mut self, names: impl IntoIterator<Item = N>) {
         let allowed = self.names().allow.get_or_insert_default();
         allowed.extend(names.into_iter().map(Into::into));
+        allowed.sort_unstable();
     }
 
     pub(crate) fn deny<N: Into<String>>(&mut self, names: impl IntoIterator<Item = N>) {
         let denied = &mut self.names().deny;
         denied.extend(names.into_iter().map(Into::into));
+        denied.sort_unstable();
     }
 
     pub(super) fn refuse_all(&mut self, reason: &'static str) {
@@ -60,13 +62,19 @@ impl Lists {
         if names.refuses_all.is_some() {
             return names.refuses_all;
         }
-        if names.deny.contains(command) {
+        if contains(&names.deny, command) {
             return Some("this client is made to deny it");
         }
         let allowed = names.allow.as_ref();
-        let is_allowed = allowed.is_none_or(|allowed| allowed.contains(command));
+        let is_allowed = allowed.is_none_or(|allowed| contains(allowed, command));
         (!is_allowed).then_some("this client is made to allow other commands only")
     }
+}
+
+/// Whether a name is one of those that are in order.
+fn contains(names: &[String], name: &str) -> bool {
+    let found = names.binary_search_by(|other| other.as_str().cmp(name));
+    found.is_ok()
 }
 
 struct Entry {

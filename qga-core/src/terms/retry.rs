@@ -2,14 +2,12 @@
 
 use std::time::Instant;
 
-use serde::de::DeserializeOwned;
-
 use super::Contact;
 use super::trace::Span;
 use crate::RetryClass;
-use crate::command::{CommandSpec, NoReply};
+use crate::command::CommandSpec;
 use crate::error::{Error, ErrorKind, Execution};
-use crate::protocol::{Budget, Event, Request, Session};
+use crate::protocol::{Budget, Event, Request, Response, Session};
 
 /// How often a command is sent at most.
 pub(crate) const TRIES: u32 = 3;
@@ -24,8 +22,8 @@ pub(crate) enum Repeat {
     Lost,
 }
 
-/// A command on its way, whose response is an `R`.
-pub(crate) struct Call<'a, R> {
+/// A command on its way.
+pub(crate) struct Call<'a> {
     pub(crate) spec: CommandSpec<'a>,
     pub(crate) budget: Budget,
     pub(crate) repeat: Repeat,
@@ -33,19 +31,17 @@ pub(crate) struct Call<'a, R> {
     pub(crate) waits: bool,
     /// In which it was answered or failed.
     pub(crate) contact: Option<Contact>,
-    pub(crate) no_reply: fn(NoReply) -> Option<R>,
     /// Unless it was sent and is not to be sent again.
     request: Option<Request>,
 }
 
-impl<'a, R> Call<'a, R> {
+impl<'a> Call<'a> {
     #[inline]
     pub(crate) fn new(
         spec: CommandSpec<'a>,
         request: Request,
         options: &crate::Options,
         budget: Budget,
-        no_reply: fn(NoReply) -> Option<R>,
     ) -> Self {
         Self {
             repeat: Repeat::of(spec.retry, options.retry),
@@ -53,7 +49,6 @@ impl<'a, R> Call<'a, R> {
             budget,
             waits: options.wait_for_channel,
             contact: None,
-            no_reply,
             request: Some(request),
         }
     }
@@ -83,13 +78,12 @@ impl<'a, R> Call<'a, R> {
         session: &mut Session,
         event: Event,
         span: &Span,
-    ) -> Result<R, Error>
-    where
-        R: DeserializeOwned,
-    {
+        response: &mut dyn Response,
+    ) -> Result<(), Error> {
         let result = match event {
-            Event::Reply(ticket) => session.reply(ticket),
-            Event::NoReply(_, how) => (self.no_reply)(how).ok_or_else(|| Error::no_response(how)),
+            Event::Reply(ticket) => session.reply(ticket, response),
+            Event::NoReply(_, how) if response.no_reply(how) => Ok(()),
+            Event::NoReply(_, how) => Err(Error::no_response(how)),
             Event::Failed(_, error) => Err(error),
             Event::Synchronized(_) | Event::Passed => Err(Error::sync(ErrorKind::ReplyLost)),
         };

@@ -1,7 +1,6 @@
 //! The schemes that a builder was told of, beside those of this crate.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,7 +10,8 @@ use crate::error::AddressError;
 
 /// How the addresses of each scheme are opened.
 pub(crate) struct Schemes<Open: ?Sized> {
-    known: BTreeMap<String, Arc<Open>>,
+    /// In the order of their names.
+    known: Vec<(String, Arc<Open>)>,
     /// The first name that cannot be one of a scheme, and why.
     problem: Option<(String, &'static str)>,
 }
@@ -19,7 +19,7 @@ pub(crate) struct Schemes<Open: ?Sized> {
 impl<Open: ?Sized> Schemes<Open> {
     pub(crate) fn new() -> Self {
         Self {
-            known: BTreeMap::new(),
+            known: Vec::new(),
             problem: None,
         }
     }
@@ -29,9 +29,14 @@ impl<Open: ?Sized> Schemes<Open> {
             Some(problem) => {
                 self.problem.get_or_insert((name, problem));
             }
-            None => {
-                self.known.insert(name, open);
-            }
+            None => match self.place(&name) {
+                Ok(place) => {
+                    if let Some(known) = self.known.get_mut(place) {
+                        known.1 = open;
+                    }
+                }
+                Err(place) => self.known.insert(place, (name, open)),
+            },
         }
     }
 
@@ -43,9 +48,23 @@ impl<Open: ?Sized> Schemes<Open> {
         let Address::Other { scheme, rest } = address else {
             return Ok(None);
         };
-        let found = self.known.get(scheme).cloned();
+        let found = self
+            .place(scheme)
+            .ok()
+            .and_then(|place| self.known.get(place));
+        let found = found.map(|(_, open)| open.clone());
         let unknown = || AddressError::new(&address.to_string(), self.unknown(scheme, rest));
         found.map(Some).ok_or_else(unknown)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.known.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Where a name is, or where it would be.
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.known
+            .binary_search_by(|(other, _)| other.as_str().cmp(name))
     }
 
     fn unknown(&self, scheme: &str, rest: &str) -> Cow<'static, str> {
@@ -53,9 +72,7 @@ impl<Open: ?Sized> Schemes<Open> {
         if let Some(reason) = no_scheme(&text) {
             return reason;
         }
-        let known = SCHEMES
-            .into_iter()
-            .chain(self.known.keys().map(String::as_str));
+        let known = SCHEMES.into_iter().chain(self.names());
         if let Some(meant) = known.clone().find(|known| is_slip(scheme, known)) {
             return format!("there is no scheme `{scheme}`; did you mean {meant}:{rest}?").into();
         }
@@ -80,7 +97,7 @@ impl<Open: ?Sized> Clone for Schemes<Open> {
 
 impl<Open: ?Sized> fmt::Debug for Schemes<Open> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.known.keys()).finish()
+        f.debug_list().entries(self.names()).finish()
     }
 }
 
@@ -137,6 +154,16 @@ mod tests {
             let error = error(address);
             assert!(error.contains(right), "{address}: {error}");
         }
+    }
+
+    #[test]
+    fn of_two_openings_for_a_scheme_the_later_is_taken() {
+        let mut schemes = Schemes::<u8>::new();
+        for (name, open) in [("libvirt", 1), ("a", 2), ("vm", 3), ("libvirt", 4)] {
+            schemes.add(name.into(), Arc::new(open));
+        }
+        let found = |address: &str| *schemes.find(&address.parse().unwrap()).unwrap().unwrap();
+        assert_eq!((found("libvirt:x"), found("a:x"), found("vm:x")), (4, 2, 3));
     }
 
     #[test]

@@ -7,7 +7,8 @@ use super::*;
 
 /// Decodes as a reply is decoded.
 fn read<T: DeserializeOwned>(json: &str) -> Result<T, String> {
-    from_str(json).map_err(|error| format!("{}: {}", error.path(), words(error.inner())))
+    from_str(json)
+        .map_err(|misfit| format!("{}: {}", misfit.place(json).path, words(&misfit.error)))
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -227,5 +228,38 @@ fn what_nests_too_deep_for_buffering_is_an_error() {
     let json = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     assert!(read::<Nested>(&json).is_err());
     let raw: &RawValue = serde_json::from_str(&json).unwrap();
-    assert!(Nested::deserialize(Lenient::new(raw, Spelling::WholeAnywhere)).is_err());
+    let state = State::new(Spelling::WholeAnywhere);
+    assert!(Nested::deserialize(Lenient::new(raw, &state)).is_err());
+}
+
+#[test]
+fn an_error_tells_the_place_and_what_stands_there() {
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Shape {
+        Round(#[expect(dead_code, reason = "it is read")] u8),
+        Flat {
+            #[expect(dead_code, reason = "it is read")]
+            sides: (u8, u8),
+        },
+    }
+    type Members = BTreeMap<String, Vec<Entry>>;
+    fn place<T: DeserializeOwned>(json: &str) -> (String, &str) {
+        let misfit = from_str::<T>(json).err().unwrap();
+        let place = misfit.place(json);
+        (place.path, place.piece)
+    }
+    assert_eq!(place::<u8>("-1"), (".".into(), "-1"));
+    let lists = place::<Vec<Vec<u8>>>("[[1], [2, 3, {}, 4], [5]]");
+    assert_eq!(lists, ("[1][2]".into(), "{}"));
+    let members =
+        place::<Members>(r#"{"a": [], "b\u00e9": [{"size": 1}, {"size": [2]}], "c": []}"#);
+    assert_eq!(members, ("bé[1].size".into(), "[2]"));
+    let missing = place::<Members>(r#"{"a": [{"sizes": 1}]}"#);
+    assert_eq!(missing, ("a[0]".into(), r#"{"sizes": 1}"#));
+    assert_eq!(place::<Shape>(r#"{"round": 256}"#), ("round".into(), "256"));
+    let flat = place::<Vec<Shape>>(r#"[{"round": 1}, {"flat": {"sides": [1, "2"]}}]"#);
+    assert_eq!(flat, ("[1].flat.sides[1]".into(), r#""2""#));
+    let key = place::<BTreeMap<u8, u8>>(r#"{"1": 1, "256": 2}"#);
+    assert_eq!(key, ("256".into(), "2"));
 }

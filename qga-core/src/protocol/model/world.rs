@@ -243,7 +243,7 @@ impl World {
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Reply(ticket) => match self.session.reply::<Value>(ticket) {
+            Event::Reply(ticket) => match self.session.reply_as::<Value>(ticket) {
                 Ok(value) => {
                     let text = value.as_str().unwrap();
                     self.events.push(format!("{ticket:?} replied {text}"));

@@ -1,20 +1,19 @@
 //! Which request a line answers, and what it says.
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 
 use super::{Carrier, Event, Session, Ticket};
 use crate::command::NoReply;
-use crate::error::{AgentError, Error, ErrorKind, Execution, Malformed, Stage, decode};
-use crate::json::{MOST_MEMBERS, from_long_object};
+use crate::error::{AgentError, Error, ErrorKind, Malformed};
+use crate::json::MOST_MEMBERS;
 use crate::protocol::frame::Progress;
 use crate::protocol::handshake::Ids;
 use crate::protocol::limits::ReplyLimits;
 use crate::protocol::matching::{Match, attribute};
 use crate::protocol::message::{Id, ReplyLine, split_success};
+use crate::protocol::response::{Response, Typed};
 use crate::text::shortened;
 
 /// How much of a malformed line an error keeps, in bytes.
@@ -22,9 +21,6 @@ const LINE_EXCERPT: usize = 4096;
 
 /// What an error shows instead of a secret.
 const WITHHELD: &str = "(withheld: the command deals in secrets)";
-
-/// What most commands return that return nothing.
-static EMPTY_OBJECT: LazyLock<Value> = LazyLock::new(|| Value::Object(Map::new()));
 
 /// What answers a request in flight.
 #[derive(Debug)]
@@ -143,17 +139,31 @@ impl Session {
     }
 
     /// Reads the reply that [`Event::Reply`] told of, in one pass where it is spelt as usual.
-    pub(crate) fn reply<R: DeserializeOwned>(&mut self, ticket: Ticket) -> Result<R, Error> {
-        if let Some(value) = self.likely_value(ticket) {
+    pub(crate) fn reply(
+        &mut self,
+        ticket: Ticket,
+        response: &mut dyn Response,
+    ) -> Result<(), Error> {
+        if self.read_likely(ticket, response).is_some() {
             self.settle();
-            return Ok(value);
+            return Ok(());
         }
         self.settled_payload(ticket)
-            .and_then(|(payload, is_secret)| decode(&payload, is_secret))
+            .and_then(|(payload, is_secret)| response.decode(&payload, is_secret))
     }
 
-    /// What is returned, if the line is what it looks like.
-    fn likely_value<R: DeserializeOwned>(&self, ticket: Ticket) -> Option<R> {
+    /// The same, as what it is read into.
+    pub(crate) fn reply_as<R>(&mut self, ticket: Ticket) -> Result<R, Error>
+    where
+        R: DeserializeOwned + Send,
+    {
+        let mut response = Typed::new(|_| None);
+        let result = self.reply(ticket, &mut response);
+        response.take(result)
+    }
+
+    /// Reads what is returned, if the line is what it looks like.
+    fn read_likely(&self, ticket: Ticket, response: &mut dyn Response) -> Option<()> {
         let current = self.current.as_ref().filter(|it| it.id == ticket.0)?;
         let Answer::Likely(payload) = &current.answer else {
             return None;
@@ -161,21 +171,21 @@ impl Session {
         let line = self.decoder.frame().bytes;
         // The reply and the object make two levels.
         if matches!(line.get(payload.clone())?, b"{}" | b" {}") && current.limits.depth >= 2 {
-            return R::deserialize(&*EMPTY_OBJECT).ok();
+            return response.read_empty().then_some(());
         }
         if current.limits.depth >= 2
             && current.limits.items >= MOST_MEMBERS
-            && let Some(value) = from_long_object(line.get(payload.clone())?)
+            && response.read_long(line.get(payload.clone())?)
         {
-            return Some(value);
+            return Some(());
         }
         let text = current.limits.check(line).ok()?;
-        serde_json::from_str(text.get(payload.clone())?).ok()
+        response.read(text.get(payload.clone())?).then_some(())
     }
 
     /// What is returned, read with care, and whether it is a secret.
     fn settled_payload(&mut self, ticket: Ticket) -> Result<(String, bool), Error> {
-        let lost = || Error::new(Stage::Receive, Execution::MaybeRun, ErrorKind::ReplyLost);
+        let lost = Error::lost_reply;
         let current = self.current.as_ref().filter(|it| it.id == ticket.0);
         let limits = current.ok_or_else(lost)?.limits;
         let is_secret = self.is_first_secret();

@@ -134,7 +134,7 @@ impl Wire {
 
     fn reply(&mut self) -> Result<Value, Error> {
         match self.event() {
-            Event::Reply(ticket) => self.session.reply(ticket),
+            Event::Reply(ticket) => self.session.reply_as(ticket),
             event => panic!("{event:?}"),
         }
     }
@@ -296,7 +296,7 @@ fn a_reply_of_another_shape_leaves_the_channel_synchronized() {
     let Event::Reply(told) = wire.event() else {
         panic!()
     };
-    let error = wire.session.reply::<u8>(told).unwrap_err();
+    let error = wire.session.reply_as::<u8>(told).unwrap_err();
     assert_eq!(
         (error.stage(), error.execution()),
         (Stage::Decode, Execution::Answered)
@@ -306,13 +306,13 @@ fn a_reply_of_another_shape_leaves_the_channel_synchronized() {
 
 #[test]
 fn the_empty_object_is_any_type_that_its_text_is_and_no_other() {
-    fn is_as_its_text<R: DeserializeOwned + Serialize>() {
+    fn is_as_its_text<R: DeserializeOwned + Send + Serialize>() {
         let mut wire = synced(true);
         let ticket = wire.submit("guest-x");
         wire.written();
         wire.answer(ticket, "{}");
         assert!(matches!(wire.event(), Event::Reply(told) if told == ticket));
-        let read = wire.session.reply::<R>(ticket).ok();
+        let read = wire.session.reply_as::<R>(ticket).ok();
         let expected = serde_json::from_str::<R>("{}").ok();
         assert_eq!(json!(read), json!(expected), "{}", type_name::<R>());
         assert!(wire.session.is_synchronized() && wire.session.poll().is_none());
@@ -386,7 +386,7 @@ fn a_ticket_that_is_cancelled_between_its_reply_and_its_decoding_has_no_reply() 
     wire.answer(ticket, "1");
     assert!(matches!(wire.event(), Event::Reply(_)));
     assert_eq!(wire.session.cancel(ticket), Execution::MaybeRun);
-    assert!(wire.session.reply::<Value>(ticket).is_err());
+    assert!(wire.session.reply_as::<Value>(ticket).is_err());
     wire.answer(second, "2");
     assert_eq!(wire.reply().unwrap(), json!(2));
 }

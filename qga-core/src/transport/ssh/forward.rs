@@ -1,10 +1,11 @@
 //! The place of a socket that ssh forwards.
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io::{ErrorKind, Result};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::fs::{Mode, mkdir};
 
 use crate::error::Reason;
 
@@ -18,7 +19,7 @@ impl Folder {
         loop {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             let path = std::env::temp_dir().join(format!("qga-{}-{number}", std::process::id()));
-            match DirBuilder::new().mode(0o700).create(&path) {
+            match mkdir(&path, Mode::RWXU).map_err(std::io::Error::from) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => {
                     let words = format!(

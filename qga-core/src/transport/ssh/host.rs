@@ -1,6 +1,5 @@
 //! What is known of a host, for as long as this process runs, and how many log in there at a time.
 
-use std::collections::BTreeMap;
 use std::io::Result;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +16,8 @@ const LOGINS: usize = 8;
 /// How long a thread waits before it looks again whether it is its turn.
 const LOOK: Duration = Duration::from_millis(10);
 
-static HOSTS: Mutex<BTreeMap<String, Arc<Host>>> = Mutex::new(BTreeMap::new());
+/// In the order of their logins.
+static HOSTS: Mutex<Vec<(String, Arc<Host>)>> = Mutex::new(Vec::new());
 
 pub(super) struct Host {
     /// The first to log in goes alone, so that all others can share the connection that it may bring.
@@ -38,15 +38,21 @@ pub(super) struct Turn {
 impl Host {
     pub(super) fn of(login: String) -> Arc<Self> {
         let mut hosts = HOSTS.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || {
-            Arc::new(Self {
-                first: Arc::default(),
-                has_begun: AtomicBool::new(false),
-                logins: Arc::new(Semaphore::new(LOGINS)),
-                forwards: AtomicBool::new(false),
-            })
-        };
-        Arc::clone(hosts.entry(login).or_insert_with(new))
+        let place = hosts.binary_search_by(|(other, _)| other.cmp(&login));
+        if let Ok(Some((_, host))) = place.map(|place| hosts.get(place)) {
+            return Arc::clone(host);
+        }
+        let host = Arc::new(Self {
+            first: Arc::default(),
+            has_begun: AtomicBool::new(false),
+            logins: Arc::new(Semaphore::new(LOGINS)),
+            forwards: AtomicBool::new(false),
+        });
+        hosts.insert(
+            place.unwrap_or_else(|place| place),
+            (login, Arc::clone(&host)),
+        );
+        host
     }
 
     pub(super) fn forwards(&self) -> bool {
