@@ -19,9 +19,9 @@ use tokio::io::AsyncWriteExt as _;
 use super::places;
 
 /// Each path with its mode, time and content; of a link only where it leads to.
-pub(super) type Tree = BTreeMap<String, (u32, i64, Option<Vec<u8>>)>;
+pub(crate) type Tree = BTreeMap<String, (u32, i64, Option<Vec<u8>>)>;
 
-pub(super) fn tree(root: &Path) -> Tree {
+pub(crate) fn tree(root: &Path) -> Tree {
     let mut found = Tree::new();
     let mut left = vec![root.to_owned()];
     while let Some(path) = left.pop() {

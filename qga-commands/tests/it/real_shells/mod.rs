@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-mod copy;
+pub(crate) mod copy;
 mod copy_bundles;
 mod fs;
 mod programs;
