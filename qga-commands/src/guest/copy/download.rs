@@ -118,6 +118,7 @@ async fn fill(
         .map(|entry| entry.path.clone());
     target.make_folders(folders.collect()).await?;
     let finished = fetch_all(transfer, listing, target).await?;
+    resume::mark_grown(&transfer.guest, &transfer.remote, listing).await;
     let mut synced = finished.iter().all(|(_, finished)| finished.synced);
     if transfer.verify {
         let check = |(index, finished): (usize, Finished)| {
