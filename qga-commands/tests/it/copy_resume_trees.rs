@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -312,6 +313,13 @@ async fn what_others_put_into_a_part_is_neither_kept_nor_written_through() {
         }
         case.put_into(&part, "foreign/file", "foreign");
         case.put_into(&part, "link", "no link");
+        if case.is_upload {
+            case.agent.fifo(&format!("/srv/{part}/content/pipe"));
+        } else {
+            let pipe = case.folder.path().join(&part).join("content/pipe");
+            let made = Command::new("mkfifo").arg(pipe).status().unwrap();
+            assert!(made.success());
+        }
         if !case.is_upload {
             case.put_into(&part, "deep", &format!("->{elsewhere}"));
         }
