@@ -1,8 +1,9 @@
 //! Channels that end after so many bytes, for tests in this process.
 
-use std::io;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::{io, iter, thread};
 
 use qga_commands::Guest;
 use qga_core::{Client, Error};
@@ -10,11 +11,32 @@ use qga_testserver::TestAgent;
 use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, duplex, split,
 };
+use tokio::runtime::Builder;
 
-/// By how many bytes the cuts of a test are apart.
-pub(crate) const EACH_BYTE: usize = 1;
-pub(crate) const EACH_BYTE_WOULD_TAKE_HALF_A_MINUTE: usize = 2;
-pub(crate) const EACH_BYTE_WOULD_TAKE_A_MINUTE: usize = 3;
+/// Runs what is cut once in a runtime of its own, with paused time. What that leaves in the background, such as attempts to
+/// remove something, ends with it.
+pub(crate) fn alone<T>(run: impl Future<Output = T>) -> T {
+    let mut runtime = Builder::new_current_thread();
+    let runtime = runtime.enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(run)
+}
+
+/// How many cuts are made at once. Most of a download's time is waiting for the disk.
+const THREADS: usize = 4;
+
+/// Makes a cut after each number of bytes below this one.
+pub(crate) fn at_each_byte(all: u64, cut: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(0);
+    let cuts = || {
+        let numbers = iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+        numbers.take_while(|bytes| *bytes < all).for_each(&cut);
+    };
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(cuts);
+        }
+    });
+}
 
 /// Where a channel is cut.
 #[derive(Clone, Copy, Debug)]

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use tokio::io::AsyncReadExt as _;
 
-use crate::support::{ended, names, qga, run, run_with, signal};
+use crate::support::{Relay, ended, names, qga, run, run_with, signal};
 
 #[tokio::test]
 async fn a_program_runs_with_its_streams_its_folder_and_its_end() {
@@ -107,6 +108,65 @@ async fn a_tree_is_copied_there_and_back() {
     );
     let link = fs::read_link(path("back/link")).unwrap();
     assert_eq!(link, Path::new("/etc/passwd"));
+}
+
+/// Four long files of 1 MB, and some short ones.
+fn make_tree(root: &Path) {
+    fs::create_dir_all(root.join("deep")).unwrap();
+    let bytes: Vec<u8> = (0..=250).cycle().take(1_000_000).collect();
+    for name in ["a", "b", "deep/c", "deep/\u{fc} d"] {
+        fs::write(root.join(name), &bytes).unwrap();
+    }
+    for name in ["1", "2", "deep/3"] {
+        fs::write(root.join(name), name).unwrap();
+    }
+    std::os::unix::fs::symlink("a", root.join("link")).unwrap();
+}
+
+#[tokio::test]
+async fn a_tree_whose_copy_was_killed_goes_on_there_and_back() {
+    let Some(agent) = real_agents::start(&[]).await else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    make_tree(Path::new(&path("tree")));
+    for (from, to) in [("tree", "there"), ("there", "back")] {
+        let is_upload = from == "tree";
+        let args = |address: &str, to: &str| {
+            let (from, to) = if is_upload {
+                (path(from), format!("{address}:{}", path(to)))
+            } else {
+                (format!("{address}:{}", path(from)), path(to))
+            };
+            ["-o", "json", "cp", "-r", "--resume", &from, &to].map(str::to_owned)
+        };
+        let all = Relay::to(agent.path(), u64::MAX);
+        let whole = args(&all.address, "whole");
+        let whole = run(&whole.each_ref().map(String::as_str)).await;
+        assert_eq!(whole.code, 0, "{}", whole.stderr);
+        fs::remove_dir_all(path("whole")).unwrap();
+        let half = Relay::to(agent.path(), all.passed() / 2);
+        let half_args = args(&half.address, to);
+        let mut child = qga(&half_args.each_ref().map(String::as_str));
+        let child = child.spawn().unwrap();
+        half.ended().await;
+        signal(&child, Signal::KILL);
+        child.wait_with_output().await.unwrap();
+        assert!(!Path::new(&path(to)).exists(), "{to}");
+        let rest = Relay::to(agent.path(), u64::MAX);
+        let again = args(&rest.address, to);
+        let again = run(&again.each_ref().map(String::as_str)).await;
+        assert_eq!(again.code, 0, "{}", again.stderr);
+        assert!(again.stderr.contains("were there already"), "{to}");
+        let (all, rest) = (all.passed(), rest.passed());
+        assert!(rest < all * 2 / 3, "{to}: {rest} after a half of {all}");
+        let mut same = Command::new("diff");
+        let same = same.args(["-r", "--no-dereference", &path("tree"), &path(to)]);
+        let same = same.output().unwrap();
+        assert!(same.status.success(), "{to}: {same:?}");
+    }
+    assert_eq!(names(folder.path()), ["back", "there", "tree"]);
 }
 
 #[tokio::test]

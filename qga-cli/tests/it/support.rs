@@ -2,11 +2,17 @@
 
 use std::path::Path;
 use std::process::{Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use qga_testserver::TestAgent;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy, sink,
+};
+use tokio::net::{UnixListener, UnixStream};
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 
 /// What a run of the program has left.
 pub(crate) struct Run {
@@ -120,4 +126,68 @@ pub(crate) fn cut_after(agent: &TestAgent, replies: usize) -> (TempDir, String) 
         }
     });
     (folder, address)
+}
+
+/// An address that leads to an agent until so many bytes have passed, and nowhere after that.
+pub(crate) struct Relay {
+    pub(crate) address: String,
+    passed: Arc<AtomicU64>,
+    task: JoinHandle<()>,
+    _folder: TempDir,
+}
+
+impl Relay {
+    pub(crate) fn to(agent: &Path, most: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("qga.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let (agent, passed) = (agent.to_owned(), Arc::<AtomicU64>::default());
+        let count = Arc::clone(&passed);
+        let task = tokio::spawn(async move {
+            while count.load(Ordering::Relaxed) < most {
+                let (mut client, _) = listener.accept().await.unwrap();
+                let mut agent = UnixStream::connect(&agent).await.unwrap();
+                let (mut requests, mut answers) = client.split();
+                let (mut from_agent, mut to_agent) = agent.split();
+                tokio::select! {
+                    () = pass(&mut requests, &mut to_agent, most, &count) => {}
+                    () = pass(&mut from_agent, &mut answers, most, &count) => {}
+                }
+                // An agent ends where a connection is closed with answers in it that nobody has read.
+                drop(to_agent.shutdown().await);
+                drop(copy(&mut from_agent, &mut sink()).await);
+            }
+        });
+        Self {
+            address: format!("unix:{}", path.display()),
+            passed,
+            task,
+            _folder: folder,
+        }
+    }
+
+    /// How many bytes have passed, in both directions.
+    pub(crate) fn passed(&self) -> u64 {
+        self.passed.load(Ordering::Relaxed)
+    }
+
+    /// Waits until it leads nowhere any more.
+    pub(crate) async fn ended(self) {
+        self.task.await.unwrap();
+    }
+}
+
+async fn pass(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    most: u64,
+    passed: &AtomicU64,
+) {
+    let mut buffer = vec![0; 4096];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        let before = passed.fetch_add(count as u64, Ordering::Relaxed);
+        if before >= most || to.write_all(&buffer[..count]).await.is_err() {
+            return;
+        }
+    }
 }

@@ -97,8 +97,8 @@
 //! folder is found again by the next copy of the same file or tree to the same target, and in an upload only from the same
 //! host. What is there of a file is used only if its SHA-256 checksum is that of the beginning of the source: a file that is
 //! whole is not copied again, one of which a part is there is gone on with, and any other is copied anew. Files, folders and
-//! links that are there and not in the source are removed, and links are always made anew. The folder is removed once the copy
-//! is at its place. If nobody goes on with it, you have to remove it.
+//! links that are there and not in the source are removed, and so are pipes, sockets and devices. Links are always made anew.
+//! The folder is removed once the copy is at its place. If nobody goes on with it, you have to remove it.
 //!
 //! Only one process at a time goes on with such a folder; another one fails with [`CopyFault::Refused`]. For an upload this is
 //! known by a locked file in the folder for temporary files of this host. Before an upload goes on, all that is there is copied

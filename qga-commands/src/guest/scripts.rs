@@ -13,7 +13,7 @@
 //! | `qga-checksums 1` | `together` or `each`, PATH...; or `first`, and SIZE PATH for each file | a line for each file that begins with its SHA-256 checksum in hexadecimal | 127: there is no program that makes them |
 //! | `qga-begin 1` | TEMP TARGET KIND REPLACE | | 17: TARGET is there; 21: it is a folder |
 //! | `qga-continue 2` | TEMP TARGET KIND REPLACE ID | an ID, and KiB | 1: as standard error says; 17, 21 |
-//! | `qga-renew 2` | TEMP | | 1 |
+//! | `qga-renew 3` | TEMP | | 1 |
 //! | `qga-remove 1` | PATH... | | 1 |
 //! | `qga-make-folders 1` | FOLDER... | | 1 |
 //! | `qga-unpack 1` | FOLDER | | any: the files have to be written in another way |
@@ -49,7 +49,7 @@
 //!   already and belongs to the agent's user, it is kept, with its ID. It prints that, and what `TEMP/content` takes on the disk
 //!   and 1 more, or 0 if it is not there.
 //! - **`qga-renew`** puts a copy of `TEMP/content`, a file or a folder, in its place, so that whoever has something of it open writes
-//!   elsewhere. Links are copied as links; if `TEMP/content` is one itself, it is removed.
+//!   elsewhere. Links are copied as links; if `TEMP/content` is one itself, it is removed. Pipes, sockets and devices are removed.
 //! - **`qga-remove`** removes what is at each PATH and below, if it is there. Links are not followed.
 //! - **`qga-set-metadata`** takes groups of arguments: `time SECONDS STAMP COUNT PATH...` sets the time of the last
 //!   change of so many paths (SECONDS since 1970, and the same as `touch -t` takes it in UTC), `mode MODE - COUNT PATH...`

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -235,6 +236,37 @@ async fn a_file_that_was_changed_in_between_is_copied_anew_and_only_that() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_file_that_grows_while_a_copy_goes_on_is_counted_even_if_all_of_it_had_arrived() {
+    for case in cases().await {
+        case.break_off().await;
+        for number in 0..6 {
+            // These go first, and the others grow meanwhile.
+            fs::write(case.source().join(format!("deep/small{number}")), [9; 50]).unwrap();
+        }
+        case.put().await;
+        let (source, agent) = (case.source(), Arc::clone(&case.agent));
+        let is_upload = case.is_upload;
+        let mut first = true;
+        let copy = case.copy().resume(true).verify(true).progress(move |_| {
+            if !std::mem::take(&mut first) {
+                return;
+            }
+            for name in ["a", "b", "deep/c", "deep/er/d"] {
+                if is_upload {
+                    fs::write(source.join(name), bytes(MIB + 1)).unwrap();
+                } else {
+                    agent.file(&format!("/tree/{name}"), bytes(MIB + 1));
+                }
+            }
+        });
+        let copied = copy.await.unwrap();
+        assert!(copied.resumed > 2_200_000, "{copied:?}");
+        let lengths = (copied.bytes, copied.grown);
+        assert_eq!(lengths, (4 * MIB as u64 + 300, 4), "upload: {is_upload}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_became_something_else_in_between_is_that_afterwards() {
     for case in cases().await {
         case.break_off().await;
@@ -281,6 +313,13 @@ async fn what_others_put_into_a_part_is_neither_kept_nor_written_through() {
         }
         case.put_into(&part, "foreign/file", "foreign");
         case.put_into(&part, "link", "no link");
+        if case.is_upload {
+            case.agent.fifo(&format!("/srv/{part}/content/pipe"));
+        } else {
+            let pipe = case.folder.path().join(&part).join("content/pipe");
+            let made = Command::new("mkfifo").arg(pipe).status().unwrap();
+            assert!(made.success());
+        }
         if !case.is_upload {
             case.put_into(&part, "deep", &format!("->{elsewhere}"));
         }

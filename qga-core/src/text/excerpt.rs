@@ -31,7 +31,7 @@ impl Display for Excerpt<'_> {
             return write_plain(f, self.0);
         };
         write_plain(f, beginning)?;
-        write!(f, "... ({left_out} bytes left out) ...")?;
+        f.write_str(&gap(left_out))?;
         write_plain(f, end)
     }
 }
@@ -57,10 +57,16 @@ pub(crate) fn shortened(bytes: &[u8], limit: usize) -> String {
         (Some(beginning), Some(end)) if bytes.len() > limit => {
             let left_out = bytes.len() - beginning.len() - end.len();
             let (beginning, end) = [beginning, end].map(String::from_utf8_lossy).into();
-            format!("{beginning}... ({left_out} bytes left out) ...{end}")
+            format!("{beginning}{}{end}", gap(left_out))
         }
         _ => String::from_utf8_lossy(bytes).into_owned(),
     }
+}
+
+/// What stands where so many bytes are missing.
+fn gap(left_out: usize) -> String {
+    let bytes = if left_out == 1 { "byte" } else { "bytes" };
+    format!("... ({left_out} {bytes} left out) ...")
 }
 
 fn write_plain(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
@@ -145,11 +151,15 @@ mod tests {
         assert_eq!(shortened(b"12345678", 8), "12345678");
         assert_eq!(
             shortened(b"123456789", 8),
-            "1234... (1 bytes left out) ...6789"
+            "1234... (1 byte left out) ...6789"
+        );
+        assert_eq!(
+            shortened(b"1234567890", 8),
+            "1234... (2 bytes left out) ...7890"
         );
         assert_eq!(
             shortened(b"\xFFabc\xC3", 4),
-            "\u{fffd}a... (1 bytes left out) ...c\u{fffd}"
+            "\u{fffd}a... (1 byte left out) ...c\u{fffd}"
         );
         assert_eq!(shortened(b"", 8), "");
     }

@@ -52,7 +52,7 @@ pub(crate) fn named(invocation: &Invocation, machine: &mut Machine) -> Option<Sc
         "qga-checksums 1" => checksums::checksums(&call, machine),
         "qga-begin 1" => copy::begin(&call, machine),
         "qga-continue 2" => resume::go_on(&call, machine),
-        "qga-renew 2" => resume::renew(&call, machine),
+        "qga-renew 3" => resume::renew(&call, machine),
         "qga-remove 1" => Ok(resume::remove(&call, machine)),
         "qga-make-folders 1" => copy::make_folders(&call, machine),
         "qga-unpack 1" => archives::unpack(&call, machine),

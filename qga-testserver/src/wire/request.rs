@@ -42,10 +42,9 @@ pub(crate) fn excerpt(value: &Value) -> String {
     };
     let beginning = text.get(..middle).unwrap_or_default();
     let ending = text.get(end..).unwrap_or_default();
-    format!(
-        "{beginning}... ({} bytes left out) ...{ending}",
-        end - middle
-    )
+    let left_out = end - middle;
+    let bytes = if left_out == 1 { "byte" } else { "bytes" };
+    format!("{beginning}... ({left_out} {bytes} left out) ...{ending}")
 }
 
 /// Shows the command and its arguments, such as `guest-exec {"path":"ls"}`; long arguments are shortened.
@@ -150,5 +149,9 @@ mod tests {
             shown.ends_with("\u{e9}last\"") && shown.len() < 500,
             "{shown}"
         );
+        for (length, left_out) in [(199, "(1 byte left out)"), (200, "(2 bytes left out)")] {
+            let shown = excerpt(&Value::from("x".repeat(length)));
+            assert!(shown.contains(left_out), "{shown}");
+        }
     }
 }

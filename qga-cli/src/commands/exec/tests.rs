@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use qga_commands::guest::process::ExitStatus;
@@ -11,7 +12,7 @@ use tokio::io::AsyncWrite;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::follow::Follow;
-use crate::cut::{After, Cut, EACH_BYTE, EACH_BYTE_WOULD_TAKE_HALF_A_MINUTE, Line};
+use crate::cut::{After, Cut, Line, alone, at_each_byte};
 use crate::signals::Signals;
 
 const STDOUT: &[u8] = b"one\ntwo\nthree\n";
@@ -25,12 +26,8 @@ fn agent() -> Arc<TestAgent> {
 }
 
 /// Runs it, and says how it ended, what was seen of it, and how many bytes have passed.
-async fn run(
-    agent: &Arc<TestAgent>,
-    cut: Cut,
-    after: After,
-) -> (anyhow::Result<ExitStatus>, bool, u64) {
-    let line = Line::new(agent, cut, after);
+async fn run(cut: Cut, after: After) -> (anyhow::Result<ExitStatus>, bool, u64) {
+    let line = Line::new(&agent(), cut, after);
     let guest = match line.guest().await {
         Ok(guest) => guest,
         Err(error) => return (Err(error.into()), false, line.passed()),
@@ -50,57 +47,47 @@ async fn run(
     (ended, is_whole, line.passed())
 }
 
-async fn cut_at(step: usize, cut: Cut, after: After) {
-    let mut agent = agent();
-    let (ended, is_whole, all) = run(&agent, cut.at(u64::MAX), after).await;
+fn cut_at_each_byte(cut: Cut, after: After) {
+    let (ended, is_whole, all) = alone(run(cut.at(u64::MAX), after));
     assert!(ended.unwrap().success() && is_whole);
-    let tried = all.div_ceil(step as u64);
-    let mut failed = 0;
-    for bytes in (0..all).step_by(step) {
-        if after == After::Another {
-            // What was left running is its own.
-            agent = self::agent();
-        }
-        let (ended, is_whole, _) = run(&agent, cut.at(bytes), after).await;
+    let failed = AtomicU64::new(0);
+    at_each_byte(all, |bytes| {
+        let (ended, is_whole, _) = alone(run(cut.at(bytes), after));
         match ended {
             Ok(status) => assert!(
                 status.success() && is_whole,
                 "{status} without all of it, when cut after {bytes} bytes"
             ),
-            Err(_) => failed += 1,
+            Err(_) => drop(failed.fetch_add(1, Ordering::Relaxed)),
         }
-    }
+    });
+    let failed = failed.into_inner();
     // The last replies are to questions that nothing depends on.
     let most = match after {
-        After::Nothing => tried * 8 / 10..=tried,
-        After::Another => 0..=tried / 2,
+        After::Nothing => all * 8 / 10..=all,
+        After::Another => 0..=all / 2,
     };
-    assert!(most.contains(&failed), "{failed} of {tried} have failed");
+    assert!(most.contains(&failed), "{failed} of {all} have failed");
 }
 
-#[tokio::test(start_paused = true)]
-async fn no_answer_that_is_cut_for_good_lets_a_program_succeed_without_all_of_its_output() {
-    cut_at(EACH_BYTE, Cut::Answers(0), After::Nothing).await;
+#[test]
+fn no_answer_that_is_cut_for_good_lets_a_program_succeed_without_all_of_its_output() {
+    cut_at_each_byte(Cut::Answers(0), After::Nothing);
 }
 
-#[tokio::test(start_paused = true)]
-async fn no_answer_that_is_cut_once_lets_a_program_succeed_without_all_of_its_output() {
-    cut_at(EACH_BYTE, Cut::Answers(0), After::Another).await;
+#[test]
+fn no_answer_that_is_cut_once_lets_a_program_succeed_without_all_of_its_output() {
+    cut_at_each_byte(Cut::Answers(0), After::Another);
 }
 
-#[tokio::test(start_paused = true)]
-async fn no_request_that_is_cut_for_good_lets_a_program_succeed_without_all_of_its_output() {
-    cut_at(
-        EACH_BYTE_WOULD_TAKE_HALF_A_MINUTE,
-        Cut::Requests(0),
-        After::Nothing,
-    )
-    .await;
+#[test]
+fn no_request_that_is_cut_for_good_lets_a_program_succeed_without_all_of_its_output() {
+    cut_at_each_byte(Cut::Requests(0), After::Nothing);
 }
 
-#[tokio::test(start_paused = true)]
-async fn no_request_that_is_cut_once_lets_a_program_succeed_without_all_of_its_output() {
-    cut_at(EACH_BYTE, Cut::Requests(0), After::Another).await;
+#[test]
+fn no_request_that_is_cut_once_lets_a_program_succeed_without_all_of_its_output() {
+    cut_at_each_byte(Cut::Requests(0), After::Another);
 }
 
 /// Takes nothing, and somebody ends this program as soon as something comes.

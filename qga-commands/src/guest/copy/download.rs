@@ -118,6 +118,7 @@ async fn fill(
         .map(|entry| entry.path.clone());
     target.make_folders(folders.collect()).await?;
     let finishing = fetch_all(transfer, listing, target).await?;
+    resume::mark_grown(&transfer.guest, &transfer.remote, listing).await;
     let finished = if transfer.verify {
         let summed = |entry: &Entry| Summed {
             path: join(&transfer.remote, &entry.path),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::entry::Kind;
+use super::entry::{Entry, Kind};
 use super::guest_temp::GuestTemp;
 use super::host::{Part, Source, Target, blocking, local};
 use super::listing::Listing;
@@ -73,6 +73,27 @@ pub(super) async fn on_host(
     let parts = target.parts(wanted.collect()).await?;
     keep(guest, listing, remote, parts).await?;
     Ok(target)
+}
+
+/// Marks the files of the guest that have grown and are not looked at otherwise, since all of them had arrived. If the guest
+/// does not tell, they are taken to be as they were.
+pub(super) async fn mark_grown(guest: &Guest, remote: &str, listing: &mut Listing) {
+    if !listing.entries.iter().any(Entry::has_arrived) {
+        return;
+    }
+    let Ok(Some(now)) = list(guest, remote, u64::MAX).await else {
+        return;
+    };
+    let files = now.of_kind(Kind::File);
+    let now: HashMap<_, _> = files.map(|file| (&*file.path, file.size)).collect();
+    let arrived = listing
+        .entries
+        .iter_mut()
+        .filter(|entry| entry.has_arrived());
+    for entry in arrived {
+        let size = now.get(&*entry.path);
+        entry.grown |= size.is_some_and(|size| *size > entry.size);
+    }
 }
 
 /// Which files may be there, by their numbers in the list, and how many bytes of each; and what has to go.

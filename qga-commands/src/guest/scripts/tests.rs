@@ -140,6 +140,55 @@ fn a_replacement_that_was_broken_off_is_ended_or_undone() {
     assert_eq!(place.read("target/theirs"), "theirs");
 }
 
+/// The shells of this host.
+#[cfg(unix)]
+fn shells() -> Vec<&'static [&'static str]> {
+    let all: [&[&str]; 4] = [&["sh"], &["dash"], &["bash"], &["busybox", "sh"]];
+    let starts = |shell: &&[&str]| {
+        let started = Command::new(shell[0])
+            .args(&shell[1..])
+            .args(["-c", ":"])
+            .output();
+        started.is_ok_and(|output| output.status.success())
+    };
+    all.into_iter().filter(starts).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_renewed_has_no_pipes_and_no_sockets_but_all_else() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    use std::os::unix::net::UnixListener;
+    for shell in shells() {
+        let place = Place::new();
+        place.put("t/content/-f", "file");
+        place.put("t/content/deep/a\nb", "deep");
+        symlink("/nowhere", place.path("t/content/link")).unwrap();
+        place.put("u/id", "");
+        let fifos = ["t/content/pipe", "t/content/deep/-rf", "u/content"];
+        let fifos = fifos.map(|name| place.path(name));
+        let made = Command::new("mkfifo").args(&fifos).status().unwrap();
+        assert!(made.success());
+        UnixListener::bind(place.path("t/content/deep/socket")).unwrap();
+        for temp in ["t", "u"] {
+            let mut renew = Command::new(shell[0]);
+            let renew = renew.args(&shell[1..]).args(["-c", RENEW.0, "first", temp]);
+            let renewed = renew.current_dir(place.0.path()).output().unwrap();
+            assert!(renewed.status.success(), "{shell:?}: {renewed:?}");
+        }
+        assert_eq!(place.read("t/content/-f"), "file", "{shell:?}");
+        assert_eq!(place.read("t/content/deep/a\nb"), "deep", "{shell:?}");
+        assert!(place.path("t/content/link").is_symlink(), "{shell:?}");
+        for name in ["t", "t/content", "t/content/deep", "u"] {
+            for entry in fs::read_dir(place.path(name)).unwrap() {
+                let kind = entry.unwrap().file_type().unwrap();
+                assert!(!kind.is_fifo() && !kind.is_socket(), "{shell:?}: {name}");
+            }
+        }
+        assert!(!place.is_there("u/content"), "{shell:?}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn files_that_are_unpacked_again_wait_for_the_first_run() {

@@ -2,6 +2,7 @@
 
 mod commands;
 mod copy;
+mod copy_resume;
 mod files;
 mod incarnation;
 mod machine;

@@ -5,6 +5,7 @@ use std::fs;
 use std::future::IntoFuture;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -19,9 +20,9 @@ use tokio::io::AsyncWriteExt as _;
 use super::places;
 
 /// Each path with its mode, time and content; of a link only where it leads to.
-pub(super) type Tree = BTreeMap<String, (u32, i64, Option<Vec<u8>>)>;
+pub(crate) type Tree = BTreeMap<String, (u32, i64, Option<Vec<u8>>)>;
 
-pub(super) fn tree(root: &Path) -> Tree {
+pub(crate) fn tree(root: &Path) -> Tree {
     let mut found = Tree::new();
     let mut left = vec![root.to_owned()];
     while let Some(path) = left.pop() {
@@ -578,6 +579,50 @@ async fn a_tree_that_was_broken_off_goes_on_and_keeps_nothing_that_is_not_of_the
             .output()
             .unwrap();
         assert!(same.status.success(), "{name}: {same:?}");
+    }
+}
+
+#[tokio::test]
+async fn pipes_and_sockets_that_were_put_into_a_part_are_gone_when_a_copy_goes_on() {
+    for place in places("a part with pipes").await {
+        let name = place.name;
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path().join("here");
+        fs::create_dir_all(here.join("deep")).unwrap();
+        let content: Vec<u8> = (0..=250).cycle().take(2_000_000).collect();
+        for path in ["a", "b", "deep/c"] {
+            fs::write(here.join(path), &content).unwrap();
+        }
+        for path in ["1", "2", "3", "deep/4"] {
+            fs::write(here.join(path), "small").unwrap();
+        }
+        let there = place.path("there");
+        broken_off(place.guest.upload(&here, &there)).await;
+        let part = place.names().await;
+        assert_eq!(part.len(), 1, "{name}: {part:?}");
+        let part = place.path(&format!("{}/content", part[0]));
+        let Some(left) = place.here(&part) else {
+            // It goes on without them, too.
+            place
+                .guest
+                .upload(&here, &there)
+                .resume(true)
+                .await
+                .unwrap();
+            continue;
+        };
+        // One where a file is to be: whoever opened it would wait for ever.
+        fs::remove_file(left.join("1")).unwrap();
+        let pipes = ["1", "-pipe", "deep/\n"].map(|pipe| left.join(pipe));
+        let made = std::process::Command::new("mkfifo").args(pipes).status();
+        assert!(made.unwrap().success(), "{name}");
+        UnixListener::bind(left.join("socket")).unwrap();
+        let copied = place.guest.upload(&here, &there).resume(true).await;
+        let copied = copied.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(copied.resumed > 1_000_000, "{name}: {copied:?}");
+        let target = place.here(&there).unwrap();
+        assert!(tree(&target) == tree(&here), "{name}");
+        assert_eq!(place.names().await, ["there"], "{name}");
     }
 }
 

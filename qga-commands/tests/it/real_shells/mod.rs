@@ -2,7 +2,7 @@
 
 #![cfg(unix)]
 
-mod copy;
+pub(crate) mod copy;
 mod copy_bundles;
 mod fs;
 mod programs;
@@ -29,6 +29,8 @@ pub(crate) struct Place {
     pub(crate) guest: Guest,
     /// The folder's path in the guest.
     pub(crate) base: String,
+    /// Where the guest's root lies on this host, if it does.
+    pub(crate) root: Option<PathBuf>,
     /// Puts a file into the guest behind everybody's back.
     pub(crate) put: Put,
     /// What has to live as long.
@@ -38,6 +40,12 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn path(&self, name: &str) -> String {
         format!("{}/{name}", self.base)
+    }
+
+    /// Where a path of the guest lies on this host.
+    pub(crate) fn here(&self, path: &str) -> Option<PathBuf> {
+        let root = self.root.as_ref()?;
+        Some(root.join(path.trim_start_matches('/')))
     }
 
     /// What lies in the folder.
@@ -58,22 +66,24 @@ pub(crate) async fn places(test: &str) -> Vec<Place> {
     ] {
         let (agent, stream) = TestAgent::in_memory();
         let mut links: Option<TempDir> = None;
-        match path {
-            None => agent.folder("/srv"),
+        let root = match path {
+            None => None,
             Some(None) if name == "busybox" => continue,
-            Some(None) => drop(agent.host_shell()),
+            Some(None) => Some(agent.host_shell()),
             Some(Some(busybox)) => {
                 let folder = links_to(&busybox);
-                agent.host_shell_with_path(OsString::from(folder.path()));
+                let root = agent.host_shell_with_path(OsString::from(folder.path()));
                 links = Some(folder);
+                Some(root)
             }
-        }
+        };
         agent.folder("/srv");
         let agent = Arc::new(agent);
         places.push(Place {
             name,
             guest: Guest::new(qga_core::Client::new(stream)),
             base: "/srv".into(),
+            root,
             put: {
                 let agent = Arc::clone(&agent);
                 Arc::new(move |path, content| agent.file(path, content))
@@ -87,6 +97,7 @@ pub(crate) async fn places(test: &str) -> Vec<Place> {
             name: "real agent",
             guest,
             base: folder.path().to_str().unwrap().to_owned(),
+            root: Some("/".into()),
             put: Arc::new(overwrite),
             _kept: Box::new((agent, folder)),
         });

@@ -1,6 +1,9 @@
 //! What programs of the guest do to files by their paths, with what clients have open.
 
+use std::collections::HashSet;
+
 use super::errno::Errno;
+use super::handle::Handle;
 use super::tree::Stat;
 use super::{Files, Tree};
 
@@ -140,11 +143,15 @@ impl Files {
 
     /// Forgets files that were removed and that nobody has open, or writes to.
     pub(super) fn forget_removed(&mut self) {
-        let open = |path: &Vec<u8>| self.handles.values().any(|handle| handle.path() == path);
+        if self.removed.is_empty() {
+            return;
+        }
+        let handles = self.handles.values();
+        let open: HashSet<_> = handles.map(Handle::path).collect();
         let gone: Vec<_> = self
             .removed
             .iter()
-            .filter(|(_, now)| Tree::is_removed(now) && !open(now))
+            .filter(|(_, now)| Tree::is_removed(now) && !open.contains(now.as_slice()))
             .map(|(old, now)| (old.clone(), now.clone()))
             .collect();
         for (old, now) in gone {

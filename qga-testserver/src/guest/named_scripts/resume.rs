@@ -50,7 +50,8 @@ pub(super) fn renew(call: &Call<'_>, machine: &mut Machine) -> Done {
     let [content, renewed] = ["content", "renewed"].map(|name| format!("{temp}/{name}"));
     let failed = |why: &str| Failed(format!("cp: '{content}': {why}"), 1);
     let stat = files.stat(&content, false).ok();
-    let Some(stat) = stat.filter(|_| files.link_target(&content).is_none()) else {
+    let is_kept = |stat: &Stat| stat.is_file() || stat.is_folder();
+    let Some(stat) = stat.filter(is_kept) else {
         files.remove_all(&content);
         return Ok(Script::new());
     };
@@ -76,7 +77,7 @@ pub(super) fn remove(call: &Call<'_>, machine: &mut Machine) -> Script {
     Script::new()
 }
 
-/// Copies something alone, which the owner may then change.
+/// Copies something alone, which the owner may then change; neither a pipe nor a device.
 fn copy(files: &mut Files, from: &str, to: &str, stat: &Stat) -> Result<(), Why> {
     if let Some(target) = files.link_target(from) {
         let target = String::from_utf8_lossy(target).into_owned();
@@ -84,6 +85,9 @@ fn copy(files: &mut Files, from: &str, to: &str, stat: &Stat) -> Result<(), Why>
     }
     if stat.is_folder() {
         return files.make_private_folder(to);
+    }
+    if !stat.is_file() {
+        return Ok(());
     }
     let bytes = files.content(from.as_bytes()).unwrap_or_default();
     let made = files.replace(to.as_bytes(), bytes);

@@ -37,6 +37,10 @@ impl Stat {
     pub(crate) fn is_folder(&self) -> bool {
         self.mode & TYPE == 0o040_000
     }
+
+    pub(crate) fn is_file(&self) -> bool {
+        self.mode & TYPE == 0o100_000
+    }
 }
 
 impl Tree {
