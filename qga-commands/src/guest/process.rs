@@ -199,7 +199,7 @@ impl Process {
         match self.captured.take() {
             Some(captured) => {
                 self.ended = None;
-                Ok(captured.into_output(status).await)
+                Ok(captured.into_output(status))
             }
             None => Err(GuestError::Stopped),
         }

@@ -87,7 +87,8 @@ async fn waiting_for_output_that_is_read_in_pieces_can_be_dropped_and_done_again
         let mut waiting = Box::pin(started.wait());
         let mut polls = 0;
         let polled = poll_fn(|cx| {
-            polls += 1;
+            // Who drops the question how it ended may lose the answer.
+            polls += u32::from(!agent.requests_of("guest-file-read").is_empty());
             match waiting.as_mut().poll(cx) {
                 Poll::Pending if polls > most => Poll::Ready(None),
                 polled => polled.map(Some),

@@ -29,22 +29,23 @@ impl Captured {
         }
     }
 
-    /// Reads both to their ends, or as much as an agent would have kept.
+    /// Reads both to their ends, or as much as an agent would have kept, and closes them.
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped, reading can go on.
     pub(super) async fn read(&mut self, guest: &Guest) -> Result<(), GuestError> {
         self.stdout.read(guest).await?;
-        self.stderr.read(guest).await
+        self.stderr.read(guest).await?;
+        self.stdout.source.close_quietly().await;
+        self.stderr.source.close_quietly().await;
+        Ok(())
     }
 
     /// What was read, of a program that has ended like this.
-    pub(super) async fn into_output(self, status: ExitStatus) -> Output {
+    pub(super) fn into_output(self, status: ExitStatus) -> Output {
         let mut output = Output::new(status, self.stdout.bytes, self.stderr.bytes);
         output.truncated = output.stdout.len() >= KEPT || output.stderr.len() >= KEPT;
-        self.stdout.source.close_quietly().await;
-        self.stderr.source.close_quietly().await;
         output
     }
 }
