@@ -110,11 +110,11 @@ async fn a_tree_is_copied_there_and_back() {
     assert_eq!(link, Path::new("/etc/passwd"));
 }
 
-/// Four long files of 1 MB, and some short ones.
+/// Eight long files of 1 MB, and some short ones.
 fn make_tree(root: &Path) {
     fs::create_dir_all(root.join("deep")).unwrap();
     let bytes: Vec<u8> = (0..=250).cycle().take(1_000_000).collect();
-    for name in ["a", "b", "deep/c", "deep/\u{fc} d"] {
+    for name in ["a", "b", "c", "d", "e", "f", "deep/c", "deep/\u{fc} d"] {
         fs::write(root.join(name), &bytes).unwrap();
     }
     for name in ["1", "2", "deep/3"] {
@@ -160,7 +160,8 @@ async fn a_tree_whose_copy_was_killed_goes_on_there_and_back() {
         assert_eq!(again.code, 0, "{}", again.stderr);
         assert!(again.stderr.contains("were there already"), "{to}");
         let (all, rest) = (all.passed(), rest.passed());
-        assert!(rest < all * 2 / 3, "{to}: {rest} after a half of {all}");
+        // Two files may be on their way at once, and count for nothing.
+        assert!(rest < all * 4 / 5, "{to}: {rest} after a half of {all}");
         let mut same = Command::new("diff");
         let same = same.args(["-r", "--no-dereference", &path("tree"), &path(to)]);
         let same = same.output().unwrap();

