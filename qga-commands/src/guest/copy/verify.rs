@@ -40,15 +40,19 @@ pub(super) async fn check(guest: &Guest, remote: &str) -> Result<(), GuestError>
     made(output, remote).map(drop)
 }
 
-/// Fails if a file of the guest is not what it has to be.
+/// Fails if a file of the guest is not what it has to be, or if nothing is known of it.
 pub(super) fn verify<'a>(
     files: &[Summed],
     sums: &[String],
     wanted: impl IntoIterator<Item = &'a str>,
 ) -> Result<(), GuestError> {
-    let mut compared = files.iter().zip(sums).zip(wanted);
-    match compared.find(|((_, sum), wanted)| sum != wanted) {
-        Some(((file, _), _)) => Err(CopyFault::Mismatch.at(&*file.path)),
+    let (mut sums, mut wanted) = (sums.iter(), wanted.into_iter());
+    let mut is_alike = |_: &Summed| match (sums.next(), wanted.next()) {
+        (Some(sum), Some(wanted)) => !sum.is_empty() && sum == wanted,
+        _ => false,
+    };
+    match files.iter().find(|file| !is_alike(file)) {
+        Some(file) => Err(CopyFault::Mismatch.at(&*file.path)),
         None => Ok(()),
     }
 }
@@ -146,5 +150,28 @@ fn made(output: Option<Output>, path: &str) -> Result<Output, GuestError> {
         Some(0) => Ok(output),
         Some(127) => Err(CopyFault::Refused(NO_CHECKSUMS).at(path)),
         _ => Err(CopyFault::Program(output).at(path)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_which_a_checksum_is_missing_is_no_copy() {
+        let files = ["/a", "/b"].map(|path| Summed {
+            path: path.into(),
+            first: None,
+        });
+        let [sum, other, none] = ["aa", "bb", ""].map(str::to_owned);
+        let verified = |theirs: &[&String], ours: &[&str]| {
+            let theirs: Vec<_> = theirs.iter().map(|sum| (*sum).clone()).collect();
+            verify(&files, &theirs, ours.iter().copied()).is_ok()
+        };
+        assert!(verified(&[&sum, &other], &["aa", "bb"]));
+        assert!(!verified(&[&sum, &other], &["aa", "aa"]));
+        assert!(!verified(&[&sum, &other], &["aa"]));
+        assert!(!verified(&[&sum], &["aa", "bb"]));
+        assert!(!verified(&[&sum, &none], &["aa", ""]));
     }
 }
