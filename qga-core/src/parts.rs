@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::command::{CommandSpec, QgaCommand};
@@ -89,7 +90,7 @@ pub fn encode_arguments(
 ///
 /// When the JSON does not fit the type, with [`ErrorKind::Decode`].
 pub fn decode<P, C: QgaCommand<P>>(json: &str) -> Result<C::Response, Error> {
-    error::decode(json, C::SECRET_REPLY)
+    error::decode(json, C::SECRET_REPLY, |json| Deserialize::deserialize(json))
 }
 
 /// The same for any type, where the command is known by its name.
@@ -101,5 +102,5 @@ pub fn decode_value<R: DeserializeOwned>(
     json: &str,
     command: &CommandSpec<'_>,
 ) -> Result<R, Error> {
-    error::decode(json, command.secret)
+    error::decode(json, command.secret, |json| Deserialize::deserialize(json))
 }

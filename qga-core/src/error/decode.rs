@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use serde::de::DeserializeOwned;
-
 use super::{Error, ErrorKind, Execution, Stage};
-use crate::json::{self, JsonError};
+use crate::json::{self, JsonError, Reader};
 
 /// Of a longer reply, an error does not show the piece that does not fit; in bytes.
 const LONGEST_SHOWN: usize = 64 * 1024;
@@ -74,26 +72,23 @@ impl fmt::Debug for DecodeError {
 }
 
 /// Reads what the agent returned.
-pub(crate) fn decode<R: DeserializeOwned>(json: &str, secret: bool) -> Result<R, Error> {
-    json::from_str(json)
-        .or_else(|error| {
-            let mended = json::replace_lone_surrogates(json);
-            mended
-                .and_then(|json| json::from_str(&json).ok())
-                .ok_or(error)
-        })
-        .map_err(|misfit| {
-            let place = Some(misfit.place(json)).filter(|_| !secret);
-            let shown = place.as_ref().filter(|_| json.len() <= LONGEST_SHOWN);
-            let piece = shown.map(|place| place.piece.to_owned());
-            let kind = ErrorKind::Decode(DecodeError {
-                path: place.map_or_else(|| ".".to_owned(), |place| place.path),
-                source: JsonError::new(withheld(misfit.error, secret)),
-                json: Some(json.to_owned()).filter(|_| !secret),
-                piece,
-            });
-            Error::new(Stage::Decode, Execution::Answered, kind)
-        })
+pub(crate) fn decode<'de, T>(
+    json: &'de str,
+    secret: bool,
+    read: impl FnMut(&mut Reader<'de>) -> serde_json::Result<T>,
+) -> Result<T, Error> {
+    json::read(json, read).map_err(|misfit| {
+        let place = Some(misfit.place).filter(|_| !secret);
+        let shown = place.as_ref().filter(|_| json.len() <= LONGEST_SHOWN);
+        let piece = shown.map(|place| place.piece.to_owned());
+        let kind = ErrorKind::Decode(DecodeError {
+            path: place.map_or_else(|| ".".to_owned(), |place| place.path),
+            source: JsonError::new(withheld(misfit.error, secret)),
+            json: Some(json.to_owned()).filter(|_| !secret),
+            piece,
+        });
+        Error::new(Stage::Decode, Execution::Answered, kind)
+    })
 }
 
 /// serde's words may quote what they speak of.
@@ -106,13 +101,17 @@ fn withheld(error: serde_json::Error, secret: bool) -> serde_json::Error {
 
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
 
     #[test]
     fn a_list_is_not_lost_for_half_a_character_in_it() {
-        let names: Vec<String> = decode(r#"["a", "b\udcff"]"#, false).unwrap();
+        let names: Vec<String> =
+            decode(r#"["a", "b\udcff"]"#, false, |json| Vec::deserialize(json)).unwrap();
         assert_eq!(names, ["a", "b\u{FFFD}"]);
-        let error = decode::<Vec<u8>>(r#"["\udcff"]"#, false).unwrap_err();
+        let error =
+            decode(r#"["\udcff"]"#, false, |json| <Vec<u8>>::deserialize(json)).unwrap_err();
         assert_eq!(error.decode_error().unwrap().path(), "[0]");
     }
 }

@@ -38,52 +38,6 @@ pub(crate) fn natural(json: &str) -> Option<u64> {
     }
 }
 
-/// JSON with all whole numbers of up to 64 bits spelt as integers; `None` if they are so already.
-pub(crate) fn respelt(json: &str) -> Option<String> {
-    let mut respelt = None;
-    let mut rest = json;
-    let mut copied = 0;
-    while let Some(start) = rest.find(['"', '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
-    {
-        let (_, token) = rest.split_at_checked(start)?;
-        let length = token_length(token)?;
-        let (token, after) = token.split_at_checked(length)?;
-        rest = after;
-        let is_odd = token == "-0" || (!token.starts_with('"') && token.contains(['.', 'e', 'E']));
-        if let Some(integer) = Some(token).filter(|_| is_odd).and_then(integer) {
-            let end = json.len() - after.len();
-            let text: &mut String = respelt.get_or_insert_default();
-            text.push_str(json.get(copied..end - length)?);
-            text.push_str(&integer);
-            copied = end;
-        }
-    }
-    respelt.map(|text| text + json.get(copied..).unwrap_or_default())
-}
-
-/// How long the string or number is at the beginning of JSON.
-fn token_length(json: &str) -> Option<usize> {
-    if !json.starts_with('"') {
-        let is_part = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
-        return Some(json.bytes().take_while(|byte| is_part(*byte)).count());
-    }
-    let mut is_escaped = false;
-    let end = json.bytes().skip(1).position(|byte| {
-        let ends = byte == b'"' && !is_escaped;
-        is_escaped = byte == b'\\' && !is_escaped;
-        ends
-    });
-    Some(end? + 2)
-}
-
-/// The number as an integer of up to 64 bits.
-fn integer(json: &str) -> Option<String> {
-    match whole(json)? {
-        Whole::Natural(number) => u64::try_from(number).ok().map(|number| number.to_string()),
-        Whole::Negative(number) => i64::try_from(number).ok().map(|number| number.to_string()),
-    }
-}
-
 impl Whole {
     pub(crate) fn visit<'de, V: Visitor<'de>, E: Error>(self, visitor: V) -> Result<V::Value, E> {
         match self {
@@ -234,31 +188,6 @@ mod tests {
             ))
         );
         assert_eq!(whole("-1.8e38"), None);
-    }
-
-    #[test]
-    fn numbers_are_respelt_and_nothing_else_is() {
-        let cases = [
-            ("1e3", Some("1000")),
-            ("[1e3, -0, -12.5e1 ,0.0]", Some("[1000, 0, -125 ,0]")),
-            (
-                r#"{"1e3": 1e3, "a\\": "\"1e3", "b": 1.0}"#,
-                Some(r#"{"1e3": 1000, "a\\": "\"1e3", "b": 1}"#),
-            ),
-            (
-                "[\"\u{e9}\", 1.0, \"\u{e9}\"]",
-                Some("[\"\u{e9}\", 1, \"\u{e9}\"]"),
-            ),
-            (
-                "[1, -7, 0.5, 1e400, 1e-400, 1e20, true, null, \"1e3\"]",
-                None,
-            ),
-            ("", None),
-            ("\"", None),
-        ];
-        for (json, expected) in cases {
-            assert_eq!(respelt(json).as_deref(), expected, "{json}");
-        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::error::{JsonError, words};
-use super::lenient;
+use super::reader;
 use crate::text::Excerpt;
 
 /// A JSON object whose members are kept as they were written, digit by digit.
@@ -52,7 +52,7 @@ impl RawObject {
     /// When the object does not fit the type. The message begins with the place inside the object.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, JsonError> {
         let text = serde_json::to_string(self).map_err(JsonError::new)?;
-        lenient::from_str(&text).map_err(|misfit| at(&misfit.place(&text).path, &misfit.error))
+        reader::from_str(&text).map_err(|misfit| at(&misfit.place.path, &misfit.error))
     }
 
     /// The text of a member that must be there, such as the one that tells which kind of object it is.
@@ -100,8 +100,8 @@ fn decoded<T: DeserializeOwned>(
     let Some(value) = value else {
         return Ok(None);
     };
-    lenient::from_str(value.get()).map_err(|misfit| {
-        let path = match misfit.place(value.get()).path.as_str() {
+    reader::from_str(value.get()).map_err(|misfit| {
+        let path = match misfit.place.path.as_str() {
             "." => name.to_owned(),
             below if below.starts_with('[') => format!("{name}{below}"),
             below => format!("{name}.{below}"),

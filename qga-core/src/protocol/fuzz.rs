@@ -5,11 +5,14 @@
     reason = "a panic is what a fuzzer looks for"
 )]
 
+use serde_json::Value;
+
 use super::frame::{Decoder, Frame, Progress};
 use super::handshake::{Handshake, Step};
 use super::limits::ReplyLimits;
 use super::message::{Id, ReplyLine};
 use super::random::Random;
+use crate::json;
 
 /// The longest line, in bytes, and the most that the decoder may ever read at once.
 const LIMIT: usize = 300;
@@ -99,6 +102,10 @@ fn plainly(bytes: &[u8]) -> Vec<Seen> {
 /// Any line is a reply or is refused, and a handshake survives it.
 pub fn replies(data: &[u8]) {
     let limits = ReplyLimits::DEFAULT;
+    if let Ok(text) = limits.check(data) {
+        let values = (json::from_str(text).ok(), serde_json::from_str(text).ok());
+        check_values(values, text);
+    }
     if let Ok(reply) = ReplyLine::parse(data, &limits) {
         check(&reply);
     }
@@ -113,6 +120,15 @@ pub fn replies(data: &[u8]) {
         let step = handshake.receive(Frame { bytes, delimited }, &mut random);
         assert!(!matches!(step, Step::Synced(_)), "nobody can guess a token");
         assert!(handshake.request().len() < 200);
+    }
+}
+
+/// Half a character, and no more, is read by us alone.
+fn check_values(values: (Option<Value>, Option<Value>), text: &str) {
+    match values {
+        (ours, Some(value)) => assert_eq!(ours, Some(value)),
+        (Some(_), None) => assert!(text.contains("\\u"), "this is not JSON"),
+        (None, None) => {}
     }
 }
 

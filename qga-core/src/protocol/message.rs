@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::limits::ReplyLimits;
 use crate::command::QgaCommand;
 use crate::error::{AgentError, Malformed};
-use crate::json::{natural, replace_lone_surrogates, write_arguments};
+use crate::json::{self, natural, write_arguments};
 use crate::text::Hidden;
 
 /// What stands before the id of a request.
@@ -215,16 +215,22 @@ impl<'a> ReplyLine<'a> {
     pub(crate) fn parse(line: &'a [u8], limits: &ReplyLimits) -> Result<Self, Malformed> {
         let text = limits.check(line)?;
         let envelope: Envelope<'a> = if text.trim_ascii_start().starts_with('{') {
-            serde_json::from_str(text).map_err(|error| match error.classify() {
-                serde_json::error::Category::Data => Malformed::DuplicateMember,
-                _ => Malformed::NotJson,
+            json::from_str(text).map_err(|misfit| {
+                if misfit.is_broken {
+                    Malformed::NotJson
+                } else {
+                    Malformed::DuplicateMember
+                }
             })?
         } else {
             return Err(no_object(text));
         };
         let result = match (envelope.returned, envelope.error) {
             (Some(value), None) => Ok(value),
-            (None, Some(error)) => Err(agent_error(error.get()).ok_or(Malformed::BadError)?),
+            (None, Some(error)) => {
+                let error = json::from_str(error.get());
+                Err(error.map_err(|_| Malformed::BadError)?)
+            }
             (None, None) => return Err(Malformed::NoReturnOrError),
             (Some(_), Some(_)) => return Err(Malformed::ReturnAndError),
         };
@@ -245,11 +251,6 @@ impl<'a> ReplyLine<'a> {
     }
 }
 
-fn agent_error(json: &str) -> Option<AgentError> {
-    let mended = || serde_json::from_str(&replace_lone_surrogates(json)?).ok();
-    serde_json::from_str(json).ok().or_else(mended)
-}
-
 /// The place of X in a reply that is spelt as agents spell a success, `{"return": X, "id": 7}` or the same without
 /// spaces, if it has this id. That X is JSON, and that nothing else stands there, is for its decoder to find.
 pub(crate) fn split_success(line: &[u8], id: &IdText) -> Option<Range<usize>> {
@@ -263,9 +264,10 @@ pub(crate) fn split_success(line: &[u8], id: &IdText) -> Option<Range<usize>> {
 }
 
 fn no_object(text: &str) -> Malformed {
-    match serde_json::from_str::<serde::de::IgnoredAny>(text) {
-        Ok(_) => Malformed::NotAnObject,
-        Err(_) => Malformed::NotJson,
+    if json::is_json(text) {
+        Malformed::NotAnObject
+    } else {
+        Malformed::NotJson
     }
 }
 

@@ -3,23 +3,14 @@
 use serde::de::DeserializeOwned;
 
 use crate::command::NoReply;
-use crate::error::{Error, decode};
-use crate::json::{from_empty_object, from_long_object};
+use crate::error::Error;
+use crate::json::Reader;
 
 /// A response of some type. Whoever has this knows the type no more, so its code is there once, and not once for each
 /// command.
 pub(crate) trait Response: Send {
-    /// Reads `{}`, and says whether it fits.
-    fn read_empty(&mut self) -> bool;
-
-    /// Reads an object with a long text in it, and says whether it is one and fits.
-    fn read_long(&mut self, json: &[u8]) -> bool;
-
-    /// Reads what is spelt as usual, and says whether it is that and fits.
-    fn read(&mut self, json: &str) -> bool;
-
-    /// Reads with all leniency.
-    fn decode(&mut self, json: &str, is_secret: bool) -> Result<(), Error>;
+    /// Reads what the agent returned.
+    fn read(&mut self, reader: &mut Reader<'_>) -> serde_json::Result<()>;
 
     /// Takes that there is no reply for the response, and says whether it can be.
     fn no_reply(&mut self, how: NoReply) -> bool;
@@ -48,23 +39,8 @@ impl<R> Typed<R> {
 }
 
 impl<R: DeserializeOwned + Send> Response for Typed<R> {
-    fn read_empty(&mut self) -> bool {
-        self.response = from_empty_object();
-        self.response.is_some()
-    }
-
-    fn read_long(&mut self, json: &[u8]) -> bool {
-        self.response = from_long_object(json);
-        self.response.is_some()
-    }
-
-    fn read(&mut self, json: &str) -> bool {
-        self.response = serde_json::from_str(json).ok();
-        self.response.is_some()
-    }
-
-    fn decode(&mut self, json: &str, is_secret: bool) -> Result<(), Error> {
-        self.response = Some(decode(json, is_secret)?);
+    fn read(&mut self, reader: &mut Reader<'_>) -> serde_json::Result<()> {
+        self.response = Some(R::deserialize(reader)?);
         Ok(())
     }
 

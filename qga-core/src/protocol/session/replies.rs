@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 
 use super::{Carrier, Event, Session, Ticket};
 use crate::command::NoReply;
-use crate::error::{AgentError, Error, ErrorKind, Malformed};
-use crate::json::MOST_MEMBERS;
+use crate::error::{AgentError, Error, ErrorKind, Malformed, decode};
+use crate::json::Reader;
 use crate::protocol::frame::Progress;
 use crate::protocol::handshake::Ids;
 use crate::protocol::limits::ReplyLimits;
@@ -149,7 +149,9 @@ impl Session {
             return Ok(());
         }
         self.settled_payload(ticket)
-            .and_then(|(payload, is_secret)| response.decode(&payload, is_secret))
+            .and_then(|(payload, is_secret)| {
+                decode(&payload, is_secret, |reader| response.read(reader))
+            })
     }
 
     /// The same, as what it is read into.
@@ -168,19 +170,11 @@ impl Session {
         let Answer::Likely(payload) = &current.answer else {
             return None;
         };
-        let line = self.decoder.frame().bytes;
-        // The reply and the object make two levels.
-        if matches!(line.get(payload.clone())?, b"{}" | b" {}") && current.limits.depth >= 2 {
-            return response.read_empty().then_some(());
-        }
-        if current.limits.depth >= 2
-            && current.limits.items >= MOST_MEMBERS
-            && response.read_long(line.get(payload.clone())?)
-        {
-            return Some(());
-        }
-        let text = current.limits.check(line).ok()?;
-        response.read(text.get(payload.clone())?).then_some(())
+        let payload = self.decoder.frame().bytes.get(payload.clone())?;
+        // The reply is a level itself.
+        let levels = current.limits.depth.checked_sub(1)?;
+        let mut reader = Reader::of_received(payload, levels, current.limits.items)?;
+        reader.whole(|reader| response.read(reader)).ok()
     }
 
     /// What is returned, read with care, and whether it is a secret.

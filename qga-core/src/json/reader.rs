@@ -1,0 +1,325 @@
+//! Reads the JSON of agents, in one pass over what was received.
+//!
+//! A long text is looked at as seldom as may be, and base64 is decoded from where it stands. Numbers are integers for
+//! those who ask for integers, however they are spelt, and half a character is U+FFFD.
+
+mod deserialize;
+mod number;
+mod string;
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde::de::{Error as _, Expected, Unexpected};
+use serde_json::{Error, Result};
+
+use super::place::{Place, Step};
+use number::Number;
+
+/// Deeper JSON is not read, so that whoever reads it by recursion does not run out of stack.
+const DEEPEST: usize = 127;
+
+/// How much of JSON after its middle is without a quote where most of it is one long text, in bytes.
+const MIDDLE: usize = 512;
+
+/// A place in JSON, from which the next value is read.
+pub(crate) struct Reader<'de> {
+    json: &'de [u8],
+    /// The same, unless nobody knows yet whether it is text.
+    text: Option<&'de str>,
+    at: usize,
+    /// How many more levels it may nest.
+    levels: usize,
+    /// How many items a list or an object may have.
+    items: usize,
+    /// Whether who asks for anything gets an integer where a number is whole, as untagged and flattened types do.
+    respells: bool,
+    /// Whether it is no JSON, or more of it than is allowed.
+    is_broken: bool,
+    /// The way to what did not fit, from the innermost value to the outermost, and where that value begins.
+    steps: Vec<Step>,
+    misfit: usize,
+}
+
+/// Why JSON does not fit a type, and where.
+pub(crate) struct Misfit<'de> {
+    pub(crate) error: Error,
+    pub(crate) place: Place<'de>,
+    /// Whether it is no JSON at all.
+    pub(crate) is_broken: bool,
+}
+
+/// Reads a value that is all of the JSON. If it does not fit, it is read once more with ever more numbers taken for
+/// integers; the error is the last one's.
+pub(crate) fn read<'de, T>(
+    json: &'de str,
+    mut read: impl FnMut(&mut Reader<'de>) -> Result<T>,
+) -> std::result::Result<T, Misfit<'de>> {
+    let mut reader = Reader::of_text(json);
+    if let Ok(value) = reader.whole(&mut read) {
+        return Ok(value);
+    }
+    let mut reader = Reader::of_text(json);
+    reader.respells = true;
+    reader.whole(read).map_err(|error| Misfit {
+        error,
+        is_broken: reader.is_broken,
+        place: reader.place(json),
+    })
+}
+
+/// The same, for a type that serde reads.
+pub(crate) fn from_str<'de, T: Deserialize<'de>>(
+    json: &'de str,
+) -> std::result::Result<T, Misfit<'de>> {
+    read(json, |reader| T::deserialize(reader))
+}
+
+/// Whether it is JSON.
+pub(crate) fn is_json(json: &str) -> bool {
+    Reader::of_text(json).whole(Reader::skip).is_ok()
+}
+
+impl<'de> Reader<'de> {
+    fn of_text(json: &'de str) -> Self {
+        Self {
+            text: Some(json),
+            ..Self::of_unchecked(json.as_bytes())
+        }
+    }
+
+    /// Of these bytes, only those are found to be text that are read as such.
+    fn of_unchecked(json: &'de [u8]) -> Self {
+        Self {
+            json,
+            text: None,
+            at: 0,
+            levels: DEEPEST,
+            items: usize::MAX,
+            respells: false,
+            is_broken: false,
+            steps: Vec::new(),
+            misfit: 0,
+        }
+    }
+
+    /// Reads what was received; `None` if it is no text. It may nest this deep, and a list or an object in it may have so
+    /// many items.
+    pub(crate) fn of_received(json: &'de [u8], levels: usize, items: usize) -> Option<Self> {
+        let mut reader = if is_mostly_one_text(json) {
+            Self::of_unchecked(json)
+        } else {
+            Self::of_text(std::str::from_utf8(json).ok()?)
+        };
+        reader.levels = levels.min(DEEPEST);
+        reader.items = items;
+        Some(reader)
+    }
+
+    /// Reads a value after which nothing follows.
+    pub(crate) fn whole<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let value = read(self)?;
+        match self.peek() {
+            None => Ok(value),
+            Some(_) => Err(self.broken()),
+        }
+    }
+
+    /// The next byte that is not space.
+    #[inline]
+    fn peek(&mut self) -> Option<u8> {
+        loop {
+            let byte = *self.json.get(self.at)?;
+            if byte > b' ' || !matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
+                return Some(byte);
+            }
+            self.at += 1;
+        }
+    }
+
+    /// Reads a byte that must come next.
+    #[inline]
+    fn expect(&mut self, byte: u8) -> Result<()> {
+        if self.peek() != Some(byte) {
+            return Err(self.broken());
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Goes into a list or an object.
+    #[inline]
+    fn enter(&mut self) -> Result<()> {
+        self.at += 1;
+        match self.levels.checked_sub(1) {
+            Some(levels) => self.levels = levels,
+            None => return Err(self.broken()),
+        }
+        Ok(())
+    }
+
+    /// Leaves a list or an object, of which all must have been read.
+    #[inline]
+    fn exit(&mut self, end: u8) -> Result<()> {
+        if self.peek() != Some(end) {
+            return Err(Error::custom("there are more items than expected"));
+        }
+        self.at += 1;
+        self.levels += 1;
+        Ok(())
+    }
+
+    /// Whether another item follows in a list or an object that ends with this byte.
+    #[inline]
+    fn has_item(&mut self, end: u8, count: usize) -> Result<bool> {
+        match self.peek() {
+            Some(byte) if byte == end => return Ok(false),
+            Some(b',') if count > 0 && count < self.items => {
+                self.at += 1;
+                if self.peek() != Some(end) {
+                    return Ok(true);
+                }
+            }
+            Some(_) if count == 0 && self.items > 0 => return Ok(true),
+            _ => {}
+        }
+        Err(self.broken())
+    }
+
+    /// Reads a word such as `true`.
+    #[inline]
+    fn word(&mut self, word: &str) -> Result<()> {
+        let rest = self.json.get(self.at..).unwrap_or_default();
+        if !rest.starts_with(word.as_bytes()) {
+            return Err(self.broken());
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    /// Passes over a value.
+    fn skip(&mut self) -> Result<()> {
+        match self.peek() {
+            Some(b'"') => self.skip_string(),
+            Some(b'{') => self.skip_items(b'}', |reader| {
+                reader.string()?;
+                reader.expect(b':')
+            }),
+            Some(b'[') => self.skip_items(b']', |_| Ok(())),
+            Some(b't') => self.word("true"),
+            Some(b'f') => self.word("false"),
+            Some(b'n') => self.word("null"),
+            _ => self.number().map(drop),
+        }
+    }
+
+    fn skip_items(&mut self, end: u8, before: fn(&mut Self) -> Result<()>) -> Result<()> {
+        self.enter()?;
+        let mut count = 0;
+        while self.has_item(end, count)? {
+            before(self)?;
+            self.skip()?;
+            count += 1;
+        }
+        self.exit(end)
+    }
+
+    /// Passes over a value, and tells how it is written.
+    fn raw(&mut self) -> Result<&'de str> {
+        self.peek();
+        let start = self.at;
+        self.skip()?;
+        self.piece(start..self.at)
+    }
+
+    /// A piece of it that must be text.
+    #[inline]
+    fn piece(&mut self, range: Range<usize>) -> Result<&'de str> {
+        let piece = match self.text {
+            Some(text) => text.get(range),
+            None => self
+                .json
+                .get(range)
+                .and_then(|it| std::str::from_utf8(it).ok()),
+        };
+        piece.ok_or_else(|| self.broken())
+    }
+
+    /// Says that it is no JSON. In which way is for nobody to know: an agent has written it, or what is left of it.
+    #[cold]
+    fn broken(&mut self) -> Error {
+        self.is_broken = true;
+        Error::custom("this is not JSON")
+    }
+
+    /// Says that there is another kind of value than is expected.
+    #[cold]
+    fn unexpected(&mut self, expected: &dyn Expected) -> Error {
+        let string;
+        let kind = match self.peek() {
+            Some(b'"') => match self.string() {
+                Ok(text) => {
+                    string = text;
+                    Unexpected::Str(&string)
+                }
+                Err(error) => return error,
+            },
+            Some(b'{') => Unexpected::Map,
+            Some(b'[') => Unexpected::Seq,
+            Some(b't') => Unexpected::Bool(true),
+            Some(b'f') => Unexpected::Bool(false),
+            Some(b'n') => Unexpected::Unit,
+            _ => match self.number() {
+                Ok(Number::Natural(number)) => Unexpected::Unsigned(number),
+                Ok(Number::Negative(number)) => Unexpected::Signed(number),
+                Ok(Number::Other(number)) => return number::unexpected(number, expected),
+                Err(error) => return error,
+            },
+        };
+        Error::invalid_type(kind, expected)
+    }
+
+    /// Takes note of the way out of what has failed.
+    #[cold]
+    fn leave(&mut self, step: Step, value: usize) {
+        if self.steps.is_empty() {
+            self.misfit = value;
+        }
+        self.steps.push(step);
+    }
+
+    /// The place of what did not fit.
+    fn place(&mut self, json: &'de str) -> Place<'de> {
+        let mut path = String::new();
+        for step in std::mem::take(&mut self.steps).into_iter().rev() {
+            match step {
+                Step::Element(index) => path.extend(["[", &index.to_string(), "]"]),
+                Step::Member(key) => {
+                    self.at = key;
+                    let name = self.string().unwrap_or(Cow::Borrowed("?"));
+                    let dot = if path.is_empty() { "" } else { "." };
+                    path.extend([dot, &name]);
+                }
+            }
+        }
+        if path.is_empty() {
+            path.push('.');
+            return Place { path, piece: json };
+        }
+        self.at = self.misfit;
+        let piece = self.raw().unwrap_or_default();
+        Place { path, piece }
+    }
+}
+
+/// Whether nothing begins or ends in the middle of it. Only how soon it is read hangs on this.
+#[inline]
+fn is_mostly_one_text(json: &[u8]) -> bool {
+    let middle = json.get(json.len() / 2..).unwrap_or_default();
+    let middle = middle.first_chunk::<MIDDLE>();
+    middle.is_some_and(|middle| memchr::memchr(b'"', middle).is_none())
+}
+
+#[cfg(test)]
+mod tests;
