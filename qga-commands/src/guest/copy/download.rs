@@ -20,7 +20,7 @@ use crate::guest::retries::Retries;
 use crate::guest::{Guest, GuestError};
 
 /// How many chunks of 512 KiB make a run, between which other tasks have their turn.
-const RUN: usize = 8;
+const RUN: usize = 64;
 
 /// Smaller files are looked at by the guest all together, once all are there; in bytes.
 const LARGE: u64 = 1 << 20;

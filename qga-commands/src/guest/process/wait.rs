@@ -8,7 +8,10 @@ use crate::commands::exec::ExecStatus;
 use crate::guest::{Guest, GuestError};
 use qga_core::{Error, Execution};
 
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
+/// The first pause lasts for as many questions as these, so that asking takes little of the agent's time.
+const QUESTIONS: u32 = 4;
+const SHORTEST_FIRST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How many questions in a row may fail.
@@ -24,8 +27,14 @@ pub(super) struct Asking {
 
 impl Asking {
     pub(super) fn new(guest: &Guest) -> Self {
+        let latency = guest.client().latency();
+        let first = latency.map_or(LONGEST_FIRST_PAUSE, |latency| {
+            latency
+                .saturating_mul(QUESTIONS)
+                .clamp(SHORTEST_FIRST_PAUSE, LONGEST_FIRST_PAUSE)
+        });
         Self {
-            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE)
+            backoff: Backoff::new(first, LONGEST_PAUSE)
                 .by_quarters()
                 .within_deadline_of(guest.client()),
             failures: 0,
