@@ -58,7 +58,9 @@ fn main() -> Outcome<()> {
     );
     println!("## Memory\n\n```text\n{}```\n", read("memory")?);
     println!(
-        "## A program that sends a ping\n\n```text\n{}```\n",
+        "## A program that sends a ping\n\n\
+         \"bare-tokio\" sends bytes over tokio with a deadline, and \"stream\" has its client made of an open stream. What\n\
+         an address as a text makes reachable is the rest: names, ssh, programs, and connecting again.\n\n```text\n{}```\n",
         read("sizes")?
     );
     println!("## As the work grows\n");

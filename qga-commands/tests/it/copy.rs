@@ -272,11 +272,9 @@ async fn a_copy_whose_checksum_differs_is_not_put_into_its_place() {
 #[tokio::test(start_paused = true)]
 async fn a_large_file_is_looked_at_while_it_is_on_its_way_and_again_only_if_it_differs_then() {
     let content = bytes(2 << 20);
-    let digits: String = Sha256::digest(&content)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let right = Script::new().stdout(digits + "  /f\n");
+    let digits = Sha256::digest(&content);
+    let digits: Vec<_> = digits.iter().map(|byte| format!("{byte:02x}")).collect();
+    let right = Script::new().stdout(digits.concat() + "  /f\n");
     let wrong = Script::new().stdout("0".repeat(64) + "  /f\n");
     let fails = Script::new().exit(1);
     for (looks, count) in [
