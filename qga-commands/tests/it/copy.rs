@@ -3,7 +3,6 @@
 use std::fs;
 use std::future::IntoFuture;
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::support::faults::{at_every_message, dropped_at_every_poll, reconnecting};
@@ -11,7 +10,6 @@ use qga_commands::guest::copy::CopyFault;
 use qga_commands::{Guest, GuestError};
 use qga_testserver::{Profile, Script, TestAgent};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 const LONG: Duration = Duration::from_secs(1800);
 
@@ -267,53 +265,6 @@ async fn a_copy_whose_checksum_differs_is_not_put_into_its_place() {
     assert!(matches!(fault(&error), CopyFault::Mismatch), "{error}");
     assert!(called(&agent, "qga-publish").is_empty());
     assert_eq!(called(&agent, "qga-begin"), called(&agent, "qga-discard"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_large_file_is_looked_at_while_it_is_on_its_way_and_again_only_if_it_differs_then() {
-    let content = bytes(2 << 20);
-    let digits = Sha256::digest(&content);
-    let digits: Vec<_> = digits.iter().map(|byte| format!("{byte:02x}")).collect();
-    let right = Script::new().stdout(digits.concat() + "  /f\n");
-    let wrong = Script::new().stdout("0".repeat(64) + "  /f\n");
-    let fails = Script::new().exit(1);
-    for (looks, count) in [
-        ([right.clone(), wrong.clone()], 1),
-        ([wrong.clone(), right.clone()], 2),
-        ([fails.clone(), right], 2),
-        ([wrong.clone(), wrong], 0),
-        ([fails.clone(), fails], 0),
-    ] {
-        let (agent, guest) = reconnecting().await;
-        let folder = tempfile::tempdir().unwrap();
-        agent.file("/f", content.clone());
-        let list = format!("//81a4 {} 0 0 0 .\n", content.len());
-        let looks = Mutex::new(looks.into_iter());
-        agent.program("sh").runs(move |call| match &*call.args[1] {
-            script if script.starts_with(": qga-list ") => Script::new().stdout(&list),
-            script if script.starts_with(": qga-checksums ") && call.args.len() > 4 => {
-                looks.lock().unwrap().next().unwrap()
-            }
-            _ => Script::new(),
-        });
-        let to = folder.path().join("f");
-        let copied = guest.download("/f", &to).verify(true).await;
-        assert_eq!(copied.is_ok(), count > 0, "{copied:?}");
-        assert_eq!(to.exists(), count > 0);
-        let requests = agent.requests();
-        let looks = requests.iter().enumerate().filter(|(_, request)| {
-            let args = &request.arguments["arg"];
-            let script = args[1].as_str().unwrap_or_default();
-            script.starts_with(": qga-checksums ") && args[4].is_string()
-        });
-        let looks: Vec<_> = looks.map(|(at, _)| at).collect();
-        let last_read = requests.iter().rposition(|it| it.name == "guest-file-read");
-        assert!(
-            looks.first() < last_read.as_ref(),
-            "{looks:?} {last_read:?}"
-        );
-        assert!(count == 0 || looks.len() == count, "{looks:?}");
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,17 +1,17 @@
 //! From the guest to this host.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::SeekFrom;
 use std::path::Path;
 
 use super::entry::{Entry, Kind};
 use super::fetch_bundles::FetchBundles;
 use super::finishing::Finishing;
-use super::host::{Finished, Published, Sink, Target, local};
+use super::host::{Published, Sink, Target, local};
 use super::listing::{EMPTY_LIMIT, Listing};
 use super::names::join;
 use super::report::Report;
-use super::verify::{Background, Summed, fill_in, sums_meanwhile, verify};
+use super::verify::{Summed, sums, verify};
 use super::{Copied, CopyFault, Transfer, links, owner, resume, steps};
 use crate::guest::error::within;
 use crate::guest::files::{Handle, OpenOptions};
@@ -21,9 +21,6 @@ use crate::guest::{Guest, GuestError};
 
 /// How many chunks of 512 KiB make a run, between which other tasks have their turn.
 const RUN: usize = 64;
-
-/// Smaller files are looked at by the guest all together, once all are there; in bytes.
-const LARGE: u64 = 1 << 20;
 
 pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestError> {
     let Transfer {
@@ -120,15 +117,25 @@ async fn fill(
         .of_kind(Kind::Folder)
         .map(|entry| entry.path.clone());
     target.make_folders(folders.collect()).await?;
-    let large = transfer.verify.then(|| large_sums(transfer, listing));
     let finishing = fetch_all(transfer, listing, target).await?;
     resume::mark_grown(&transfer.guest, &transfer.remote, listing).await;
-    let finished = match large {
-        Some(large) => {
-            let Transfer { guest, remote, .. } = transfer;
-            verified(guest, remote, listing, finishing, large).await?
-        }
-        None => finishing.all().await?,
+    let finished = if transfer.verify {
+        let summed = |entry: &Entry| Summed {
+            path: join(&transfer.remote, &entry.path),
+            // It may have grown since.
+            first: (entry.grown || entry.there > 0).then_some(entry.size),
+        };
+        let files: Vec<_> = listing.of_kind(Kind::File).map(summed).collect();
+        // The guest reads its files while this host does the same.
+        let sums = sums(&transfer.guest, &files, listing.bytes).await?;
+        let finished = finishing.all().await?;
+        let ours = finished
+            .iter()
+            .map(|it| it.sum.as_deref().unwrap_or_default());
+        verify(&files, &sums, ours)?;
+        finished
+    } else {
+        finishing.all().await?
     };
     let mut synced = finished.iter().all(|finished| finished.synced);
     // After all files, so that there is none that one of them could be written through.
@@ -142,55 +149,6 @@ async fn fill(
     });
     synced &= target.finish_folders(metas.collect()).await?;
     Ok(synced)
-}
-
-/// Lets the guest look at its large files while they are on their way.
-fn large_sums(transfer: &Transfer, listing: &Listing) -> Background<HashMap<String, String>> {
-    let files = listing.of_kind(Kind::File);
-    let large = files.filter(|entry| entry.size >= LARGE);
-    let large = large.map(|entry| summed(&transfer.remote, entry)).collect();
-    sums_meanwhile(&transfer.guest, large, listing.bytes)
-}
-
-fn summed(remote: &str, entry: &Entry) -> Summed {
-    Summed {
-        path: join(remote, &entry.path),
-        // It may have grown since.
-        first: (entry.grown || entry.there > 0).then_some(entry.size),
-    }
-}
-
-/// Fails if what has arrived is not what the guest has.
-async fn verified(
-    guest: &Guest,
-    remote: &str,
-    listing: &Listing,
-    finishing: Finishing,
-    large: Background<HashMap<String, String>>,
-) -> Result<Vec<Finished>, GuestError> {
-    let files = listing.of_kind(Kind::File);
-    let files: Vec<_> = files.map(|entry| summed(remote, entry)).collect();
-    // It only saves time.
-    let mut large = large.end().await.unwrap_or_default();
-    let sums = files
-        .iter()
-        .map(|file| large.remove(&file.path).unwrap_or_default());
-    let mut sums: Vec<_> = sums.collect();
-    // The guest reads its files while this host does the same.
-    fill_in(guest, &files, &mut sums, listing.bytes).await?;
-    let finished = finishing.all().await?;
-    let ours = finished
-        .iter()
-        .map(|it| it.sum.as_deref().unwrap_or_default());
-    // A file may have changed between the guest's look at it and its copy.
-    for (sum, ours) in sums.iter_mut().zip(ours.clone()) {
-        if sum != ours {
-            sum.clear();
-        }
-    }
-    fill_in(guest, &files, &mut sums, listing.bytes).await?;
-    verify(&files, &sums, ours)?;
-    Ok(finished)
 }
 
 /// Copies the files, which are then on their last way to the disk.

@@ -104,7 +104,7 @@ async fn fill(
         // The guest reads its files while this host does the same.
         let ours = sums_here(&transfer.local, source, listing);
         let theirs = sums(&transfer.guest, &files, listing.bytes).await?;
-        let ours = ours.end().await?;
+        let ours = ours.all().await?;
         verify(&files, &theirs, ours.iter().map(String::as_str))?;
     }
     // Before the permissions, as these may be such that an agent that is not root cannot do it any more.

@@ -1,6 +1,5 @@
 //! Comparing checksums.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,23 +64,10 @@ pub(super) async fn sums(
     bytes: u64,
 ) -> Result<Vec<String>, GuestError> {
     let mut sums = vec![String::new(); files.len()];
-    fill_in(guest, files, &mut sums, bytes).await?;
-    Ok(sums)
-}
-
-/// The same, where some of them are there.
-pub(super) async fn fill_in(
-    guest: &Guest,
-    files: &[Summed],
-    sums: &mut [String],
-    bytes: u64,
-) -> Result<(), GuestError> {
     let within = SCRIPT_TIMEOUT + Duration::from_secs(bytes / SLOWEST);
     for how in ["together", "each", "first"] {
-        let files = files.iter().zip(&mut *sums);
-        let files: Vec<_> = files
-            .filter(|(file, sum)| sum.is_empty() && file.how() == how)
-            .collect();
+        let files = files.iter().zip(&mut sums);
+        let files: Vec<_> = files.filter(|(file, _)| file.how() == how).collect();
         let paths: Vec<_> = files.iter().map(|(file, _)| file.path.as_str()).collect();
         let mut left = files.into_iter();
         for batch in batches(paths.into_iter(), most(guest, CHECKSUMS)) {
@@ -102,20 +88,7 @@ pub(super) async fn fill_in(
             }
         }
     }
-    Ok(())
-}
-
-/// The same by the files' paths, made in the background.
-pub(super) fn sums_meanwhile(
-    guest: &Guest,
-    files: Vec<Summed>,
-    bytes: u64,
-) -> Background<HashMap<String, String>> {
-    let guest = guest.clone();
-    Background::begin(async move {
-        let sums = sums(&guest, &files, bytes).await?;
-        Ok(files.into_iter().map(|file| file.path).zip(sums).collect())
-    })
+    Ok(sums)
 }
 
 /// The checksum of the first so many bytes of a file of this host.
@@ -131,33 +104,25 @@ pub(super) async fn sum(
 }
 
 /// The checksums of all files of the list on this host, made in the background.
-pub(super) fn sums_here(
-    root: &Path,
-    source: &Arc<Source>,
-    listing: &Listing,
-) -> Background<Vec<String>> {
+pub(super) fn sums_here(root: &Path, source: &Arc<Source>, listing: &Listing) -> SumsHere {
     let (root, source) = (root.to_owned(), Arc::clone(source));
     let files: Vec<_> = listing.of_kind(Kind::File).cloned().collect();
-    Background::begin(async move {
+    let mut task = JoinSet::new();
+    task.spawn(async move {
         let mut sums = Vec::new();
         for file in &files {
             sums.push(sum(&root, &source, file, file.size).await?);
         }
         Ok(sums)
-    })
+    });
+    SumsHere(task)
 }
 
 /// A task that ends when this is dropped.
-pub(super) struct Background<T>(JoinSet<Result<T, GuestError>>);
+pub(super) struct SumsHere(JoinSet<Result<Vec<String>, GuestError>>);
 
-impl<T: Send + 'static> Background<T> {
-    fn begin(work: impl Future<Output = Result<T, GuestError>> + Send + 'static) -> Self {
-        let mut task = JoinSet::new();
-        task.spawn(work);
-        Self(task)
-    }
-
-    pub(super) async fn end(mut self) -> Result<T, GuestError> {
+impl SumsHere {
+    pub(super) async fn all(mut self) -> Result<Vec<String>, GuestError> {
         let joined = self.0.join_next().await;
         joined.and_then(Result::ok).ok_or(GuestError::Stopped)?
     }
