@@ -15,12 +15,13 @@ use serde::de::{Error as _, Expected, Unexpected};
 use serde_json::{Error, Result};
 
 use super::place::{Place, Step};
-use number::Number;
+use crate::protocol::ReplyLimits;
+use number::{Number, unexpected_number};
 
 /// Deeper JSON is not read, so that whoever reads it by recursion does not run out of stack.
-const DEEPEST: usize = 127;
+const DEEPEST: usize = ReplyLimits::DEEPEST;
 
-/// How much of JSON after its middle is without a quote where most of it is one long text, in bytes.
+/// JSON that has no quote in so many bytes after its middle is taken to be mostly one long text.
 const MIDDLE: usize = 512;
 
 /// A place in JSON, from which the next value is read.
@@ -37,32 +38,33 @@ pub(crate) struct Reader<'de> {
     respells: bool,
     /// Whether it is no JSON, or more of it than is allowed.
     is_broken: bool,
-    /// The way to what did not fit, from the innermost value to the outermost, and where that value begins.
+    /// The way to what did not fit, from the innermost value to the outermost.
     steps: Vec<Step>,
-    misfit: usize,
+    /// Where the innermost value begins that did not fit.
+    misfit_at: usize,
 }
 
 /// Why JSON does not fit a type, and where.
 pub(crate) struct Misfit<'de> {
     pub(crate) error: Error,
     pub(crate) place: Place<'de>,
-    /// Whether it is no JSON at all.
+    /// Whether it is no JSON, or nests too deep.
     pub(crate) is_broken: bool,
 }
 
-/// Reads a value that is all of the JSON. If it does not fit, it is read once more with ever more numbers taken for
-/// integers; the error is the last one's.
+/// Reads a value that is all of the JSON. If it does not fit, it is read a second time, in which whole numbers are integers
+/// also for who asks for anything; the error is that of the second time.
 pub(crate) fn read<'de, T>(
     json: &'de str,
-    mut read: impl FnMut(&mut Reader<'de>) -> Result<T>,
+    mut read_value: impl FnMut(&mut Reader<'de>) -> Result<T>,
 ) -> std::result::Result<T, Misfit<'de>> {
     let mut reader = Reader::of_text(json);
-    if let Ok(value) = reader.whole(&mut read) {
+    if let Ok(value) = reader.whole(&mut read_value) {
         return Ok(value);
     }
     let mut reader = Reader::of_text(json);
     reader.respells = true;
-    reader.whole(read).map_err(|error| Misfit {
+    reader.whole(read_value).map_err(|error| Misfit {
         error,
         is_broken: reader.is_broken,
         place: reader.place(json),
@@ -89,7 +91,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// Of these bytes, only those are found to be text that are read as such.
+    /// Each piece is checked to be UTF-8 when it is read.
     fn of_unchecked(json: &'de [u8]) -> Self {
         Self {
             json,
@@ -100,7 +102,7 @@ impl<'de> Reader<'de> {
             respells: false,
             is_broken: false,
             steps: Vec::new(),
-            misfit: 0,
+            misfit_at: 0,
         }
     }
 
@@ -162,12 +164,15 @@ impl<'de> Reader<'de> {
     /// Leaves a list or an object, of which all must have been read.
     #[inline]
     fn exit(&mut self, end: u8) -> Result<()> {
-        if self.peek() != Some(end) {
-            return Err(Error::custom("there are more items than expected"));
+        match self.peek() {
+            Some(byte) if byte == end => {
+                self.at += 1;
+                self.levels += 1;
+                Ok(())
+            }
+            Some(b',') => Err(Error::custom("there are more items than expected")),
+            _ => Err(self.broken()),
         }
-        self.at += 1;
-        self.levels += 1;
-        Ok(())
     }
 
     /// Whether another item follows in a list or an object that ends with this byte.
@@ -203,7 +208,7 @@ impl<'de> Reader<'de> {
         match self.peek() {
             Some(b'"') => self.skip_string(),
             Some(b'{') => self.skip_items(b'}', |reader| {
-                reader.string()?;
+                reader.skip_string()?;
                 reader.expect(b':')
             }),
             Some(b'[') => self.skip_items(b']', |_| Ok(())),
@@ -253,67 +258,65 @@ impl<'de> Reader<'de> {
         Error::custom("this is not JSON")
     }
 
-    /// Says that there is another kind of value than is expected.
+    /// Says that there is another kind of value than is expected, and passes over it unless it is a list or an object.
     #[cold]
     fn unexpected(&mut self, expected: &dyn Expected) -> Error {
-        let string;
-        let kind = match self.peek() {
-            Some(b'"') => match self.string() {
-                Ok(text) => {
-                    string = text;
-                    Unexpected::Str(&string)
-                }
-                Err(error) => return error,
-            },
-            Some(b'{') => Unexpected::Map,
-            Some(b'[') => Unexpected::Seq,
-            Some(b't') => Unexpected::Bool(true),
-            Some(b'f') => Unexpected::Bool(false),
-            Some(b'n') => Unexpected::Unit,
-            _ => match self.number() {
-                Ok(Number::Natural(number)) => Unexpected::Unsigned(number),
-                Ok(Number::Negative(number)) => Unexpected::Signed(number),
-                Ok(Number::Other(number)) => return number::unexpected(number, expected),
-                Err(error) => return error,
-            },
+        let invalid = |kind: Unexpected<'_>| Error::invalid_type(kind, expected);
+        let error = match self.peek() {
+            Some(b'"') => self.string().map(|text| invalid(Unexpected::Str(&text))),
+            Some(b'{') => Ok(invalid(Unexpected::Map)),
+            Some(b'[') => Ok(invalid(Unexpected::Seq)),
+            Some(b't') => self.word("true").map(|()| invalid(Unexpected::Bool(true))),
+            Some(b'f') => self
+                .word("false")
+                .map(|()| invalid(Unexpected::Bool(false))),
+            Some(b'n') => self.word("null").map(|()| invalid(Unexpected::Unit)),
+            _ => self.number().map(|number| match number {
+                Number::Natural(number) => invalid(Unexpected::Unsigned(number)),
+                Number::Negative(number) => invalid(Unexpected::Signed(number)),
+                Number::Other(number) => unexpected_number(number, expected),
+            }),
         };
-        Error::invalid_type(kind, expected)
+        error.unwrap_or_else(|broken| broken)
     }
 
     /// Takes note of the way out of what has failed.
     #[cold]
     fn leave(&mut self, step: Step, value: usize) {
         if self.steps.is_empty() {
-            self.misfit = value;
+            self.misfit_at = value;
         }
         self.steps.push(step);
     }
 
     /// The place of what did not fit.
     fn place(&mut self, json: &'de str) -> Place<'de> {
+        let steps = std::mem::take(&mut self.steps);
+        if steps.is_empty() {
+            let path = ".".to_owned();
+            return Place { path, piece: json };
+        }
+        self.levels = DEEPEST;
         let mut path = String::new();
-        for step in std::mem::take(&mut self.steps).into_iter().rev() {
+        for step in steps.into_iter().rev() {
             match step {
                 Step::Element(index) => path.extend(["[", &index.to_string(), "]"]),
                 Step::Member(key) => {
                     self.at = key;
                     let name = self.string().unwrap_or(Cow::Borrowed("?"));
+                    let name = if name.is_empty() { "\"\"" } else { &*name };
                     let dot = if path.is_empty() { "" } else { "." };
-                    path.extend([dot, &name]);
+                    path.extend([dot, name]);
                 }
             }
         }
-        if path.is_empty() {
-            path.push('.');
-            return Place { path, piece: json };
-        }
-        self.at = self.misfit;
-        let piece = self.raw().unwrap_or_default();
+        self.at = self.misfit_at;
+        let piece = self.raw().unwrap_or(json);
         Place { path, piece }
     }
 }
 
-/// Whether nothing begins or ends in the middle of it. Only how soon it is read hangs on this.
+/// Whether it is likely to be one long text with little around it. This decides only how fast it is read.
 #[inline]
 fn is_mostly_one_text(json: &[u8]) -> bool {
     let middle = json.get(json.len() / 2..).unwrap_or_default();

@@ -5,8 +5,12 @@
     reason = "a panic is what a fuzzer looks for"
 )]
 
+use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hasher};
 
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::frame::{Decoder, Frame, Progress};
@@ -105,8 +109,9 @@ fn plainly(bytes: &[u8]) -> Vec<Seen> {
 pub fn replies(data: &[u8]) {
     let limits = ReplyLimits::DEFAULT;
     if let Ok(text) = limits.check(data) {
-        let values = (json::from_str(text).ok(), serde_json::from_str(text).ok());
-        check_values(values, text);
+        check_same::<Value>(text);
+        check_same::<BTreeMap<Name, Value>>(text);
+        check_same::<BTreeMap<bool, (f32, Option<Name>)>>(text);
     }
     if let Ok(reply) = ReplyLine::parse(data, &limits) {
         check(&reply);
@@ -128,9 +133,19 @@ pub fn replies(data: &[u8]) {
     }
 }
 
-/// Half a character, and no more, is read by us alone.
-fn check_values(values: (Option<Value>, Option<Value>), text: &str) {
-    match values {
+/// A name of more than one kind.
+#[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+enum Name {
+    A,
+    B(String),
+}
+
+/// What `serde_json` reads is read, and but for half a character nothing else.
+fn check_same<T: DeserializeOwned + PartialEq + Debug>(text: &str) {
+    match (
+        json::from_str(text).ok(),
+        serde_json::from_str::<T>(text).ok(),
+    ) {
         (ours, Some(value)) => assert_eq!(ours, Some(value)),
         (Some(_), None) => assert!(text.contains("\\u"), "this is not JSON"),
         (None, None) => {}

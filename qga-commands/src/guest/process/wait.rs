@@ -8,7 +8,8 @@ use crate::commands::exec::ExecStatus;
 use crate::guest::{Guest, GuestError};
 use qga_core::{Error, Execution};
 
-/// The first pause lasts for as many questions as these, so that asking takes little of the agent's time.
+/// The first pause is this many times as long as the agent took for its last answer, so that asking takes little of its
+/// time.
 const QUESTIONS: u32 = 4;
 const SHORTEST_FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_FIRST_PAUSE: Duration = Duration::from_millis(10);

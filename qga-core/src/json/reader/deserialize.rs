@@ -68,8 +68,16 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     integers! {
-        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+    }
+
+    fn deserialize_i128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.visit_wide(visitor, true)
+    }
+
+    fn deserialize_u128<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        self.visit_wide(visitor, false)
     }
 
     strings! { deserialize_char deserialize_str deserialize_string deserialize_identifier }
@@ -225,6 +233,9 @@ impl<'r, 'de> Items<'r, 'de> {
     }
 
     fn name<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value> {
+        if self.reader.peek() != Some(b'"') {
+            return Err(self.reader.broken());
+        }
         self.key = self.reader.at;
         let name = seed.deserialize(Name(self.reader));
         if name.is_err() {
@@ -233,7 +244,7 @@ impl<'r, 'de> Items<'r, 'de> {
         name
     }
 
-    /// The name is wrong, but what stands there is shown.
+    /// Takes note of the member whose name does not fit; its value is shown.
     #[cold]
     fn leave_name(&mut self) {
         self.reader.at = self.key;
@@ -293,7 +304,6 @@ impl<'de> EnumAccess<'de> for Items<'_, 'de> {
     type Variant = Self;
 
     fn variant_seed<S: DeserializeSeed<'de>>(mut self, seed: S) -> Result<(S::Value, Self)> {
-        self.reader.peek();
         let name = self.name(seed)?;
         Ok((name, self))
     }
@@ -329,10 +339,15 @@ struct Name<'r, 'de>(&'r mut Reader<'de>);
 macro_rules! quoted {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-            match self.0.string()? {
-                Cow::Borrowed(name) => Reader::of_text(name).whole(|reader| reader.$method(visitor)),
-                Cow::Owned(name) => Err(Error::invalid_type(Unexpected::Str(&name), &visitor)),
+            let name = self.0.string()?;
+            if let Cow::Borrowed(name) = name && name.trim() == name {
+                let mut reader = Reader::of_text(name);
+                let value = reader.whole(|reader| reader.$method(visitor));
+                if !reader.is_broken {
+                    return value;
+                }
             }
+            Err(Error::invalid_value(Unexpected::Str(&name), &"the name of a number or a boolean"))
         }
     )*};
 }

@@ -52,7 +52,32 @@ impl<'de> Reader<'de> {
             Some(Ok(Number::Negative(number))) => visitor.visit_i64(number),
             Some(Ok(Number::Other(number))) => match whole(number) {
                 Some(number) => number.visit(visitor),
-                None => Err(unexpected(number, &visitor)),
+                None => Err(unexpected_number(number, &visitor)),
+            },
+        }
+    }
+
+    /// The same for who asks for one of 128 bits.
+    pub(super) fn visit_wide<V: Visitor<'de>>(
+        &mut self,
+        visitor: V,
+        is_signed: bool,
+    ) -> Result<V::Value> {
+        if !self.is_number() {
+            return Err(self.unexpected(&visitor));
+        }
+        let number = match self.number()? {
+            Number::Natural(number) => Whole::Natural(number.into()),
+            Number::Negative(number) => Whole::Negative(number.into()),
+            Number::Other(number) => {
+                whole(number).ok_or_else(|| unexpected_number(number, &visitor))?
+            }
+        };
+        match number {
+            Whole::Negative(number) => visitor.visit_i128(number),
+            Whole::Natural(number) => match i128::try_from(number) {
+                Ok(number) if is_signed => visitor.visit_i128(number),
+                _ => visitor.visit_u128(number),
             },
         }
     }
@@ -135,18 +160,20 @@ impl<'de> Reader<'de> {
     }
 }
 
+/// A float that is written with more bytes than these is nobody's, and the parser does not read all of its exponent.
+const LONGEST_FLOAT: usize = 4096;
+
 /// The float that is next to a number.
 pub(super) fn float<F: FromStr + Copy + Into<f64>>(number: &str) -> Result<F> {
-    let float = number
-        .parse()
-        .ok()
-        .filter(|it: &F| (*it).into().is_finite());
+    let number = Some(number).filter(|it| it.len() <= LONGEST_FLOAT);
+    let float = number.and_then(|it| it.parse().ok());
+    let float = float.filter(|it: &F| (*it).into().is_finite());
     float.ok_or_else(|| Error::custom("number out of range"))
 }
 
 /// Says that a number is not of the kind that is expected.
 #[cold]
-pub(super) fn unexpected(number: &str, expected: &dyn Expected) -> Error {
+pub(super) fn unexpected_number(number: &str, expected: &dyn Expected) -> Error {
     let is_integer = !number.contains(['.', 'e', 'E']);
     let kind = if is_integer {
         "integer"

@@ -114,7 +114,7 @@ impl<'de> Reader<'de> {
     /// Reads the digits of a character, and if it is half of one, also its other half, if that follows.
     fn character(&mut self) -> Result<char> {
         let first = self.code_unit()?;
-        if let Ok(whole) = char::from_u32(first.into()).ok_or(()) {
+        if let Some(whole) = char::from_u32(first.into()) {
             return Ok(whole);
         }
         let after = self.at;

@@ -227,6 +227,37 @@ fn the_place_of_an_error_is_that_of_what_is_wrong_and_not_of_a_spelling() {
 }
 
 #[test]
+fn what_ends_too_soon_or_is_no_json_is_not_taken_for_another_type() {
+    let misfit = |json| read::<(u8, u8)>(json).unwrap_err();
+    assert_eq!(misfit("[1, 2, 3]"), ".: there are more items than expected");
+    assert_eq!(misfit("[1, 2 x]"), ".: this is not JSON");
+    assert_eq!(misfit("[1, tru]"), "[1]: this is not JSON");
+    assert!(!from_str::<u8>("true").err().unwrap().is_broken);
+    assert!(from_str::<u8>("tru").err().unwrap().is_broken);
+}
+
+#[test]
+fn a_name_that_should_be_a_number_is_an_error_that_tells_it() {
+    for name in ["x", "", " 1", "1x"] {
+        let error = read::<BTreeMap<u8, u8>>(&format!(r#"{{"{name}": 1}}"#)).unwrap_err();
+        assert!(
+            error.contains(&format!("invalid value: string \"{name}\"")),
+            "{error}"
+        );
+    }
+}
+
+/// The parser of floats would take the first for zero, and the second for infinite.
+#[test]
+fn a_float_that_is_written_without_end_is_an_error() {
+    let zeros = "0".repeat(700_000);
+    for json in [format!("0.{zeros}1e700001"), format!("1{zeros}e-700000")] {
+        assert_eq!(read::<f64>(&json).unwrap_err(), ".: number out of range");
+        assert_eq!(read::<u8>(&json), Ok(1));
+    }
+}
+
+#[test]
 fn what_nests_too_deep_for_buffering_is_an_error() {
     #[derive(Debug, Deserialize)]
     #[serde(untagged)]
@@ -251,6 +282,8 @@ fn an_error_tells_the_place_and_what_stands_there() {
         },
     }
     type Members = BTreeMap<String, Vec<Entry>>;
+    #[derive(Debug, Deserialize)]
+    struct Nest(#[expect(dead_code, reason = "it is read")] Vec<Nest>);
     fn place<T: DeserializeOwned>(json: &str) -> (String, &str) {
         let place = from_str::<T>(json).err().unwrap().place;
         (place.path, place.piece)
@@ -268,4 +301,8 @@ fn an_error_tells_the_place_and_what_stands_there() {
     assert_eq!(flat, ("[1].flat.sides[1]".into(), r#""2""#));
     let key = place::<BTreeMap<u8, u8>>(r#"{"1": 1, "256": 2}"#);
     assert_eq!(key, ("256".into(), "2"));
+    let empty = place::<BTreeMap<String, Members>>(r#"{"": {"": 7}}"#);
+    assert_eq!(empty, ("\"\".\"\"".into(), "7"));
+    let deepest = format!("{}{{}}{}", "[".repeat(DEEPEST - 1), "]".repeat(DEEPEST - 1));
+    assert_eq!(place::<Nest>(&deepest).1, "{}");
 }

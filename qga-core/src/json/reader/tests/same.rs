@@ -30,6 +30,19 @@ enum Key {
     B,
 }
 
+/// A field that takes what comes, as many people write it.
+#[derive(Debug, Deserialize, PartialEq)]
+struct Tolerant {
+    #[serde(deserialize_with = "number_or_zero")]
+    a: u64,
+    b: Option<Value>,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "serde wants it so")]
+fn number_or_zero<'de, D: serde::Deserializer<'de>>(json: D) -> Result<u64, D::Error> {
+    Ok(u64::deserialize(json).unwrap_or_default())
+}
+
 /// Both read the same, or neither does.
 #[track_caller]
 fn check<T: DeserializeOwned + PartialEq + Debug>(json: &str) {
@@ -66,6 +79,9 @@ fn check_all(json: &str) {
     // Only we take these for integers.
     if !serde_json::from_str(json).is_ok_and(|value| has_float(&value)) {
         check::<u8>(json);
+        check::<i128>(json);
+        check::<u128>(json);
+        check::<Tolerant>(json);
         check::<Shape>(json);
         check::<Vec<Shape>>(json);
         check::<Option<Vec<Option<u64>>>>(json);
@@ -226,9 +242,27 @@ const CASES: &[&str] = &[
     r#"{"1": 1, "255": []}"#,
     r#"{"256": 1}"#,
     r#"{"-1": 1}"#,
+    r#"{" 1": 1}"#,
+    r#"{"1 ": 1}"#,
+    r#"{"true ": 1}"#,
+    r#"{"": 1}"#,
+    r#"{"01": 1}"#,
+    r#"{{"A": null}: 1}"#,
+    r#"{{"A": 1}: 1, "B": 2}"#,
+    "{[1, 2]: 3}",
+    r#"{"A" : 1}"#,
     r#"{"true": 1, "false": {}}"#,
     r#"{"A": 1, "B": 2}"#,
     r#"{"C": 1}"#,
+    // What is read though it is of another kind.
+    r#"{"a": null, "b": 1}"#,
+    r#"{"a": true, "b": 1}"#,
+    r#"{"a": false}"#,
+    r#"{"a": "x", "b": []}"#,
+    r#"{"a": -7, "b": 1}"#,
+    r#"{"a": 1.5}"#,
+    r#"{"a": tru, "b": 1}"#,
+    r#"{"a": {}, "b": 1}"#,
     // Variants.
     r#""Point""#,
     r#""Circle""#,
