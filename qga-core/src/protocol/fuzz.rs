@@ -111,7 +111,7 @@ pub fn replies(data: &[u8]) {
     if let Ok(text) = limits.check(data) {
         check_same::<Value>(text);
         check_same::<BTreeMap<Name, Value>>(text);
-        check_same::<BTreeMap<bool, (f32, Option<Name>)>>(text);
+        check_same::<Vec<(f32, Option<Name>)>>(text);
     }
     if let Ok(reply) = ReplyLine::parse(data, &limits) {
         check(&reply);
@@ -140,7 +140,8 @@ enum Name {
     B(String),
 }
 
-/// What `serde_json` reads is read, and but for half a character nothing else.
+/// What `serde_json` reads is read, and but for half a character nothing else. Booleans as names are left out, since
+/// `serde_json` 1.0.154 reads a name that is none from within its first character, and makes text that is no UTF-8.
 fn check_same<T: DeserializeOwned + PartialEq + Debug>(text: &str) {
     match (
         json::from_str(text).ok(),

@@ -238,12 +238,18 @@ fn what_ends_too_soon_or_is_no_json_is_not_taken_for_another_type() {
 
 #[test]
 fn a_name_that_should_be_a_number_is_an_error_that_tells_it() {
-    for name in ["x", "", " 1", "1x"] {
-        let error = read::<BTreeMap<u8, u8>>(&format!(r#"{{"{name}": 1}}"#)).unwrap_err();
-        assert!(
-            error.contains(&format!("invalid value: string \"{name}\"")),
-            "{error}"
-        );
+    for name in ["x", "", " 1", "x1", "é", "\u{ffff}"] {
+        let json = format!(r#"{{"{name}": 1}}"#);
+        let errors = [
+            read::<BTreeMap<u8, u8>>(&json).unwrap_err(),
+            read::<BTreeMap<bool, u8>>(&json).unwrap_err(),
+        ];
+        for error in errors {
+            assert!(
+                error.contains(&format!("invalid value: string {name:?}")),
+                "{error}"
+            );
+        }
     }
 }
 
