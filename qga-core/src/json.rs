@@ -14,4 +14,4 @@ pub use error::JsonError;
 pub(crate) use number::natural;
 pub(crate) use probe::is_none;
 pub use raw::RawObject;
-pub(crate) use reader::{Reader, from_str, is_json, read};
+pub(crate) use reader::{DEEPEST, Reader, from_str, is_json, read};

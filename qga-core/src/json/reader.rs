@@ -15,11 +15,10 @@ use serde::de::{Error as _, Expected, Unexpected};
 use serde_json::{Error, Result};
 
 use super::place::{Place, Step};
-use crate::protocol::ReplyLimits;
 use number::{Number, unexpected_number};
 
 /// Deeper JSON is not read, so that whoever reads it by recursion does not run out of stack.
-const DEEPEST: usize = ReplyLimits::DEEPEST;
+pub(crate) const DEEPEST: usize = 127;
 
 /// JSON that has no quote in so many bytes after its middle is taken to be mostly one long text.
 const MIDDLE: usize = 512;

@@ -1,6 +1,7 @@
 //! How long, how deep and how wide a reply may be, and how much a sync may pass over.
 
 use crate::error::Malformed;
+use crate::json;
 
 /// How a reply may be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub(crate) struct SyncBudget {
 
 impl ReplyLimits {
     /// More levels than these do not decode.
-    pub(crate) const DEEPEST: usize = 127;
+    pub(crate) const DEEPEST: usize = json::DEEPEST;
 
     pub(crate) const DEFAULT: Self = Self {
         bytes: 10 * 1024 * 1024,
