@@ -3,7 +3,6 @@
 mod arguments;
 mod error;
 mod number;
-mod place;
 mod probe;
 mod raw;
 mod reader;

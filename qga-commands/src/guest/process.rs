@@ -117,8 +117,7 @@ impl Process {
     ///
     /// The agent is asked after 1 to 10 milliseconds, the later the longer it has taken for its last answer, and then less
     /// and less often, down to once a second: the end is noticed late by about a quarter of the time that the program has
-    /// run, and by a second at most. If the channel fails, the
-    /// question is asked again, three times in a row at most.
+    /// run, and by a second at most. If the channel fails, the question is asked again, three times in a row at most.
     ///
     /// # Errors
     ///

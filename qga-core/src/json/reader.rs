@@ -14,7 +14,6 @@ use serde::Deserialize;
 use serde::de::{Error as _, Expected, Unexpected};
 use serde_json::{Error, Result};
 
-use super::place::{Place, Step};
 use number::{Number, unexpected_number};
 
 /// Deeper JSON is not read, so that whoever reads it by recursion does not run out of stack.
@@ -41,6 +40,22 @@ pub(crate) struct Reader<'de> {
     steps: Vec<Step>,
     /// Where the innermost value begins that did not fit.
     misfit_at: usize,
+}
+
+/// One level up from what does not fit.
+enum Step {
+    /// Out of a list, counted from zero.
+    Element(usize),
+    /// Out of an object, with the place of the quote before the name.
+    Member(usize),
+}
+
+/// A place in JSON, as somebody writes it who reads it, and what stands there.
+pub(crate) struct Place<'a> {
+    /// Such as `[3].ip-addresses[0].prefix`; `.` is the whole.
+    pub(crate) path: String,
+    /// What stands there.
+    pub(crate) piece: &'a str,
 }
 
 /// Why JSON does not fit a type, and where.
@@ -122,8 +137,9 @@ impl<'de> Reader<'de> {
     pub(crate) fn whole<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let value = read(self)?;
         match self.peek() {
-            None => Ok(value),
-            Some(_) => Err(self.broken()),
+            // A type may have borne what is no JSON, and gone on from within it.
+            None if !self.is_broken => Ok(value),
+            _ => Err(self.broken()),
         }
     }
 

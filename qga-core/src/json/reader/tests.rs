@@ -236,6 +236,25 @@ fn what_ends_too_soon_or_is_no_json_is_not_taken_for_another_type() {
     assert!(from_str::<u8>("tru").err().unwrap().is_broken);
 }
 
+/// A type may take a default where something does not fit, as many people write it.
+#[test]
+fn what_is_no_json_is_an_error_also_for_a_type_that_bears_errors() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Tolerant {
+        #[serde(deserialize_with = "size_or_zero")]
+        size: u32,
+        rest: u32,
+    }
+    #[expect(clippy::unnecessary_wraps, reason = "serde wants it so")]
+    fn size_or_zero<'de, D: serde::Deserializer<'de>>(json: D) -> Result<u32, D::Error> {
+        Ok(u32::deserialize(json).unwrap_or_default())
+    }
+    let expected = Tolerant { size: 0, rest: 7 };
+    assert_eq!(read(r#"{"size": "", "rest": 7}"#), Ok(expected));
+    assert!(read::<Tolerant>(r#"{"size": "\q, "rest": 7}"#).is_err());
+    assert!(read::<Tolerant>(r#"{"size": -, "rest": 7}"#).is_err());
+}
+
 #[test]
 fn a_name_that_should_be_a_number_is_an_error_that_tells_it() {
     for name in ["x", "", " 1", "x1", "é", "\u{ffff}"] {

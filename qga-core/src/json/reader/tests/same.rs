@@ -81,12 +81,15 @@ fn check_all(json: &str) {
         check::<u8>(json);
         check::<i128>(json);
         check::<u128>(json);
-        check::<Tolerant>(json);
         check::<Shape>(json);
         check::<Vec<Shape>>(json);
         check::<Option<Vec<Option<u64>>>>(json);
         check::<BTreeMap<u8, Value>>(json);
         check::<(u8, String)>(json);
+    }
+    // Of what is no JSON, this type makes `serde_json` read a part.
+    if is_json(json) {
+        check::<Tolerant>(json);
     }
     let raw: Result<&RawValue, _> = serde_json::from_str(json);
     let ours: Option<&RawValue> = from_str(json).ok();
