@@ -20,7 +20,7 @@ use crate::guest::retries::Retries;
 use crate::guest::{Guest, GuestError};
 
 /// How many chunks of 512 KiB make a run, between which other tasks have their turn.
-const RUN: usize = 64;
+const RUN: usize = 16;
 
 pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestError> {
     let Transfer {
