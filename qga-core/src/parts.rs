@@ -25,7 +25,7 @@ pub use crate::transport::ByteStream;
 ///
 /// If the future is dropped, nothing is left open.
 pub async fn open(address: &Address) -> Result<ByteStream, Error> {
-    let opened = open::plain_stream(address, &Schemes::new(), &Programs::new()).await;
+    let opened = open::plain_stream(address, &Schemes::new(), &Programs::default()).await;
     opened.map_err(|error| error.with_address(Some(&open::text_of(address))))
 }
 

@@ -1,6 +1,9 @@
 //! What carries bytes or messages to an agent, and how it is opened.
 
+#[cfg(unix)]
+use std::borrow::Cow;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 mod address;
@@ -33,6 +36,7 @@ mod vsock_proxy;
 
 pub use address::{Address, SshAddress};
 pub use blocking_stream::Stream as BlockingStream;
+pub(crate) use blocking_stream::{SHORTEST_WAIT, WRITE_TIMEOUT, make_ready};
 pub use byte_stream::ByteStream;
 pub(crate) use carrier::Carrier;
 pub use inspect::Direction;
@@ -46,20 +50,24 @@ pub(crate) use schemes::Schemes;
 pub use ssh::SshStream;
 
 /// What programs of this host may be run to open an address.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Programs {
     /// Whether an address may name one.
     pub(crate) exec: bool,
-    /// OpenSSH's client, and arguments that come before all others.
-    pub(crate) ssh: Vec<String>,
+    /// What is run instead of `ssh`.
+    ssh: Option<Arc<[String]>>,
 }
 
 impl Programs {
-    pub(crate) fn new() -> Self {
-        Self {
-            exec: false,
-            ssh: vec!["ssh".to_owned()],
-        }
+    pub(crate) fn set_ssh<W: Into<String>>(&mut self, words: impl IntoIterator<Item = W>) {
+        self.ssh = Some(words.into_iter().map(Into::into).collect());
+    }
+
+    /// OpenSSH's client, and arguments that come before all others.
+    #[cfg(unix)]
+    fn ssh(&self) -> Cow<'_, [String]> {
+        let usual = || vec!["ssh".to_owned()].into();
+        self.ssh.as_deref().map_or_else(usual, Cow::Borrowed)
     }
 }
 

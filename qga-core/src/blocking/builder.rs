@@ -123,7 +123,7 @@ impl ClientBuilder {
 
     /// The program that opens addresses of the scheme `ssh`; see [`ssh`](crate::ClientBuilder::ssh).
     pub fn ssh<W: Into<String>>(mut self, program: impl IntoIterator<Item = W>) -> Self {
-        self.settings.programs.ssh = program.into_iter().map(Into::into).collect();
+        self.settings.programs.set_ssh(program);
         self
     }
 
@@ -183,7 +183,7 @@ impl ClientBuilder {
         self.settings.start_clock(Instant::now());
         self.settings.without_socket();
         let stream = self.settings.inspector.attach_blocking(Box::new(stream));
-        self.client(Driver::new(stream), None, None)
+        self.client(Driver::handed(stream), None, None)
     }
 
     fn open(mut self, endpoint: BlockingEndpoint) -> Result<Client, Error> {

@@ -7,9 +7,7 @@ use super::Stream;
 use crate::error::Error;
 use crate::protocol::{Budget, Event, Session};
 use crate::terms::{Standstill, buffers, trace};
-
-/// How long a write may wait before it is looked whether the other side wants to be read first.
-const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
+use crate::transport::{SHORTEST_WAIT, WRITE_TIMEOUT, make_ready};
 
 /// How much is written before it is looked at the clock again for each second that is left, in bytes: a write of more than
 /// a socket holds waits for each part of it anew.
@@ -20,6 +18,9 @@ const IDLE: Duration = Duration::from_millis(10);
 
 /// How long a read may wait before it is looked again whether the machine runs, where somebody tells.
 pub(super) const LOOK: Duration = Duration::from_millis(50);
+
+/// A read that may wait longer than this may end after this first, and wait again.
+const EARLY: Duration = Duration::from_millis(900);
 
 /// How much later than it is due a read may end at most.
 const LATE: Duration = Duration::from_millis(50);
@@ -39,22 +40,26 @@ pub(super) struct Driver {
 }
 
 impl Driver {
+    /// Drives a stream that is [ready](make_ready).
     pub(super) fn new(stream: Box<dyn Stream>) -> Self {
-        let mut session = Session::bytes(buffers::random());
-        let is_set = stream
-            .set_nonblocking(false)
-            .and_then(|()| stream.set_write_timeout(WRITE_TIMEOUT));
-        if let Err(error) = is_set {
-            session.closed(Some(error));
-        }
         Self {
             stream,
-            session,
+            session: Session::bytes(buffers::random()),
             read_timeout: None,
             waited: None,
             standstill: None,
             is_silent: false,
         }
+    }
+
+    /// Drives a stream that somebody else has opened.
+    pub(super) fn handed(stream: Box<dyn Stream>) -> Self {
+        let is_ready = make_ready(&stream);
+        let mut driver = Self::new(stream);
+        if let Err(error) = is_ready {
+            driver.session.closed(Some(error));
+        }
+        driver
     }
 
     /// A driver whose channel has ended.
@@ -170,6 +175,7 @@ impl Driver {
             Err(error) if is_timeout(&error) && is_broken => Err(None),
             Err(error) if is_timeout(&error) => {
                 self.is_silent = true;
+                self.read_timeout = None;
                 self.session.handle_timeout(Instant::now());
                 Ok(())
             }
@@ -178,12 +184,15 @@ impl Driver {
         }
     }
 
-    /// Lets a read end in so long, or a little later where that spares a system call.
+    /// Lets a read end in so long, or a little later where that spares a system call, or earlier: most answers come at
+    /// once.
     fn set_read_timeout(&mut self, wait: Duration) -> io::Result<()> {
-        let wait = wait.max(Duration::from_micros(1));
-        let beyond = self.read_timeout.and_then(|set| set.checked_sub(wait));
+        let wait = wait.max(SHORTEST_WAIT);
         let late = LATE.min(wait / 64);
-        if beyond.is_some_and(|beyond| beyond <= late) {
+        if let Some(set) = self.read_timeout
+            && set >= wait.min(EARLY)
+            && set <= wait + late
+        {
             return Ok(());
         }
         let later = wait + late / 2;

@@ -2,10 +2,15 @@
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::runtime::{Handle, Id};
 use tokio::task::coop;
 use tokio::time::{Instant, Sleep, sleep_until};
+
+/// When a channel is opened, the timer first ends after this at the latest, and so need not be moved for the deadline
+/// that is next and earlier, that of synchronizing.
+const OPENING: Duration = Duration::from_millis(900);
 
 /// Wakes a task at a deadline.
 ///
@@ -16,9 +21,19 @@ pub(crate) struct Alarm {
     timer: Option<(Id, Pin<Box<Sleep>>)>,
     /// Who is woken by the timer.
     woken: Option<Waker>,
+    /// How long the timer is set for at most when it is new.
+    first: Option<Duration>,
 }
 
 impl Alarm {
+    /// An alarm for opening a channel, and for what follows.
+    pub(crate) fn opening() -> Self {
+        Self {
+            first: Some(OPENING),
+            ..Self::default()
+        }
+    }
+
     /// Ready when `deadline` has passed.
     pub(crate) fn poll(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let runtime = Handle::current().id();
@@ -30,7 +45,9 @@ impl Alarm {
             let timer = match &mut self.timer {
                 Some((id, timer)) if *id == runtime => timer,
                 timer => {
-                    let sleep = Box::pin(sleep_until(deadline));
+                    let first = self.first.map(|first| Instant::now() + first);
+                    let first = first.map_or(deadline, |first| first.min(deadline));
+                    let sleep = Box::pin(sleep_until(first));
                     &mut timer.insert((runtime, sleep)).1
                 }
             };

@@ -255,7 +255,7 @@ impl ClientBuilder {
     /// let builder = builder.ssh(["ssh", "-F", "/etc/hypervisors.conf"]);
     /// ```
     pub fn ssh<W: Into<String>>(mut self, program: impl IntoIterator<Item = W>) -> Self {
-        self.settings.programs.ssh = program.into_iter().map(Into::into).collect();
+        self.settings.programs.set_ssh(program);
         self
     }
 

@@ -47,6 +47,12 @@ impl Driver {
         }
     }
 
+    /// Takes over the alarm of what has opened the channel.
+    pub(crate) fn with_alarm(mut self, alarm: Alarm) -> Self {
+        self.alarm = alarm;
+        self
+    }
+
     /// A driver whose channel has ended.
     pub(crate) fn closed() -> Self {
         let mut driver = Self::new(Carrier::bytes(tokio::io::empty()));

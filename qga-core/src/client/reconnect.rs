@@ -2,12 +2,14 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::runtime::{Handle, Id};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::driver::Driver;
 use super::standstill::Heed;
 use super::watchers::Watchers;
@@ -50,8 +52,7 @@ impl Reconnect {
             Poll::Pending => heed.poll(cx).map(Err),
             Poll::Ready(opened) => Poll::Ready(Ok(opened)),
         });
-        let carrier = in_time(&self.endpoint, opened, budget).await?;
-        let mut driver = Driver::new(carrier);
+        let mut driver = in_time(&self.endpoint, opened, budget).await?;
         driver.heed = heed;
         let synchronized = driver.synchronize(budget).await;
         driver.end();
@@ -147,14 +148,14 @@ impl Reconnect {
             driver.replace(Driver::closed());
             trace::event("the channel is lost; opening it");
             watchers.tell(|| ChannelState::Connecting);
-            let carrier = self.open(here, &budget, &mut driver.heed).await?;
-            driver.replace(Driver::new(carrier));
+            let opened = self.open(here, &budget, &mut driver.heed).await?;
+            driver.replace(opened);
             watchers.tell(|| ChannelState::Busy);
         }
         driver.synchronize(&budget).await
     }
 
-    async fn open(&mut self, here: Id, budget: &Budget, heed: &mut Heed) -> Result<Carrier, Error> {
+    async fn open(&mut self, here: Id, budget: &Budget, heed: &mut Heed) -> Result<Driver, Error> {
         let endpoint = &self.endpoint;
         let kept = &mut self.opening;
         kept.get_or_insert_with(|| (here, endpoint.open()));
@@ -179,11 +180,17 @@ async fn in_time(
     endpoint: &Endpoint,
     opened: impl Future<Output = Result<io::Result<Carrier>, Power>>,
     budget: &Budget,
-) -> Result<Carrier, Error> {
-    match timeout_at(budget.deadline.into(), opened).await {
-        Ok(Ok(opened)) => endpoint.opened(opened),
+) -> Result<Driver, Error> {
+    let mut alarm = Alarm::opening();
+    let mut opened = pin!(opened);
+    let opened = poll_fn(|cx| match opened.as_mut().poll(cx) {
+        Poll::Pending => alarm.poll(budget.deadline.into(), cx).map(Err),
+        Poll::Ready(opened) => Poll::Ready(Ok(opened)),
+    });
+    match opened.await {
+        Ok(Ok(opened)) => Ok(Driver::new(endpoint.opened(opened)?).with_alarm(alarm)),
         Ok(Err(power)) => Err(connect_error(ErrorKind::MachineStopped(power))),
-        Err(_) => Err(connect_error(budget.time_is_up())),
+        Err(()) => Err(connect_error(budget.time_is_up())),
     }
 }
 

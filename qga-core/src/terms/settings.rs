@@ -30,7 +30,7 @@ impl Settings {
             lock: false,
             within: None,
             pauses: Pauses::default(),
-            programs: Programs::new(),
+            programs: Programs::default(),
             inspector: Inspector::default(),
         }
     }

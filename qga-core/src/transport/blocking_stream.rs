@@ -4,6 +4,12 @@ use std::io::{Read, Result, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+/// The shortest wait that a stream is asked for: none would be one without end.
+pub(crate) const SHORTEST_WAIT: Duration = Duration::from_micros(1);
+
+/// How long a write may wait before it is looked whether the other side wants to be read first.
+pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
+
 /// A stream of bytes whose reads and writes end in time: a Unix socket, a TCP connection, or whatever
 /// else can be waited for.
 ///
@@ -53,6 +59,12 @@ macro_rules! socket {
 socket!(TcpStream);
 #[cfg(unix)]
 socket!(std::os::unix::net::UnixStream);
+
+/// Has reads and writes wait, and writes no longer than they are to.
+pub(crate) fn make_ready(stream: &dyn Stream) -> Result<()> {
+    stream.set_nonblocking(false)?;
+    stream.set_write_timeout(WRITE_TIMEOUT)
+}
 
 /// A stream that has ended.
 impl Stream for std::io::Empty {

@@ -196,7 +196,7 @@ async fn open_stream(address: &Address, programs: &Programs) -> io::Result<Carri
         Address::Exec(words) => Ok(Carrier::bytes(child::open(words)?)),
         #[cfg(unix)]
         Address::Ssh(address) => Ok(Carrier::bytes(
-            ssh::open(address, &programs.ssh, &[]).await?,
+            ssh::open(address, &programs.ssh(), &[]).await?,
         )),
         #[allow(
             unreachable_patterns,

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Result};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::blocking_stream::Stream;
+use super::blocking_stream::{Stream, make_ready};
 use super::open::{connect_error, find_scheme, open_error, unsupported};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::vsock;
@@ -14,7 +14,7 @@ use super::{child, serial, ssh, unix, vsock_proxy};
 use crate::error::Error;
 use crate::protocol::Budget;
 
-/// Opens a stream, until a moment at most.
+/// Opens a stream that is [ready](make_ready), until a moment at most.
 type Open = dyn Fn(Instant) -> Result<Box<dyn Stream>> + Send + Sync;
 
 /// How the addresses of a scheme are opened, given what stands behind its colon.
@@ -41,7 +41,7 @@ impl BlockingEndpoint {
         let open: Arc<Open> = if let (Address::Other { rest, .. }, Some(open)) = (&*address, scheme)
         {
             let rest = rest.clone();
-            Arc::new(move |_| open(&rest))
+            Arc::new(move |_| ready(open(&rest)?))
         } else {
             let programs = programs.clone();
             Arc::new(move |deadline| open_stream(&address, &programs, deadline))
@@ -58,7 +58,7 @@ impl BlockingEndpoint {
     ) -> Self {
         Self {
             address: None,
-            open: Arc::new(move |_| Ok(Box::new(open()?))),
+            open: Arc::new(move |_| ready(open()?)),
             inspector: Inspector::default(),
         }
     }
@@ -86,6 +86,11 @@ impl BlockingEndpoint {
     }
 }
 
+fn ready<S: Stream + 'static>(stream: S) -> Result<Box<dyn Stream>> {
+    make_ready(&stream)?;
+    Ok(Box::new(stream))
+}
+
 #[cfg_attr(
     not(unix),
     allow(unused_variables, reason = "no other program opens a channel there")
@@ -96,25 +101,21 @@ fn open_stream(
     deadline: Instant,
 ) -> Result<Box<dyn Stream>> {
     match address {
-        Address::Tcp(host_and_port) => Ok(Box::new(tcp::open_blocking(host_and_port, deadline)?)),
+        Address::Tcp(host_and_port) => ready(tcp::open_blocking(host_and_port, deadline)?),
         #[cfg(unix)]
         Address::Unix(path) => Ok(Box::new(unix::open_blocking(path, deadline)?)),
         #[cfg(unix)]
-        Address::Serial(path) => Ok(Box::new(serial::open_blocking(path)?)),
+        Address::Serial(path) => ready(serial::open_blocking(path)?),
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        &Address::Vsock { cid, port } => Ok(Box::new(vsock::open_blocking(cid, port, deadline)?)),
+        &Address::Vsock { cid, port } => ready(vsock::open_blocking(cid, port, deadline)?),
         #[cfg(unix)]
         Address::VsockProxy { path, port } => {
-            Ok(Box::new(vsock_proxy::open_blocking(path, *port, deadline)?))
+            ready(vsock_proxy::open_blocking(path, *port, deadline)?)
         }
         #[cfg(unix)]
-        Address::Exec(words) => Ok(Box::new(child::open_blocking(words)?)),
+        Address::Exec(words) => ready(child::open_blocking(words)?),
         #[cfg(unix)]
-        Address::Ssh(address) => Ok(Box::new(ssh::open_blocking(
-            address,
-            &programs.ssh,
-            deadline,
-        )?)),
+        Address::Ssh(address) => ready(ssh::open_blocking(address, &programs.ssh(), deadline)?),
         #[allow(
             unreachable_patterns,
             reason = "one of them is reachable on some systems"

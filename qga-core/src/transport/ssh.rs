@@ -145,7 +145,7 @@ pub(super) fn open_blocking(
     let mut stream = child::open_blocking(&ssh.forward(&folder)?)?;
     ready(greeted_blocking(&mut stream, deadline))?;
     let socket = unix::open_blocking(&folder.socket(), deadline);
-    Ok(stream.leading_to(socket.map_err(|error| not_forwarded(&error))?, FORWARDED))
+    stream.leading_to(socket.map_err(|error| not_forwarded(&error))?, FORWARDED)
 }
 
 /// What comes after the attempt with a program there; `has_failed` says whether ssh has failed itself.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::UnixStream;
 
+use super::blocking_stream::{SHORTEST_WAIT, WRITE_TIMEOUT};
 use super::time_left;
 
 /// How long to wait before a socket is tried again that has no room for one more who waits.
@@ -24,18 +25,25 @@ pub(super) async fn open(path: &Path) -> Result<UnixStream> {
     }
 }
 
-/// A socket that blocks would wait for room among those who wait for its owner, however long that takes.
+/// A stream that is [ready](super::blocking_stream::make_ready).
 pub(super) fn open_blocking(path: &Path, deadline: Instant) -> Result<BlockingUnixStream> {
     let address = SockAddr::unix(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    loop {
-        match socket.connect(&address) {
-            Ok(()) => return Ok(OwnedFd::from(socket).into()),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                std::thread::sleep(time_left(deadline)?.min(FULL));
-            }
-            Err(error) => return Err(error),
+    let waits = loop {
+        let wait = time_left(deadline)?.clamp(SHORTEST_WAIT, WRITE_TIMEOUT);
+        // On Linux it holds for a connect too, which waits while nobody else may wait for the socket's owner.
+        socket.set_write_timeout(Some(wait))?;
+        match socket
+            .connect(&address)
+            .map_err(|error| (error.kind(), error))
+        {
+            Ok(()) => break wait,
+            Err((ErrorKind::WouldBlock | ErrorKind::Interrupted, _)) => {}
+            Err((_, error)) => return Err(error),
         }
+    };
+    if waits < WRITE_TIMEOUT {
+        socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
     }
+    Ok(OwnedFd::from(socket).into())
 }

@@ -36,7 +36,6 @@ pub(super) fn open_blocking(
     deadline: Instant,
 ) -> Result<BlockingUnixStream> {
     let mut stream = unix::open_blocking(path, deadline)?;
-    stream.set_nonblocking(false)?;
     let answered = (|| {
         stream.set_write_timeout(Some(time_left(deadline)?))?;
         stream.write_all(request(port).as_bytes())?;

@@ -53,10 +53,11 @@ impl PolledChildStream {
         mut self,
         stream: UnixStream,
         why: &'static str,
-    ) -> Self {
+    ) -> Result<Self> {
+        stream.set_nonblocking(true)?;
         self.input = Some(std::mem::replace(&mut self.stream, stream));
         self.process.why = Some(why);
-        self
+        Ok(self)
     }
 
     /// Whether the program has ended with this exit status.
