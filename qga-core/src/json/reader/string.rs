@@ -178,11 +178,10 @@ fn first_end(word: u64) -> Option<usize> {
         ONES * byte as u64
     }
     // Where a byte is too low, it borrows from its highest bit, which it had not set. What it does to the bytes after it
-    // is of no interest, since it is the first.
-    let control = word.wrapping_sub(all(b' '));
-    let quote = (word ^ all(b'"')).wrapping_sub(ONES);
+    // is of no interest, since it is the first. A quote changes places with a space, and so is one more below it.
+    let control_or_quote = (word ^ all(b' ' ^ b'"')).wrapping_sub(all(b' ' + 1));
     let escape = (word ^ all(b'\\')).wrapping_sub(ONES);
-    let ends = (control | quote | escape) & !word & HIGH;
+    let ends = (control_or_quote | escape) & !word & HIGH;
     let place = ends.trailing_zeros() / u8::BITS;
     (ends != 0).then_some(place as usize)
 }
