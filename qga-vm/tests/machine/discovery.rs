@@ -1,7 +1,8 @@
 //! Machines that are found on this host.
 
+use qga_commands::commands::agent::Ping;
 use qga_core::discover::{Found, Holder, Reach};
-use qga_core::{Address, discover};
+use qga_core::{Address, Client, discover};
 use qga_vm::{Channel, Vm, VmBuilder};
 use tokio::net::UnixStream;
 
@@ -38,8 +39,11 @@ async fn a_machine_is_discovered_with_its_socket_its_process_and_its_client(on: 
     assert_eq!(machine.reach, Reach::Address(Address::Unix(vm.socket())));
     assert_eq!(machine.holder, Holder::Nobody);
 
-    let client = UnixStream::connect(vm.socket()).await.unwrap();
-    let pid = client.peer_cred().unwrap().pid().unwrap();
+    let stream = UnixStream::connect(vm.socket()).await.unwrap();
+    let pid = stream.peer_cred().unwrap().pid().unwrap();
+    // Whose connection it is can be seen only once the machine has taken it.
+    let client = Client::new(stream);
+    client.execute(Ping).await.unwrap();
     let machine = only("by-socket").await;
     let listener = machine.listener.unwrap();
     assert_eq!(listener.pid, u32::try_from(pid).unwrap());
