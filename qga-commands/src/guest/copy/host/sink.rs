@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
+#[cfg(target_os = "linux")]
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -16,6 +18,9 @@ use crate::guest::copy::entry::Meta;
 const ROOM: usize = 6;
 /// With so little room left no more are asked for, as two may be on their way.
 const ENOUGH: usize = 3;
+
+/// How much is written to a file before the kernel is asked to bring it to the disk, in bytes.
+const BATCH: u64 = 2 << 20;
 
 /// What is kept as long as somebody writes to a file.
 pub(super) type Held = Arc<dyn Send + Sync>;
@@ -111,18 +116,44 @@ async fn write(
     mut pieces: Receiver<Piece>,
 ) -> io::Result<File> {
     let (mut file, _held) = blocking(create).await?;
+    let mut pending = 0;
     while let Some(piece) = pieces.recv().await {
-        file = blocking(move || {
+        (file, pending) = blocking(move || {
             match piece {
-                Piece::Bytes(bytes) => file.write_all(&bytes)?,
+                Piece::Bytes(bytes) => {
+                    file.write_all(&bytes)?;
+                    pending += bytes.len() as u64;
+                }
                 Piece::Again => {
                     file.set_len(0)?;
                     file.rewind()?;
+                    pending = 0;
                 }
             }
-            Ok(file)
+            if pending >= BATCH {
+                begin_to_store(&mut file, pending);
+                pending = 0;
+            }
+            Ok((file, pending))
         })
         .await?;
     }
     Ok(file)
 }
+
+/// Asks the kernel to begin to bring to the disk what was written last, so that there is little left to wait for at the
+/// end.
+#[cfg(target_os = "linux")]
+fn begin_to_store(file: &mut File, length: u64) {
+    use rustix::fs::{Advice, fadvise};
+
+    if let Ok(end) = file.stream_position() {
+        let start = end.saturating_sub(length);
+        let length = NonZeroU64::new(length);
+        // Whoever does not take the advice brings it to the disk at the end.
+        let _ = fadvise(&*file, start, length, Advice::DontNeed);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn begin_to_store(_: &mut File, _: u64) {}
