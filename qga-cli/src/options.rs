@@ -42,7 +42,7 @@ pub(crate) struct Common {
     pub(crate) config: Option<PathBuf>,
 }
 
-/// The guest that a subcommand is about.
+// The guest that a subcommand is about. As a doc comment, clap would show that as what the subcommand does.
 #[derive(Debug, Args)]
 pub(crate) struct Target {
     /// A name, the path of a socket, or an address.

@@ -14,10 +14,6 @@ use crate::options::Target;
 use crate::show;
 use crate::signals::Signals;
 
-/// Set the password of a user of a guest.
-///
-/// It is asked for on a terminal, and is otherwise the first line of standard input. It is never an argument, since those
-/// can be seen by others.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: pwgen 20 1 | qga passwd web1 root")]
 pub(crate) struct Passwd {
@@ -30,14 +26,12 @@ pub(crate) struct Passwd {
     hash: bool,
 }
 
-/// Say who may log in over SSH.
 #[derive(Debug, Args)]
 pub(crate) struct SshKey {
     #[command(subcommand)]
     what: KeyCommand,
 }
 
-/// What to do about keys.
 #[derive(Debug, Subcommand)]
 enum KeyCommand {
     /// List the keys of a user.

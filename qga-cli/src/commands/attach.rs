@@ -20,10 +20,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How many questions in a row may fail.
 const MOST_FAILURES: u32 = 3;
 
-/// Wait for the end of a program that was left running, and print what it wrote.
-///
-/// Only the agent that has started it knows of it, and it tells its end once. The exit code is the program's, or 128+n if
-/// signal n has ended it.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: qga attach web1 $(qga exec --detach web1 -- make -C /srv)")]
 pub(crate) struct Attach {

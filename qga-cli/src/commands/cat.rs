@@ -8,7 +8,6 @@ use super::Context;
 use crate::completing;
 use crate::options::Target;
 
-/// Print files of a guest, byte by byte.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: qga cat fake /etc/motd")]
 pub(crate) struct Cat {

@@ -12,9 +12,6 @@ const VARIABLE: &str = "COMPLETE";
 /// Bash takes a colon for the end of a word, unless it is told not to.
 const COLONS: &str = "COMP_WORDBREAKS=${COMP_WORDBREAKS//:}\n";
 
-/// Print what a shell needs to complete this program's words: subcommands, options, names of guests, and paths in them.
-///
-/// The shell runs this program to get them. For the path of a file in a guest, the guest is asked, for a second at most.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: echo 'source <(qga completions bash)' >> ~/.bashrc")]
 pub(crate) struct Completions {
@@ -23,7 +20,6 @@ pub(crate) struct Completions {
     shell: Shell,
 }
 
-/// Print the manual page, or that of a subcommand.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: qga man exec | man -l -")]
 pub(crate) struct Man {

@@ -26,12 +26,6 @@ use crate::signals::Signals;
 /// How long an interrupted copy has to clean up.
 const CLEAN_UP: Duration = Duration::from_secs(1);
 
-/// Copy files and folders into a guest, out of it, or from one to another.
-///
-/// A word is a guest's path if it has a name or an address before its last `:/`; what begins with `.` or `/` is a path of
-/// this host, and `-` is standard input or standard output. Everything is copied to a place beside the target first, and
-/// moved there when it is complete. Permissions and times are kept, owners only with -p, and setuid bits never. Links below
-/// a folder are copied as links, and never followed. Pipes, sockets and devices are not copied; how many is said.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: qga cp -r ./site web1:/srv/site")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]

@@ -15,7 +15,6 @@ const LINES: [&str; 4] = [
     "info fake",
 ];
 
-/// Show what this program does, with a guest that is not there.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: qga demo")]
 pub(crate) struct Demo {}

@@ -14,11 +14,6 @@ use crate::options::Target;
 /// How long what the agent still says is passed on once standard input has ended.
 const REST: Duration = Duration::from_millis(500);
 
-/// Carry bytes between standard input and output and the channel of an agent.
-///
-/// This is for the other side of an ssh connection: `ssh://` addresses use it where it is installed on the host. It ends
-/// when the channel has ended, and half a second after standard input has ended. The channels are those of unix:, tcp:,
-/// serial:, vsock:, vsock-proxy: and ssh:// addresses.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example: echo '{\"execute\": \"guest-ping\"}' | qga dial-stdio /run/qga/web1.sock"

@@ -12,10 +12,6 @@ use self::report::{Finding, Report, Stage};
 use super::Context;
 use crate::options::Target;
 
-/// Find out why a guest cannot be reached, or why its agent refuses something, and say what to do.
-///
-/// Looks in this order at the address, the file, who holds the channel, what libvirt and QEMU's monitor say, the connection, the agent's
-/// answer, its version, its disabled commands, frozen filesystems and the clock. Nothing is changed.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: qga doctor /run/qga/web1.sock")]
 pub(crate) struct Doctor {

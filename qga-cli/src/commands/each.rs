@@ -29,11 +29,6 @@ const TERMINATE: u8 = 15;
 /// How much of a line is shown at once, in bytes.
 const LONGEST_LINE: u64 = 64 << 10;
 
-/// Run a subcommand with each of several guests at once.
-///
-/// Each line of its output begins with the guest's name. The exit code is 0 if all have succeeded, and 1 otherwise; a
-/// summary says how many have. With `cp`, what begins with a colon is a path of each guest, and `{}` is its name. An
-/// interrupt is passed on to all that run.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  qga each 'web*' -- exec -- uptime\n  qga each 'web*' -- cp :/etc/hosts ./{}.hosts"

@@ -20,10 +20,6 @@ use crate::signals::Signals;
 /// How long to wait before a monitor that was lost is looked for again.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Print what happens to a guest's machine, as it happens, until the machine ends.
-///
-/// QEMU's monitor tells it (--monitor), or libvirt. Each event has its time, its name, and what it says; with `-o json` each is
-/// an object in a line of its own. What was missed is said in its place. The guest's agent is sent nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   qga events web1 --monitor /run/web1/qmp.sock

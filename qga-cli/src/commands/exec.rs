@@ -31,15 +31,6 @@ pub(crate) use follow::print;
 /// How much of standard input is taken, in bytes: as much as a request carries.
 const MOST_INPUT: u64 = 48 << 20;
 
-/// Run a program in a guest, with its output as it comes.
-///
-/// It runs as the user of the agent, which is mostly root, without a terminal and without a shell. The exit code is the
-/// program's, 128+n if signal n has ended it, 127 if there is no such program, 126 if it cannot be run, 124 if the time
-/// was over, and 125 if anything was not seen to its end, such as a part of the output. When this program is interrupted,
-/// it kills the guest's program; a second interrupt leaves it running, and says how to attach to it. A process that the
-/// program leaves behind and that still has its output open does not hold the command.
-///
-/// With `-o json`, the output comes at the end, in one object with the exit code; it may have 64 MiB then.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: qga exec fake -- uname -a")]
 pub(crate) struct Exec {

@@ -18,11 +18,6 @@ use crate::signals::Signals;
 /// How long a program has to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Run a program on this host while a guest's filesystems are frozen, as for a snapshot.
-///
-/// They are thawed when the program has ended, when the time is over (the program is ended first, and the exit code is
-/// 124), on an interrupt, and on any error. Nothing helps against SIGKILL: `qga thaw` does then. The exit code is the
-/// program's.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: qga freeze web1 --for 30s -- lvcreate -s -n snap vg/web1")]
 pub(crate) struct Freeze {
@@ -39,7 +34,6 @@ pub(crate) struct Freeze {
     program: Vec<String>,
 }
 
-/// Thaw a guest's filesystems, whoever has frozen them.
 #[derive(Debug, Args)]
 pub(crate) struct Thaw {
     #[command(flatten)]

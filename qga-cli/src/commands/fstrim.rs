@@ -8,7 +8,6 @@ use super::Context;
 use crate::options::Target;
 use crate::show;
 
-/// Give a guest's free blocks back to the host.
 #[derive(Debug, Args)]
 pub(crate) struct Fstrim {
     #[command(flatten)]

@@ -6,14 +6,12 @@ use super::Context;
 use crate::options::Target;
 use crate::show;
 
-/// Show or set which processors a guest uses.
 #[derive(Debug, Args)]
 pub(crate) struct Cpu {
     #[command(subcommand)]
     what: CpuCommand,
 }
 
-/// Show which blocks of memory a guest uses, and let it use all.
 #[derive(Debug, Args)]
 pub(crate) struct Mem {
     #[command(subcommand)]

@@ -9,7 +9,6 @@ use super::{Context, look};
 use crate::options::Target;
 use crate::show;
 
-/// Show on one screen what a guest is.
 #[derive(Debug, Args)]
 pub(crate) struct Info {
     #[command(flatten)]

@@ -16,7 +16,6 @@ use crate::show;
 /// How long to wait before a guest is asked again whether it has an address.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Print the address under which a guest can be reached.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: ssh root@$(qga ip libvirt:vm1 --wait 1m)")]
 pub(crate) struct Ip {

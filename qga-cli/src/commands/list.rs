@@ -10,10 +10,6 @@ use tokio::time::timeout;
 use super::Context;
 use crate::show;
 
-/// List the guests of the configuration, libvirt's domains, and the agents' channels that are found on this host.
-///
-/// Nothing is sent to any of them. What is said of a guest is what libvirt says of its domain, and which program of this
-/// host holds the channel.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: qga list -o json")]
 pub(crate) struct List {}

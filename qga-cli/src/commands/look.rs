@@ -17,8 +17,7 @@ use crate::show;
 const BAR: u32 = 20;
 
 macro_rules! subcommands {
-    ($($(#[$doc:meta])* $name:ident,)*) => {$(
-        $(#[$doc])*
+    ($($name:ident),*) => {$(
         #[derive(Debug, Args)]
         pub(crate) struct $name {
             #[command(flatten)]
@@ -27,22 +26,7 @@ macro_rules! subcommands {
     )*};
 }
 
-subcommands! {
-    /// Show how full a guest's filesystems are.
-    Df,
-    /// Show a guest's network interfaces.
-    Net,
-    /// Show a guest's disks.
-    Disks,
-    /// Show who is logged in.
-    Users,
-    /// Show a guest's clock, and how far it is from this host's.
-    Time,
-    /// Ask whether the agent answers.
-    Ping,
-    /// Show which commands the agent has.
-    Commands,
-}
+subcommands![Df, Net, Disks, Users, Time, Ping, Commands];
 
 impl Df {
     pub(crate) async fn run(self, context: &Context) -> anyhow::Result<()> {

@@ -12,7 +12,6 @@ use crate::completing;
 use crate::options::Target;
 use crate::show;
 
-/// List a folder of a guest.
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
     #[command(flatten)]

@@ -13,7 +13,7 @@ use crate::exit::TimeIsUp;
 use crate::options::{Target, duration};
 use crate::show;
 
-/// What the subcommands of this file have in common.
+// What the subcommands of this file have in common.
 #[derive(Debug, Args)]
 struct Options {
     #[command(flatten)]
@@ -26,30 +26,18 @@ struct Options {
     no_wait: bool,
 }
 
-/// Shut a guest down, and wait until it is off.
-///
-/// It says whether that is proven, and by which event of QEMU (with --monitor) or that libvirt says so, or only assumed from
-/// the agent's channel.
 #[derive(Debug, Args)]
 pub(crate) struct Shutdown {
     #[command(flatten)]
     options: Options,
 }
 
-/// Start a guest again, and wait until its agent is back.
-///
-/// It says whether that is proven, and by which event of QEMU (with --monitor) or that libvirt says so, or only assumed from
-/// the agent's channel.
 #[derive(Debug, Args)]
 pub(crate) struct Reboot {
     #[command(flatten)]
     options: Options,
 }
 
-/// Put a guest to sleep, and wait until it sleeps.
-///
-/// QEMU's monitor (--monitor) and libvirt tell when it does, which is said. Over other channels an agent that falls silent is
-/// all that can be seen, which is no success.
 #[derive(Debug, Args)]
 pub(crate) struct Suspend {
     #[command(flatten)]

@@ -11,7 +11,6 @@ use super::Context;
 use crate::options::Target;
 use crate::show;
 
-/// Send any command to the agent, and print what it returns.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  qga raw fake guest-info\n  qga raw fake guest-file-open '{\"path\": \"/etc/motd\"}'\n  qga raw fake guest-file-open path=/etc/motd mode=r"

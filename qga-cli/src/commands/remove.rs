@@ -7,7 +7,6 @@ use super::Context;
 use crate::completing;
 use crate::options::Target;
 
-/// Remove files of a guest.
 #[derive(Debug, Args)]
 pub(crate) struct Rm {
     #[command(flatten)]
@@ -17,7 +16,6 @@ pub(crate) struct Rm {
     paths: Vec<String>,
 }
 
-/// Make folders in a guest, with those above them.
 #[derive(Debug, Args)]
 pub(crate) struct Mkdir {
     #[command(flatten)]

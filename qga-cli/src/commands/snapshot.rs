@@ -10,13 +10,6 @@ use super::Context;
 use crate::options::{Target, duration};
 use crate::show;
 
-/// Take a snapshot of a machine's disks while its guest is frozen, and say for how long it was.
-///
-/// The machine goes on with a new file for each disk, and the old file is at rest. If one disk fails, none is changed. The
-/// guest is thawed whatever happens. This needs QEMU's monitor (--monitor).
-///
-/// Libvirt keeps the monitors of its guests to itself, and takes such snapshots on its own:
-/// `virsh snapshot-create-as DOMAIN --disk-only --atomic --quiesce`.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example: qga snapshot web1 --monitor /run/web1/qmp.sock --disk drive0=/srv/web1-2.qcow2"

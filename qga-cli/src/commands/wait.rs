@@ -11,12 +11,6 @@ use crate::exit::TimeIsUp;
 use crate::holder;
 use crate::options::{Target, duration};
 
-/// Wait until a guest is ready. Its socket, its domain and the guest itself need not be there yet.
-///
-/// With QEMU's monitor (--monitor), which has to be there, the agent is sent nothing before the guest has opened its port, and
-/// the wait ends at once where the machine is off, paused, suspended or stands still, or its guest has panicked. Give the
-/// port an id for that (`-device virtserialport,id=agent,chardev=...`): without one QEMU does not tell when the port opens,
-/// and is asked five times a second.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: qga wait libvirt:vm1 --for 'test -e /run/ready' --timeout 5m")]
 pub(crate) struct Wait {
