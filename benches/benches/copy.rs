@@ -1,5 +1,5 @@
 //! How busy a copy of 64 MiB keeps a real agent, what memory it takes here, and how long it takes beside a bare blocking
-//! client with two requests queued, in turns.
+//! client with two requests queued, in turns. The runtime has one thread, as in `qga`.
 //!
 //! An agent does one thing at a time, so a copy cannot go faster than when the agent's process has a
 //! core to itself all the time. Prints, for each way to copy, that process's share of a core over the
@@ -20,7 +20,7 @@ use qga_testserver::real_agent::RealAgent;
 const LENGTH: usize = 64 * 1024 * 1024;
 const ROUNDS: usize = 10;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() {
     let agent = match RealAgent::start_with(&["-b", "guest-shutdown,guest-fsfreeze-freeze"]).await {
         Ok(agent) => agent,

@@ -23,9 +23,10 @@ pub(crate) fn file_read(command: &FileRead) -> usize {
 /// What an agent takes as one request, in bytes.
 const REQUEST: usize = 64 * 1024 * 1024;
 
-/// What a read or a write of a file moves, in bytes, where the channel carries so much. Large enough that the way
-/// there and back hardly counts: with half of it, an agent waits for 6 % of the time of an upload.
-const CHUNK: usize = 512 * 1024;
+/// What a read or a write of a file moves, in bytes, where the channel carries so much. Large enough that the way there and
+/// back hardly counts: an agent waits for 4 % of the time of an upload. With twice as much it waits for 3 %, but takes longer
+/// for each byte, since what it works on leaves its processor's cache.
+const CHUNK: usize = 256 * 1024;
 
 /// The longest request to an agent, in bytes, less what surrounds the arguments.
 pub(crate) fn request(client: &Client) -> usize {

@@ -291,7 +291,7 @@ impl Transfer {
         self
     }
 
-    /// Sets a function that is told the progress of the copy, after each piece of at most 512 KiB. It must not block.
+    /// Sets a function that is told the progress of the copy, after each piece of at most 256 KiB. It must not block.
     pub fn progress(mut self, progress: impl FnMut(&Progress<'_>) + Send + 'static) -> Self {
         self.report.call(Box::new(progress));
         self

@@ -173,7 +173,7 @@ async fn an_agent_that_reads_more_than_it_was_asked_is_an_error() {
         .reply(json!({"count": 1, "buf-b64": chunk, "eof": true}));
     let error = guest.read(PATH).await.unwrap_err();
     let text =
-        "the agent's answer makes no sense: 786432 bytes were read where 524288 were asked for";
+        "the agent's answer makes no sense: 786432 bytes were read where 262144 were asked for";
     assert_eq!(error.to_string(), text);
 }
 
@@ -470,7 +470,7 @@ async fn the_next_run_is_read_while_the_caller_is_busy_and_no_more_than_that() {
     let mut file = guest.open(PATH).await.unwrap();
     let mut run = vec![0; 1 << 20];
     let reads = || support::requests_of(&agent, "guest-file-read").len();
-    for (wanted, sent) in [(1, 2), (1, 2), (run.len(), 6), (1, 6)] {
+    for (wanted, sent) in [(1, 4), (1, 4), (run.len(), 12), (1, 12)] {
         file.read_exact(&mut run[..wanted]).await.unwrap();
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert_eq!(reads(), sent);

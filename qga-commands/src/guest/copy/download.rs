@@ -19,8 +19,8 @@ use crate::guest::pace::{self, Pace};
 use crate::guest::retries::Retries;
 use crate::guest::{Guest, GuestError};
 
-/// How many chunks of 512 KiB make a run, between which other tasks have their turn.
-const RUN: usize = 16;
+/// How many chunks of 256 KiB make a run, between which other tasks have their turn.
+const RUN: usize = 32;
 
 pub(super) async fn download(mut transfer: Transfer) -> Result<Copied, GuestError> {
     let Transfer {

@@ -20,7 +20,7 @@ use crate::{limits, optional};
 mod write_run;
 
 /// How many reads make a run of [`Handle::read`], which holds it in memory.
-const RUN: usize = 2;
+const RUN: usize = 4;
 /// After this time a run asks for no more, so that other tasks have their turn.
 const TURN: Duration = Duration::from_millis(250);
 /// How many lost replies in a row are repaired.

@@ -41,7 +41,7 @@ impl AsyncRead for File {
     }
 }
 
-/// A write takes up to 512 KiB, or less where the channel carries less, and goes on by itself.
+/// A write takes up to 256 KiB, or less where the channel carries less, and goes on by itself.
 impl AsyncWrite for File {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
         let file = self.get_mut();

@@ -8,7 +8,7 @@ use crate::guest::{Guest, GuestError};
 const LONGEST: usize = 64 * 1024 * 1024;
 
 /// How many reads make a run.
-const RUN: usize = 8;
+const RUN: usize = 16;
 
 impl Guest {
     /// Reads a whole file of at most 64 MiB. It is read to its end, whatever length the guest tells, so this also works

@@ -15,7 +15,7 @@ use crate::guest::files::{Handle, OpenOptions};
 use crate::guest::{Guest, GuestError};
 
 /// How many reads [`Source::read_into`] makes at once.
-const RUN: usize = 2;
+const RUN: usize = 4;
 
 /// Reads a stream to its end.
 pub(super) struct Reader {
