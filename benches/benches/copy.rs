@@ -32,7 +32,7 @@ async fn main() {
     let target = folder.path().join("target");
     std::fs::write(&source, content()).expect("source");
     let mut bare = Bare::new(&source, &target);
-    let mut times = BTreeMap::<_, Vec<f64>>::new();
+    let mut copies = BTreeMap::<_, Vec<Beside>>::new();
     for _ in 0..ROUNDS {
         // The agent serves one client at a time.
         assert!(guest.client().close_idle(), "somebody uses the channel");
@@ -45,18 +45,44 @@ async fn main() {
         check(&target);
         measure("file", &agent, || by_file(&guest, &source, &target)).await;
         check(&target);
-        let mut note = |name, ours: Duration, bare: Duration| {
-            let ratios = times.entry(name).or_default();
-            ratios.push(bare.as_secs_f64() / ours.as_secs_f64());
+        let mut note = |name, ours: Taken, bare: Taken| {
+            let rate = bare.wall.as_secs_f64() / ours.wall.as_secs_f64();
+            copies.entry(name).or_default().push(Beside {
+                busy: ours.busy,
+                rate,
+            });
         };
         note("download", down, read);
         note("upload", up, write);
     }
-    for (name, mut ratios) in times {
-        ratios.sort_by(f64::total_cmp);
-        let [least, median, most] = [0, ROUNDS / 2, ROUNDS - 1].map(|at| ratios[at]);
-        println!("{name} has {median:.3} ({least:.3} to {most:.3}) of the rate of the bare client");
+    for (name, copies) in copies {
+        println!(
+            "{name}: the agent is busy for {} % of the time, and the rate is {} of that of the bare client",
+            spread(copies.iter().map(|copy| 100.0 * copy.busy), 1),
+            spread(copies.iter().map(|copy| copy.rate), 3),
+        );
     }
+}
+
+/// What one copy took.
+struct Taken {
+    wall: Duration,
+    /// The agent's part of a core.
+    busy: f64,
+}
+
+/// A copy, beside one by the bare client.
+struct Beside {
+    busy: f64,
+    rate: f64,
+}
+
+/// The median, the least and the most.
+fn spread(figures: impl Iterator<Item = f64>, digits: usize) -> String {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    let [least, median, most] = [0, ROUNDS / 2, ROUNDS - 1].map(|at| figures[at]);
+    format!("{median:.digits$} ({least:.digits$} to {most:.digits$})")
 }
 
 /// The least that copies, with two requests queued. Its writes are encoded ahead.
@@ -207,7 +233,7 @@ async fn measure<F: Future<Output = ()>>(
     name: &str,
     agent: &RealAgent,
     copy: impl FnOnce() -> F,
-) -> Duration {
+) -> Taken {
     // The peak of this process's memory is counted from here.
     std::fs::write("/proc/self/clear_refs", "5").expect("clear_refs");
     let memory = status("VmRSS");
@@ -226,7 +252,10 @@ async fn measure<F: Future<Output = ()>>(
         LENGTH as f64 / (1 << 20) as f64 / wall.as_secs_f64(),
         (status("VmHWM") - memory) / 1024.0,
     );
-    wall
+    Taken {
+        wall,
+        busy: cpu.as_secs_f64() / wall.as_secs_f64(),
+    }
 }
 
 /// How long a process has had a core, in user and kernel mode, and how long it waited for one that

@@ -43,6 +43,27 @@ fn main() -> Outcome<()> {
         read("counts")?
     );
     println!(
+        "## Where the instructions go\n\n\
+         By what they are for, with the start of the program in them (`scripts/profile`). A guest-info has 43 commands: 175\n\
+         strings whose ends are to be found, and 43 names that are kept, each in memory of its own. Of a ping over tokio,\n\
+         `bare-timed` above is the part that is not this client's.\n\n```text\n{}```\n",
+        read("profile")?
+    );
+    let copies = read("copy")?;
+    let copies: Vec<&str> = copies
+        .lines()
+        .filter(|line| line.contains(": the agent is busy"))
+        .collect();
+    println!(
+        "## 64 MiB from and to a real agent\n\n\
+         Beside a bare blocking client with two requests queued, which keeps what it reads in memory. An agent does one thing\n\
+         at a time, so no copy is faster than one that keeps it busy all the time. An upload waits for each answer before it\n\
+         sends more, since an agent behind a port that has read ahead may lose its replies. Both make sure that the file is\n\
+         on the disk. The median of ten, and the least and the most.\n\n\
+         ```text\n{}\n```\n",
+        copies.join("\n")
+    );
+    println!(
         "## 1,000 connections that send 100 pings each\n\n\
          Each kind in a process of one thread: the time as a multiple of bare blocking sockets, the median and half of the\n\
          rounds around it, and the most memory.\n\n```text\n{}```\n",
