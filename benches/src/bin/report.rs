@@ -58,8 +58,8 @@ fn main() -> Outcome<()> {
         "## 64 MiB from and to a real agent\n\n\
          Beside a bare blocking client with two requests queued, which keeps what it reads in memory. An agent does one thing\n\
          at a time, so no copy is faster than one that keeps it busy all the time. An upload waits for each answer before it\n\
-         sends more, since an agent behind a port that has read ahead may lose its replies. Both make sure that the file is\n\
-         on the disk. The median of ten, and the least and the most.\n\n\
+         sends more, since an agent behind a port that has read ahead may lose its replies. The files are in memory, where\n\
+         this host has a place for them. The median of ten, and the least and the most.\n\n\
          ```text\n{}\n```\n",
         copies.join("\n")
     );

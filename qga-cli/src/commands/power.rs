@@ -13,7 +13,7 @@ use crate::exit::TimeIsUp;
 use crate::options::{Target, duration};
 use crate::show;
 
-// What the subcommands of this file have in common.
+// What the subcommands of this file have in common. As a doc comment, clap would show that as what each does.
 #[derive(Debug, Args)]
 struct Options {
     #[command(flatten)]

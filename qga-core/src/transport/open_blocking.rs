@@ -1,6 +1,6 @@
 //! Opening what an address names, for a client without a runtime.
 
-use std::io::{ErrorKind, Result};
+use std::io::{self, ErrorKind, Result};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -87,7 +87,9 @@ impl BlockingEndpoint {
 }
 
 fn ready<S: Stream + 'static>(stream: S) -> Result<Box<dyn Stream>> {
-    make_ready(&stream)?;
+    // Some systems refuse this where the other side has hung up already, with errors that tell something else elsewhere.
+    let is_ready = make_ready(&stream);
+    is_ready.map_err(|error| io::Error::new(ErrorKind::ConnectionAborted, error))?;
     Ok(Box::new(stream))
 }
 

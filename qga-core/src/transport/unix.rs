@@ -47,3 +47,26 @@ pub(super) fn open_blocking(path: &Path, deadline: Instant) -> Result<BlockingUn
     }
     Ok(OwnedFd::from(socket).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn a_stream_that_had_little_time_to_be_opened_has_the_usual_time_for_its_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let _listener = UnixListener::bind(&path).unwrap();
+        for left in [WRITE_TIMEOUT / 5, Duration::from_secs(60)] {
+            let stream = open_blocking(&path, Instant::now() + left).unwrap();
+            let time = stream.write_timeout().unwrap().unwrap();
+            // A kernel rounds it up to its ticks.
+            assert!(
+                (WRITE_TIMEOUT..WRITE_TIMEOUT * 3 / 2).contains(&time),
+                "{time:?}"
+            );
+        }
+    }
+}

@@ -47,8 +47,8 @@ impl PolledChildStream {
         })
     }
 
-    /// The same program, where another stream, which does not block, is the one that it keeps open. If it ends, `why`
-    /// there is a stream like that is said too.
+    /// The same program, where another stream is the one that it keeps open. If it ends, `why` there is a stream
+    /// like that is said too.
     pub(in crate::transport) fn leading_to(
         mut self,
         stream: UnixStream,
