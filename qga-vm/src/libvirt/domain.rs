@@ -191,7 +191,9 @@ impl Domain {
         let answered = async {
             self.wait_for_port(true).await?;
             let ping = r#"{"execute":"guest-ping"}"#;
-            while self.ask_by_virsh(ping).await.is_err() {
+            // Without a time of its own, one whose answer is lost would be waited for to the end.
+            let words = ["qemu-agent-command", "--timeout", "5", &self.name, ping];
+            while self.host.virsh(&words).await.is_err() {
                 sleep(PAUSE).await;
             }
             Ok(())
